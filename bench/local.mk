@@ -1,0 +1,1 @@
+# The files of bench/; see Makefile.am for the lists.

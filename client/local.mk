@@ -1,0 +1,1 @@
+# The files of client/; see Makefile.am for the lists.

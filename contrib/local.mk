@@ -1,0 +1,1 @@
+# The files of contrib/; see Makefile.am for the lists.

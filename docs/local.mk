@@ -1,0 +1,1 @@
+# The files of docs/; see Makefile.am for the lists.

@@ -1,0 +1,89 @@
+/* gc.h - the collector's controls.
+ *
+ * Incremental mark-sweep, snapshot at the beginning (Yuasa 1990): everything that was
+ * reachable when a cycle began survives it. Steps run at safe points only. It never
+ * allocates. Most garbage never reaches it: what has one owner is freed when the owner
+ * lets go (value_release). Its work is what was shared, and what hangs from that. */
+#ifndef CAIRN_HEAP_GC_H
+#define CAIRN_HEAP_GC_H
+
+#include "heap/heap.h"
+
+/* X(NAME, text). The order is the order of a cycle. */
+#define GC_PHASES(X)                                                          \
+    X(IDLE, "idle")                                                           \
+    X(MARK, "mark")   /* gray objects are scanned until there is none */      \
+    X(DRAIN, "drain") /* weak tables lose what was not marked */              \
+    X(SWEEP, "sweep") /* page by page, white cells become free */
+enum gc_phase {
+#define X(name, text) GC_##name,
+    GC_PHASES(X)
+#undef X
+};
+const char *gc_phase_name(enum gc_phase phase);
+
+/* How much the collector has to do: X(NAME). */
+enum gc_urgency {
+    GC_RESTING,  /* nothing to do: the server may sleep */
+    GC_RELAXED,  /* a cycle is under way or worth it: work while idle */
+    GC_INDEBTED, /* behind its pace: work after each batch of events */
+    GC_PRESSED,  /* above the soft limit: work harder */
+};
+
+enum gc_phase gc_phase(const struct heap *h);
+enum gc_urgency gc_urgency(const struct heap *h);
+
+/* Begins a cycle if none is under way. */
+void gc_start(struct heap *h);
+
+/* Works on the cycle under way for about `units` units (one unit: one word looked at, or
+ * one plane group swept) and on the drop queue first. Returns the units done; 0 when
+ * there is nothing to do. Does not begin a cycle. */
+size_t gc_step(struct heap *h, size_t units);
+
+/* Runs steps, and begins a cycle where one is due, for about `budget_ns` by the monotonic
+ * clock, and records each in the histogram. Returns the time used. */
+uint64_t gc_run(struct heap *h, uint64_t budget_ns);
+
+/* Stops the world: ends the cycle under way, then runs a whole one. Returns bytes freed. */
+size_t gc_collect(struct heap *h);
+
+/* To be called at every safe point. In the stress build a step of one unit; else free. */
+void gc_safe_point(struct heap *h);
+
+/* Off: no cycle begins by itself. On by default. */
+void gc_enable(struct heap *h, bool enabled);
+bool gc_enabled(const struct heap *h);
+
+/* Bytes of debt at which a cycle begins; 0: chosen from the live size (the default). */
+void gc_threshold_set(struct heap *h, size_t bytes);
+size_t gc_threshold(const struct heap *h);
+
+/* Durations in powers of two of nanoseconds: bucket i counts [2^i, 2^(i+1)). */
+#define GC_HISTOGRAM_BUCKETS 32
+struct gc_histogram {
+    uint64_t count;
+    uint64_t total_ns;
+    uint64_t max_ns;
+    uint64_t buckets[GC_HISTOGRAM_BUCKETS];
+};
+/* An upper bound of the quantile `q` in 0..1, in nanoseconds; 0 if empty. */
+uint64_t gc_histogram_quantile(const struct gc_histogram *histogram, double q);
+
+struct gc_stats {
+    uint64_t cycles;          /* ended */
+    uint64_t steps;           /* gc_run's, with work in them */
+    uint64_t marked_objects;  /* in the last ended cycle */
+    uint64_t swept_bytes;     /* freed by sweeping, ever */
+    uint64_t swept_bytes_last; /* freed by sweeping in the last ended cycle */
+    uint64_t released_bytes;  /* freed by their one owner, ever */
+    uint64_t live_bytes;      /* in use at the end of the last cycle */
+    uint64_t debt_bytes;      /* what may have become garbage since */
+    uint64_t weak_cleared;    /* weak targets that died */
+    struct gc_histogram step;  /* collector steps of gc_run */
+    struct gc_histogram drop;  /* drop queue steps of gc_run */
+    struct gc_histogram start; /* beginning a cycle, and the turns between phases */
+};
+void gc_stats(const struct heap *h, struct gc_stats *stats);
+
+#endif

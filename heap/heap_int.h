@@ -1,0 +1,296 @@
+/* heap_int.h - the inside of the heap. Only files of heap/ include it.
+ *
+ * Address space, reserved once:
+ *
+ *   data    [page 0][page 1]…            granule 0 of page 0 is never given out, so that
+ *                                        no reference has index 0
+ *   groups  [group of 64 granules]…      the planes, interleaved: what the collector asks
+ *                                        about one cell lies in one half cache line
+ *   pages   [descriptor]…
+ *
+ * The state of a cell is read at its first granule:
+ *
+ *   HEAD MARK
+ *    0    0    tail of a cell, or memory outside of any
+ *    0    1    free cell
+ *    1    0    white: taken, not (yet) marked in this cycle
+ *    1    1    black: taken and marked
+ *
+ * so that sweeping is HEAD' = HEAD & MARK, MARK' = HEAD ^ MARK: black becomes white,
+ * white becomes free, free stays free.
+ *
+ *   GRAY    marked, its words are still to be scanned. Containers only.
+ *   SHARED  may have several owners; for good. The collector frees it, nobody else.
+ *
+ * Equations that hold at every safe point, and that heap_verify checks, per page:
+ *   live + popcount(~HEAD & MARK) = cells        live = popcount(HEAD)
+ *   GRAY ⊆ HEAD & MARK     SHARED ⊆ HEAD         gray_queued = (GRAY ≠ 0) or more
+ * and, over all pages, used_bytes = Σ live · cell bytes, object_count = Σ live.
+ */
+#ifndef CAIRN_HEAP_HEAP_INT_H
+#define CAIRN_HEAP_HEAP_INT_H
+
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include <assert.h>
+#include <errno.h>
+
+#include "heap/gc.h"
+#include "heap/heap.h"
+
+/* Costly assertions: only with --enable-debug. assert() itself stays on in releases. */
+#ifdef CAIRN_DEBUG
+#define debug_assert(condition) assert(condition)
+#else
+#define debug_assert(condition) ((void)sizeof(condition))
+#endif
+
+/* Deliberate bugs, built one at a time by -DCAIRN_PLANT=n, that the tests must catch;
+ * tests/plants.md lists them. */
+#ifdef CAIRN_PLANT
+#define planted(n) (CAIRN_PLANT == (n))
+#else
+#define planted(n) 0
+#endif
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+#define GROUP_GRANULES 64
+#define PAGE_GRANULES (PAGE_BYTES / GRANULE_BYTES)
+#define PAGE_GROUPS (PAGE_GRANULES / GROUP_GRANULES)
+#define SEGMENT_PAGES 128
+#define SEGMENT_BYTES ((size_t)SEGMENT_PAGES * PAGE_BYTES)
+#define NO_PAGE UINT32_MAX
+#define NO_SLOT UINT32_MAX
+
+/* 32 bytes: the planes of 64 granules (1 KiB of data). */
+struct plane_group {
+    uint64_t head;
+    uint64_t mark;
+    uint64_t gray;
+    uint64_t shared;
+};
+
+/* --- size classes -------------------------------------------------------------------
+ *
+ * 16 to 128 by 16, then four per doubling up to CELL_BYTES_MAX: class 0 is 16 bytes. */
+#define SIZE_CLASSES_SMALL 8
+#ifdef CAIRN_GC_STRESS
+#define SIZE_CLASS_COUNT (SIZE_CLASSES_SMALL + 4 * 3) /* up to 1 KiB */
+#else
+#define SIZE_CLASS_COUNT (SIZE_CLASSES_SMALL + 4 * 6) /* up to 8 KiB */
+#endif
+/* The class of cells for `bytes` in 1..CELL_BYTES_MAX, and the granules of a class. */
+static inline unsigned size_class_of(size_t bytes)
+{
+    size_t granules = (bytes + GRANULE_BYTES - 1) / GRANULE_BYTES;
+    if (granules <= 8) return (unsigned)granules - 1;
+    unsigned log = 63 - (unsigned)__builtin_clzl(granules - 1); /* 2^log <= granules-1 */
+    return SIZE_CLASSES_SMALL + (log - 3) * 4 + ((unsigned)((granules - 1) >> (log - 2)) & 3);
+}
+static inline unsigned size_class_granules(unsigned size_class)
+{
+    if (size_class < SIZE_CLASSES_SMALL) return size_class + 1;
+    unsigned step = size_class - SIZE_CLASSES_SMALL;
+    return (5 + (step & 3)) << (step / 4 + 1);
+}
+
+/* --- pages ----------------------------------------------------------------------------
+ *
+ * A page holds cells of one size class and one *content*: one kind of leaf, or
+ * containers of any kind. The content tells scanned pages from raw ones. */
+#define CONTENT_CONTAINERS KIND_FIRST_CONTAINER
+#define CONTENT_COUNT (CONTENT_CONTAINERS + 1)
+static inline unsigned kind_content(enum kind kind)
+{
+    return kind_is_leaf(kind) ? kind : CONTENT_CONTAINERS;
+}
+
+enum page_state {
+    PAGE_FREE,
+    PAGE_CELLS,    /* cells of a size class */
+    PAGE_RUN,      /* the first page of a run: one object, headed by its first granule */
+    PAGE_RUN_REST, /* a following page of a run */
+};
+
+/* Partial pages wait in bins by how full they are; refill takes the fullest. */
+#define FULLNESS_BINS 8
+
+struct page {
+    uint8_t state;        /* enum page_state */
+    uint8_t size_class;   /* of PAGE_CELLS */
+    uint8_t content;      /* a leaf kind, or CONTENT_CONTAINERS */
+    uint8_t bin;          /* the fullness bin it is in, FULLNESS_BINS if in none */
+    bool gray_queued;     /* in the queue of pages to scan */
+    bool active;          /* the page that its class allocates from: in no bin */
+    uint8_t run_pages;    /* of PAGE_RUN */
+    uint16_t live;        /* cells taken */
+    uint16_t cells;       /* cells that fit */
+    uint16_t cell_granules; /* of PAGE_RUN: 0, see run_pages */
+    uint32_t swept;       /* the cycle whose sweep has passed here */
+    uint32_t previous, next; /* in its bin; NO_PAGE at the ends */
+    uint32_t gray_next;   /* in the gray queue */
+    uint32_t weak_first;  /* slots of the weak table whose targets are here; NO_SLOT */
+};
+
+/* Where a class allocates: the page and the free cells of the group under the cursor. */
+struct allocator {
+    uint64_t free;       /* free cells left in `group` */
+    uint32_t page;       /* NO_PAGE: none */
+    uint32_t group;      /* index of the group among all groups */
+    uint32_t groups_end; /* the page's end */
+    uint32_t bins[FULLNESS_BINS]; /* heads of the lists of partial pages */
+};
+
+/* --- the page allocator: free pages found through a hierarchy of bitmaps -------------- */
+struct page_bitmap {
+    uint64_t *level[4]; /* level 0: a set bit is a free page; level n+1: a non-zero word */
+    uint64_t *pairs;    /* a set bit: that word of level 0 has two free neighbours */
+    uint64_t *pairs_summary; /* a non-zero word of `pairs` */
+    uint32_t words[4];
+    unsigned levels;
+};
+
+/* --- the collector -------------------------------------------------------------------- */
+struct collector {
+    enum gc_phase phase;
+    uint32_t cycle;           /* number of the cycle under way or last ended */
+    bool enabled;
+    bool stress_due;          /* the stress build's next cycle is due */
+    size_t threshold;         /* 0: automatic */
+    uint32_t gray_first, gray_last; /* queue of pages with gray bits */
+    value scan_object;        /* container whose scan was cut, or 0 */
+    uint32_t scan_word;       /* where to go on in it */
+    struct root_frame *frame_next; /* next frame to look at before marking may end */
+    uint32_t drain_next;      /* weak tables: the next bucket */
+    uint32_t sweep_next;      /* pages below are swept */
+    uint32_t sweep_end;       /* pages from here on were taken since and need no sweep */
+    uint64_t marked;          /* objects, this cycle */
+    uint64_t cycle_swept_bytes;
+    uint64_t shared_released_bytes; /* debt: of shared objects that lost an owner */
+    struct gc_stats stats;
+};
+
+struct drop_queue {
+    value first;        /* containers to take apart, linked through their first words */
+    value current;      /* the one being taken apart, or 0; it is not in the list */
+    uint32_t word;      /* where to go on in it */
+    uint64_t length;
+};
+
+struct weak_table; /* weak.c */
+struct shape_table; /* shape.c */
+struct heap_walk; /* walk.c */
+
+struct heap {
+    /* Read by every store: marking is under way, or a walk must hear of frees. */
+    bool marking;
+    bool walking;
+
+    unsigned char *base;
+    struct plane_group *groups;
+    struct page *pages;
+    uint32_t page_count;      /* what max_bytes allows */
+    uint32_t page_top;        /* pages from here on were never used */
+    size_t reserved_bytes;    /* of address space, for munmap */
+    struct page_bitmap free_pages;
+    uint32_t free_page_count; /* below page_count, never used ones included */
+    uint32_t reserved_pages;  /* promised by heap_reserve */
+    bool in_reservation;
+    uint64_t fail_nth;        /* tests: 0, or the n-th allocation fails */
+
+    struct allocator allocators[CONTENT_COUNT][SIZE_CLASS_COUNT];
+
+    value roots[ROOT_COUNT];
+    struct root_frame *frames;
+    struct drop_queue drop;
+    struct collector gc;
+    struct weak_table *weak;
+    struct shape_table *shapes;
+    struct heap_walk *walk;
+
+    uint64_t hash_key[2];
+    size_t used_bytes;
+    uint64_t object_count;
+    uint64_t shared_count;
+    uint64_t allocations;
+};
+
+/* --- addresses -------------------------------------------------------------------------*/
+
+static inline void *ref_cell(const struct heap *h, value v)
+{
+    return h->base + (v >> REF_INDEX_SHIFT) * GRANULE_BYTES;
+}
+static inline struct plane_group *ref_group(const struct heap *h, value v)
+{
+    return &h->groups[ref_granule(v) / GROUP_GRANULES];
+}
+static inline uint64_t ref_bit(value v)
+{
+    return (uint64_t)1 << (ref_granule(v) % GROUP_GRANULES);
+}
+static inline uint32_t ref_page_index(value v)
+{
+    return (uint32_t)(ref_granule(v) / PAGE_GRANULES);
+}
+static inline struct page *ref_page(const struct heap *h, value v)
+{
+    return &h->pages[ref_page_index(v)];
+}
+static inline size_t page_cell_bytes(const struct page *p)
+{
+    return p->state == PAGE_RUN ? (size_t)p->run_pages * PAGE_BYTES
+                                : (size_t)p->cell_granules * GRANULE_BYTES;
+}
+
+/* --- between the files of the heap -----------------------------------------------------*/
+
+/* page.c */
+uint32_t page_take(struct heap *h, unsigned count); /* 1 or 2 neighbours; NO_PAGE */
+void page_give(struct heap *h, uint32_t page, unsigned count);
+void page_bitmap_init(struct page_bitmap *b, uint64_t *words, uint32_t pages);
+size_t page_bitmap_bytes(uint32_t pages);
+
+/* cell.c */
+value cell_take_slow(struct heap *h, enum kind kind, uint32_t hash, unsigned size_class);
+value run_take(struct heap *h, enum kind kind, uint32_t hash, size_t bytes);
+void cell_free_slow(struct heap *h, value v);
+void allocators_retire(struct heap *h); /* gives back all active pages to their bins */
+/* Sweeps one page if this cycle's sweep has not been there. Returns plane groups swept. */
+size_t page_sweep(struct heap *h, uint32_t page);
+void page_rebin(struct heap *h, uint32_t page);
+void cell_poison(struct heap *h, void *cell, size_t bytes);
+void cell_unpoison(struct heap *h, void *cell, size_t bytes);
+bool cell_is_poisoned(const void *cell, size_t bytes);
+
+/* gc.c */
+void gc_shade(struct heap *h, value v);          /* v is any value */
+void gc_regray(struct heap *h, value container);
+void gc_scan_cancel(struct heap *h, value v);    /* v is being freed */
+void gc_debt_add(struct heap *h, value shared);
+void gc_mark_frame(struct heap *h, struct root_frame *frame);
+
+/* weak.c */
+int weak_table_create(struct heap *h, uint32_t slots_max);
+void weak_table_destroy(struct heap *h);
+uint64_t weak_table_count(const struct heap *h);
+/* The target is freed: its weak references die. Only called for pages with slots. */
+void weak_target_freed(struct heap *h, uint32_t page, uint64_t granule);
+/* Before a page with slots is swept: white targets die. */
+void weak_page_sweep(struct heap *h, uint32_t page);
+
+/* shape.c */
+int shape_table_create(struct heap *h, uint32_t shapes_max);
+void shape_table_destroy(struct heap *h);
+uint64_t shape_table_count(const struct heap *h);
+/* Takes unmarked shapes out of buckets [bucket, bucket + count); the next bucket, or 0
+ * when the table is done. */
+uint32_t shape_table_drain(struct heap *h, uint32_t bucket, uint32_t count);
+
+/* walk.c */
+void heap_walk_freed(struct heap *h, value v);
+
+#endif

@@ -1,0 +1,82 @@
+/* map.h - maps, and records, which are maps whose field names are shared.
+ *
+ * The root cell (KIND_MAP) is the map's identity and never moves. Its first word tells
+ * the representation: a reference to a shape (the root is a record and its values follow),
+ * or an integer header, and then the second word refers to the body:
+ *
+ *   record     up to MAP_FIELDS_MAX string keys; a shape and the values in its order
+ *   linear     up to MAP_LINEAR_MAX entries of any keys, searched in order
+ *   ordered    up to MAP_ORDERED_MAX entries: entries in order of insertion, and an index
+ *   segmented  any number: extendible hashing (Fagin et al. 1979) in nodes of bounded
+ *              size; growth splits one segment or one node, never the table
+ *
+ * A map changes representation as it grows; callers do not see which one it has. */
+#ifndef CAIRN_HEAP_MAP_H
+#define CAIRN_HEAP_MAP_H
+
+#include "heap/heap.h"
+
+#define MAP_LINEAR_MAX 8
+#define MAP_FIELDS_MAX 64
+#ifdef CAIRN_GC_STRESS
+#define MAP_ORDERED_MAX 128
+#else
+#define MAP_ORDERED_MAX 2048
+#endif
+
+/* A key made ready for look-ups: hashed once. Borrows `data`. */
+struct map_key {
+    value word;       /* the key as a value if it is a scalar or inline text, else VALUE_ABSENT */
+    const char *data; /* the bytes of a text key */
+    size_t length;
+    uint64_t hash;
+    char scratch[8];
+};
+/* `str` and `bin` with the same bytes are the same key. */
+void map_key_text(const struct heap *h, struct map_key *key, const void *data, size_t length);
+/* `v`: an integer, double, boolean, or a text that is not a rope. 0; -EINVAL for others. */
+warn_unused int map_key_value(const struct heap *h, struct map_key *key, value v);
+#define MAP_KEY_BYTES_MAX TEXT_CELL_MAX
+
+warn_unused value map_new(struct heap *h);
+
+/* A map of `pair_count` pairs (key, value, key, value, …), which it consumes; the last of
+ * equal keys wins. Keys are owned values valid for map_key_value. On failure VALUE_ABSENT,
+ * and the caller still owns all. `pairs` is C memory and may be reordered. */
+warn_unused value map_from_take(struct heap *h, value *pairs, size_t pair_count);
+
+size_t map_count(const struct heap *h, value map);
+
+/* The value under `key`, or VALUE_ABSENT. Borrowed. */
+value map_get(const struct heap *h, value map, const struct map_key *key);
+
+/* Sets or replaces; the old value is released. 0, -ENOMEM, or -EINVAL if the key is longer
+ * than MAP_KEY_BYTES_MAX. The key is copied into the heap when it is new. */
+warn_unused int map_set_take(struct heap *h, value map, const struct map_key *key, value v);
+
+/* Removes the entry; its value goes to *out (owned), or is released if `out` is NULL.
+ * 0, or -ENOENT. Never fails for want of memory. */
+int map_remove(struct heap *h, value map, const struct map_key *key, value *out);
+
+/* Iterates over all entries, in order of insertion where the representation keeps it.
+ * Valid until the map changes. Begin with a zeroed iterator. False at the end. */
+struct map_iterator {
+    uint64_t position;
+    uint64_t opaque[4];
+};
+bool map_next(const struct heap *h, value map, struct map_iterator *it, value *key, value *v);
+
+/* Pages through a map that may change between calls. `cursor` 0 begins; 0 in *next says
+ * that all is seen. Everything that was there throughout is met at least once. Writes up
+ * to `capacity` (key, value) pairs, borrowed, to `out`; at least one page segment's worth:
+ * capacity must be at least MAP_PAGE_MIN. Returns how many pairs were written. Cursors are
+ * positions in hash order, so they survive every change of representation. They fit in
+ * 63 bits. */
+#define MAP_PAGE_MIN 1
+size_t map_page(const struct heap *h, value map, uint64_t cursor, uint64_t *next, value *out,
+                size_t capacity);
+
+/* The representation, for the census and tests: "record", "linear", "ordered", "segmented". */
+const char *map_representation(const struct heap *h, value map);
+
+#endif

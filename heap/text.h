@@ -1,0 +1,86 @@
+/* text.h - strings and bytes.
+ *
+ * A *text* is a string (always valid UTF-8) or bytes. Up to 7 bytes live in the value
+ * word; up to TEXT_CELL_MAX in one cell (leaf):
+ *
+ *   [length:1][data…]                 length < 255
+ *   [0xff][length:7 little-endian][data…]  otherwise
+ *
+ * above that in a rope: a container of chunks, so that appending never copies the whole. */
+#ifndef CAIRN_HEAP_TEXT_H
+#define CAIRN_HEAP_TEXT_H
+
+#include "heap/heap.h"
+
+#define TEXT_CELL_MAX (CELL_BYTES_MAX - 8)
+
+/* The length of the longest prefix of `data` that is valid UTF-8 (RFC 3629). */
+size_t utf8_prefix(const void *data, size_t length);
+static inline bool utf8_valid(const void *data, size_t length)
+{
+    return utf8_prefix(data, length) == length;
+}
+
+static inline bool value_is_text(value v)
+{
+    return value_is_inline_text(v) || value_is_kind(v, KIND_STRING) ||
+           value_is_kind(v, KIND_BYTES) || value_is_kind(v, KIND_ROPE) ||
+           value_is_kind(v, KIND_ROPE_BYTES);
+}
+/* `v` is a text; true for bytes, false for a string. */
+bool text_is_bytes(value v);
+size_t text_length(const struct heap *h, value v);
+
+/* A string if `is_bytes` is false and `data` is valid UTF-8, else bytes.
+ * VALUE_ABSENT when memory is short. */
+warn_unused value text_new(struct heap *h, const void *data, size_t length, bool is_bytes);
+
+/* The `piece`-wise content: sets *data to the bytes from `offset` on that lie together
+ * and returns how many (0 at the end). Inline text is copied to `scratch`, which must
+ * live as long as *data is used. *data is valid until the next change of the heap. */
+struct text_scratch {
+    char bytes[8];
+};
+size_t text_piece(const struct heap *h, value v, size_t offset, const char **data,
+                  struct text_scratch *scratch);
+/* Copies up to `capacity` bytes from `offset` on; returns how many. */
+size_t text_copy(const struct heap *h, value v, size_t offset, void *out, size_t capacity);
+
+/* -1, 0, 1 by bytes; strings and bytes with the same bytes are equal. O(length). */
+int text_compare(const struct heap *h, value a, value b);
+bool text_equals(const struct heap *h, value v, const void *data, size_t length);
+
+/* The text with `data` added at its end. Consumes `v`: on success the result takes its
+ * place (it may be `v` itself, changed), and a shared `v` is left as it was for its other
+ * owners. The result is bytes if `v` is, or if it would not be valid UTF-8 (a string
+ * may be completed by a later append: validity is checked across the seam).
+ * VALUE_ABSENT when memory is short, and `v` is then untouched and still the caller's. */
+warn_unused value text_append_take(struct heap *h, value v, const void *data, size_t length);
+
+/* Builds a text whose bytes arrive in parts. The partial text is kept in `frame` as its
+ * last value (pushed by text_builder_open), so that it survives safe points. */
+struct text_builder {
+    struct root_frame *frame;
+    size_t slot;      /* index in the frame */
+    size_t expected;  /* bytes announced; nothing is allocated for them up front */
+    size_t received;
+    bool is_bytes;
+    /* More, private to text.c, may be added by its implementation. */
+    uint32_t utf8_state;
+};
+warn_unused int text_builder_open(struct heap *h, struct text_builder *b,
+                                  struct root_frame *frame, size_t expected, bool is_bytes);
+warn_unused int text_builder_add(struct heap *h, struct text_builder *b, const void *data,
+                                 size_t length);
+/* The finished text stays in the frame's slot; it is bytes if a string turned out not to
+ * be valid UTF-8. */
+warn_unused int text_builder_close(struct heap *h, struct text_builder *b);
+
+/* Opaque MessagePack extension values: a leaf that remembers its type. */
+warn_unused value ext_new(struct heap *h, int8_t type, const void *data, size_t length);
+int8_t ext_type(const struct heap *h, value v);
+/* Valid until the next change of the heap. */
+const char *ext_data(const struct heap *h, value v, size_t *length);
+#define EXT_BYTES_MAX (OBJECT_BYTES_MAX - 16)
+
+#endif

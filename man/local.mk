@@ -1,0 +1,1 @@
+# The files of man/; see Makefile.am for the lists.

@@ -1,0 +1,1 @@
+# The files of protocol/; see Makefile.am for the lists.

@@ -1,0 +1,1 @@
+# The files of server/; see Makefile.am for the lists.

@@ -1,0 +1,24 @@
+# The tests. Each program in `unit_tests` is one Check suite with its main in
+# tests/support/runner.c; it reports through TAP.
+if HAVE_CHECK
+AM_TESTS_ENVIRONMENT = CK_FORK=no; export CK_FORK; \
+	CAIRN_SOURCE='$(abs_top_srcdir)'; export CAIRN_SOURCE; \
+	CAIRN_BUILD='$(abs_top_builddir)'; export CAIRN_BUILD;
+
+check_LTLIBRARIES += libtestsupport.la
+libtestsupport_la_SOURCES = \
+	%D%/support/random.h \
+	%D%/support/runner.c \
+	%D%/support/runner.h
+libtestsupport_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+
+HEAP_TEST_LIBS = libtestsupport.la libheap.la $(CHECK_LIBS)
+HEAP_TEST_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+
+# Keep the list sorted: one program, three lines.
+check_PROGRAMS += unit_value
+TESTS += unit_value
+unit_value_SOURCES = %D%/unit/test_value.c
+unit_value_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_value_LDADD = $(HEAP_TEST_LIBS)
+endif
