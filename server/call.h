@@ -21,6 +21,7 @@
 
 struct server;
 struct session;
+struct session_refs;
 struct method;
 
 enum call_outcome { CALL_DONE, CALL_FAILED, CALL_PENDING };
@@ -32,17 +33,44 @@ struct session_features {
     bool structured_errors; /* errors as maps */
 };
 
-struct call {
-    struct server *server;
-    struct session *session; /* NULL while nobody waits (a notification whose peer left) */
+/* What server.info tells about the process. The texts are borrowed until the next event. */
+struct server_info {
+    uint64_t uptime_s;
+    uint64_t clients;
+    uint64_t clients_total;
+    uint64_t requests;
+    uint64_t errors;
+    const char *const *addresses; /* where it listens: "127.0.0.1:22476", "/run/cairn.sock" */
+    size_t address_count;
+};
+
+/* What the methods need of the process around them: the server's loop, or a test. One for
+ * all sessions; it outlives every call. */
+struct call_host {
+    struct server *server; /* passed to the functions */
     struct heap *heap;
-    const struct method *method;
+    size_t reply_bytes_max; /* of one reply */
+    size_t handles_max;     /* of one session */
+    void (*info)(struct server *server, struct server_info *info);
+    void (*shutdown)(struct server *server); /* soon, after the replies of this turn */
+};
+
+struct call {
+    /* Set by the session before call_begin; the rest is filled in there. */
+    const struct call_host *host;
+    struct session *session;           /* for the server's own use; may be NULL */
+    struct session_features *features; /* the session's; hello changes them */
+    struct session_refs *refs;         /* the session's handles: refs.h */
     /* Owned by the call and released after it. A handler takes one over by storing it and
      * setting it to VALUE_NIL here. */
     value *args;
     size_t arg_count;
-    struct session_features features;
+
+    struct heap *heap; /* the host's */
+    const struct method *method;
     struct writer *reply; /* exactly one value */
+    bool wants_reply;     /* false for a notification */
+    uint32_t msgid;
 
     enum error_code error;
     char message[512];
@@ -85,10 +113,13 @@ const struct method *method_find(const char *name, size_t length);
 
 /* --- for the session ---------------------------------------------------------------------*/
 
-/* Runs a decoded message; writes the whole response into `out` unless the message was a
- * notification. CALL_PENDING: `call` must stay where it is, and call_resume be called until
- * it returns something else, or call_abort. `args` are in the caller's root frame; what is
- * left of them is the caller's to release afterwards. `call` is filled in by this. */
+/* Runs a decoded message (a request or notification without fault); writes the whole
+ * response into `out` unless the message was a notification, at most host->reply_bytes_max
+ * bytes of it. CALL_PENDING: nothing was written yet; `call` and `out` must stay where they
+ * are (what `out` holds may be sent meanwhile), and call_resume be called until it returns
+ * something else, or call_abort. `args` are in the caller's root frame, touched before this
+ * and before each call_resume; what is left of them is the caller's to release afterwards.
+ * CALL_FAILED is for the server's statistics: the error response has been written. */
 enum call_outcome call_begin(struct call *call, const struct rpc_message *message,
                              struct writer *out);
 enum call_outcome call_resume(struct call *call, uint64_t budget_ns);
