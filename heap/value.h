@@ -119,8 +119,8 @@ static inline bool value_double_fits(double d)
     uint64_t bits;
     memcpy(&bits, &d, sizeof bits);
     uint64_t rotated = bits << 1 | bits >> 63;
-    return rotated <= 1 ||
-           (rotated - VALUE_DOUBLE_OFFSET >= 2 && rotated - VALUE_DOUBLE_OFFSET < (uint64_t)1 << 62);
+    uint64_t code = rotated - VALUE_DOUBLE_OFFSET;
+    return rotated <= 1 || (code >= 2 && code < (uint64_t)1 << 62);
 }
 /* `d` must fit (value_double_fits); number.h boxes the others. */
 static inline value value_double(double d)

@@ -1,10 +1,11 @@
-# The tests. Each program in `unit_tests` is one Check suite with its main in
-# tests/support/runner.c; it reports through TAP.
-if HAVE_CHECK
+# The tests. What every test finds in its environment:
 AM_TESTS_ENVIRONMENT = CK_FORK=no; export CK_FORK; \
 	CAIRN_SOURCE='$(abs_top_srcdir)'; export CAIRN_SOURCE; \
 	CAIRN_BUILD='$(abs_top_builddir)'; export CAIRN_BUILD;
 
+# Each program in `unit_tests` is one Check suite with its main in
+# tests/support/runner.c; it reports through TAP.
+if HAVE_CHECK
 check_LTLIBRARIES += libtestsupport.la
 libtestsupport_la_SOURCES = \
 	%D%/support/random.h \

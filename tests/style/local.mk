@@ -1,0 +1,3 @@
+# Checks of the sources themselves.
+TESTS += %D%/layers.sh
+EXTRA_DIST += %D%/layers.sh
