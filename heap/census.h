@@ -13,7 +13,7 @@ struct census_row {
 struct census {
     size_t next_page;
     struct census_row by_kind[KIND_COUNT];
-    struct census_row unknown; /* internal leaves that no reference has named: raw */
+    struct census_row dropped; /* containers that wait to be taken apart */
 };
 void census_init(struct census *c);
 /* Looks at about `pages` pages; true when done. */

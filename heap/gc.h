@@ -22,16 +22,22 @@ enum gc_phase {
 };
 const char *gc_phase_name(enum gc_phase phase);
 
-/* How much the collector has to do: X(NAME). */
+/* How much the collector has to do. */
 enum gc_urgency {
     GC_RESTING,  /* nothing to do: the server may sleep */
-    GC_RELAXED,  /* a cycle is under way or worth it: work while idle */
-    GC_INDEBTED, /* behind its pace: work after each batch of events */
-    GC_PRESSED,  /* above the soft limit: work harder */
+    GC_RELAXED,  /* a cycle is worth it while there is nothing else to do */
+    GC_INDEBTED, /* a cycle is under way or due: work after each batch of events */
+    GC_PRESSED,  /* the same, above the soft limit: work harder */
 };
 
 enum gc_phase gc_phase(const struct heap *h);
 enum gc_urgency gc_urgency(const struct heap *h);
+
+/* While resting: whether a cycle will be worth it (GC_RELAXED) without further events, and how
+ * long to wait for it: the server sets a timer. Idle cycles keep a distance that depends on
+ * what the last one cost. */
+bool gc_idle_cycle_wanted(const struct heap *h);
+uint64_t gc_idle_wait_ns(const struct heap *h);
 
 /* Begins a cycle if none is under way. */
 void gc_start(struct heap *h);
@@ -67,6 +73,7 @@ struct gc_histogram {
     uint64_t max_ns;
     uint64_t buckets[GC_HISTOGRAM_BUCKETS];
 };
+void gc_histogram_add(struct gc_histogram *histogram, uint64_t ns);
 /* An upper bound of the quantile `q` in 0..1, in nanoseconds; 0 if empty. */
 uint64_t gc_histogram_quantile(const struct gc_histogram *histogram, double q);
 

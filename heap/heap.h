@@ -115,7 +115,8 @@ void root_frame_truncate(struct heap *h, struct root_frame *frame, size_t count)
 /* --- memory -------------------------------------------------------------------------*/
 
 /* Reserve before change: after heap_reserve succeeded, allocations of up to `bytes` in
- * total, of cells of any size, cannot fail until heap_reserve_end. 0 or -ENOMEM.
+ * total, of cells of any size (not of runs), cannot fail until heap_reserve_end. It may refuse
+ * while a few MiB are still free, as each kind and size may need a page. 0 or -ENOMEM.
  * Reservations do not nest and must end before the next safe point. */
 warn_unused int heap_reserve(struct heap *h, size_t bytes);
 void heap_reserve_end(struct heap *h);

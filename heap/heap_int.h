@@ -30,9 +30,6 @@
 #ifndef CAIRN_HEAP_HEAP_INT_H
 #define CAIRN_HEAP_HEAP_INT_H
 
-#ifdef HAVE_CONFIG_H
-#include "config.h"
-#endif
 #include <assert.h>
 #include <errno.h>
 
@@ -158,7 +155,6 @@ struct collector {
     enum gc_phase phase;
     uint32_t cycle;           /* number of the cycle under way or last ended */
     bool enabled;
-    bool stress_due;          /* the stress build's next cycle is due */
     size_t threshold;         /* 0: automatic */
     uint32_t gray_first, gray_last; /* queue of pages with gray bits */
     value scan_object;        /* container whose scan was cut, or 0 */
@@ -169,7 +165,10 @@ struct collector {
     uint32_t sweep_end;       /* pages from here on were taken since and need no sweep */
     uint64_t marked;          /* objects, this cycle */
     uint64_t cycle_swept_bytes;
-    uint64_t shared_released_bytes; /* debt: of shared objects that lost an owner */
+    uint64_t debt_bytes;      /* of shared objects that lost an owner since the cycle began */
+    uint64_t work_ns;         /* spent on this cycle */
+    uint64_t work_ns_last;    /* spent on the last ended one */
+    uint64_t ended_ns;        /* when that was */
     struct gc_stats stats;
 };
 
@@ -197,8 +196,9 @@ struct heap {
     size_t reserved_bytes;    /* of address space, for munmap */
     struct page_bitmap free_pages;
     uint32_t free_page_count; /* below page_count, never used ones included */
-    uint32_t reserved_pages;  /* promised by heap_reserve */
+    size_t reservation_left;  /* bytes still promised */
     bool in_reservation;
+    bool watching;            /* each allocation must be looked at: one of the next two */
     uint64_t fail_nth;        /* tests: 0, or the n-th allocation fails */
 
     struct allocator allocators[CONTENT_COUNT][SIZE_CLASS_COUNT];
@@ -254,32 +254,59 @@ void page_give(struct heap *h, uint32_t page, unsigned count);
 void page_bitmap_init(struct page_bitmap *b, uint64_t *words, uint32_t pages);
 size_t page_bitmap_bytes(uint32_t pages);
 
+/* heap.c */
+bool heap_relieve(struct heap *h);
+
 /* cell.c */
+bool allocation_fails(struct heap *h); /* tests: this one is to fail */
 value cell_take_slow(struct heap *h, enum kind kind, uint32_t hash, unsigned size_class);
 value run_take(struct heap *h, enum kind kind, uint32_t hash, size_t bytes);
-void cell_free_slow(struct heap *h, value v);
-void allocators_retire(struct heap *h); /* gives back all active pages to their bins */
-/* Sweeps one page if this cycle's sweep has not been there. Returns plane groups swept. */
-size_t page_sweep(struct heap *h, uint32_t page);
-void page_rebin(struct heap *h, uint32_t page);
-void cell_poison(struct heap *h, void *cell, size_t bytes);
-void cell_unpoison(struct heap *h, void *cell, size_t bytes);
-bool cell_is_poisoned(const void *cell, size_t bytes);
+void page_rebin(struct heap *h, uint32_t page); /* its number of live cells changed */
+void allocators_init(struct heap *h);
+void allocators_retire(struct heap *h); /* puts all active pages back into their bins */
+/* The sweep has yet to pass this page: its white cells are garbage. */
+static inline bool page_unswept(const struct heap *h, const struct page *p)
+{
+    return h->gc.phase == GC_SWEEP && p->swept != h->gc.cycle;
+}
+
+/* sweep.c */
+size_t page_sweep(struct heap *h, uint32_t page); /* returns the plane groups swept */
+/* Sweeps up to `count` pages that the sweep has not met. False when none is left. */
+bool sweep_some(struct heap *h, uint32_t count);
+
+/* poison.c: debug builds fill free cells and check them when they are taken again; under
+ * AddressSanitizer free cells are off limits as well. */
+#if defined(CAIRN_DEBUG) || defined(__SANITIZE_ADDRESS__)
+void cell_poison(void *cell, size_t bytes);
+void cell_unpoison(void *cell, size_t bytes);
+bool cell_is_poisoned(void *cell, size_t bytes);
+void memory_unpoison(void *memory, size_t bytes); /* whole pages, whatever they held */
+#else
+static inline void memory_unpoison(void *memory, size_t bytes) { (void)memory, (void)bytes; }
+static inline void cell_poison(void *cell, size_t bytes) { (void)cell, (void)bytes; }
+static inline void cell_unpoison(void *cell, size_t bytes) { (void)cell, (void)bytes; }
+#endif
 
 /* gc.c */
 void gc_shade(struct heap *h, value v);          /* v is any value */
 void gc_regray(struct heap *h, value container);
-void gc_scan_cancel(struct heap *h, value v);    /* v is being freed */
-void gc_debt_add(struct heap *h, value shared);
+void gc_forget(struct heap *h, value container); /* it is being freed by its owner */
+void gc_shared_released(struct heap *h, value shared);
 void gc_mark_frame(struct heap *h, struct root_frame *frame);
+void gc_page_queue(struct heap *h, uint32_t page); /* it has gray bits */
+
+/* gc_pace.c */
+void gc_pace_cycle_began(struct heap *h);
+void gc_pace_cycle_ended(struct heap *h);
+uint64_t clock_ns(void);
 
 /* weak.c */
 int weak_table_create(struct heap *h, uint32_t slots_max);
 void weak_table_destroy(struct heap *h);
 uint64_t weak_table_count(const struct heap *h);
-/* The target is freed: its weak references die. Only called for pages with slots. */
-void weak_target_freed(struct heap *h, uint32_t page, uint64_t granule);
-/* Before a page with slots is swept: white targets die. */
+/* Before a page with slots is swept: white targets die. Only the sweep frees targets, because
+ * a target is shared. */
 void weak_page_sweep(struct heap *h, uint32_t page);
 
 /* shape.c */
@@ -290,7 +317,7 @@ uint64_t shape_table_count(const struct heap *h);
  * when the table is done. */
 uint32_t shape_table_drain(struct heap *h, uint32_t bucket, uint32_t count);
 
-/* walk.c */
-void heap_walk_freed(struct heap *h, value v);
+/* walk.c: cells of `group` whose bits are in `freed` are gone */
+void heap_walk_freed(struct heap *h, uint64_t group, uint64_t freed);
 
 #endif

@@ -1,17 +1,31 @@
 # The heap: values, pages, collector, containers. Needs libc only.
 noinst_LTLIBRARIES += libheap.la
 libheap_la_SOURCES = \
+	%D%/cell.c \
+	%D%/census.c \
 	%D%/census.h \
+	%D%/drop.c \
 	%D%/equal.h \
+	%D%/gc.c \
 	%D%/gc.h \
+	%D%/gc_pace.c \
+	%D%/hash.c \
+	%D%/heap.c \
 	%D%/heap.h \
 	%D%/heap_int.h \
 	%D%/list.h \
 	%D%/map.h \
 	%D%/number.h \
+	%D%/page.c \
+	%D%/poison.c \
+	%D%/shape.c \
 	%D%/store.h \
+	%D%/sweep.c \
 	%D%/text.h \
 	%D%/value.c \
 	%D%/value.h \
+	%D%/verify.c \
 	%D%/verify.h \
+	%D%/walk.c \
+	%D%/weak.c \
 	%D%/weak.h

@@ -16,6 +16,29 @@
 
 /* --- cells ------------------------------------------------------------------------------*/
 
+/* Takes the lowest free cell of the allocator's group: a->free must not be 0. */
+static inline value cell_take_from(struct heap *h, struct allocator *a, enum kind kind,
+                                   uint32_t hash, unsigned size_class)
+{
+    uint64_t bit = a->free & -a->free;
+    struct plane_group *g = &h->groups[a->group];
+    a->free ^= bit;
+    g->head |= bit;
+    /* Free is 01: setting HEAD alone makes it black, which newborns are while marking. */
+    if (!h->marking || planted(1)) g->mark &= ~bit;
+    h->pages[a->page].live++;
+    size_t bytes = (size_t)size_class_granules(size_class) * GRANULE_BYTES;
+    h->used_bytes += bytes;
+    h->object_count++;
+    h->allocations++;
+    value v = ref_make(kind, (uint64_t)a->group * GROUP_GRANULES + (unsigned)__builtin_ctzl(bit),
+                       hash);
+    void *cell = ref_cell(h, v);
+    cell_unpoison(cell, bytes);
+    if (!kind_is_leaf(kind)) memset(cell, 0, bytes);
+    return v;
+}
+
 /* Takes a cell of at least `bytes` (1..OBJECT_BYTES_MAX). A container's cell is filled with
  * nil. `hash` are the hash bits that the reference carries (0 for containers). The object
  * is unshared and the caller's. VALUE_ABSENT when memory is short. */
@@ -26,29 +49,12 @@ warn_unused static inline value cell_take(struct heap *h, enum kind kind, size_t
     if (unlikely(bytes > CELL_BYTES_MAX)) return run_take(h, kind, hash, bytes);
     unsigned size_class = size_class_of(bytes);
     struct allocator *a = &h->allocators[kind_content(kind)][size_class];
-    if (unlikely(a->free == 0 || h->fail_nth != 0))
-        return cell_take_slow(h, kind, hash, size_class);
-    uint64_t bit = a->free & -a->free;
-    struct plane_group *g = &h->groups[a->group];
-    a->free ^= bit;
-    g->head |= bit;
-    /* Free is 01: setting HEAD makes it black, which newborns are while marking. */
-    if (!h->marking || planted(1)) g->mark &= ~bit;
-    h->pages[a->page].live++;
-    size_t cell_bytes = (size_t)size_class_granules(size_class) * GRANULE_BYTES;
-    h->used_bytes += cell_bytes;
-    h->object_count++;
-    h->allocations++;
-    value v = ref_make(kind, (uint64_t)a->group * GROUP_GRANULES + (unsigned)__builtin_ctzl(bit),
-                       hash);
-    void *cell = ref_cell(h, v);
-    cell_unpoison(h, cell, cell_bytes);
-    if (!kind_is_leaf(kind)) memset(cell, 0, cell_bytes);
-    return v;
+    if (unlikely(a->free == 0 || h->watching)) return cell_take_slow(h, kind, hash, size_class);
+    return cell_take_from(h, a, kind, hash, size_class);
 }
 
-/* Frees one unshared cell, and not what it refers to. */
-static inline void cell_free(struct heap *h, value v) { cell_free_slow(h, v); }
+/* Frees one unshared cell, and not what it refers to. Never fails. */
+void cell_free(struct heap *h, value v);
 
 /* The words of a container, valid until the next safe point or until it is freed. Write to
  * them only through the functions below. */

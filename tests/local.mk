@@ -8,6 +8,8 @@ AM_TESTS_ENVIRONMENT = CK_FORK=no; export CK_FORK; \
 if HAVE_CHECK
 check_LTLIBRARIES += libtestsupport.la
 libtestsupport_la_SOURCES = \
+	%D%/support/heap_fixture.c \
+	%D%/support/heap_fixture.h \
 	%D%/support/random.h \
 	%D%/support/runner.c \
 	%D%/support/runner.h
@@ -17,6 +19,12 @@ HEAP_TEST_LIBS = libtestsupport.la libheap.la $(CHECK_LIBS)
 HEAP_TEST_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 
 # Keep the list sorted: one program, three lines.
+check_PROGRAMS += unit_heap
+TESTS += unit_heap
+unit_heap_SOURCES = %D%/unit/test_heap.c
+unit_heap_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_heap_LDADD = $(HEAP_TEST_LIBS)
+
 check_PROGRAMS += unit_value
 TESTS += unit_value
 unit_value_SOURCES = %D%/unit/test_value.c

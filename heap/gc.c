@@ -1,0 +1,275 @@
+/* gc.c - the collector: incremental mark-sweep, snapshot at the beginning.
+ *
+ *   phase   happens at each step                        ends when
+ *   idle    nothing                                     gc_start
+ *   mark    scans gray containers, a few words each;    no gray object is left and every
+ *           then frames that no one has touched         frame was scanned
+ *   drain   unlinks unmarked shapes, bucket by bucket   the table is done
+ *   sweep   white becomes free, page by page            every page was met
+ *
+ *   idle -> mark -> drain -> sweep -> idle; there are no other transitions.
+ *
+ * Invariant (Yuasa): while marking, every object that was reachable when the cycle began is
+ * black, or gray, or reachable from a gray or white object along references that were there
+ * at the beginning and that nobody has overwritten without shading them; newborns are black.
+ * So when nothing is gray any more, white means garbage.
+ *
+ * A gray object is one bit in the GRAY plane, and its page is in a queue, once. That is all the
+ * mark stack there is: it cannot overflow, and the objects of a page are scanned together. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "heap/store.h"
+#include "heap/verify.h"
+
+/* Words that are looked at between two looks at the budget: their plane groups are prefetched
+ * together, then marked. */
+#define SCAN_BLOCK_WORDS 32
+
+const char *gc_phase_name(enum gc_phase phase)
+{
+    static const char *const names[] = {
+#define X(name, text) [GC_##name] = text,
+        GC_PHASES(X)
+#undef X
+    };
+    return names[phase];
+}
+
+enum gc_phase gc_phase(const struct heap *h) { return h->gc.phase; }
+
+/* --- gray objects ---------------------------------------------------------------------------*/
+
+void gc_page_queue(struct heap *h, uint32_t page)
+{
+    struct collector *gc = &h->gc;
+    struct page *p = &h->pages[page];
+    if (p->gray_queued) return;
+    p->gray_queued = true;
+    p->gray_next = NO_PAGE;
+    if (gc->gray_last == NO_PAGE)
+        gc->gray_first = page;
+    else
+        h->pages[gc->gray_last].gray_next = page;
+    gc->gray_last = page;
+}
+
+static void gray_set(struct heap *h, struct plane_group *g, uint64_t bit, value v)
+{
+    g->gray |= bit;
+    gc_page_queue(h, ref_page_index(v));
+}
+
+void gc_shade(struct heap *h, value v)
+{
+    if (!value_is_ref(v)) return;
+    struct plane_group *g = ref_group(h, v);
+    uint64_t bit = ref_bit(v);
+    debug_assert(g->head & bit);
+    if (g->mark & bit) return;
+    debug_assert(h->gc.phase == GC_MARK);
+    g->mark |= bit;
+    h->gc.marked++;
+    if (!kind_is_leaf(ref_kind(v))) gray_set(h, g, bit, v);
+}
+
+void gc_regray(struct heap *h, value container)
+{
+    if (h->gc.phase != GC_MARK) return; /* afterwards all that is reachable is black */
+    struct plane_group *g = ref_group(h, container);
+    uint64_t bit = ref_bit(container);
+    /* A white container will be scanned when the marker finds it. */
+    if (!(g->mark & bit)) return;
+    if (ref_granule(container) == ref_granule(h->gc.scan_object)) h->gc.scan_object = 0;
+    gray_set(h, g, bit, container);
+}
+
+void gc_forget(struct heap *h, value v)
+{
+    ref_group(h, v)->gray &= ~ref_bit(v);
+    if (ref_granule(v) == ref_granule(h->gc.scan_object)) h->gc.scan_object = 0;
+}
+
+/* --- marking --------------------------------------------------------------------------------*/
+
+/* Takes one gray object of the first queued page; its page leaves the queue when it has no
+ * more. False when nothing is gray. */
+static bool gray_take(struct heap *h)
+{
+    struct collector *gc = &h->gc;
+    while (gc->gray_first != NO_PAGE) {
+        uint32_t page = gc->gray_first;
+        struct page *p = &h->pages[page];
+        for (uint64_t i = (uint64_t)page * PAGE_GROUPS; i < (uint64_t)(page + 1) * PAGE_GROUPS;
+             i++) {
+            struct plane_group *g = &h->groups[i];
+            if (!g->gray) continue;
+            unsigned bit = (unsigned)__builtin_ctzl(g->gray);
+            g->gray &= g->gray - 1;
+            gc->scan_object = ref_make(KIND_FIRST_CONTAINER, i * GROUP_GRANULES + bit, 0);
+            gc->scan_word = 0;
+            return true;
+        }
+        gc->gray_first = p->gray_next;
+        if (gc->gray_first == NO_PAGE) gc->gray_last = NO_PAGE;
+        p->gray_queued = false;
+        p->gray_next = NO_PAGE;
+    }
+    return false;
+}
+
+/* Shades what a block of the object under scan refers to. Returns the words looked at. */
+static size_t scan_block(struct heap *h)
+{
+    struct collector *gc = &h->gc;
+    const value *words = cell_words(h, gc->scan_object);
+    size_t count = cell_word_count(h, gc->scan_object);
+    size_t end = gc->scan_word + SCAN_BLOCK_WORDS;
+    if (end > count) end = count;
+    for (size_t i = gc->scan_word; i < end; i++)
+        if (value_is_ref(words[i])) __builtin_prefetch(ref_group(h, words[i]), 1);
+    for (size_t i = gc->scan_word; i < end; i++) gc_shade(h, words[i]);
+    size_t done = end - gc->scan_word;
+    gc->scan_word = (uint32_t)end;
+    if (end == count) gc->scan_object = 0;
+    return done;
+}
+
+void gc_mark_frame(struct heap *h, struct root_frame *frame)
+{
+    frame->cycle = h->gc.cycle;
+    for (size_t i = 0; i < frame->count; i++) gc_shade(h, frame->slots[i]);
+}
+
+/* Scans the next frame that was not touched in this cycle. False when there is none. */
+static bool mark_next_frame(struct heap *h)
+{
+    struct collector *gc = &h->gc;
+    while (gc->frame_next) {
+        struct root_frame *frame = gc->frame_next;
+        gc->frame_next = frame->next;
+        if (frame->cycle == gc->cycle) continue;
+        gc_mark_frame(h, frame);
+        return true;
+    }
+    return false;
+}
+
+static void mark_roots(struct heap *h)
+{
+    for (unsigned i = 0; i < ROOT_COUNT; i++) gc_shade(h, h->roots[i]);
+    gc_shade(h, h->drop.first);
+    gc_shade(h, h->drop.current);
+}
+
+/* --- phases ---------------------------------------------------------------------------------*/
+
+void gc_start(struct heap *h)
+{
+    struct collector *gc = &h->gc;
+    if (gc->phase != GC_IDLE) return;
+    uint64_t begin = clock_ns();
+    gc->cycle++;
+    gc->phase = GC_MARK;
+    h->marking = true;
+    gc->marked = 0;
+    gc->cycle_swept_bytes = 0;
+    gc->frame_next = h->frames;
+    gc_pace_cycle_began(h);
+    mark_roots(h);
+    gc_histogram_add(&gc->stats.start, clock_ns() - begin);
+}
+
+static void begin_drain(struct heap *h)
+{
+#ifdef CAIRN_DEBUG
+    char message[256];
+    if (h->object_count < 100000 && heap_shadow_mark(h, message, sizeof message) != 0) {
+        fprintf(stderr, "cairn: %s\n", message);
+        abort();
+    }
+#endif
+    h->gc.phase = GC_DRAIN;
+    h->gc.drain_next = 0;
+}
+
+static void begin_sweep(struct heap *h)
+{
+    uint64_t begin = clock_ns();
+    allocators_retire(h);
+    h->gc.phase = GC_SWEEP;
+    h->marking = false;
+    h->gc.sweep_next = 0;
+    h->gc.sweep_end = h->page_top;
+    gc_histogram_add(&h->gc.stats.start, clock_ns() - begin);
+}
+
+static void end_cycle(struct heap *h)
+{
+    struct gc_stats *stats = &h->gc.stats;
+    h->gc.phase = GC_IDLE;
+    stats->cycles++;
+    stats->marked_objects = h->gc.marked;
+    stats->swept_bytes_last = h->gc.cycle_swept_bytes;
+    stats->live_bytes = h->used_bytes;
+    gc_pace_cycle_ended(h);
+}
+
+static size_t mark_step(struct heap *h)
+{
+    if (!h->gc.scan_object && !gray_take(h)) {
+        if (!mark_next_frame(h)) begin_drain(h);
+        return 1;
+    }
+    return scan_block(h);
+}
+
+static size_t drain_step(struct heap *h)
+{
+    h->gc.drain_next = shape_table_drain(h, h->gc.drain_next, SCAN_BLOCK_WORDS);
+    if (h->gc.drain_next == 0) begin_sweep(h);
+    return SCAN_BLOCK_WORDS;
+}
+
+static size_t sweep_step(struct heap *h)
+{
+    struct collector *gc = &h->gc;
+    if (gc->sweep_next >= gc->sweep_end) {
+        end_cycle(h);
+        return 1;
+    }
+    return page_sweep(h, gc->sweep_next++);
+}
+
+size_t gc_step(struct heap *h, size_t units)
+{
+    size_t done = heap_drop_step(h, units);
+    while (done < units && h->gc.phase != GC_IDLE) {
+        switch (h->gc.phase) {
+        case GC_MARK: done += mark_step(h); break;
+        case GC_DRAIN: done += drain_step(h); break;
+        case GC_SWEEP: done += sweep_step(h); break;
+        case GC_IDLE: break;
+        }
+    }
+    return done;
+}
+
+size_t gc_collect(struct heap *h)
+{
+    size_t before = h->used_bytes;
+    while (heap_drop_pending(h) || h->gc.phase != GC_IDLE) gc_step(h, 65536);
+    gc_start(h);
+    while (heap_drop_pending(h) || h->gc.phase != GC_IDLE) gc_step(h, 65536);
+    return before > h->used_bytes ? before - h->used_bytes : 0;
+}
+
+void gc_safe_point(struct heap *h)
+{
+#ifdef CAIRN_GC_STRESS
+    if (h->gc.phase == GC_IDLE && h->gc.enabled && !heap_drop_pending(h)) gc_start(h);
+    gc_step(h, 1);
+#else
+    (void)h;
+#endif
+}

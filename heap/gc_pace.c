@@ -1,0 +1,153 @@
+/* gc_pace.c - when the collector works, how much, and how long it took.
+ *
+ * Without sharing nothing is left to collect: one owner frees what it gives up. Garbage for the
+ * collector can only come about where a shared object lost an owner. So that is what is
+ * counted, as *debt*: the bytes of such objects. What hangs from them is not known, so growth
+ * of the heap since the last cycle counts as debt as well, once a shared object was let go at all.
+ *
+ *   debt >= an eighth of the live size (and DEBT_MIN)   a cycle is due, beside other work
+ *   any debt, and the last cycle is long enough ago     a cycle is due when idle
+ *   above 90 % of the limit, with any debt              a cycle is due, and hurries
+ *
+ * "Long enough ago": IDLE_REST_FACTOR times what the last cycle cost, so that idle cycles take
+ * no more than a small share of a core however large the heap is. */
+#include <time.h>
+
+#include "heap/store.h"
+
+#define DEBT_MIN ((size_t)1 << 20)
+#define IDLE_REST_FACTOR 16
+#define IDLE_REST_MIN_NS 200000000
+#define STEP_UNITS 512
+#define SOFT_LIMIT_TENTHS 9
+
+uint64_t clock_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* --- debt -----------------------------------------------------------------------------------*/
+
+void gc_shared_released(struct heap *h, value shared)
+{
+    /* Shapes are shared from birth and limited in number. */
+    if (ref_kind(shared) != KIND_SHAPE) h->gc.debt_bytes += value_cell_bytes(h, shared);
+}
+
+static size_t debt(const struct heap *h)
+{
+    const struct collector *gc = &h->gc;
+    if (gc->debt_bytes == 0) return 0;
+    size_t growth = h->used_bytes > gc->stats.live_bytes ? h->used_bytes - gc->stats.live_bytes : 0;
+    return gc->debt_bytes > growth ? gc->debt_bytes : growth;
+}
+
+size_t gc_threshold(const struct heap *h)
+{
+    if (h->gc.threshold) return h->gc.threshold;
+    size_t eighth = h->gc.stats.live_bytes / 8;
+    return eighth > DEBT_MIN ? eighth : DEBT_MIN;
+}
+
+void gc_threshold_set(struct heap *h, size_t bytes) { h->gc.threshold = bytes; }
+void gc_enable(struct heap *h, bool enabled) { h->gc.enabled = enabled; }
+bool gc_enabled(const struct heap *h) { return h->gc.enabled; }
+
+void gc_pace_cycle_began(struct heap *h)
+{
+    h->gc.debt_bytes = 0;
+    h->gc.work_ns = 0;
+}
+
+void gc_pace_cycle_ended(struct heap *h)
+{
+    h->gc.work_ns_last = h->gc.work_ns;
+    h->gc.ended_ns = clock_ns();
+}
+
+static bool above_soft_limit(const struct heap *h)
+{
+    uint64_t taken = h->page_count - h->free_page_count;
+    return taken * 10 > (uint64_t)h->page_count * SOFT_LIMIT_TENTHS;
+}
+
+uint64_t gc_idle_wait_ns(const struct heap *h)
+{
+    const struct collector *gc = &h->gc;
+    uint64_t rest = gc->work_ns_last * IDLE_REST_FACTOR;
+    if (rest < IDLE_REST_MIN_NS) rest = IDLE_REST_MIN_NS;
+    uint64_t due = gc->ended_ns + rest, now = clock_ns();
+    return due > now ? due - now : 0;
+}
+
+bool gc_idle_cycle_wanted(const struct heap *h)
+{
+    return h->gc.phase == GC_IDLE && h->gc.enabled && h->gc.debt_bytes != 0;
+}
+
+static bool cycle_due(const struct heap *h)
+{
+    if (h->gc.phase != GC_IDLE || !h->gc.enabled || h->gc.debt_bytes == 0) return false;
+    return debt(h) >= gc_threshold(h) || above_soft_limit(h);
+}
+
+enum gc_urgency gc_urgency(const struct heap *h)
+{
+    bool busy = h->gc.phase != GC_IDLE || heap_drop_pending(h) || cycle_due(h);
+    if (busy) return above_soft_limit(h) ? GC_PRESSED : GC_INDEBTED;
+    return gc_idle_cycle_wanted(h) && gc_idle_wait_ns(h) == 0 ? GC_RELAXED : GC_RESTING;
+}
+
+/* --- running --------------------------------------------------------------------------------*/
+
+uint64_t gc_run(struct heap *h, uint64_t budget_ns)
+{
+    struct collector *gc = &h->gc;
+    if (gc_urgency(h) == GC_RESTING) return 0;
+    uint64_t begin = clock_ns(), now = begin;
+    if (gc->phase == GC_IDLE && !heap_drop_pending(h)) gc_start(h);
+    while (now - begin < budget_ns) {
+        bool dropping = heap_drop_pending(h);
+        if (gc_step(h, STEP_UNITS) == 0) break;
+        uint64_t end = clock_ns();
+        gc_histogram_add(dropping ? &gc->stats.drop : &gc->stats.step, end - now);
+        gc->work_ns += end - now;
+        gc->stats.steps++;
+        now = end;
+    }
+    return clock_ns() - begin;
+}
+
+/* --- figures --------------------------------------------------------------------------------*/
+
+void gc_histogram_add(struct gc_histogram *histogram, uint64_t ns)
+{
+    unsigned bucket = ns ? 63 - (unsigned)__builtin_clzl(ns) : 0;
+    if (bucket >= GC_HISTOGRAM_BUCKETS) bucket = GC_HISTOGRAM_BUCKETS - 1;
+    histogram->buckets[bucket]++;
+    histogram->count++;
+    histogram->total_ns += ns;
+    if (ns > histogram->max_ns) histogram->max_ns = ns;
+}
+
+uint64_t gc_histogram_quantile(const struct gc_histogram *histogram, double q)
+{
+    if (histogram->count == 0) return 0;
+    double wanted = q * (double)histogram->count;
+    uint64_t seen = 0;
+    for (unsigned i = 0; i < GC_HISTOGRAM_BUCKETS; i++) {
+        seen += histogram->buckets[i];
+        if ((double)seen < wanted || seen == 0) continue;
+        uint64_t bound = (uint64_t)2 << i;
+        return bound < histogram->max_ns ? bound : histogram->max_ns;
+    }
+    return histogram->max_ns;
+}
+
+void gc_stats(const struct heap *h, struct gc_stats *stats)
+{
+    *stats = h->gc.stats;
+    stats->debt_bytes = debt(h);
+}

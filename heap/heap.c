@@ -1,0 +1,259 @@
+/* heap.c - making a heap, its limits, its roots, and who owns what. */
+#include "heap/census.h"
+#include "heap/store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#define SHAPES_DEFAULT 65536
+#define WEAK_SLOTS_DEFAULT ((uint32_t)1 << 24)
+/* A reference has 36 bits of granules. */
+#define HEAP_BYTES_MAX ((size_t)1 << 40)
+
+/* --- creation -------------------------------------------------------------------------------*/
+
+/* One reservation for data, planes and descriptors; memory comes when it is touched. */
+static int reserve_address_space(struct heap *h)
+{
+    size_t data = (size_t)h->page_count * PAGE_BYTES;
+    size_t groups = (size_t)h->page_count * PAGE_GROUPS * sizeof(struct plane_group);
+    size_t pages = (size_t)h->page_count * sizeof(struct page);
+    size_t bitmap = page_bitmap_bytes(h->page_count);
+    h->reserved_bytes = data + groups + pages + bitmap;
+    void *base = mmap(NULL, h->reserved_bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (base == MAP_FAILED) return -ENOMEM;
+    h->base = base;
+    h->groups = (struct plane_group *)(h->base + data);
+    uint64_t *bitmap_words = (uint64_t *)(h->base + data + groups);
+    page_bitmap_init(&h->free_pages, bitmap_words, h->page_count);
+    h->pages = (struct page *)(h->base + data + groups + bitmap);
+    h->free_page_count = h->page_count;
+    return 0;
+}
+
+int heap_create(struct heap **heap, const struct heap_config *config)
+{
+    *heap = NULL;
+    if (config->max_bytes == 0 || config->max_bytes > HEAP_BYTES_MAX) return -EINVAL;
+    struct heap *h = calloc(1, sizeof *h);
+    if (!h) return -ENOMEM;
+    size_t segments = (config->max_bytes + SEGMENT_BYTES - 1) / SEGMENT_BYTES;
+    h->page_count = (uint32_t)(segments * SEGMENT_PAGES);
+    memcpy(h->hash_key, config->hash_key, sizeof h->hash_key);
+    h->gc.enabled = true;
+    h->gc.cycle = 1;
+    h->gc.gray_first = h->gc.gray_last = NO_PAGE;
+    int error = reserve_address_space(h);
+    if (!error) {
+        allocators_init(h);
+        error = weak_table_create(
+            h, config->weak_slots_max ? config->weak_slots_max : WEAK_SLOTS_DEFAULT);
+    }
+    if (!error)
+        error = shape_table_create(h, config->shapes_max ? config->shapes_max : SHAPES_DEFAULT);
+    if (error) {
+        heap_destroy(h);
+        return error;
+    }
+    *heap = h;
+    return 0;
+}
+
+void heap_destroy(struct heap *h)
+{
+    if (!h) return;
+    if (h->walk) heap_walk_end(h->walk);
+    if (h->shapes) shape_table_destroy(h);
+    if (h->weak) weak_table_destroy(h);
+    if (h->base) {
+        memory_unpoison(h->base, (size_t)h->page_top * PAGE_BYTES);
+        munmap(h->base, h->reserved_bytes);
+    }
+    free(h);
+}
+
+/* --- limits ---------------------------------------------------------------------------------*/
+
+/* Memory is short: takes some queued garbage apart, sweeps some pages. Bounded. False when
+ * nothing was gained. */
+bool heap_relieve(struct heap *h)
+{
+    uint64_t before = h->used_bytes;
+    heap_drop_step(h, 16384);
+    sweep_some(h, 256);
+    return h->used_bytes < before;
+}
+
+/* Whether a class must begin a page for its next cell. */
+static bool class_is_full(const struct allocator *a)
+{
+    if (a->free) return false;
+    for (unsigned bin = 0; bin < FULLNESS_BINS; bin++)
+        if (a->bins[bin] != NO_PAGE) return false;
+    return true;
+}
+
+/* How many pages cells of `bytes` in total can take, at most: a cell wastes less than a quarter
+ * of itself, a page less than an eighth; and each content and class whose cells fit into
+ * `bytes` may have to begin a page of its own. */
+static size_t reservation_pages(const struct heap *h, size_t bytes)
+{
+    size_t beginnings = 0;
+    unsigned largest = size_class_of(bytes < CELL_BYTES_MAX ? bytes + 1 : CELL_BYTES_MAX);
+    for (unsigned content = 0; content < CONTENT_COUNT; content++)
+        for (unsigned c = 0; c <= largest; c++)
+            beginnings += class_is_full(&h->allocators[content][c]);
+    return bytes / PAGE_BYTES * 3 / 2 + 1 + beginnings;
+}
+
+int heap_reserve(struct heap *h, size_t bytes)
+{
+    assert(!h->in_reservation);
+    if (allocation_fails(h)) return -ENOMEM;
+    size_t enough = bytes / PAGE_BYTES * 3 / 2 + 1 + CONTENT_COUNT * SIZE_CLASS_COUNT;
+    while (h->free_page_count < enough && h->free_page_count < reservation_pages(h, bytes))
+        if (!heap_relieve(h)) return -ENOMEM;
+    h->in_reservation = true;
+    h->watching = true;
+    /* What is counted are cells, which are up to a quarter larger than what is asked for. */
+    h->reservation_left = bytes + bytes / 4 + 1024;
+    return 0;
+}
+
+void heap_reserve_end(struct heap *h)
+{
+    assert(h->in_reservation);
+    h->in_reservation = false;
+    h->watching = h->fail_nth != 0;
+}
+
+void heap_fail_nth(struct heap *h, uint64_t n)
+{
+    h->fail_nth = n;
+    h->watching = n != 0 || h->in_reservation;
+}
+
+bool heap_fail_pending(const struct heap *h) { return h->fail_nth != 0; }
+
+/* --- ownership ------------------------------------------------------------------------------*/
+
+value value_share(struct heap *h, value v)
+{
+    if (!value_is_ref(v) || planted(6)) return v;
+    struct plane_group *g = ref_group(h, v);
+    uint64_t bit = ref_bit(v);
+    debug_assert(g->head & bit);
+    if (!(g->shared & bit)) {
+        g->shared |= bit;
+        h->shared_count++;
+    }
+    return v;
+}
+
+bool value_is_shared(struct heap *h, value v)
+{
+    return value_is_ref(v) && (ref_group(h, v)->shared & ref_bit(v));
+}
+
+size_t value_cell_bytes(const struct heap *h, value v)
+{
+    return value_is_ref(v) ? page_cell_bytes(ref_page(h, v)) : 0;
+}
+
+/* --- roots ----------------------------------------------------------------------------------*/
+
+value heap_root(const struct heap *h, enum heap_root root)
+{
+    assert(root < ROOT_COUNT);
+    return h->roots[root];
+}
+
+void heap_root_set_take(struct heap *h, enum heap_root root, value v)
+{
+    assert(root < ROOT_COUNT);
+    value old = h->roots[root];
+    store(h, &h->roots[root], v);
+    value_release(h, old);
+}
+
+void root_frame_open(struct heap *h, struct root_frame *frame)
+{
+    *frame = (struct root_frame){.next = h->frames, .cycle = h->gc.cycle};
+    if (h->frames) h->frames->prev = frame;
+    h->frames = frame;
+}
+
+void root_frame_touch(struct heap *h, struct root_frame *frame)
+{
+    if (h->gc.phase == GC_MARK && frame->cycle != h->gc.cycle) gc_mark_frame(h, frame);
+}
+
+int root_frame_push_take(struct heap *h, struct root_frame *frame, value v)
+{
+    if (frame->count == frame->capacity) {
+        if (allocation_fails(h)) return -ENOMEM;
+        size_t capacity = frame->capacity ? frame->capacity * 2 : 8;
+        value *slots = realloc(frame->slots, capacity * sizeof *slots);
+        if (!slots) return -ENOMEM;
+        frame->slots = slots;
+        frame->capacity = capacity;
+    }
+    frame->slots[frame->count++] = v;
+    return 0;
+}
+
+void root_frame_truncate(struct heap *h, struct root_frame *frame, size_t count)
+{
+    root_frame_touch(h, frame);
+    while (frame->count > count) value_release(h, frame->slots[--frame->count]);
+}
+
+void root_frame_close(struct heap *h, struct root_frame *frame)
+{
+    root_frame_truncate(h, frame, 0);
+    if (h->gc.frame_next == frame) h->gc.frame_next = frame->next;
+    if (frame->prev)
+        frame->prev->next = frame->next;
+    else
+        h->frames = frame->next;
+    if (frame->next) frame->next->prev = frame->prev;
+    free(frame->slots);
+    *frame = (struct root_frame){0};
+}
+
+/* --- figures --------------------------------------------------------------------------------*/
+
+void heap_stats(const struct heap *h, struct heap_stats *stats)
+{
+    size_t per_page = PAGE_GROUPS * sizeof(struct plane_group) + sizeof(struct page);
+    *stats = (struct heap_stats){
+        .max_bytes = (size_t)h->page_count * PAGE_BYTES,
+        .used_bytes = h->used_bytes,
+        .page_bytes = (size_t)(h->page_count - h->free_page_count) * PAGE_BYTES,
+        .committed_bytes = (size_t)h->page_top * PAGE_BYTES,
+        .metadata_bytes = h->page_top * per_page,
+        .object_count = h->object_count,
+        .shared_count = h->shared_count,
+        .shape_count = shape_table_count(h),
+        .weak_slot_count = weak_table_count(h),
+        .drop_queue_length = h->drop.length,
+        .allocations = h->allocations,
+    };
+}
+
+size_t heap_map(const struct heap *h, size_t first_page, size_t count, char *out)
+{
+    size_t written = 0;
+    for (size_t i = first_page; i < h->page_top && written < count; i++) {
+        const struct page *p = &h->pages[i];
+        char c = '.';
+        if (p->state == PAGE_RUN || p->state == PAGE_RUN_REST)
+            c = '=';
+        else if (p->state == PAGE_CELLS)
+            c = (char)((p->content == CONTENT_CONTAINERS ? 'a' : 'A') + p->live * 25 / p->cells);
+        out[written++] = c;
+    }
+    return written;
+}

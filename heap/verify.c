@@ -1,0 +1,337 @@
+/* verify.c - the whole-heap checker and the shadow mark.
+ *
+ * Both follow references from the roots on their own, with a bitmap and a stack in C memory, and
+ * share nothing with the collector that they check but the layout. */
+#include "heap/verify.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "heap/store.h"
+
+/* A depth-first traversal: which granules were met, and which objects wait to be looked at. */
+struct traversal {
+    struct heap *h;
+    uint64_t *met;  /* one bit per granule below page_top */
+    value *stack;
+    size_t count, capacity;
+};
+
+struct verifier {
+    struct heap *h;
+    struct traversal reached;  /* from the roots */
+    struct traversal will_mark; /* what marking under way would still mark */
+    char *message;
+    size_t size;
+    bool failed;
+};
+
+__attribute__((format(printf, 2, 3)))
+static void fail(struct verifier *v, const char *format, ...)
+{
+    if (v->failed) return;
+    v->failed = true;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(v->message, v->size, format, args);
+    va_end(args);
+}
+
+/* --- traversals -----------------------------------------------------------------------------*/
+
+static int traversal_open(struct traversal *t, struct heap *h)
+{
+    *t = (struct traversal){.h = h};
+    t->met = calloc((size_t)h->page_top * PAGE_GROUPS + 1, sizeof *t->met);
+    return t->met ? 0 : -ENOMEM;
+}
+
+static void traversal_close(struct traversal *t)
+{
+    free(t->met);
+    free(t->stack);
+}
+
+static bool traversal_met(const struct traversal *t, value v)
+{
+    return t->met[ref_granule(v) / GROUP_GRANULES] & ref_bit(v);
+}
+
+/* True if `v` is met for the first time; containers are then put on the stack. */
+static bool traversal_meet(struct traversal *t, value v)
+{
+    if (traversal_met(t, v)) return false;
+    t->met[ref_granule(v) / GROUP_GRANULES] |= ref_bit(v);
+    if (kind_is_leaf(ref_kind(v))) return true;
+    if (t->count == t->capacity) {
+        t->capacity = t->capacity ? t->capacity * 2 : 1024;
+        t->stack = realloc(t->stack, t->capacity * sizeof *t->stack);
+        if (!t->stack) abort(); /* a checker has nothing better to do */
+    }
+    t->stack[t->count++] = v;
+    return true;
+}
+
+/* --- one reference --------------------------------------------------------------------------*/
+
+static bool header_fits(value first_word, enum kind kind)
+{
+    if (value_is_int(first_word)) return header_kind(first_word) == kind;
+    if (value_is_kind(first_word, KIND_SHAPE)) return kind == KIND_MAP || kind == KIND_RECORD;
+    return false;
+}
+
+/* Checks that `v`, found in `where`, hits the head of a cell of its kind. `waiting`: it is in
+ * the drop queue, where links take the place of headers. */
+static bool check_target(struct verifier *c, value v, const char *where, bool waiting)
+{
+    struct heap *h = c->h;
+    uint64_t granule = ref_granule(v);
+    if (granule == 0 || granule / PAGE_GRANULES >= h->page_top) {
+        fail(c, "%s refers outside of the heap: granule %lu", where, granule);
+        return false;
+    }
+    const struct page *p = ref_page(h, v);
+    if (p->state != PAGE_CELLS && p->state != PAGE_RUN) {
+        fail(c, "%s refers to granule %lu in a page of state %d", where, granule, p->state);
+        return false;
+    }
+    if (!(ref_group(h, v)->head & ref_bit(v))) {
+        fail(c, "%s refers to granule %lu, where no object (of kind %s) begins", where, granule,
+             kind_name(ref_kind(v)));
+        return false;
+    }
+    if (p->content != kind_content(ref_kind(v))) {
+        fail(c, "%s refers to a %s at granule %lu, in a page of content %d", where,
+             kind_name(ref_kind(v)), granule, p->content);
+        return false;
+    }
+    if (page_unswept(h, p) && !(ref_group(h, v)->mark & ref_bit(v))) {
+        fail(c, "%s refers to a %s at granule %lu that the sweep is about to free", where,
+             kind_name(ref_kind(v)), granule);
+        return false;
+    }
+    if (!kind_is_leaf(ref_kind(v)) && !waiting) {
+        value first_word = *(const value *)ref_cell(h, v);
+        if (!header_fits(first_word, ref_kind(v))) {
+            fail(c, "%s refers to a %s at granule %lu, whose header is %#lx", where,
+                 kind_name(ref_kind(v)), granule, first_word);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void check_reference(struct verifier *c, value v, const char *where, bool waiting)
+{
+    if (c->failed || !value_is_ref(v) || !check_target(c, v, where, waiting)) return;
+    if (!traversal_meet(&c->reached, v) && !(ref_group(c->h, v)->shared & ref_bit(v)))
+        fail(c, "%s is a second reference to a %s at granule %lu that is not marked shared", where,
+             kind_name(ref_kind(v)), ref_granule(v));
+}
+
+static void check_container(struct verifier *c, value container)
+{
+    const value *words = cell_words(c->h, container);
+    size_t count = cell_word_count(c->h, container);
+    char where[96];
+    for (size_t i = 0; i < count && !c->failed; i++) {
+        if (!value_is_ref(words[i])) continue;
+        /* A reference in the first word that is no shape is a link of the drop queue. */
+        bool link = i == 0 && !value_is_kind(words[0], KIND_SHAPE);
+        snprintf(where, sizeof where, "word %zu of the %s at granule %lu", i,
+                 kind_name(ref_kind(container)), ref_granule(container));
+        check_reference(c, words[i], where, link);
+    }
+}
+
+static void check_references(struct verifier *c)
+{
+    struct heap *h = c->h;
+    for (unsigned i = 0; i < ROOT_COUNT; i++) check_reference(c, h->roots[i], "a root", false);
+    for (const struct root_frame *f = h->frames; f; f = f->next)
+        for (size_t i = 0; i < f->count; i++) check_reference(c, f->slots[i], "a frame", false);
+    check_reference(c, h->drop.first, "the drop queue", true);
+    check_reference(c, h->drop.current, "the drop queue", true);
+    while (c->reached.count && !c->failed)
+        check_container(c, c->reached.stack[--c->reached.count]);
+}
+
+/* --- the collector's invariant ----------------------------------------------------------------*/
+
+static bool is_white(const struct heap *h, value v)
+{
+    return !(ref_group(h, v)->mark & ref_bit(v));
+}
+
+static void will_mark(struct verifier *c, value v)
+{
+    if (value_is_ref(v) && is_white(c->h, v)) traversal_meet(&c->will_mark, v);
+}
+
+static void will_mark_words(struct verifier *c, value container)
+{
+    const value *words = cell_words(c->h, container);
+    size_t count = cell_word_count(c->h, container);
+    for (size_t i = 0; i < count; i++) will_mark(c, words[i]);
+}
+
+/* Everything that is reachable and not black must be in the way of the marker: reachable from
+ * a gray object or an unscanned frame through white ones. */
+static void check_marking(struct verifier *c)
+{
+    struct heap *h = c->h;
+    if (h->gc.phase != GC_MARK) return;
+    for (uint64_t i = 0; i < (uint64_t)h->page_top * PAGE_GROUPS; i++)
+        for (uint64_t gray = h->groups[i].gray; gray; gray &= gray - 1)
+            will_mark_words(c, ref_make(KIND_FIRST_CONTAINER,
+                                        i * GROUP_GRANULES + (unsigned)__builtin_ctzl(gray), 0));
+    if (h->gc.scan_object) will_mark_words(c, h->gc.scan_object);
+    for (const struct root_frame *f = h->frames; f; f = f->next)
+        if (f->cycle != h->gc.cycle)
+            for (size_t i = 0; i < f->count; i++) will_mark(c, f->slots[i]);
+    while (c->will_mark.count) will_mark_words(c, c->will_mark.stack[--c->will_mark.count]);
+    for (uint64_t i = 0; i < (uint64_t)h->page_top * PAGE_GROUPS; i++) {
+        uint64_t lost = c->reached.met[i] & ~h->groups[i].mark & ~c->will_mark.met[i];
+        if (!lost) continue;
+        fail(c, "the object at granule %lu is reachable, but marking will miss it",
+             i * GROUP_GRANULES + (unsigned)__builtin_ctzl(lost));
+        return;
+    }
+}
+
+/* --- pages ----------------------------------------------------------------------------------*/
+
+struct page_sums {
+    uint64_t objects, shared;
+    size_t bytes;
+    uint32_t free_pages;
+};
+
+static void check_free_cells(struct verifier *c, uint64_t group, uint64_t free_cells,
+                             size_t cell_bytes)
+{
+#if defined(CAIRN_DEBUG)
+    for (; free_cells && !c->failed; free_cells &= free_cells - 1) {
+        uint64_t granule = group * GROUP_GRANULES + (unsigned)__builtin_ctzl(free_cells);
+        if (!cell_is_poisoned(c->h->base + granule * GRANULE_BYTES, cell_bytes))
+            fail(c, "the free cell at granule %lu was written to", granule);
+    }
+#else
+    (void)c, (void)group, (void)free_cells, (void)cell_bytes;
+#endif
+}
+
+static void check_cells(struct verifier *c, uint32_t page, struct page_sums *sums)
+{
+    struct heap *h = c->h;
+    const struct page *p = &h->pages[page];
+    unsigned live = 0, free_cells = 0;
+    for (unsigned g = 0; g < PAGE_GROUPS; g++) {
+        uint64_t group = (uint64_t)page * PAGE_GROUPS + g;
+        const struct plane_group *planes = &h->groups[group];
+        uint64_t free_here = ~planes->head & planes->mark;
+        live += (unsigned)__builtin_popcountl(planes->head);
+        free_cells += (unsigned)__builtin_popcountl(free_here);
+        sums->shared += (unsigned)__builtin_popcountl(planes->shared);
+        if (planes->gray & ~(planes->head & planes->mark))
+            fail(c, "page %u has a gray object that is not black", page);
+        if (planes->gray && (!p->gray_queued || h->gc.phase != GC_MARK))
+            fail(c, "page %u has gray objects and is not queued", page);
+        if (planes->shared & ~planes->head) fail(c, "page %u has a shared free cell", page);
+        if (planes->gray && p->content != CONTENT_CONTAINERS)
+            fail(c, "page %u has a gray leaf", page);
+        if (!h->marking && !page_unswept(h, p) && (planes->head & planes->mark))
+            fail(c, "page %u has a black cell outside of a cycle", page);
+        uint64_t heads = planes->head | planes->mark;
+        for (uint64_t bits = heads; bits; bits &= bits - 1) {
+            unsigned granule = g * GROUP_GRANULES + (unsigned)__builtin_ctzl(bits);
+            unsigned first = page == 0 ? p->cell_granules : 0;
+            if (p->state == PAGE_CELLS && (granule - first) % p->cell_granules != 0)
+                fail(c, "page %u has a cell that begins at granule %u", page, granule);
+        }
+        check_free_cells(c, group, free_here, page_cell_bytes(p));
+    }
+    if (live != p->live || live + free_cells != p->cells)
+        fail(c, "page %u counts %u of %u cells taken, but its planes %u and %u free", page, p->live,
+             p->cells, live, free_cells);
+    sums->objects += live;
+    sums->bytes += live * page_cell_bytes(p);
+}
+
+static void check_pages(struct verifier *c)
+{
+    struct heap *h = c->h;
+    struct page_sums sums = {.free_pages = h->page_count - h->page_top};
+    for (uint32_t i = 0; i < h->page_top && !c->failed; i++) {
+        const struct page *p = &h->pages[i];
+        bool marked_free = h->free_pages.level[0][i / 64] >> i % 64 & 1;
+        if (marked_free != (p->state == PAGE_FREE))
+            fail(c, "page %u is in state %d, and its bit says %s", i, p->state,
+                 marked_free ? "free" : "taken");
+        sums.free_pages += p->state == PAGE_FREE;
+        if (p->state == PAGE_CELLS || p->state == PAGE_RUN) check_cells(c, i, &sums);
+    }
+    if (c->failed) return;
+    if (sums.objects != h->object_count || sums.bytes != h->used_bytes)
+        fail(c, "the heap counts %lu objects of %zu bytes, its pages %lu of %zu", h->object_count,
+             h->used_bytes, sums.objects, sums.bytes);
+    if (sums.shared != h->shared_count)
+        fail(c, "the heap counts %lu shared objects, its pages %lu", h->shared_count, sums.shared);
+    if (sums.free_pages != h->free_page_count)
+        fail(c, "the heap counts %u free pages, there are %u", h->free_page_count, sums.free_pages);
+}
+
+static void check_bins(struct verifier *c)
+{
+    struct heap *h = c->h;
+    for (unsigned content = 0; content < CONTENT_COUNT; content++)
+        for (unsigned class = 0; class < SIZE_CLASS_COUNT; class++)
+            for (unsigned bin = 0; bin < FULLNESS_BINS; bin++) {
+                uint32_t previous = NO_PAGE;
+                for (uint32_t i = h->allocators[content][class].bins[bin]; i != NO_PAGE;
+                     i = h->pages[i].next) {
+                    const struct page *p = &h->pages[i];
+                    if (p->state != PAGE_CELLS || p->content != content ||
+                        p->size_class != class || p->bin != bin || p->previous != previous ||
+                        p->active || p->live == 0 || p->live == p->cells ||
+                        p->live * FULLNESS_BINS / p->cells != bin) {
+                        fail(c, "page %u is wrongly in bin %u of class %u", i, bin, class);
+                        return;
+                    }
+                    previous = i;
+                }
+            }
+}
+
+int heap_verify(struct heap *h, char *message, size_t size)
+{
+    struct verifier c = {.h = h, .message = message, .size = size};
+    if (size) message[0] = 0;
+    if (traversal_open(&c.reached, h) != 0 || traversal_open(&c.will_mark, h) != 0)
+        fail(&c, "no memory to check the heap with");
+    if (!c.failed) check_pages(&c);
+    if (!c.failed) check_bins(&c);
+    if (!c.failed) check_references(&c);
+    if (!c.failed) check_marking(&c);
+    traversal_close(&c.reached);
+    traversal_close(&c.will_mark);
+    return c.failed ? -EINVAL : 0;
+}
+
+int heap_shadow_mark(struct heap *h, char *message, size_t size)
+{
+    struct verifier c = {.h = h, .message = message, .size = size};
+    if (size) message[0] = 0;
+    if (traversal_open(&c.reached, h) != 0) fail(&c, "no memory to mark the heap with");
+    if (!c.failed) check_references(&c);
+    for (uint64_t i = 0; !c.failed && i < (uint64_t)h->page_top * PAGE_GROUPS; i++) {
+        uint64_t lost = c.reached.met[i] & ~h->groups[i].mark;
+        if (lost)
+            fail(&c, "marking ended, and the reachable object at granule %lu is white",
+                 i * GROUP_GRANULES + (unsigned)__builtin_ctzl(lost));
+    }
+    traversal_close(&c.reached);
+    return c.failed ? -EINVAL : 0;
+}

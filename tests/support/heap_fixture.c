@@ -1,0 +1,37 @@
+/* heap_fixture.c - a heap for one test, verified when the test ends. */
+#include "tests/support/heap_fixture.h"
+
+#include <check.h>
+#include <stdint.h>
+
+#include "heap/gc.h"
+#include "heap/verify.h"
+
+struct heap *heap_fixture_open(size_t max_bytes)
+{
+    struct heap_config config = {.max_bytes = max_bytes ? max_bytes : (size_t)256 << 20,
+                                 .hash_key = "fixed for tests"};
+    struct heap *h;
+    ck_assert_int_eq(heap_create(&h, &config), 0);
+    return h;
+}
+
+void heap_fixture_verify(struct heap *h, const char *when)
+{
+    char message[256];
+    ck_assert_msg(heap_verify(h, message, sizeof message) == 0, "%s: %s", when, message);
+}
+
+void heap_fixture_close(struct heap *h)
+{
+    struct heap_stats stats;
+    heap_fixture_verify(h, "at the end of the test");
+    for (unsigned i = 0; i < ROOT_COUNT; i++) heap_root_set_take(h, (enum heap_root)i, VALUE_NIL);
+    while (heap_drop_pending(h)) heap_drop_step(h, SIZE_MAX / 2);
+    gc_collect(h);
+    heap_fixture_verify(h, "after everything was given up");
+    heap_stats(h, &stats);
+    ck_assert_msg(stats.object_count == 0, "%lu objects of %zu bytes leaked", stats.object_count,
+                  stats.used_bytes);
+    heap_destroy(h);
+}

@@ -1,0 +1,479 @@
+/* test_heap.c - cells, pages, runs, ownership, limits, and the collector on graphs that are
+ * made of bare cells. */
+#include "heap/gc.h"
+#include "heap/store.h"
+#include "heap/census.h"
+#include "heap/verify.h"
+#include "heap/weak.h"
+#include "tests/support/heap_fixture.h"
+#include "tests/support/random.h"
+#include "tests/support/runner.h"
+
+/* A container of `count` slots after its header. */
+static value node_new(struct heap *h, unsigned count)
+{
+    value node = cell_take(h, KIND_LIST, (count + 1) * sizeof(value), 0);
+    if (node != VALUE_ABSENT) store_new(&cell_words(h, node)[0], cell_header(KIND_LIST, count));
+    return node;
+}
+static value *node_slot(struct heap *h, value node, unsigned i) { return &cell_words(h, node)[i + 1]; }
+
+static void node_set(struct heap *h, value node, unsigned i, value v)
+{
+    value *slot = node_slot(h, node, i), old = *slot;
+    store(h, slot, v);
+    value_release(h, old);
+}
+
+static uint64_t object_count(struct heap *h)
+{
+    struct heap_stats stats;
+    heap_stats(h, &stats);
+    return stats.object_count;
+}
+
+START_TEST(size_classes_waste_less_than_a_quarter)
+{
+    for (size_t bytes = 1; bytes <= CELL_BYTES_MAX; bytes++) {
+        unsigned c = size_class_of(bytes);
+        size_t cell = (size_t)size_class_granules(c) * GRANULE_BYTES;
+        ck_assert_uint_lt(c, SIZE_CLASS_COUNT);
+        ck_assert_uint_ge(cell, bytes);
+        if (bytes > 128) ck_assert_uint_lt(cell - bytes, bytes / 4 + GRANULE_BYTES);
+        if (c > 0) ck_assert_uint_lt((size_t)size_class_granules(c - 1) * GRANULE_BYTES, bytes);
+    }
+}
+END_TEST
+
+START_TEST(cells_are_aligned_distinct_and_nil)
+{
+    struct heap *h = heap_fixture_open(0);
+    value list = node_new(h, 100);
+    heap_root_set_take(h, ROOT_KEYS, list);
+    for (unsigned i = 0; i < 100; i++) {
+        value cell = node_new(h, i);
+        ck_assert(cell != VALUE_ABSENT && !value_is_shared(h, cell));
+        for (unsigned j = 0; j < i; j++) ck_assert_uint_eq(*node_slot(h, cell, j), VALUE_NIL);
+        for (unsigned j = 0; j < i; j++) ck_assert_uint_ne(*node_slot(h, list, j), cell);
+        node_set(h, list, i, cell);
+    }
+    ck_assert_uint_eq(object_count(h), 101);
+    heap_fixture_close(h);
+}
+END_TEST
+
+START_TEST(a_released_leaf_is_free_at_once_and_its_cell_comes_again)
+{
+    struct heap *h = heap_fixture_open(0);
+    value leaf = cell_take(h, KIND_STRING, 24, 0);
+    size_t used = value_cell_bytes(h, leaf);
+    ck_assert_uint_eq(used, 32);
+    value_release(h, leaf);
+    ck_assert_uint_eq(object_count(h), 0);
+    ck_assert(!heap_drop_pending(h));
+    heap_fixture_close(h);
+}
+END_TEST
+
+START_TEST(a_released_container_is_taken_apart_in_steps)
+{
+    struct heap *h = heap_fixture_open(0);
+    value outer = node_new(h, 50);
+    for (unsigned i = 0; i < 50; i++) {
+        value inner = node_new(h, 20);
+        for (unsigned j = 0; j < 20; j++) node_set(h, inner, j, cell_take(h, KIND_BYTES, 40, 0));
+        node_set(h, outer, i, inner);
+    }
+    ck_assert_uint_eq(object_count(h), 1 + 50 + 50 * 20);
+    value_release(h, outer);
+    ck_assert_uint_eq(object_count(h), 1 + 50 + 50 * 20);
+    size_t steps = 0;
+    while (heap_drop_pending(h)) {
+        ck_assert_uint_le(heap_drop_step(h, 10), 10);
+        if (++steps % 10 == 0) heap_fixture_verify(h, "between drop steps");
+    }
+    ck_assert_uint_gt(steps, 100);
+    ck_assert_uint_eq(object_count(h), 0);
+    heap_fixture_close(h);
+}
+END_TEST
+
+START_TEST(a_shared_object_outlives_its_first_owner_and_not_its_last)
+{
+    struct heap *h = heap_fixture_open(0);
+    value root = node_new(h, 2), child = node_new(h, 1);
+    heap_root_set_take(h, ROOT_KEYS, root);
+    node_set(h, root, 0, child);
+    node_set(h, root, 1, value_share(h, child));
+    node_set(h, root, 0, VALUE_NIL);
+    gc_collect(h);
+    ck_assert_uint_eq(object_count(h), 2);
+    node_set(h, root, 1, VALUE_NIL);
+    ck_assert_uint_eq(object_count(h), 2); /* only the collector may */
+    gc_collect(h);
+    ck_assert_uint_eq(object_count(h), 1);
+    heap_fixture_close(h);
+}
+END_TEST
+
+START_TEST(a_cycle_is_collected)
+{
+    struct heap *h = heap_fixture_open(0);
+    value root = node_new(h, 1), a = node_new(h, 1), b = node_new(h, 1);
+    heap_root_set_take(h, ROOT_KEYS, root);
+    node_set(h, a, 0, b);
+    node_set(h, b, 0, value_share(h, a));
+    node_set(h, root, 0, a);
+    gc_collect(h);
+    ck_assert_uint_eq(object_count(h), 3);
+    node_set(h, root, 0, VALUE_NIL);
+    size_t freed = gc_collect(h);
+    ck_assert_uint_eq(freed, 2 * 16);
+    ck_assert_uint_eq(object_count(h), 1);
+    heap_fixture_close(h);
+}
+END_TEST
+
+START_TEST(runs_hold_large_leaves)
+{
+    struct heap *h = heap_fixture_open(0);
+    value small = cell_take(h, KIND_STRING, 16, 0);
+    value one = cell_take(h, KIND_EXT, CELL_BYTES_MAX + 1, 0);
+    value two = cell_take(h, KIND_EXT, OBJECT_BYTES_MAX, 0);
+    ck_assert_uint_eq(value_cell_bytes(h, one), PAGE_BYTES);
+    ck_assert_uint_eq(value_cell_bytes(h, two), 2 * PAGE_BYTES);
+    memset(store_raw(h, two), 'x', OBJECT_BYTES_MAX);
+    memset(store_raw(h, one), 'y', PAGE_BYTES);
+    heap_fixture_verify(h, "with runs");
+    value root = node_new(h, 1);
+    heap_root_set_take(h, ROOT_KEYS, root);
+    node_set(h, root, 0, value_share(h, two));
+    gc_collect(h); /* `one` and `small` are not reachable, though owned: they go */
+    ck_assert_uint_eq(object_count(h), 2);
+    (void)small;
+    heap_fixture_close(h);
+}
+END_TEST
+
+START_TEST(memory_ends_with_an_error_and_comes_back)
+{
+    struct heap *h = heap_fixture_open((size_t)16 << 20);
+    struct heap_stats stats;
+    heap_stats(h, &stats);
+    value root = node_new(h, 100);
+    heap_root_set_take(h, ROOT_KEYS, root);
+    for (int round = 0; round < 3; round++) {
+        value first = VALUE_NIL;
+        size_t taken = 0;
+        for (;;) {
+            value cell = node_new(h, 60);
+            if (cell == VALUE_ABSENT) break;
+            store_new(node_slot(h, cell, 0), first);
+            first = cell;
+            taken += value_cell_bytes(h, cell);
+        }
+        ck_assert_uint_gt(taken, stats.max_bytes * 8 / 10);
+        ck_assert_uint_eq(taken / 512 + 1, object_count(h));
+        node_set(h, root, 0, first);
+        gc_collect(h); /* the collector finishes with no free page */
+        ck_assert_uint_eq(taken / 512 + 1, object_count(h));
+        ck_assert_int_eq(heap_reserve(h, 100000), -ENOMEM);
+        node_set(h, root, 0, VALUE_NIL);
+        ck_assert_int_eq(heap_reserve(h, 100000), 0); /* takes the queue apart to get it */
+        heap_reserve_end(h);
+        while (heap_drop_pending(h)) heap_drop_step(h, 1000);
+        ck_assert_uint_eq(object_count(h), 1);
+    }
+    heap_fixture_close(h);
+}
+END_TEST
+
+START_TEST(the_nth_allocation_fails_outside_of_reservations_only)
+{
+    struct heap *h = heap_fixture_open(0);
+    heap_fail_nth(h, 2);
+    value a = cell_take(h, KIND_BYTES, 16, 0);
+    ck_assert(a != VALUE_ABSENT && heap_fail_pending(h));
+    ck_assert(cell_take(h, KIND_BYTES, 16, 0) == VALUE_ABSENT);
+    ck_assert(!heap_fail_pending(h));
+    ck_assert_int_eq(heap_reserve(h, 64), 0);
+    heap_fail_nth(h, 1);
+    value b = cell_take(h, KIND_BYTES, 16, 0);
+    ck_assert(b != VALUE_ABSENT);
+    heap_reserve_end(h);
+    ck_assert_int_eq(heap_reserve(h, 64), -ENOMEM);
+    value_release(h, a);
+    value_release(h, b);
+    heap_fixture_close(h);
+}
+END_TEST
+
+START_TEST(weak_references_die_with_their_target)
+{
+    struct heap *h = heap_fixture_open(0);
+    value root = node_new(h, 3), target = node_new(h, 4);
+    heap_root_set_take(h, ROOT_KEYS, root);
+    node_set(h, root, 0, target);
+    value weak = weak_make(h, target), again = weak_make(h, target);
+    ck_assert(value_is_weak(weak));
+    ck_assert_uint_eq(weak, again);
+    node_set(h, root, 1, weak);
+    gc_collect(h);
+    ck_assert_uint_eq(weak_read(h, weak), target);
+    node_set(h, root, 0, VALUE_NIL);
+    ck_assert_uint_eq(weak_read(h, weak), target);
+    gc_collect(h);
+    ck_assert_uint_eq(weak_read(h, weak), VALUE_NIL);
+    value other = node_new(h, 4);
+    node_set(h, root, 0, other);
+    value second = weak_make(h, other); /* takes the slot again, with another generation */
+    ck_assert_uint_ne(second, weak);
+    ck_assert_uint_eq(weak_read(h, weak), VALUE_NIL);
+    ck_assert_uint_eq(weak_read(h, second), other);
+    heap_fixture_close(h);
+}
+END_TEST
+
+START_TEST(a_weak_read_while_marking_keeps_the_target)
+{
+    struct heap *h = heap_fixture_open(0);
+    value root = node_new(h, 3), target = node_new(h, 4);
+    heap_root_set_take(h, ROOT_KEYS, root);
+    value weak = weak_make(h, target); /* nobody else refers to the target */
+    gc_start(h);
+    while (gc_phase(h) == GC_MARK && *node_slot(h, root, 0) == VALUE_NIL) {
+        value got = weak_read(h, weak);
+        ck_assert_uint_eq(got, target);
+        gc_step(h, 1);
+        node_set(h, root, 0, got);
+    }
+    while (gc_phase(h) != GC_IDLE) gc_step(h, 1);
+    heap_fixture_verify(h, "after the cycle");
+    ck_assert_uint_eq(weak_read(h, weak), target);
+    heap_fixture_close(h);
+}
+END_TEST
+
+START_TEST(a_target_that_marking_missed_reads_as_dead_before_it_is_swept)
+{
+    struct heap *h = heap_fixture_open(0);
+    value root = node_new(h, 3), target = node_new(h, 4);
+    heap_root_set_take(h, ROOT_KEYS, root);
+    value weak = weak_make(h, target);
+    gc_start(h);
+    while (gc_phase(h) == GC_MARK) gc_step(h, 1);
+    ck_assert_uint_eq(weak_read(h, weak), VALUE_NIL);
+    while (gc_phase(h) != GC_IDLE) gc_step(h, 1);
+    ck_assert_uint_eq(weak_read(h, weak), VALUE_NIL);
+    heap_fixture_close(h);
+}
+END_TEST
+
+START_TEST(frames_keep_their_values_and_are_scanned_once_a_cycle)
+{
+    struct heap *h = heap_fixture_open(0);
+    struct root_frame frame;
+    root_frame_open(h, &frame);
+    for (int i = 0; i < 100; i++)
+        ck_assert_int_eq(root_frame_push_take(h, &frame, node_new(h, 2)), 0);
+    gc_collect(h);
+    ck_assert_uint_eq(object_count(h), 100);
+    gc_start(h);
+    root_frame_touch(h, &frame);
+    root_frame_truncate(h, &frame, 40);
+    while (gc_phase(h) != GC_IDLE || heap_drop_pending(h)) gc_step(h, 3);
+    ck_assert_uint_eq(object_count(h), 40);
+    heap_fixture_verify(h, "with a frame");
+    root_frame_close(h, &frame);
+    heap_fixture_close(h);
+}
+END_TEST
+
+/* A random graph of small nodes under random stores, shares, drops and collector steps; a model
+ * keeps the edges, and at the end exactly what is reachable must be there. */
+enum { MODEL_NODES = 100, MODEL_SLOTS = 4 };
+
+static value model_pick(struct heap *h, value root, uint64_t *rng)
+{
+    value v = *node_slot(h, root, (unsigned)random_below(rng, MODEL_NODES));
+    for (int depth = 0; depth < 6 && value_is_ref(v); depth++) {
+        value next = *node_slot(h, v, (unsigned)random_below(rng, MODEL_SLOTS));
+        if (!value_is_kind(next, KIND_LIST) || random_below(rng, 3) == 0) break;
+        v = next;
+    }
+    return v;
+}
+
+static void model_change(struct heap *h, value root, value *weak, uint64_t *rng)
+{
+    unsigned at = (unsigned)random_below(rng, MODEL_NODES);
+    unsigned slot = (unsigned)random_below(rng, MODEL_SLOTS);
+    value target = model_pick(h, root, rng);
+    switch (random_below(rng, 8)) {
+    case 0: node_set(h, root, at, node_new(h, MODEL_SLOTS)); break;
+    case 1:
+        if (value_is_ref(target)) node_set(h, target, slot, node_new(h, MODEL_SLOTS));
+        break;
+    case 2:
+        if (value_is_ref(target)) node_set(h, target, slot, cell_take(h, KIND_STRING, 20, 0));
+        break;
+    case 3:
+        if (value_is_ref(target)) node_set(h, target, slot, VALUE_NIL);
+        break;
+    case 4: node_set(h, root, at, VALUE_NIL); break;
+    case 5: {
+        value from = model_pick(h, root, rng);
+        if (!value_is_ref(from) || !value_is_ref(target)) break;
+        node_set(h, target, slot, value_share(h, from));
+        break;
+    }
+    case 6:
+        if (value_is_ref(target)) *weak = weak_make(h, target);
+        break;
+    case 7: {
+        value alive = value_is_weak(*weak) ? weak_read(h, *weak) : VALUE_NIL;
+        if (value_is_ref(alive)) node_set(h, root, at, value_share(h, alive));
+        break;
+    }
+    }
+}
+
+START_TEST(random_graphs_keep_what_is_reachable)
+{
+    uint64_t seed = random_seed() + (uint64_t)_i;
+    uint64_t rng = seed;
+    struct heap *h = heap_fixture_open(0);
+    value root = node_new(h, MODEL_NODES), weak = VALUE_NIL;
+    heap_root_set_take(h, ROOT_KEYS, root);
+    for (int i = 0; i < 20000; i++) {
+        model_change(h, root, &weak, &rng);
+        if (random_below(&rng, 500) == 0) gc_start(h);
+        if (random_below(&rng, 2) == 0) gc_step(h, random_below(&rng, 40));
+        gc_safe_point(h);
+        char message[256];
+        if (i % 100 == 0)
+            ck_assert_msg(heap_verify(h, message, sizeof message) == 0, "seed %lu, step %d: %s",
+                          seed, i, message);
+    }
+    /* What is left after a full collection is what a walk from the root can reach. */
+    gc_collect(h);
+    gc_collect(h);
+    int error;
+    struct heap_walk *walk = heap_walk_start(h, root, &error);
+    while (!heap_walk_step(walk, 100)) {}
+    ck_assert_uint_eq(heap_walk_total(walk).count, object_count(h));
+    heap_walk_end(walk);
+    heap_fixture_close(h);
+}
+END_TEST
+
+START_TEST(a_walk_survives_changes_of_what_it_walks)
+{
+    struct heap *h = heap_fixture_open(0);
+    value root = node_new(h, 100);
+    heap_root_set_take(h, ROOT_KEYS, root);
+    for (unsigned i = 0; i < 100; i++) {
+        value node = node_new(h, MODEL_SLOTS);
+        for (unsigned j = 0; j < MODEL_SLOTS; j++) node_set(h, node, j, node_new(h, MODEL_SLOTS));
+        node_set(h, root, i, node);
+    }
+    int error, second;
+    struct heap_walk *walk = heap_walk_start(h, root, &error);
+    ck_assert_ptr_null(heap_walk_start(h, root, &second));
+    ck_assert_int_eq(second, -EBUSY);
+    unsigned i = 0;
+    while (!heap_walk_step(walk, 5)) {
+        node_set(h, root, i % 100, i % 3 ? VALUE_NIL : node_new(h, MODEL_SLOTS));
+        heap_drop_step(h, 7);
+        i++;
+    }
+    ck_assert_uint_gt(heap_walk_total(walk).count, 100);
+    heap_walk_end(walk);
+    heap_fixture_close(h);
+}
+END_TEST
+
+START_TEST(the_census_counts_by_kind)
+{
+    struct heap *h = heap_fixture_open(0);
+    value root = node_new(h, 60);
+    heap_root_set_take(h, ROOT_KEYS, root);
+    for (unsigned i = 0; i < 30; i++) node_set(h, root, i, cell_take(h, KIND_STRING, 100, 0));
+    for (unsigned i = 30; i < 50; i++) node_set(h, root, i, cell_take(h, KIND_DOUBLE, 8, 0));
+    struct census census;
+    census_init(&census);
+    while (!census_step(h, &census, 1)) {}
+    ck_assert_uint_eq(census.by_kind[KIND_STRING].count, 30);
+    ck_assert_uint_eq(census.by_kind[KIND_STRING].bytes, 30 * 112);
+    ck_assert_uint_eq(census.by_kind[KIND_DOUBLE].count, 20);
+    ck_assert_uint_eq(census.by_kind[KIND_LIST].count, 1);
+    char map[64];
+    size_t pages = heap_map(h, 0, sizeof map, map);
+    ck_assert_uint_ge(pages, 3);
+    heap_fixture_close(h);
+}
+END_TEST
+
+START_TEST(the_verifier_finds_a_reference_to_nothing)
+{
+    struct heap *h = heap_fixture_open(0);
+    char message[256];
+    value root = node_new(h, 2), leaf = cell_take(h, KIND_STRING, 16, 0);
+    heap_root_set_take(h, ROOT_KEYS, root);
+    *node_slot(h, root, 0) = leaf;
+    *node_slot(h, root, 1) = leaf; /* twice, and not shared */
+    ck_assert_int_eq(heap_verify(h, message, sizeof message), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(message, "second reference"));
+    *node_slot(h, root, 1) = VALUE_NIL;
+    ck_assert_int_eq(heap_verify(h, message, sizeof message), 0);
+    cell_free(h, leaf); /* and the slot still refers to it */
+    ck_assert_int_eq(heap_verify(h, message, sizeof message), -EINVAL);
+    *node_slot(h, root, 0) = VALUE_NIL;
+    heap_fixture_close(h);
+}
+END_TEST
+
+START_TEST(the_hash_is_keyed_siphash)
+{
+    struct heap_config config = {.max_bytes = 1};
+    for (unsigned i = 0; i < 16; i++) config.hash_key[i] = (unsigned char)i;
+    struct heap *h;
+    ck_assert_int_eq(heap_create(&h, &config), 0);
+    unsigned char data[64];
+    for (unsigned i = 0; i < 64; i++) data[i] = (unsigned char)i;
+    uint64_t first = heap_hash(h, data, 0);
+    for (unsigned i = 1; i < 64; i++) ck_assert_uint_ne(heap_hash(h, data, i), first);
+    heap_destroy(h);
+    config.hash_key[0] ^= 1;
+    ck_assert_int_eq(heap_create(&h, &config), 0);
+    ck_assert_uint_ne(heap_hash(h, data, 0), first);
+    heap_destroy(h);
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("heap");
+    TCase *tcase = tcase_create("heap");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_test(tcase, size_classes_waste_less_than_a_quarter);
+    tcase_add_test(tcase, cells_are_aligned_distinct_and_nil);
+    tcase_add_test(tcase, a_released_leaf_is_free_at_once_and_its_cell_comes_again);
+    tcase_add_test(tcase, a_released_container_is_taken_apart_in_steps);
+    tcase_add_test(tcase, a_shared_object_outlives_its_first_owner_and_not_its_last);
+    tcase_add_test(tcase, a_cycle_is_collected);
+    tcase_add_test(tcase, runs_hold_large_leaves);
+    tcase_add_test(tcase, memory_ends_with_an_error_and_comes_back);
+    tcase_add_test(tcase, the_nth_allocation_fails_outside_of_reservations_only);
+    tcase_add_test(tcase, weak_references_die_with_their_target);
+    tcase_add_test(tcase, a_weak_read_while_marking_keeps_the_target);
+    tcase_add_test(tcase, a_target_that_marking_missed_reads_as_dead_before_it_is_swept);
+    tcase_add_test(tcase, frames_keep_their_values_and_are_scanned_once_a_cycle);
+    tcase_add_loop_test(tcase, random_graphs_keep_what_is_reachable, 0, 8);
+    tcase_add_test(tcase, a_walk_survives_changes_of_what_it_walks);
+    tcase_add_test(tcase, the_census_counts_by_kind);
+    tcase_add_test(tcase, the_verifier_finds_a_reference_to_nothing);
+    tcase_add_test(tcase, the_hash_is_keyed_siphash);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
