@@ -1,6 +1,6 @@
 /* walk.c - the deep size of a value: everything reachable from it, each object once.
  *
- * A walk has two planes of its own, MET and TODO, in reserved address space, and works in steps
+ * A walk has two planes of its own, `met` and `todo`, in reserved address space, and works in steps
  * between events, while others change the heap. So it keeps no references, only bits; and it
  * hears of every cell that is freed, whose bits then go. What is attached meanwhile to a
  * container that it has already looked at is left out. */

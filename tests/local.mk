@@ -25,9 +25,21 @@ unit_heap_SOURCES = %D%/unit/test_heap.c
 unit_heap_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_heap_LDADD = $(HEAP_TEST_LIBS)
 
+check_PROGRAMS += unit_histogram
+TESTS += unit_histogram
+unit_histogram_SOURCES = %D%/unit/test_histogram.c
+unit_histogram_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_histogram_LDADD = libbench.la libtestsupport.la $(CHECK_LIBS) -lm
+
 check_PROGRAMS += unit_value
 TESTS += unit_value
 unit_value_SOURCES = %D%/unit/test_value.c
 unit_value_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_value_LDADD = $(HEAP_TEST_LIBS)
+
+check_PROGRAMS += unit_workload
+TESTS += unit_workload
+unit_workload_SOURCES = %D%/unit/test_workload.c
+unit_workload_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_workload_LDADD = libbench.la libtestsupport.la $(CHECK_LIBS) -lm
 endif

@@ -1,2 +1,8 @@
 # The programs together, as their users run them; see tests/support/tap.sh.
-EXTRA_DIST += tests/support/tap.sh
+EXTRA_DIST += \
+	tests/support/tap.sh
+
+integration_tests = \
+	%D%/dumpavail2jsonl.sh
+TESTS += $(integration_tests)
+EXTRA_DIST += $(integration_tests)

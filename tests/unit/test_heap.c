@@ -16,7 +16,10 @@ static value node_new(struct heap *h, unsigned count)
     if (node != VALUE_ABSENT) store_new(&cell_words(h, node)[0], cell_header(KIND_LIST, count));
     return node;
 }
-static value *node_slot(struct heap *h, value node, unsigned i) { return &cell_words(h, node)[i + 1]; }
+static value *node_slot(struct heap *h, value node, unsigned i)
+{
+    return &cell_words(h, node)[i + 1];
+}
 
 static void node_set(struct heap *h, value node, unsigned i, value v)
 {
