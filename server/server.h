@@ -1,0 +1,130 @@
+/* server.h - the server: one loop, one heap, its sessions, its tasks.
+ *
+ * The happy path: server_create, server_listen, server_run; some time later a signal or the
+ * method server.shutdown calls server_shutdown; listeners close, sessions flush what they
+ * owe, server_run returns; server_destroy.
+ *
+ * One turn of the loop: events are polled, and each readable session decodes and runs a
+ * bounded number of requests (session.h); then (uv_check) the sessions that have requests
+ * left get their next turn, then tasks and the collector their share of time (tasks.h).
+ * While anybody has work left an idle handle keeps the poll from blocking; else the
+ * process sleeps. */
+#ifndef CAIRN_SERVER_SERVER_H
+#define CAIRN_SERVER_SERVER_H
+
+#include <uv.h>
+
+#include "heap/heap.h"
+#include "server/call.h"
+#include "server/settings.h"
+#include "server/tasks.h"
+
+struct intake;
+struct session;
+
+/* Counted since the start; for server.info. */
+struct server_counters {
+    uint64_t connections;      /* accepted */
+    uint64_t connections_refused; /* over the limit of clients */
+    uint64_t requests;         /* with a response */
+    uint64_t notifications;
+    uint64_t errors;           /* responses that are errors */
+    uint64_t bytes_read;
+    uint64_t bytes_written;
+    uint64_t dropped_slow;     /* clients that did not read */
+    uint64_t dropped_idle;
+    uint64_t dropped_malformed; /* streams that could not be followed */
+};
+
+enum server_phase {
+    SERVER_RUNNING,
+    SERVER_STOP_WANTED, /* server_shutdown was called in this turn */
+    SERVER_STOPPING,    /* listeners are closed, sessions flush */
+    SERVER_CLOSING,     /* every handle is being closed */
+};
+
+/* A doubly linked list of sessions, through one of their links. */
+struct session_list {
+    struct session *first, *last;
+    size_t count;
+};
+
+struct listener {
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    };
+    bool open;
+    bool waiting; /* a connection could not be taken for want of memory: to be tried again */
+};
+
+struct server {
+    uv_loop_t loop;
+    struct heap *heap;
+    struct settings settings;
+    struct call_host host; /* what the methods see of all this */
+    struct tasks tasks;
+    struct server_counters counters;
+
+    struct session_list sessions; /* all, the least recently active first */
+    struct session_list ready;    /* have input that waits for their next turn */
+    struct session_list timed;    /* have a deadline of their own: unread replies, closing */
+    uint64_t next_session_id;
+    size_t refused;               /* of them here only to be told that the server is full */
+
+    struct listener tcp, local;
+    char tcp_name[80];            /* "127.0.0.1:22476"; empty: none */
+    const char *addresses[2];     /* where it listens */
+    size_t address_count;
+
+    enum server_phase phase;
+    uint64_t start_time_ns;      /* uv_hrtime */
+    uint64_t turn;               /* counts turns of the loop */
+    uint64_t turn_start_ns;      /* of the first event of this turn; 0: there was none */
+    unsigned signals;            /* caught so far */
+
+    uv_prepare_t prepare;
+    uv_check_t check;
+    uv_idle_t idle;
+    uv_timer_t clock;            /* once a second while a session may run into a deadline */
+    uv_timer_t collector_timer;  /* to a collector's cycle that is worth it when idle */
+    uv_timer_t shutdown_timer;
+    uv_signal_t on_term, on_int, on_hup;
+
+    /* What sessions share, so that an idle one holds none: intake.h. */
+    char *read_buffer;
+    struct writer spare_output;
+    struct intake *spare_intakes;
+    size_t spare_intake_count;
+};
+
+/* Makes a server with a heap of its own; takes `settings` over (also on failure). 0 or a
+ * negative error number with a sentence in `error`. */
+int server_create(struct server **server, struct settings *settings, char *error,
+                  size_t error_size);
+/* Opens the listeners that the settings ask for. 0 or negative, as above. */
+int server_listen(struct server *server, char *error, size_t error_size);
+/* Runs until shut down. 0, or -EINVAL if `verify` is set and the heap is damaged. */
+int server_run(struct server *server);
+void server_destroy(struct server *server);
+
+/* Begins to shut down after this turn: no more connections and requests; calls that run and
+ * replies that wait get `shutdown-time`. May be called from a method. */
+void server_shutdown(struct server *server);
+
+/* To be called first by every callback that brings work, so that the time it takes is known. */
+void server_turn_begin(struct server *server);
+
+/* --- between the files of the server -----------------------------------------------------*/
+
+/* Opens what the settings ask for: 0 or negative with a sentence in `error`. */
+int listeners_open(struct server *server, char *error, size_t error_size);
+void listeners_close(struct server *server);
+/* Takes connections that had to wait for memory. */
+void listeners_retry(struct server *server);
+/* A session has been closed and freed. */
+void server_session_ended(struct server *server);
+
+#endif

@@ -1,0 +1,281 @@
+/* session.c - the life of a connection: accepted, open, drained, closed; and the lists it is
+ * on. session_read.c has its requests, session_write.c its replies. */
+#include "server/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "server/log.h"
+
+/* --- lists --------------------------------------------------------------------------------*/
+
+void session_list_add(struct session_list *list, enum session_link link, struct session *s)
+{
+    if (s->links[link].listed) return;
+    s->links[link].listed = true;
+    s->links[link].next = NULL;
+    s->links[link].prev = list->last;
+    if (list->last)
+        list->last->links[link].next = s;
+    else
+        list->first = s;
+    list->last = s;
+    list->count++;
+}
+
+void session_list_remove(struct session_list *list, enum session_link link, struct session *s)
+{
+    if (!s->links[link].listed) return;
+    struct session *prev = s->links[link].prev, *next = s->links[link].next;
+    if (prev)
+        prev->links[link].next = next;
+    else
+        list->first = next;
+    if (next)
+        next->links[link].prev = prev;
+    else
+        list->last = prev;
+    s->links[link].listed = false;
+    list->count--;
+}
+
+static void list_set(struct session_list *list, enum session_link link, struct session *s,
+                     bool listed)
+{
+    if (listed)
+        session_list_add(list, link, s);
+    else
+        session_list_remove(list, link, s);
+}
+
+/* --- the end --------------------------------------------------------------------------------*/
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct session *s = (struct session *)handle;
+    struct server *server = s->server;
+    session_list_remove(&server->sessions, LINK_ALL, s);
+    server->refused -= s->refused;
+    log_debug("client %llu is gone", (unsigned long long)s->id);
+    free(s);
+    server_session_ended(server);
+}
+
+static void input_drop(struct session *s)
+{
+    free(s->input);
+    s->input = NULL;
+    s->input_used = s->input_length = 0;
+}
+
+static void intake_drop(struct session *s)
+{
+    if (!s->intake) return;
+    struct intake *intake = s->intake;
+    s->intake = NULL;
+    intake_return(s->server, intake, rpc_reader_at_start(intake->reader));
+}
+
+void session_close(struct session *s)
+{
+    if (s->state == SESSION_CLOSING) return;
+    struct server *server = s->server;
+    s->state = SESSION_CLOSING;
+    s->reading = false;
+    if (s->call_pending) session_call_stop(s);
+    intake_drop(s);
+    session_refs_close(server->heap, &s->refs);
+    input_drop(s);
+    writer_close(&s->out);
+    session_list_remove(&server->ready, LINK_READY, s);
+    session_list_remove(&server->timed, LINK_TIMED, s);
+    uv_close(&s->handle, on_closed);
+}
+
+void session_drain(struct session *s)
+{
+    if (s->state != SESSION_OPEN) return;
+    s->state = SESSION_DRAINING;
+    input_drop(s);
+    if (!s->call_pending) intake_drop(s);
+    session_settle(s);
+}
+
+static void on_shutdown(uv_shutdown_t *request, int status)
+{
+    (void)request; /* the peer's own end, or the clock, closes the session */
+    (void)status;
+}
+
+static bool has_unread(struct session *s)
+{
+    int fd, unread = 0;
+    return uv_fileno(&s->handle, &fd) == 0 && ioctl(fd, FIONREAD, &unread) == 0 && unread > 0;
+}
+
+/* Everything has left. If the peer may still be sending, a close would reset the connection
+ * and could take the last replies with it: so the peer gets an end of stream first. */
+static void session_finish(struct session *s)
+{
+    if (s->ended || !(s->must_linger || has_unread(s)) ||
+        uv_shutdown(&s->shutdown, &s->stream, on_shutdown) != 0) {
+        session_close(s);
+        return;
+    }
+    s->state = SESSION_LINGERING;
+    s->progress_ms = uv_now(&s->server->loop);
+}
+
+/* --- what comes next -----------------------------------------------------------------------*/
+
+static bool turn_is_over(const struct session *s)
+{
+    const struct settings *settings = &s->server->settings;
+    return s->turn == s->server->turn && (s->turn_requests >= settings->turn_requests ||
+                                          s->turn_bytes >= settings->turn_bytes);
+}
+
+void session_settle(struct session *s)
+{
+    struct server *server = s->server;
+    session_flush(s);
+    if (s->state == SESSION_CLOSING) return;
+    size_t pending = session_pending_bytes(s);
+    if (s->paused && pending <= server->settings.pending_reply_pause / 2) s->paused = false;
+    bool may_run = s->state == SESSION_OPEN && !s->call_pending && !s->paused;
+    if (may_run && s->ended && !s->input) {
+        session_drain(s); /* comes back here */
+        return;
+    }
+    if (s->state == SESSION_DRAINING && pending == 0 && !s->call_pending) {
+        session_finish(s);
+        if (s->state == SESSION_CLOSING) return;
+    }
+    bool ready = may_run && (s->input || turn_is_over(s));
+    bool reading =
+        s->state == SESSION_LINGERING || (may_run && !ready && !s->ended);
+    list_set(&server->ready, LINK_READY, s, ready);
+    list_set(&server->timed, LINK_TIMED, s, s->write_busy || s->state == SESSION_LINGERING);
+    if (reading == s->reading) return;
+    s->reading = reading;
+    if (!reading)
+        uv_read_stop(&s->stream);
+    else if (session_read_start(s) != 0)
+        session_close(s);
+}
+
+/* --- the beginning ---------------------------------------------------------------------------*/
+
+static void session_refuse(struct session *s)
+{
+    static struct log_limit limit;
+    struct server *server = s->server;
+    server->counters.connections_refused++;
+    log_limited(&limit, LOG_LEVEL_WARN, "a client was refused: the limit of %llu is reached (clients)",
+                (unsigned long long)server->settings.clients);
+    s->refused = true;
+    if (server->refused++ >= REFUSED_MAX) {
+        session_close(s);
+        return;
+    }
+    char text[120];
+    snprintf(text, sizeof text, "the server has as many clients as it may (clients: %llu)",
+             (unsigned long long)server->settings.clients);
+    session_write_error(s, NULL, ERROR_LIMIT, text);
+    s->must_linger = true;
+    session_drain(s);
+}
+
+static int stream_accept(struct session *s, struct listener *listener, bool is_tcp)
+{
+    uv_loop_t *loop = &s->server->loop;
+    int result = is_tcp ? uv_tcp_init(loop, &s->tcp) : uv_pipe_init(loop, &s->pipe, 0);
+    if (result != 0) return result;
+    result = uv_accept(&listener->stream, &s->stream);
+    if (result == 0 && is_tcp) {
+        uv_tcp_nodelay(&s->tcp, 1);
+        uv_tcp_keepalive(&s->tcp, 1, 60);
+    }
+    return result;
+}
+
+void session_accept(struct server *server, struct listener *listener, bool is_tcp)
+{
+    struct session *s = calloc(1, sizeof *s);
+    listener->waiting = !s;
+    if (!s) {
+        log_error("no memory for a new client; trying again in a second");
+        return;
+    }
+    s->server = server;
+    s->id = ++server->next_session_id;
+    s->active_ms = uv_now(&server->loop);
+    writer_init(&s->out, 0);
+    writer_init(&s->written, 0);
+    session_list_add(&server->sessions, LINK_ALL, s);
+    server->counters.connections++;
+    int result = stream_accept(s, listener, is_tcp);
+    if (result != 0) {
+        log_warn("a client could not be accepted: %s", uv_strerror(result));
+        session_close(s);
+        return;
+    }
+    log_debug("client %llu is here, over %s", (unsigned long long)s->id, is_tcp ? "TCP" : "Unix");
+    if (server->sessions.count - server->refused > server->settings.clients)
+        session_refuse(s);
+    else
+        session_settle(s);
+}
+
+/* --- deadlines --------------------------------------------------------------------------------*/
+
+static void check_pending_replies(struct session *s, uint64_t now_ms)
+{
+    static struct log_limit limit;
+    struct server *server = s->server;
+    size_t left = uv_stream_get_write_queue_size(&s->stream);
+    if (left != s->write_left) {
+        s->write_left = left;
+        s->progress_ms = now_ms;
+    }
+    uint64_t allowed_ms = server->settings.pending_reply_time;
+    if (!allowed_ms || now_ms - s->progress_ms <= allowed_ms) return;
+    log_limited(&limit, LOG_LEVEL_WARN,
+                "client %llu was dropped: it read none of %zu bytes of replies for %llu ms "
+                "(pending-reply-time)",
+                (unsigned long long)s->id, session_pending_bytes(s),
+                (unsigned long long)(now_ms - s->progress_ms));
+    server->counters.dropped_slow++;
+    session_close(s);
+}
+
+/* The list of all sessions begins with the one that has been idle longest. */
+static void check_idle(struct server *server, uint64_t now_ms)
+{
+    uint64_t allowed_ms = server->settings.idle_time;
+    struct session *next;
+    for (struct session *s = server->sessions.first; s; s = next) {
+        next = s->links[LINK_ALL].next;
+        if (now_ms - s->active_ms <= allowed_ms) return;
+        if (s->state != SESSION_OPEN || s->call_pending || s->write_busy) continue;
+        log_debug("client %llu was dropped: idle for %llu ms (idle-time)",
+                  (unsigned long long)s->id, (unsigned long long)(now_ms - s->active_ms));
+        server->counters.dropped_idle++;
+        session_drain(s);
+    }
+}
+
+void session_check_deadlines(struct server *server)
+{
+    uint64_t now_ms = uv_now(&server->loop);
+    struct session *next;
+    for (struct session *s = server->timed.first; s; s = next) {
+        next = s->links[LINK_TIMED].next;
+        if (s->state != SESSION_LINGERING)
+            check_pending_replies(s, now_ms);
+        else if (now_ms - s->progress_ms > LINGER_MS)
+            session_close(s);
+    }
+    if (server->settings.idle_time) check_idle(server, now_ms);
+}

@@ -1,0 +1,354 @@
+/* session_read.c - requests: from the bytes of a read to calls that have run. */
+#include "server/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "heap/gc.h"
+#include "server/log.h"
+
+/* A builder that once held a larger message is not kept. */
+#define SPARE_SLOTS_MAX 4096
+
+/* --- intakes --------------------------------------------------------------------------------*/
+
+static void intake_destroy(struct intake *intake)
+{
+    rpc_reader_destroy(intake->reader);
+    builder_close(&intake->builder);
+    free(intake);
+}
+
+static struct intake *intake_create(struct server *server, struct session *s)
+{
+    struct intake *intake = calloc(1, sizeof *intake);
+    if (!intake) return NULL;
+    struct decoder_limits limits = {
+        .bytes_max = server->settings.request_bytes,
+        .elements_max = server->settings.request_elements,
+        .depth_max = (unsigned)server->settings.request_depth,
+    };
+    builder_init(&intake->builder, server->heap, &s->features);
+    intake->reader = rpc_reader_create(builder_sink(), &intake->builder, &limits);
+    intake->builder.reader = intake->reader;
+    if (intake->reader) return intake;
+    builder_close(&intake->builder);
+    free(intake);
+    return NULL;
+}
+
+struct intake *intake_lend(struct server *server, struct session *s)
+{
+    struct intake *intake = server->spare_intakes;
+    if (!intake) return intake_create(server, s);
+    server->spare_intakes = intake->next_spare;
+    server->spare_intake_count--;
+    intake->builder.features = &s->features;
+    return intake;
+}
+
+void intake_return(struct server *server, struct intake *intake, bool sound)
+{
+    if (!sound || server->spare_intake_count >= SPARE_INTAKES_MAX ||
+        intake->builder.frame.capacity > SPARE_SLOTS_MAX) {
+        intake_destroy(intake);
+        return;
+    }
+    builder_reset(&intake->builder);
+    intake->builder.features = NULL;
+    intake->next_spare = server->spare_intakes;
+    server->spare_intakes = intake;
+    server->spare_intake_count++;
+}
+
+void intake_destroy_spares(struct server *server)
+{
+    while (server->spare_intakes) {
+        struct intake *intake = server->spare_intakes;
+        server->spare_intakes = intake->next_spare;
+        intake_destroy(intake);
+    }
+    server->spare_intake_count = 0;
+}
+
+/* --- calls -----------------------------------------------------------------------------------*/
+
+/* The message has been dealt with: a safe point. */
+static void message_end(struct session *s)
+{
+    builder_reset(&s->intake->builder);
+    gc_safe_point(s->server->heap);
+}
+
+static void call_end(struct session *s, enum call_outcome outcome)
+{
+    if (outcome == CALL_FAILED && s->intake->call.wants_reply) s->server->counters.errors++;
+    message_end(s);
+}
+
+static enum task_outcome call_step(struct task *task, uint64_t budget_ns)
+{
+    struct session *s =
+        (struct session *)(void *)((char *)task - offsetof(struct session, call_task));
+    builder_touch(&s->intake->builder);
+    enum call_outcome outcome = call_resume(&s->intake->call, budget_ns);
+    if (outcome == CALL_PENDING) {
+        gc_safe_point(s->server->heap);
+        return TASK_MORE;
+    }
+    s->call_pending = false;
+    call_end(s, outcome);
+    intake_return(s->server, s->intake, true);
+    s->intake = NULL;
+    session_check_output(s);
+    session_settle(s);
+    return TASK_DONE;
+}
+
+void session_call_stop(struct session *s)
+{
+    tasks_stop(&s->server->tasks, &s->call_task);
+    builder_touch(&s->intake->builder);
+    call_abort(&s->intake->call);
+    s->call_pending = false;
+}
+
+static void call_run(struct session *s, const struct rpc_message *message)
+{
+    struct server *server = s->server;
+    struct intake *intake = s->intake;
+    struct call *call = &intake->call;
+    if (message->type == RPC_REQUEST)
+        server->counters.requests++;
+    else
+        server->counters.notifications++;
+    call->host = &server->host;
+    call->session = s;
+    call->features = &s->features;
+    call->refs = &s->refs;
+    call->args = intake->builder.frame.slots;
+    call->arg_count = intake->builder.frame.count;
+    enum call_outcome outcome = call_begin(call, message, &s->out);
+    if (outcome != CALL_PENDING) {
+        call_end(s, outcome);
+        return;
+    }
+    s->call_pending = true;
+    s->call_task = (struct task){.name = call->method->name, .step = call_step};
+    tasks_start(&server->tasks, &s->call_task);
+}
+
+/* --- messages ----------------------------------------------------------------------------------*/
+
+static void faulty_message(struct session *s, const struct rpc_message *message)
+{
+    char text[160];
+    snprintf(text, sizeof text, "not a MessagePack-RPC message: %s",
+             rpc_fault_text(message->fault));
+    bool silent = !message->has_msgid && message->type == RPC_NOTIFICATION &&
+                  message->fault != RPC_FAULT_NOT_ARRAY && message->fault != RPC_FAULT_TYPE;
+    if (!silent) session_write_error(s, message, ERROR_BAD_MESSAGE, text);
+}
+
+static void session_message(struct session *s)
+{
+    struct intake *intake = s->intake;
+    const struct rpc_message *message = rpc_reader_message(intake->reader);
+    s->turn_requests++;
+    if (message->fault == RPC_FAULT_NONE && !intake->builder.failed &&
+        message->type != RPC_RESPONSE) {
+        call_run(s, message);
+        return;
+    }
+    if (message->fault != RPC_FAULT_NONE)
+        faulty_message(s, message);
+    else if (message->type == RPC_REQUEST)
+        session_write_error(s, message, intake->builder.error, intake->builder.message);
+    message_end(s); /* a response answers nothing that we asked: it is ignored */
+}
+
+/* The stream cannot be followed any more: says why, once, and ends. */
+static void lose_stream(struct session *s, int status)
+{
+    static struct log_limit limit;
+    const struct settings *settings = &s->server->settings;
+    enum error_code code = ERROR_LIMIT;
+    char text[160];
+    switch (status) {
+    case DECODER_MALFORMED:
+        code = ERROR_BAD_MESSAGE;
+        snprintf(text, sizeof text, "byte 0xc1 is not MessagePack; the connection ends");
+        break;
+    case DECODER_LIMIT_BYTES:
+        snprintf(text, sizeof text, "the request is larger than the limit of %llu bytes "
+                 "(request-bytes); the connection ends", (unsigned long long)settings->request_bytes);
+        break;
+    case DECODER_LIMIT_ELEMENTS:
+        snprintf(text, sizeof text, "the request has more than the limit of %llu items "
+                 "(request-elements); the connection ends",
+                 (unsigned long long)settings->request_elements);
+        break;
+    case DECODER_LIMIT_DEPTH:
+        snprintf(text, sizeof text, "the request is nested deeper than the limit of %llu "
+                 "(request-depth); the connection ends",
+                 (unsigned long long)settings->request_depth);
+        break;
+    default:
+        code = ERROR_INTERNAL;
+        snprintf(text, sizeof text, "decoding failed (%d); the connection ends", status);
+        break;
+    }
+    log_limited(&limit, LOG_LEVEL_INFO, "client %llu: %s", (unsigned long long)s->id, text);
+    s->server->counters.dropped_malformed++;
+    session_write_error(s, rpc_reader_message(s->intake->reader), code, text);
+    intake_return(s->server, s->intake, false);
+    s->intake = NULL;
+    s->must_linger = true;
+    session_drain(s);
+}
+
+/* Other protocols are told what this port speaks; HTTP in particular must not get any
+ * further, or web pages could make browsers talk to a server on their own machine. */
+static bool greet(struct session *s, const char *data)
+{
+    static struct log_limit limit;
+    unsigned char first = (unsigned char)*data;
+    s->greeted = true;
+    if (first == 0x93 || first == 0x94 || first == 0xdc || first == 0xdd) return true;
+    log_limited(&limit, LOG_LEVEL_INFO,
+                "client %llu does not speak MessagePack-RPC (its first byte is 0x%02x)",
+                (unsigned long long)s->id, first);
+    s->server->counters.dropped_malformed++;
+    session_write_error(s, NULL, ERROR_BAD_MESSAGE,
+                        "this port speaks MessagePack-RPC, not HTTP, RESP or anything else: a "
+                        "message is an array of 3 or 4, so it begins with byte 0x93, 0x94, 0xdc or "
+                        "0xdd");
+    s->must_linger = true;
+    session_drain(s);
+    return false;
+}
+
+static bool may_run(const struct session *s)
+{
+    const struct settings *settings = &s->server->settings;
+    return s->state == SESSION_OPEN && !s->call_pending && !s->paused &&
+           s->server->phase == SERVER_RUNNING && s->turn_requests < settings->turn_requests &&
+           s->turn_bytes < settings->turn_bytes;
+}
+
+size_t session_run(struct session *s, const char *data, size_t length)
+{
+    size_t used = 0;
+    if (s->turn != s->server->turn) {
+        s->turn = s->server->turn;
+        s->turn_requests = s->turn_bytes = 0;
+    }
+    if (!s->greeted && !greet(s, data)) return length;
+    output_borrow(s);
+    while (used < length && may_run(s)) {
+        if (!s->intake) s->intake = intake_lend(s->server, s);
+        if (!s->intake) {
+            log_error("client %llu was dropped: no memory for a request",
+                      (unsigned long long)s->id);
+            session_close(s);
+            return length;
+        }
+        size_t taken = 0;
+        builder_touch(&s->intake->builder);
+        int status = rpc_reader_feed(s->intake->reader, data + used, length - used, &taken);
+        used += taken;
+        s->turn_bytes += taken;
+        if (status == DECODER_MORE) break;
+        if (status == DECODER_DONE)
+            session_message(s);
+        else
+            lose_stream(s, status);
+        if (s->state != SESSION_CLOSING) session_check_output(s);
+    }
+    if (s->intake && !s->call_pending && rpc_reader_at_start(s->intake->reader)) {
+        intake_return(s->server, s->intake, true);
+        s->intake = NULL;
+    }
+    return used;
+}
+
+/* --- reading -----------------------------------------------------------------------------------*/
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
+{
+    (void)suggested;
+    struct session *s = (struct session *)handle;
+    buffer->base = s->server->read_buffer;
+    buffer->len = READ_BUFFER_BYTES;
+}
+
+static void keep_input(struct session *s, const char *data, size_t length)
+{
+    s->input = malloc(length);
+    if (!s->input) {
+        log_error("client %llu was dropped: no memory for its requests", (unsigned long long)s->id);
+        session_close(s);
+        return;
+    }
+    memcpy(s->input, data, length);
+    s->input_used = 0;
+    s->input_length = length;
+}
+
+static void on_bytes(struct session *s, const char *data, size_t length)
+{
+    struct server *server = s->server;
+    server->counters.bytes_read += length;
+    if (s->state == SESSION_LINGERING) {
+        s->discarded += length;
+        if (s->discarded > LINGER_BYTES_MAX) session_close(s);
+        return;
+    }
+    s->active_ms = uv_now(&server->loop);
+    session_list_remove(&server->sessions, LINK_ALL, s);
+    session_list_add(&server->sessions, LINK_ALL, s);
+    size_t used = session_run(s, data, length);
+    if (used < length && s->state == SESSION_OPEN) keep_input(s, data + used, length - used);
+    session_settle(s);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
+{
+    struct session *s = (struct session *)stream;
+    if (count == 0) return;
+    server_turn_begin(s->server);
+    if (count > 0) {
+        on_bytes(s, buffer->base, (size_t)count);
+    } else if (count == UV_EOF && s->state == SESSION_OPEN) {
+        s->ended = true;
+        session_settle(s);
+    } else {
+        session_close(s);
+    }
+}
+
+int session_read_start(struct session *s)
+{
+    return uv_read_start(&s->stream, on_alloc, on_read);
+}
+
+void session_take_turn(struct session *s)
+{
+    struct server *server = s->server;
+    session_list_remove(&server->ready, LINK_READY, s);
+    char *data = s->input;
+    if (data) {
+        /* Out of the session's hands while it runs: draining would free it. */
+        size_t used = s->input_used, length = s->input_length;
+        s->input = NULL;
+        used += session_run(s, data + used, length - used);
+        if (used < length && s->state == SESSION_OPEN) {
+            s->input = data;
+            s->input_used = used;
+            s->input_length = length;
+        } else {
+            free(data);
+        }
+    }
+    session_settle(s);
+}

@@ -1,0 +1,100 @@
+/* settings.h - every setting of the server, in one table.
+ *
+ * Each is a command-line option and a line of the configuration file of the same name, and
+ * a field of struct settings. Help, manual check and parsing come from the table.
+ *
+ * Sizes are bytes, with k, m, g, t for powers of 1024 ("512M"); durations milliseconds, with
+ * ms, s, min, h. */
+#ifndef CAIRN_SERVER_SETTINGS_H
+#define CAIRN_SERVER_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SIZE_K ((uint64_t)1 << 10)
+#define SIZE_M ((uint64_t)1 << 20)
+#define SIZE_G ((uint64_t)1 << 30)
+#define SIZE_T ((uint64_t)1 << 40)
+
+/* X(field, "name", TYPE, "default", min, max, "help"). Types: INT, SIZE, DURATION (all
+ * uint64_t), BOOL (bool), STRING (char *, never NULL; min and max limit its length). */
+#define SERVER_SETTINGS(X)                                                                   \
+    X(config, "config", STRING, "", 0, 4095, "configuration file to read")                   \
+    X(port, "port", INT, "22476", 0, 65535, "TCP port; 0 takes a free one")                  \
+    X(bind, "bind", STRING, "127.0.0.1", 1, 63,                                              \
+      "IP address to listen on; \"none\" for no TCP")                                        \
+    X(unix_path, "unix", STRING, "", 0, 107, "path of a Unix socket to listen on")           \
+    X(insecure, "insecure", BOOL, "no", 0, 1,                                                \
+      "listen on other than loopback addresses, though anybody could connect")               \
+    X(max_memory, "max-memory", SIZE, "0", 0, SIZE_T,                                        \
+      "limit of the heap; 0 takes half of the machine's memory")                             \
+    X(log_level, "log-level", STRING, "info", 1, 15, "error, warn, info or debug")           \
+    X(log_file, "log-file", STRING, "", 0, 4095, "file to log to instead of standard error") \
+    X(clients, "clients", INT, "10000", 1, 1000000, "clients connected at once")             \
+    X(request_bytes, "request-bytes", SIZE, "64m", SIZE_K, 4 * SIZE_G, "bytes of a request") \
+    X(request_elements, "request-elements", INT, "4194304", 16, 1 << 30,                     \
+      "items of a request, nested ones included")                                            \
+    X(request_depth, "request-depth", INT, "128", 4, 500, "nesting of a request")            \
+    X(reply_bytes, "reply-bytes", SIZE, "64m", SIZE_K, 4 * SIZE_G, "bytes of a reply")       \
+    X(pending_reply_pause, "pending-reply-pause", SIZE, "1m", SIZE_K, 4 * SIZE_G,            \
+      "bytes of unread replies at which a client's requests wait")                           \
+    X(pending_reply_bytes, "pending-reply-bytes", SIZE, "128m", SIZE_K, 8 * SIZE_G,          \
+      "bytes of unread replies at which a client is dropped")                                \
+    X(pending_reply_time, "pending-reply-time", DURATION, "60s", 0, 86400000,                \
+      "time without reading any reply after which a client is dropped; 0: never")            \
+    X(idle_time, "idle-time", DURATION, "0", 0, 86400000 * 30ull,                            \
+      "time without a request after which a client is dropped; 0: never")                    \
+    X(handles, "handles", INT, "10000", 0, 1 << 24, "handles held by one client")            \
+    X(shapes, "shapes", INT, "0", 0, 1 << 24, "record shapes alive at once; 0: as built")    \
+    X(weak_slots, "weak-slots", INT, "0", 0, 1 << 30,                                        \
+      "targets of weak references at once; 0: as built")                                     \
+    X(turn_requests, "turn-requests", INT, "1000", 1, 1 << 20,                               \
+      "requests of a client that run before the next client's turn")                         \
+    X(turn_bytes, "turn-bytes", SIZE, "256k", SIZE_K, SIZE_G,                                \
+      "bytes of requests of a client that run before the next client's turn")                \
+    X(shutdown_time, "shutdown-time", DURATION, "5s", 0, 600000,                             \
+      "time that calls and replies under way get at shutdown")                               \
+    X(verify, "verify", BOOL, "no", 0, 1, "check the whole heap at shutdown (for tests)")
+
+#define SETTING_C_TYPE_INT uint64_t
+#define SETTING_C_TYPE_SIZE uint64_t
+#define SETTING_C_TYPE_DURATION uint64_t
+#define SETTING_C_TYPE_BOOL bool
+#define SETTING_C_TYPE_STRING char *
+
+struct settings {
+#define X(field, name, type, initial, min, max, help) SETTING_C_TYPE_##type field;
+    SERVER_SETTINGS(X)
+#undef X
+};
+
+/* What the command line asks for beside settings. */
+enum settings_action { SETTINGS_RUN, SETTINGS_CHECK, SETTINGS_HELP, SETTINGS_VERSION };
+
+/* The defaults. 0 or -ENOMEM. */
+int settings_init(struct settings *s);
+void settings_close(struct settings *s);
+
+/* The functions below return 0, or -EINVAL (-ENOMEM, …) with a sentence in `error` that
+ * names the setting, what was wrong and what would be right. */
+
+/* `text` becomes the value of the setting `name`. */
+int settings_set(struct settings *s, const char *name, const char *text, char *error,
+                 size_t error_size);
+/* Reads lines `name = value`. The sentence begins with file and line. */
+int settings_read_file(struct settings *s, const char *path, char *error, size_t error_size);
+/* The command line, and the file that it names; what the command line says wins. */
+int settings_read_arguments(struct settings *s, int argc, char **argv,
+                            enum settings_action *action, char *error, size_t error_size);
+/* What only shows when all are known (one limit below another). */
+int settings_check(const struct settings *s, char *error, size_t error_size);
+
+/* The value of the setting `name` as the file would have it; false if there is none. */
+bool settings_get(const struct settings *s, const char *name, char *out, size_t size);
+/* The n-th name, NULL at the end. */
+const char *settings_name(size_t index);
+/* The text of --help, to standard output. */
+void settings_print_help(void);
+
+#endif
