@@ -12,8 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Deepest nesting that a decoder can be configured for. */
+/* Deepest nesting that a decoder can be configured for; and how many levels there are on
+ * top of that for the envelope around the contents (rpc.c). */
 #define DECODER_DEPTH_MAX 512
+#define DECODER_ENVELOPE_DEPTH 2
 
 enum decoder_text { DECODER_STR, DECODER_BIN, DECODER_EXT };
 
@@ -41,11 +43,14 @@ struct decoder_sink {
     int (*map_close)(void *context);
 };
 
-/* What one message may cost. 0 elements or bytes means none at all. */
+/* What one message may cost. 0 means that nothing is allowed, not that all is. A text or a
+ * container is charged whole when its header arrives: too large, it fails before a byte of
+ * it and before the sink hears of it. */
 struct decoder_limits {
     size_t bytes_max;    /* of the whole message */
     size_t elements_max; /* items, containers included, keys and values each one */
-    unsigned depth_max;  /* open containers at once, at most DECODER_DEPTH_MAX */
+    unsigned depth_max;  /* open containers at once (empty ones too), at most
+                          * DECODER_DEPTH_MAX (+ DECODER_ENVELOPE_DEPTH inside protocol/) */
 };
 
 enum decoder_status {
@@ -66,7 +71,8 @@ void decoder_destroy(struct decoder *d);
 
 /* Decodes one message from `data`, or as much as there is of it. *used counts the bytes
  * consumed. Returns a decoder_status or the sink's own negative number. After an error the
- * stream cannot be followed: only decoder_reset helps. */
+ * stream cannot be followed: further feeds return the same error, and only decoder_reset
+ * helps. */
 int decoder_feed(struct decoder *d, const char *data, size_t length, size_t *used);
 
 /* Forgets a partial message. */

@@ -30,6 +30,8 @@ enum rpc_fault {
 /* What is wrong, as the end of a sentence; static storage. */
 const char *rpc_fault_text(enum rpc_fault fault);
 
+/* Of a faulty message, what could be made out. Of an unknown type, or none, it counts as a
+ * request; its second item is then a msgid if it can be one. */
 struct rpc_message {
     enum rpc_type type;
     bool has_msgid;
@@ -54,7 +56,10 @@ struct rpc_reader *rpc_reader_create(const struct rpc_sink *sink, void *context,
 void rpc_reader_destroy(struct rpc_reader *r);
 
 /* As decoder_feed. After DECODER_DONE, rpc_reader_message tells what it was (also when it
- * was faulty). depth_max of the limits counts from the contents: the envelope is free. */
+ * was faulty). depth_max of the limits counts from the contents: the envelope is free (a
+ * parameter that is a list of numbers is 1 deep). bytes_max and elements_max are those of the
+ * whole message, the envelope included (5 elements of a request, 4 of a notification, 3 of
+ * a response). */
 int rpc_reader_feed(struct rpc_reader *r, const char *data, size_t length, size_t *used);
 /* The message under way or just ended; valid until the next feed. */
 const struct rpc_message *rpc_reader_message(const struct rpc_reader *r);

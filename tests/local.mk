@@ -3,6 +3,8 @@ AM_TESTS_ENVIRONMENT = CK_FORK=no; export CK_FORK; \
 	CAIRN_SOURCE='$(abs_top_srcdir)'; export CAIRN_SOURCE; \
 	CAIRN_BUILD='$(abs_top_builddir)'; export CAIRN_BUILD;
 
+EXTRA_DIST += %D%/data/msgpack-vectors.json
+
 # Each program in `unit_tests` is one Check suite with its main in
 # tests/support/runner.c; it reports through TAP.
 if HAVE_CHECK
@@ -12,13 +14,23 @@ libtestsupport_la_SOURCES = \
 	%D%/support/heap_fixture.h \
 	%D%/support/random.h \
 	%D%/support/runner.c \
-	%D%/support/runner.h
+	%D%/support/runner.h \
+	%D%/support/trace.c \
+	%D%/support/trace.h
 libtestsupport_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 
 HEAP_TEST_LIBS = libtestsupport.la libheap.la $(CHECK_LIBS)
 HEAP_TEST_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+PROTOCOL_TEST_LIBS = libtestsupport.la libprotocol.la $(CHECK_LIBS)
+PROTOCOL_TEST_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(MSGPACK_CFLAGS)
 
 # Keep the list sorted: one program, three lines.
+check_PROGRAMS += unit_decoder
+TESTS += unit_decoder
+unit_decoder_SOURCES = %D%/unit/test_decoder.c
+unit_decoder_CFLAGS = $(PROTOCOL_TEST_CFLAGS) $(YAJL_CFLAGS)
+unit_decoder_LDADD = $(PROTOCOL_TEST_LIBS) $(MSGPACK_LIBS) $(YAJL_LIBS)
+
 check_PROGRAMS += unit_heap
 TESTS += unit_heap
 unit_heap_SOURCES = %D%/unit/test_heap.c
@@ -31,6 +43,12 @@ unit_histogram_SOURCES = %D%/unit/test_histogram.c
 unit_histogram_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_histogram_LDADD = libbench.la libtestsupport.la $(CHECK_LIBS) -lm
 
+check_PROGRAMS += unit_rpc
+TESTS += unit_rpc
+unit_rpc_SOURCES = %D%/unit/test_rpc.c
+unit_rpc_CFLAGS = $(PROTOCOL_TEST_CFLAGS)
+unit_rpc_LDADD = $(PROTOCOL_TEST_LIBS)
+
 check_PROGRAMS += unit_value
 TESTS += unit_value
 unit_value_SOURCES = %D%/unit/test_value.c
@@ -42,4 +60,10 @@ TESTS += unit_workload
 unit_workload_SOURCES = %D%/unit/test_workload.c
 unit_workload_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_workload_LDADD = libbench.la libtestsupport.la $(CHECK_LIBS) -lm
+
+check_PROGRAMS += unit_writer
+TESTS += unit_writer
+unit_writer_SOURCES = %D%/unit/test_writer.c
+unit_writer_CFLAGS = $(PROTOCOL_TEST_CFLAGS)
+unit_writer_LDADD = $(PROTOCOL_TEST_LIBS)
 endif
