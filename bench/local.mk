@@ -5,3 +5,11 @@ libbench_la_SOURCES = \
 	%D%/histogram.h \
 	%D%/workload.c \
 	%D%/workload.h
+
+bin_PROGRAMS += cairn-bench
+cairn_bench_SOURCES = \
+	%D%/cairn_bench.c \
+	%D%/load.c \
+	%D%/load.h
+cairn_bench_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
+cairn_bench_LDADD = libbench.la libprotocol.la $(UV_LIBS) -lm

@@ -53,7 +53,7 @@ ok "no file is longer than $FILE_LINES_MAX lines" nothing "$(
         awk -v max="$FILE_LINES_MAX" '$2 != "total" && $1 > max')"
 ok "no line is longer than $LINE_COLUMNS_MAX columns" nothing "$(
     sources heap protocol server client tests bench |
-        xargs awk -v max="$LINE_COLUMNS_MAX" 'length > max { print FILENAME ":" FNR }')"
+        xargs grep -nHE "^.{$((LINE_COLUMNS_MAX + 1)),}")"
 ok "no tabs, and no blanks at the ends of lines" nothing "$(
     sources heap protocol server client tests bench | xargs grep -nHE "$(printf '\t')|[[:blank:]]+\$")"
 # Written apart, so that this file does not find itself.
