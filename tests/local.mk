@@ -12,6 +12,7 @@ check_LTLIBRARIES += libtestsupport.la
 libtestsupport_la_SOURCES = \
 	%D%/support/heap_fixture.c \
 	%D%/support/heap_fixture.h \
+	%D%/support/nodes.h \
 	%D%/support/random.h \
 	%D%/support/runner.c \
 	%D%/support/runner.h \
@@ -49,6 +50,12 @@ unit_rpc_SOURCES = %D%/unit/test_rpc.c
 unit_rpc_CFLAGS = $(PROTOCOL_TEST_CFLAGS)
 unit_rpc_LDADD = $(PROTOCOL_TEST_LIBS)
 
+check_PROGRAMS += unit_torture
+TESTS += unit_torture
+unit_torture_SOURCES = %D%/unit/test_torture.c
+unit_torture_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_torture_LDADD = $(HEAP_TEST_LIBS)
+
 check_PROGRAMS += unit_value
 TESTS += unit_value
 unit_value_SOURCES = %D%/unit/test_value.c
@@ -66,4 +73,13 @@ TESTS += unit_writer
 unit_writer_SOURCES = %D%/unit/test_writer.c
 unit_writer_CFLAGS = $(PROTOCOL_TEST_CFLAGS)
 unit_writer_LDADD = $(PROTOCOL_TEST_LIBS)
+
+# Compiles the heap once for every planted bug: only where nothing else slows it down.
+dist_check_SCRIPTS = %D%/plants.sh
+EXTRA_DIST += %D%/plants.md
+if !SANITIZE
+if !GC_STRESS
+TESTS += %D%/plants.sh
+endif
+endif
 endif

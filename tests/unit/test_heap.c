@@ -1,39 +1,13 @@
 /* test_heap.c - cells, pages, runs, ownership, limits, and the collector on graphs that are
  * made of bare cells. */
-#include "heap/gc.h"
-#include "heap/store.h"
 #include "heap/census.h"
+#include "heap/gc.h"
 #include "heap/verify.h"
 #include "heap/weak.h"
 #include "tests/support/heap_fixture.h"
+#include "tests/support/nodes.h"
 #include "tests/support/random.h"
 #include "tests/support/runner.h"
-
-/* A container of `count` slots after its header. */
-static value node_new(struct heap *h, unsigned count)
-{
-    value node = cell_take(h, KIND_LIST, (count + 1) * sizeof(value), 0);
-    if (node != VALUE_ABSENT) store_new(&cell_words(h, node)[0], cell_header(KIND_LIST, count));
-    return node;
-}
-static value *node_slot(struct heap *h, value node, unsigned i)
-{
-    return &cell_words(h, node)[i + 1];
-}
-
-static void node_set(struct heap *h, value node, unsigned i, value v)
-{
-    value *slot = node_slot(h, node, i), old = *slot;
-    store(h, slot, v);
-    value_release(h, old);
-}
-
-static uint64_t object_count(struct heap *h)
-{
-    struct heap_stats stats;
-    heap_stats(h, &stats);
-    return stats.object_count;
-}
 
 START_TEST(size_classes_waste_less_than_a_quarter)
 {
@@ -312,7 +286,7 @@ static void model_change(struct heap *h, value root, value *weak, uint64_t *rng)
     unsigned at = (unsigned)random_below(rng, MODEL_NODES);
     unsigned slot = (unsigned)random_below(rng, MODEL_SLOTS);
     value target = model_pick(h, root, rng);
-    switch (random_below(rng, 8)) {
+    switch (random_below(rng, 10)) {
     case 0: node_set(h, root, at, node_new(h, MODEL_SLOTS)); break;
     case 1:
         if (value_is_ref(target)) node_set(h, target, slot, node_new(h, MODEL_SLOTS));
@@ -336,6 +310,24 @@ static void model_change(struct heap *h, value root, value *weak, uint64_t *rng)
     case 7: {
         value alive = value_is_weak(*weak) ? weak_read(h, *weak) : VALUE_NIL;
         if (value_is_ref(alive)) node_set(h, root, at, value_share(h, alive));
+        break;
+    }
+    case 8: { /* an edge moves from one object to another */
+        value *from = value_is_ref(target) ? node_slot(h, target, slot) : NULL;
+        if (!from || !value_is_kind(*from, KIND_LIST)) break;
+        value moved = *from;
+        store(h, from, VALUE_NIL);
+        node_set(h, root, at, moved);
+        break;
+    }
+    case 9: { /* an object grows: its edges move into a new cell */
+        value old = *node_slot(h, root, at);
+        if (!value_is_ref(old) || value_is_shared(h, old)) break;
+        value grown = node_new(h, MODEL_SLOTS);
+        store_move(node_slot(h, grown, 0), node_slot(h, old, 0), MODEL_SLOTS);
+        cell_moved_in(h, grown);
+        store(h, node_slot(h, root, at), grown);
+        cell_free(h, old);
         break;
     }
     }
