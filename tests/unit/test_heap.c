@@ -246,6 +246,27 @@ START_TEST(a_target_that_marking_missed_reads_as_dead_before_it_is_swept)
 }
 END_TEST
 
+START_TEST(what_the_drop_queue_lets_go_while_marking_stays_with_its_other_owner)
+{
+    struct heap *h = heap_fixture_open(0);
+    value root = node_new(h, 2), outer = node_new(h, 1), inner = node_new(h, 1);
+    value kept = node_new(h, 1);
+    heap_root_set_take(h, ROOT_KEYS, root);
+    node_set(h, root, 0, outer);
+    node_set(h, outer, 0, inner);
+    node_set(h, inner, 0, kept);
+    gc_start(h);
+    gc_step(h, 1); /* the root is scanned now, and `kept` is still white */
+    node_set(h, root, 1, value_share(h, kept));
+    node_set(h, outer, 0, VALUE_NIL);
+    while (heap_drop_pending(h)) heap_drop_step(h, 1);
+    heap_fixture_verify(h, "while marking");
+    while (gc_phase(h) != GC_IDLE) gc_step(h, 1);
+    ck_assert_uint_eq(object_count(h), 3);
+    heap_fixture_close(h);
+}
+END_TEST
+
 START_TEST(frames_keep_their_values_and_are_scanned_once_a_cycle)
 {
     struct heap *h = heap_fixture_open(0);
@@ -463,6 +484,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, weak_references_die_with_their_target);
     tcase_add_test(tcase, a_weak_read_while_marking_keeps_the_target);
     tcase_add_test(tcase, a_target_that_marking_missed_reads_as_dead_before_it_is_swept);
+    tcase_add_test(tcase, what_the_drop_queue_lets_go_while_marking_stays_with_its_other_owner);
     tcase_add_test(tcase, frames_keep_their_values_and_are_scanned_once_a_cycle);
     tcase_add_loop_test(tcase, random_graphs_keep_what_is_reachable, 0, 8);
     tcase_add_test(tcase, a_walk_survives_changes_of_what_it_walks);
