@@ -106,7 +106,8 @@ void log_limited(struct log_limit *limit, enum log_level level, const char *form
     clock_gettime(CLOCK_MONOTONIC, &now);
     uint64_t now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
     if (now_ms - limit->period_start_ms >= LOG_PERIOD_MS) {
-        if (limit->dropped) log_line(level, "(%u lines like the next were left out)", limit->dropped);
+        if (limit->dropped)
+            log_line(level, "(%u lines like the next were left out)", limit->dropped);
         *limit = (struct log_limit){.period_start_ms = now_ms};
     }
     if (limit->written >= LOG_BURST) {

@@ -172,7 +172,7 @@ static void session_refuse(struct session *s)
     static struct log_limit limit;
     struct server *server = s->server;
     server->counters.connections_refused++;
-    log_limited(&limit, LOG_LEVEL_WARN, "a client was refused: the limit of %llu is reached (clients)",
+    log_limited(&limit, LOG_LEVEL_WARN, "a client was refused: %llu are connected (clients)",
                 (unsigned long long)server->settings.clients);
     s->refused = true;
     if (server->refused++ >= REFUSED_MAX) {

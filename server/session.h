@@ -5,8 +5,8 @@
  * at once and its response is written to `out`; when the read is used up, `out` leaves in
  * one write.
  *
- *   OPEN ──> DRAINING ──> LINGERING ──> CLOSING
- *     └──────────┴─────────────────────────^
+ *   OPEN --> DRAINING --> LINGERING --> CLOSING
+ *     `---------'-------------------------^
  *
  *   OPEN       reads and runs requests
  *   DRAINING   takes no more input; a call that runs may end, replies that wait leave

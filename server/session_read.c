@@ -181,7 +181,8 @@ static void lose_stream(struct session *s, int status)
         break;
     case DECODER_LIMIT_BYTES:
         snprintf(text, sizeof text, "the request is larger than the limit of %llu bytes "
-                 "(request-bytes); the connection ends", (unsigned long long)settings->request_bytes);
+                 "(request-bytes); the connection ends",
+                 (unsigned long long)settings->request_bytes);
         break;
     case DECODER_LIMIT_ELEMENTS:
         snprintf(text, sizeof text, "the request has more than the limit of %llu items "

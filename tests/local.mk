@@ -56,6 +56,12 @@ unit_torture_SOURCES = %D%/unit/test_torture.c
 unit_torture_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_torture_LDADD = $(HEAP_TEST_LIBS)
 
+check_PROGRAMS += unit_settings
+TESTS += unit_settings
+unit_settings_SOURCES = %D%/unit/test_settings.c
+unit_settings_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_settings_LDADD = libserver.la $(INIH_LIBS) $(HEAP_TEST_LIBS)
+
 check_PROGRAMS += unit_value
 TESTS += unit_value
 unit_value_SOURCES = %D%/unit/test_value.c
