@@ -1,13 +1,36 @@
 # The server: the loop and its sessions, and the methods.
 noinst_LTLIBRARIES += libserver.la
 libserver_la_SOURCES = \
+	%D%/build.c \
 	%D%/build.h \
+	%D%/call.c \
 	%D%/call.h \
+	%D%/clock.h \
 	%D%/errors.h \
+	%D%/glob.c \
+	%D%/glob.h \
 	%D%/listener.c \
 	%D%/log.c \
 	%D%/log.h \
+	%D%/method_list.h \
+	%D%/methods.c \
+	%D%/methods_gc.c \
+	%D%/methods_lists.c \
+	%D%/methods_maps.c \
+	%D%/methods_mem.c \
+	%D%/methods_refs.c \
+	%D%/methods_server.c \
+	%D%/methods_session.c \
+	%D%/methods_values.c \
+	%D%/params.c \
+	%D%/params.h \
+	%D%/path.c \
+	%D%/path.h \
+	%D%/quote.c \
+	%D%/refs.c \
 	%D%/refs.h \
+	%D%/reply.c \
+	%D%/reply.h \
 	%D%/server.c \
 	%D%/server.h \
 	%D%/session.c \
@@ -19,3 +42,7 @@ libserver_la_SOURCES = \
 	%D%/tasks.c \
 	%D%/tasks.h
 libserver_la_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(INIH_CFLAGS)
+
+# Writes docs/methods.md from the list of methods; tests/integration/methods_doc.sh compares.
+noinst_PROGRAMS += gen_methods
+gen_methods_SOURCES = %D%/gen_methods.c

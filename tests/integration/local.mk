@@ -3,6 +3,7 @@ EXTRA_DIST += \
 	tests/support/tap.sh
 
 integration_tests = \
-	%D%/dumpavail2jsonl.sh
+	%D%/dumpavail2jsonl.sh \
+	%D%/methods_doc.sh
 TESTS += $(integration_tests)
 EXTRA_DIST += $(integration_tests)

@@ -1,0 +1,145 @@
+/* call.c - see call.h: dispatch, the envelope of the answer, errors. */
+#include "server/call.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "server/reply.h"
+
+/* Before a handler runs, the reply has room for this much, so that a result of one scalar
+ * cannot fail after something was changed. */
+#define SCALAR_ROOM 64
+
+const char *error_code_name(enum error_code code)
+{
+    static const char *const names[] = {
+#define X(name, meaning) #name,
+        SERVER_ERRORS(X)
+#undef X
+    };
+    return (unsigned)code < ERROR_COUNT ? names[code] : "INTERNAL";
+}
+
+enum call_outcome call_fail(struct call *call, enum error_code code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    call->error = code;
+    vsnprintf(call->message, sizeof call->message, format, arguments);
+    va_end(arguments);
+    return CALL_FAILED;
+}
+
+void call_write_error(struct writer *out, uint32_t msgid, const struct session_features *features,
+                      enum error_code code, const char *message)
+{
+    const char *name = error_code_name(code);
+    writer_response(out, msgid);
+    if (features->structured_errors) {
+        writer_map(out, 2);
+        writer_cstr(out, "code");
+        writer_cstr(out, name);
+        writer_cstr(out, "message");
+        writer_cstr(out, message);
+    } else {
+        writer_str_header(out, strlen(name) + 1 + strlen(message));
+        writer_bytes(out, name, strlen(name));
+        writer_bytes(out, " ", 1);
+        writer_bytes(out, message, strlen(message));
+    }
+    writer_nil(out);
+}
+
+/* Runs one piece of the call and writes the answer if that ended it. */
+static enum call_outcome call_run(struct call *call, uint64_t budget_ns)
+{
+    static const char room[SCALAR_ROOM];
+    struct writer *out = call->reply;
+    size_t mark = out->length, limit = out->limit, start;
+    enum call_outcome outcome = CALL_FAILED;
+
+    if (call->wants_reply) {
+        writer_response(out, call->msgid);
+        writer_nil(out);
+    }
+    start = out->length;
+    writer_bytes(out, room, sizeof room);
+    if (out->error != WRITER_OK) {
+        call_fail(call, ERROR_OUT_OF_MEMORY, "%s: no memory for the reply", call->method->name);
+        if (call->step != NULL && call->abort != NULL) call->abort(call);
+    } else {
+        writer_rewind(out, start);
+        size_t reply_limit = mark + call->host->reply_bytes_max;
+        if (limit == 0 || reply_limit < limit) out->limit = reply_limit;
+        outcome = call->step != NULL ? call->step(call, budget_ns) : call->method->handler(call);
+    }
+    if (outcome == CALL_DONE && reply_check(call) < 0) outcome = CALL_FAILED;
+    assert(outcome != CALL_DONE || out->length > start);
+    assert(outcome != CALL_PENDING || call->step != NULL);
+    out->limit = limit;
+
+    if (outcome == CALL_PENDING || !call->wants_reply) {
+        writer_rewind(out, mark);
+    } else if (outcome == CALL_FAILED) {
+        writer_rewind(out, mark);
+        call_write_error(out, call->msgid, call->features, call->error, call->message);
+    }
+    return outcome;
+}
+
+static enum call_outcome call_refuse(struct call *call)
+{
+    if (call->wants_reply)
+        call_write_error(call->reply, call->msgid, call->features, call->error, call->message);
+    return CALL_FAILED;
+}
+
+static enum call_outcome call_bad_arity(struct call *call)
+{
+    const struct method *m = call->method;
+    char wanted[64];
+    if (m->params_max == 0) snprintf(wanted, sizeof wanted, "no parameters");
+    else if (m->params_max == UINT_MAX)
+        snprintf(wanted, sizeof wanted, "%u or more", m->params_min);
+    else if (m->params_max == m->params_min) snprintf(wanted, sizeof wanted, "%u", m->params_min);
+    else snprintf(wanted, sizeof wanted, "%u to %u", m->params_min, m->params_max);
+    call_fail(call, ERROR_BAD_PARAMS, "%s: got %zu parameter%s; %s(%s) takes %s", m->name,
+              call->arg_count, call->arg_count == 1 ? "" : "s", m->name, m->params, wanted);
+    return call_refuse(call);
+}
+
+enum call_outcome call_begin(struct call *call, const struct rpc_message *message,
+                             struct writer *out)
+{
+    assert(message->fault == RPC_FAULT_NONE && message->type != RPC_RESPONSE);
+    call->heap = call->host->heap;
+    call->reply = out;
+    call->wants_reply = message->type == RPC_REQUEST;
+    call->msgid = message->msgid;
+    call->message[0] = 0;
+    call->step = NULL;
+    call->abort = NULL;
+    call->state = NULL;
+    call->method = method_find(message->method, message->method_length);
+    if (call->method == NULL) {
+        call_fail(call, ERROR_UNKNOWN_METHOD, "there is no method %s; methods() lists them",
+                  call_quote(message->method, message->method_length));
+        return call_refuse(call);
+    }
+    if (call->arg_count < call->method->params_min || call->arg_count > call->method->params_max)
+        return call_bad_arity(call);
+    return call_run(call, 0);
+}
+
+enum call_outcome call_resume(struct call *call, uint64_t budget_ns)
+{
+    return call_run(call, budget_ns);
+}
+
+void call_abort(struct call *call)
+{
+    if (call->abort != NULL) call->abort(call);
+}

@@ -1,0 +1,154 @@
+/* method_list.h - every method, declared once.
+ *
+ * Dispatch, the method `methods`, the completion of the command line and docs/methods.md
+ * (server/gen_methods.c) come from here. X(name, params, result, fewest parameters, most,
+ * flags, handler, help): parameters are positional, those in brackets may be left out, opts
+ * is a map whose options follow the colon. */
+#ifndef CAIRN_SERVER_METHOD_LIST_H
+#define CAIRN_SERVER_METHOD_LIST_H
+
+#include <limits.h>
+
+#include "server/call.h"
+
+#define METHOD_ANY UINT_MAX
+
+#define METHODS_SESSION(X)                                                                      \
+    X("ping", "[x]", "x or \"PONG\"", 0, 1, METHOD_READ, method_ping,                           \
+      "Answers with x, to show that the server is there")                                       \
+    X("hello", "[opts: ext, any_keys, structured_errors]", "map", 0, 1, METHOD_READ,            \
+      method_hello,                                                                             \
+      "Switches features of this session on (true) or off (false); tells which are on, and "    \
+      "what the server is")                                                                     \
+    X("methods", "", "[{name, params, result, help, flags}...]", 0, 0, METHOD_READ,             \
+      method_methods, "Lists all methods")
+
+#define METHODS_VALUES(X)                                                                       \
+    X("get", "path, [opts: depth, default]", "value or nil", 1, 2, METHOD_READ, method_get,     \
+      "Reads a value; lists and maps more than depth inside each other are nil; what is "       \
+      "absent is default or nil")                                                               \
+    X("set", "path, value, [opts: if, match, create]", "bool", 2, 3, METHOD_WRITE, method_set,  \
+      "Stores a value, unless the condition (if: \"absent\" or \"present\"; match: the value "  \
+      "that is there now) does not hold; create makes the maps on the way")                     \
+    X("del", "path, ...", "count", 1, METHOD_ANY, METHOD_WRITE, method_del,                     \
+      "Deletes values, one after the other; tells how many were there")                         \
+    X("exists", "path, ...", "count", 1, METHOD_ANY, METHOD_READ, method_exists,                \
+      "Counts the paths at which there is a value")                                             \
+    X("type", "path", "name or nil", 1, 1, METHOD_READ, method_type,                            \
+      "Names the type of a value: nil, bool, int, float, string, bytes, list, map, weak, ext")  \
+    X("len", "path", "n", 1, 1, METHOD_READ, method_len,                                        \
+      "Counts items of a list, entries of a map, bytes of a string; 0 where nothing is")        \
+    X("add", "path, number", "number", 2, 2, METHOD_WRITE, method_add,                          \
+      "Adds to a number (0 where nothing is) and answers with the sum")                         \
+    X("append", "path, data", "length", 2, 2, METHOD_WRITE, method_append,                      \
+      "Appends to a string or bytes (empty where nothing is) and answers with the length in "   \
+      "bytes")                                                                                  \
+    X("mget", "paths", "[value...]", 1, 1, METHOD_READ, method_mget,                            \
+      "Reads many values; those that are absent are nil")                                       \
+    X("mset", "[[path, value]...]", "true", 1, 1, METHOD_WRITE, method_mset,                    \
+      "Stores many values, all or none")
+
+#define METHODS_LISTS(X)                                                                        \
+    X("push", "path, [value...], [opts: front, create]", "length", 2, 3, METHOD_WRITE,          \
+      method_push,                                                                              \
+      "Adds values at the end of a list, or in front of it, in the order given, all or none; "  \
+      "create makes the list, and the maps on the way")                                         \
+    X("pop", "path, [count], [opts: front]", "value or [value...]", 1, 3, METHOD_WRITE,         \
+      method_pop,                                                                               \
+      "Takes the last item (or the first) off a list, nil if there is none; with count, a "     \
+      "list of up to that many, in the order they had")                                         \
+    X("slice", "path, start, [stop], [step]", "list", 2, 4, METHOD_READ, method_slice,          \
+      "Reads items from start up to, not with, stop, every step-th; negative indices count "    \
+      "from the end, a negative step goes backwards")
+
+#define METHODS_MAPS(X)                                                                         \
+    X("keys", "path, [cursor], [opts: count]", "[next, [key...]]", 1, 3, METHOD_READ,           \
+      method_keys, "Pages through the keys of a map")                                           \
+    X("items", "path, [cursor], [opts: count]", "[next, [[key, value]...]]", 1, 3, METHOD_READ, \
+      method_items, "Pages through the entries of a map")
+
+#define METHODS_KEYS(X)                                                                         \
+    X("scan", "[cursor], [opts: match, type, count]", "[next, [key...]]", 0, 2, METHOD_READ,    \
+      method_scan,                                                                              \
+      "Pages through the keys that match a pattern (* ? [a-z] \\) and hold a type; looks at "   \
+      "count keys a call")                                                                      \
+    X("count", "", "n", 0, 0, METHOD_READ, method_count_keys, "Counts the keys")                \
+    X("clear", "", "true", 0, 0, METHOD_WRITE, method_clear, "Deletes all keys")
+
+#define METHODS_REFERENCES(X)                                                                   \
+    X("link", "path, target", "true", 2, 2, METHOD_WRITE, method_link,                          \
+      "Stores the very value at the path target, not a copy, at path as well")                  \
+    X("weak", "path, target", "true", 2, 2, METHOD_WRITE, method_weak,                          \
+      "Stores a weak reference to the list or map at target: it is followed, and does not "     \
+      "keep its target")                                                                        \
+    X("same", "path, path", "bool", 2, 2, METHOD_READ, method_same,                             \
+      "Whether two paths lead to the same object")                                              \
+    X("hold", "path", "handle", 1, 1, METHOD_READ, method_hold,                                 \
+      "Gives a value a handle, which can stand for the key of a path, until release or the "    \
+      "end of the session")                                                                     \
+    X("new", "value", "handle", 1, 1, METHOD_WRITE, method_new,                                 \
+      "Makes a value that only its handle holds")                                               \
+    X("release", "handle, ...", "count", 1, METHOD_ANY, METHOD_READ, method_release,            \
+      "Gives handles up; tells how many there were")
+
+#define METHODS_COLLECTOR(X)                                                                    \
+    X("gc.enable", "", "true", 0, 0, METHOD_ADMIN, method_gc_enable,                            \
+      "Lets the collector begin cycles by itself, as it does at first")                         \
+    X("gc.disable", "", "true", 0, 0, METHOD_ADMIN, method_gc_disable,                          \
+      "Keeps the collector from beginning cycles by itself")                                    \
+    X("gc.is_enabled", "", "bool", 0, 0, METHOD_ADMIN, method_gc_is_enabled,                    \
+      "Whether the collector begins cycles by itself")                                          \
+    X("gc.collect", "", "bytes freed", 0, 0, METHOD_ADMIN | METHOD_LONG, method_gc_collect,     \
+      "Runs a whole cycle, in steps between other requests, and answers when it is done")       \
+    X("gc.step", "[us]", "bool", 0, 1, METHOD_ADMIN, method_gc_step,                            \
+      "Works on a cycle (begins one if none is under way) for some microseconds; true if that " \
+      "ended it")                                                                               \
+    X("gc.threshold", "[bytes]", "bytes", 0, 1, METHOD_ADMIN, method_gc_threshold,              \
+      "Reads or sets how much garbage there may be before a cycle begins; 0: chosen from the "  \
+      "live size")                                                                              \
+    X("gc.mem_alloc", "", "bytes", 0, 0, METHOD_ADMIN, method_gc_mem_alloc,                     \
+      "Bytes of the heap in use")                                                               \
+    X("gc.mem_free", "", "bytes", 0, 0, METHOD_ADMIN, method_gc_mem_free,                       \
+      "Bytes that the memory limit leaves")                                                     \
+    X("gc.stats", "", "map", 0, 0, METHOD_ADMIN, method_gc_stats,                               \
+      "The collector's figures: cycles, bytes, and how long its steps took")
+
+#define METHODS_MEMORY(X)                                                                       \
+    X("mem.info", "", "map", 0, 0, METHOD_ADMIN, method_mem_info, "The heap's figures")         \
+    X("mem.map", "[opts: first, count]", "{first, pages, page_bytes, map}", 0, 1, METHOD_ADMIN, \
+      method_mem_map,                                                                           \
+      "Draws the heap, one character a page: . free, a to z by how full (capitals: leaves), "   \
+      "= an object of whole pages")                                                             \
+    X("mem.census", "", "[{kind, count, bytes}...]", 0, 0, METHOD_ADMIN | METHOD_LONG,          \
+      method_mem_census, "Counts the objects by kind, the largest share first")                 \
+    X("mem.size", "path, [opts: of]", "bytes", 1, 2, METHOD_ADMIN | METHOD_LONG,                \
+      method_mem_size,                                                                          \
+      "The bytes of a value: of \"deep\" (the default), everything that hangs from it, each "   \
+      "object once; of \"shallow\", its own cell")
+
+#define METHODS_SERVER(X)                                                                       \
+    X("server.info", "[section]", "map", 0, 1, METHOD_ADMIN, method_server_info,                \
+      "What the server is and does, by section: server, clients, memory, gc, keys")             \
+    X("server.shutdown", "", "true", 0, 0, METHOD_ADMIN, method_server_shutdown,                \
+      "Ends the server, after this answer")
+
+/* G(title, METHODS_x) */
+#define METHOD_GROUPS(G)                                                                        \
+    G("Session", METHODS_SESSION)                                                               \
+    G("Values", METHODS_VALUES)                                                                 \
+    G("Lists", METHODS_LISTS)                                                                   \
+    G("Maps", METHODS_MAPS)                                                                     \
+    G("Keys", METHODS_KEYS)                                                                     \
+    G("References", METHODS_REFERENCES)                                                         \
+    G("Collector", METHODS_COLLECTOR)                                                           \
+    G("Memory", METHODS_MEMORY)                                                                 \
+    G("Server", METHODS_SERVER)
+
+#define X(name, params, result, min, max, flags, handler, help) \
+    enum call_outcome handler(struct call *call);
+#define G(title, methods) methods(X)
+METHOD_GROUPS(G)
+#undef G
+#undef X
+
+#endif

@@ -1,0 +1,165 @@
+/* methods_gc.c - the collector, as MicroPython's module gc shows it. */
+#include "server/method_list.h"
+
+#include <stdlib.h>
+
+#include "heap/gc.h"
+#include "server/params.h"
+#include "server/reply.h"
+
+#define STEP_US_DEFAULT 100
+#define STEP_US_MAX 10000
+
+enum call_outcome method_gc_enable(struct call *call)
+{
+    gc_enable(call->heap, true);
+    return reply_bool(call, true);
+}
+
+enum call_outcome method_gc_disable(struct call *call)
+{
+    gc_enable(call->heap, false);
+    return reply_bool(call, true);
+}
+
+enum call_outcome method_gc_is_enabled(struct call *call)
+{
+    return reply_bool(call, gc_enabled(call->heap));
+}
+
+/* --- gc.collect -----------------------------------------------------------------------------*/
+
+/* A cycle that is under way may have passed garbage by: it is ended, then a whole one run. */
+struct collect {
+    uint64_t cycles_wanted;
+    uint64_t freed_before;
+};
+
+static uint64_t freed_bytes(const struct gc_stats *stats)
+{
+    return stats->swept_bytes + stats->released_bytes;
+}
+
+static void collect_abort(struct call *call)
+{
+    free(call->state);
+    call->state = NULL;
+}
+
+static enum call_outcome collect_step(struct call *call, uint64_t budget_ns)
+{
+    struct collect *collect = call->state;
+    struct gc_stats stats;
+    gc_stats(call->heap, &stats);
+    if (stats.cycles < collect->cycles_wanted) {
+        if (gc_phase(call->heap) == GC_IDLE) gc_start(call->heap);
+        gc_run(call->heap, budget_ns);
+        gc_stats(call->heap, &stats);
+    }
+    if (stats.cycles < collect->cycles_wanted) return CALL_PENDING;
+    uint64_t freed = freed_bytes(&stats) - collect->freed_before;
+    collect_abort(call);
+    return reply_uint(call, freed);
+}
+
+enum call_outcome method_gc_collect(struct call *call)
+{
+    struct collect *collect = malloc(sizeof *collect);
+    struct gc_stats stats;
+    if (collect == NULL) return fail_no_memory(call);
+    gc_stats(call->heap, &stats);
+    collect->cycles_wanted = stats.cycles + (gc_phase(call->heap) == GC_IDLE ? 1 : 2);
+    collect->freed_before = freed_bytes(&stats);
+    call->state = collect;
+    call->step = collect_step;
+    call->abort = collect_abort;
+    return CALL_PENDING;
+}
+
+/* --- the rest ---------------------------------------------------------------------------------*/
+
+enum call_outcome method_gc_step(struct call *call)
+{
+    int64_t us = STEP_US_DEFAULT;
+    struct gc_stats before, after;
+    if (param_int(call, 0, "us", 1, STEP_US_MAX, &us) < 0) return CALL_FAILED;
+    gc_stats(call->heap, &before);
+    gc_start(call->heap);
+    gc_run(call->heap, (uint64_t)us * 1000);
+    gc_stats(call->heap, &after);
+    return reply_bool(call, after.cycles > before.cycles);
+}
+
+enum call_outcome method_gc_threshold(struct call *call)
+{
+    int64_t bytes = -1;
+    if (param_int(call, 0, "bytes", 0, INT64_MAX, &bytes) < 0) return CALL_FAILED;
+    if (bytes >= 0) gc_threshold_set(call->heap, (size_t)bytes);
+    return reply_uint(call, gc_threshold(call->heap));
+}
+
+enum call_outcome method_gc_mem_alloc(struct call *call)
+{
+    struct heap_stats stats;
+    heap_stats(call->heap, &stats);
+    return reply_uint(call, stats.used_bytes);
+}
+
+enum call_outcome method_gc_mem_free(struct call *call)
+{
+    struct heap_stats stats;
+    heap_stats(call->heap, &stats);
+    return reply_uint(call, stats.max_bytes - stats.used_bytes);
+}
+
+static void write_figure(struct writer *w, const char *name, uint64_t figure)
+{
+    writer_cstr(w, name);
+    writer_uint(w, figure);
+}
+
+/* One class of pauses, in microseconds. */
+static void write_pauses(struct writer *w, const char *name, const struct gc_histogram *pauses)
+{
+    static const struct {
+        const char *name;
+        double q;
+    } quantiles[] = {{"p50_us", 0.5}, {"p99_us", 0.99}, {"p99_99_us", 0.9999}};
+    writer_cstr(w, name);
+    writer_map(w, 6);
+    write_figure(w, "count", pauses->count);
+    write_figure(w, "total_us", pauses->total_ns / 1000);
+    write_figure(w, "max_us", pauses->max_ns / 1000);
+    for (size_t i = 0; i < sizeof quantiles / sizeof *quantiles; i++) {
+        writer_cstr(w, quantiles[i].name);
+        writer_double(w, (double)gc_histogram_quantile(pauses, quantiles[i].q) / 1000.0);
+    }
+}
+
+enum call_outcome method_gc_stats(struct call *call)
+{
+    struct writer *w = call->reply;
+    struct gc_stats stats;
+    gc_stats(call->heap, &stats);
+    writer_map(w, 13);
+    writer_cstr(w, "phase");
+    writer_cstr(w, gc_phase_name(gc_phase(call->heap)));
+    writer_cstr(w, "enabled");
+    writer_bool(w, gc_enabled(call->heap));
+    write_figure(w, "threshold", gc_threshold(call->heap));
+    write_figure(w, "cycles", stats.cycles);
+    write_figure(w, "steps", stats.steps);
+    write_figure(w, "marked_objects", stats.marked_objects);
+    write_figure(w, "swept_bytes", stats.swept_bytes);
+    write_figure(w, "swept_bytes_last", stats.swept_bytes_last);
+    write_figure(w, "released_bytes", stats.released_bytes);
+    write_figure(w, "live_bytes", stats.live_bytes);
+    write_figure(w, "debt_bytes", stats.debt_bytes);
+    write_figure(w, "weak_cleared", stats.weak_cleared);
+    writer_cstr(w, "pauses");
+    writer_map(w, 3);
+    write_pauses(w, "step", &stats.step);
+    write_pauses(w, "drop", &stats.drop);
+    write_pauses(w, "start", &stats.start);
+    return CALL_DONE;
+}

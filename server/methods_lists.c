@@ -1,0 +1,147 @@
+/* methods_lists.c - push, pop, slice. */
+#include "server/method_list.h"
+
+#include <stdlib.h>
+
+#include "heap/list.h"
+#include "heap/map.h"
+#include "server/params.h"
+#include "server/path.h"
+#include "server/reply.h"
+
+#define READ_BATCH 256
+
+/* Moves all items of `from`, which stays empty, to `to` at `index`. All or nothing. */
+static int move_items(struct call *call, value from, value to, size_t index)
+{
+    struct heap *h = call->heap;
+    size_t count = list_length(h, from);
+    value *items = malloc((count + 1) * sizeof *items);
+    if (items == NULL) {
+        fail_no_memory(call);
+        return -1;
+    }
+    list_remove(h, from, 0, count, items);
+    int status = list_insert_take(h, to, index, items, count);
+    if (status < 0) {
+        for (size_t i = 0; i < count; i++) value_release(h, items[i]);
+        fail_no_memory(call);
+    }
+    free(items);
+    return status;
+}
+
+enum call_outcome method_push(struct call *call)
+{
+    struct heap *h = call->heap;
+    value front, create;
+    const struct option known[] = {{"front", &front}, {"create", &create}};
+    bool at_front = false, creates = false;
+    size_t count;
+    struct place place;
+    if (param_list(call, 1, "the values", &count) < 0 || options_read(call, 2, known, 2) < 0 ||
+        option_bool(call, "front", front, &at_front) < 0 ||
+        option_bool(call, "create", create, &creates) < 0 ||
+        place_find(call, call->args[0], creates ? PATH_CREATE : 0, &place) < 0)
+        return CALL_FAILED;
+
+    value list = path_follow(h, place.held);
+    if (list == VALUE_ABSENT || list == VALUE_NIL) {
+        if (!creates)
+            return call_fail(call, ERROR_NOT_FOUND,
+                             "push: there is no list at %s; the option create makes it",
+                             quote_whole_path(call, call->args[0]));
+        if (place_set_take(call, &place, param_take(call, 1)) < 0) return CALL_FAILED;
+        return reply_uint(call, count);
+    }
+    if (!value_is_kind(list, KIND_LIST)) return fail_type(call, call->args[0], list, "a list");
+    if (move_items(call, call->args[1], list, at_front ? 0 : list_length(h, list)) < 0)
+        return CALL_FAILED;
+    return reply_uint(call, list_length(h, list));
+}
+
+/* Writes `count` items of a list from `start` on, every `step`-th. */
+static int write_items(struct reply *r, value list, size_t start, size_t count, int64_t step)
+{
+    struct heap *h = r->call->heap;
+    value batch[READ_BATCH];
+    reply_array(r, count);
+    for (size_t done = 0; done < count && r->w->error == WRITER_OK;) {
+        size_t got = 1;
+        if (step == 1) {
+            size_t wanted = count - done < READ_BATCH ? count - done : READ_BATCH;
+            got = list_read(h, list, start + done, batch, wanted);
+        } else {
+            batch[0] = list_get(h, list, (size_t)((int64_t)start + (int64_t)done * step));
+        }
+        for (size_t i = 0; i < got; i++)
+            if (reply_value(r, batch[i]) < 0) return -1;
+        done += got;
+    }
+    reply_leave(r);
+    return 0;
+}
+
+enum call_outcome method_pop(struct call *call)
+{
+    struct heap *h = call->heap;
+    value front, list;
+    const struct option known[] = {{"front", &front}};
+    bool at_front = false, many = param(call, 1) != VALUE_NIL;
+    int64_t wanted = 1;
+    if (param_int(call, 1, "count", 0, INT64_MAX, &wanted) < 0 ||
+        options_read(call, 2, known, 1) < 0 || option_bool(call, "front", front, &at_front) < 0 ||
+        path_read_through(call, call->args[0], 0, &list) < 0)
+        return CALL_FAILED;
+    bool empty = list == VALUE_ABSENT || list == VALUE_NIL;
+    if (!empty && !value_is_kind(list, KIND_LIST))
+        return fail_type(call, call->args[0], list, "a list");
+
+    size_t length = empty ? 0 : list_length(h, list);
+    size_t count = (uint64_t)wanted < length ? (size_t)wanted : length;
+    size_t start = at_front ? 0 : length - count;
+    struct reply r;
+    int status = 0;
+    reply_open(&r, call);
+    if (many) status = write_items(&r, list, start, count, 1);
+    else status = reply_value(&r, count == 0 ? VALUE_NIL
+                                             : path_follow(h, list_get(h, list, start)));
+    /* Only now that the items are on their way out do they leave the list. */
+    enum call_outcome outcome = reply_finish(&r, status);
+    if (outcome == CALL_DONE && count > 0) list_remove(h, list, start, count, NULL);
+    return outcome;
+}
+
+enum call_outcome method_slice(struct call *call)
+{
+    value list;
+    int64_t start = 0, stop = INT64_MAX, step = 1;
+    if (param_int(call, 1, "start", INT64_MIN, INT64_MAX, &start) < 0 ||
+        param_int(call, 3, "step", -INT32_MAX, INT32_MAX, &step) < 0)
+        return CALL_FAILED;
+    if (step == 0) return call_fail(call, ERROR_OUT_OF_RANGE, "slice: step is 0");
+    if (step < 0) stop = INT64_MIN;
+    bool open_end = param(call, 2) == VALUE_NIL;
+    if (param_int(call, 2, "stop", INT64_MIN, INT64_MAX, &stop) < 0 ||
+        path_read_through(call, call->args[0], 0, &list) < 0)
+        return CALL_FAILED;
+    bool empty = list == VALUE_ABSENT || list == VALUE_NIL;
+    if (!empty && !value_is_kind(list, KIND_LIST))
+        return fail_type(call, call->args[0], list, "a list");
+
+    /* Indices from the end become plain ones, then both are brought to where a walk in the
+     * direction of the step begins and ends: 0..length forwards, length-1..-1 backwards. */
+    int64_t length = empty ? 0 : (int64_t)list_length(call->heap, list);
+    int64_t low = step > 0 ? 0 : -1, high = step > 0 ? length : length - 1;
+    if (start < 0) start = start < -length ? low : start + length;
+    if (start > high) start = high;
+    if (open_end) stop = step > 0 ? high : low;
+    else if (stop < 0) stop = stop < -length ? low : stop + length;
+    if (stop > high) stop = high;
+    int64_t span = step > 0 ? stop - start : start - stop, stride = step > 0 ? step : -step;
+    size_t count = span > 0 ? (size_t)((span + stride - 1) / stride) : 0;
+
+    struct reply r;
+    reply_open(&r, call);
+    return reply_finish(&r, write_items(&r, list, (size_t)start, count, step));
+}

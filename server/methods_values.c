@@ -1,0 +1,348 @@
+/* methods_values.c - reading and writing values at paths.
+ *
+ * Every writing method finds all its places first, then makes what it will store, and
+ * stores last; so a failure on the way leaves everything as it was. */
+#include "server/method_list.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "heap/equal.h"
+#include "heap/list.h"
+#include "heap/map.h"
+#include "heap/number.h"
+#include "heap/text.h"
+#include "server/params.h"
+#include "server/path.h"
+#include "server/reply.h"
+
+/* How many values set's option match looks at. */
+#define MATCH_VALUES_MAX 100000
+
+enum call_outcome method_get(struct call *call)
+{
+    value depth, fallback, v;
+    const struct option known[] = {{"depth", &depth}, {"default", &fallback}};
+    int64_t depth_max = 0;
+    if (options_read(call, 1, known, 2) < 0 ||
+        option_int(call, "depth", depth, 1, REPLY_DEPTH_EXT, &depth_max) < 0 ||
+        path_read_through(call, call->args[0], 0, &v) < 0)
+        return CALL_FAILED;
+    if (v == VALUE_ABSENT) v = fallback;
+    struct reply r;
+    reply_open(&r, call);
+    r.depth_max = (unsigned)depth_max;
+    return reply_finish(&r, reply_value(&r, v));
+}
+
+/* Refuses the options of set that are yet to come. */
+static int refuse_ttl(struct call *call, value ttl, value keep_ttl)
+{
+    if (ttl == VALUE_ABSENT && keep_ttl == VALUE_ABSENT) return 0;
+    call_fail(call, ERROR_BAD_PARAMS, "set: the option %s is not supported yet",
+              ttl != VALUE_ABSENT ? "ttl" : "keep_ttl");
+    return -1;
+}
+
+/* Whether the option match holds: 1, 0, or -1 after call_fail. */
+static int set_matches(struct call *call, value held, value match)
+{
+    held = path_follow(call->heap, held);
+    int equal = value_equal(call->heap, held == VALUE_ABSENT ? VALUE_NIL : held, match,
+                            MATCH_VALUES_MAX);
+    if (equal == -E2BIG)
+        call_fail(call, ERROR_LIMIT, "set: match compares up to %d values, and these have more",
+                  MATCH_VALUES_MAX);
+    else if (equal < 0)
+        fail_no_memory(call);
+    return equal < 0 ? -1 : equal;
+}
+
+enum call_outcome method_set(struct call *call)
+{
+    value if_word, match, create, ttl, keep_ttl;
+    const struct option known[] = {{"if", &if_word},
+                                   {"match", &match},
+                                   {"create", &create},
+                                   {"ttl", &ttl},
+                                   {"keep_ttl", &keep_ttl}};
+    enum { IF_ABSENT, IF_PRESENT, IF_EITHER } condition = IF_EITHER;
+    int word = IF_EITHER;
+    bool creates = false;
+    if (options_read(call, 2, known, 5) < 0 || refuse_ttl(call, ttl, keep_ttl) < 0 ||
+        option_word(call, "if", if_word, "absent present", &word) < 0 ||
+        option_bool(call, "create", create, &creates) < 0)
+        return CALL_FAILED;
+    condition = word;
+
+    struct place place;
+    if (place_find(call, call->args[0], creates ? PATH_CREATE : 0, &place) < 0) return CALL_FAILED;
+    bool present = place.held != VALUE_ABSENT;
+    if (condition != IF_EITHER && present != (condition == IF_PRESENT))
+        return reply_bool(call, false);
+    if (match != VALUE_ABSENT) {
+        int equal = set_matches(call, place.held, match);
+        if (equal < 0) return CALL_FAILED;
+        if (equal == 0) return reply_bool(call, false);
+    }
+    if (place_set_take(call, &place, param_take(call, 1)) < 0) return CALL_FAILED;
+    return reply_bool(call, true);
+}
+
+enum call_outcome method_del(struct call *call)
+{
+    value v;
+    for (size_t i = 0; i < call->arg_count; i++) {
+        int64_t handle;
+        if (path_read(call, call->args[i], PATH_LENIENT, &v) < 0) return CALL_FAILED;
+        value path = call->args[i];
+        if (value_is_kind(path, KIND_LIST) && list_length(call->heap, path) == 1)
+            path = list_get(call->heap, path, 0);
+        if (path_handle(call->heap, path, &handle))
+            return call_fail(call, ERROR_BAD_PATH, "del: %s is a handle; release gives it up",
+                             call_quote_value(call, path));
+    }
+    int64_t count = 0;
+    for (size_t i = 0; i < call->arg_count; i++) {
+        struct place place;
+        if (path_read(call, call->args[i], PATH_LENIENT, &v) < 0 || v == VALUE_ABSENT ||
+            place_find(call, call->args[i], 0, &place) < 0)
+            continue;
+        place_remove(call, &place);
+        count++;
+    }
+    return reply_int(call, count);
+}
+
+enum call_outcome method_exists(struct call *call)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < call->arg_count; i++) {
+        value v;
+        if (path_read(call, call->args[i], PATH_LENIENT, &v) < 0) return CALL_FAILED;
+        count += v != VALUE_ABSENT;
+    }
+    return reply_int(call, count);
+}
+
+enum call_outcome method_type(struct call *call)
+{
+    value v;
+    if (path_read(call, call->args[0], PATH_LENIENT, &v) < 0) return CALL_FAILED;
+    if (v == VALUE_ABSENT) writer_nil(call->reply);
+    else writer_cstr(call->reply, value_type_name(v));
+    return CALL_DONE;
+}
+
+enum call_outcome method_len(struct call *call)
+{
+    struct heap *h = call->heap;
+    value v;
+    if (path_read_through(call, call->args[0], 0, &v) < 0) return CALL_FAILED;
+    if (v == VALUE_ABSENT || v == VALUE_NIL) return reply_uint(call, 0);
+    if (value_is_text(v)) return reply_uint(call, text_length(h, v));
+    if (value_is_kind(v, KIND_LIST)) return reply_uint(call, list_length(h, v));
+    if (value_is_kind(v, KIND_MAP)) return reply_uint(call, map_count(h, v));
+    return fail_type(call, call->args[0], v, "a list, a map, a string or bytes");
+}
+
+enum call_outcome method_add(struct call *call)
+{
+    struct heap *h = call->heap;
+    struct place place;
+    struct number delta = number_read(h, call->args[1]), old, sum;
+    if (delta.class == NUMBER_NONE)
+        return call_fail(call, ERROR_BAD_PARAMS, "add: number must be a number, not %s",
+                         value_describe(call->args[1]));
+    if (place_find(call, call->args[0], 0, &place) < 0) return CALL_FAILED;
+    bool empty = place.held == VALUE_ABSENT || place.held == VALUE_NIL;
+    old = empty ? (struct number){.class = NUMBER_INT64} : number_read(h, place.held);
+    if (old.class == NUMBER_NONE) return fail_type(call, call->args[0], place.held, "a number");
+    if (number_add(old, delta, &sum) < 0)
+        return call_fail(call, ERROR_OUT_OF_RANGE,
+                         "add: the sum of %s and %s does not fit int64 or uint64",
+                         call_quote_value(call, place.held), call_quote_value(call, call->args[1]));
+    value v = number_make(h, sum);
+    if (v == VALUE_ABSENT) return fail_no_memory(call);
+
+    struct reply r;
+    reply_open(&r, call);
+    int status = reply_value(&r, v);
+    if (status == 0) status = place_set_take(call, &place, v);
+    else value_release(h, v);
+    return reply_finish(&r, status);
+}
+
+/* --- append ---------------------------------------------------------------------------------*/
+
+/* The text `old` with `data` after it, as a new value that place_set_take can store in its
+ * place; or `old` itself, changed, which needs no store. VALUE_ABSENT: no memory. */
+static value appended(struct heap *h, value old, value data)
+{
+    size_t old_length = text_length(h, old), length = text_length(h, data);
+    bool is_rope = value_is_kind(old, KIND_ROPE) || value_is_kind(old, KIND_ROPE_BYTES);
+    size_t start = is_rope ? 0 : old_length;
+    char *bytes = malloc(start + length + 1);
+    if (bytes == NULL) return VALUE_ABSENT;
+    text_copy(h, old, 0, bytes, start);
+    text_copy(h, data, 0, bytes + start, length);
+    value result;
+    if (is_rope) {
+        /* A rope grows in place; one that turns from string to bytes becomes another object,
+         * and then the old one must not be taken apart before it is replaced. */
+        bool turns = !text_is_bytes(old) && !utf8_valid(bytes, length);
+        result = text_append_take(h, turns ? value_share(h, old) : old, bytes, length);
+    } else {
+        result = text_new(h, bytes, start + length, text_is_bytes(old));
+    }
+    free(bytes);
+    return result;
+}
+
+enum call_outcome method_append(struct call *call)
+{
+    struct heap *h = call->heap;
+    struct place place;
+    value data = call->args[1];
+    if (!value_is_text(data))
+        return call_fail(call, ERROR_BAD_PARAMS, "append: data must be a string or bytes, not %s",
+                         value_describe(data));
+    if (place_find(call, call->args[0], 0, &place) < 0) return CALL_FAILED;
+    if (place.kind == PLACE_HANDLE)
+        return call_fail(call, ERROR_BAD_PATH, "append: a handle cannot be given another value");
+    value old = place.held, v;
+    if (old == VALUE_ABSENT || old == VALUE_NIL) {
+        v = param_take(call, 1);
+    } else if (!value_is_text(old)) {
+        return fail_type(call, call->args[0], old,
+                         value_is_kind(old, KIND_LIST) ? "a string or bytes (push adds to a list)"
+                                                       : "a string or bytes");
+    } else {
+        v = appended(h, old, data);
+        if (v == VALUE_ABSENT) return fail_no_memory(call);
+    }
+    size_t length = text_length(h, v);
+    if (v != old && place_set_take(call, &place, v) < 0) return CALL_FAILED;
+    return reply_uint(call, length);
+}
+
+/* --- many at once -----------------------------------------------------------------------------*/
+
+enum call_outcome method_mget(struct call *call)
+{
+    size_t count;
+    if (param_list(call, 0, "paths", &count) < 0) return CALL_FAILED;
+    struct reply r;
+    reply_open(&r, call);
+    reply_array(&r, count);
+    int status = 0;
+    for (size_t i = 0; i < count && status == 0 && r.w->error == WRITER_OK; i++) {
+        value v;
+        status = path_read_through(call, list_get(call->heap, call->args[0], i), 0, &v);
+        if (status == 0) status = reply_value(&r, v);
+    }
+    return reply_finish(&r, status);
+}
+
+/* mset: the pairs and their places. */
+struct mset {
+    value pairs; /* the parameter */
+    size_t count;
+    struct place *places;
+    value *replaced; /* containers that the call replaces, sorted */
+    size_t replaced_count;
+};
+
+static int compare_values(const void *a, const void *b)
+{
+    value x = *(const value *)a, y = *(const value *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Finds all places, in the state before the call. */
+static int mset_find(struct call *call, struct mset *m)
+{
+    struct heap *h = call->heap;
+    for (size_t i = 0; i < m->count; i++) {
+        value pair = list_get(h, m->pairs, i);
+        if (!value_is_kind(pair, KIND_LIST) || list_length(h, pair) != 2) {
+            call_fail(call, ERROR_BAD_PARAMS, "mset: pair %zu must be a list of a path and a value",
+                      i + 1);
+            return -1;
+        }
+        struct place *place = &m->places[i];
+        if (place_find(call, list_get(h, pair, 0), 0, place) < 0) return -1;
+        if (place->kind == PLACE_HANDLE) {
+            call_fail(call, ERROR_BAD_PATH, "mset: a handle cannot be given another value");
+            return -1;
+        }
+        if (value_is_ref(place->held) && !value_is_text(place->held))
+            m->replaced[m->replaced_count++] = place->held;
+    }
+    qsort(m->replaced, m->replaced_count, sizeof(value), compare_values);
+    return 0;
+}
+
+/* A place inside of something that the same call replaces would be lost. */
+static int mset_check(struct call *call, struct mset *m)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        if (!place_passes(call, &m->places[i], m->replaced, m->replaced_count)) continue;
+        call_fail(call, ERROR_BAD_PARAMS,
+                  "mset: %s lies inside of what another pair of the same call replaces",
+                  quote_whole_path(call, m->places[i].path));
+        return -1;
+    }
+    return 0;
+}
+
+/* Makes an entry, nil for now, for each place that has none; this is what can fail. Once all
+ * entries exist, storing in them needs no memory but what heap_reserve gave. */
+static int mset_prepare(struct call *call, struct mset *m)
+{
+    struct heap *h = call->heap;
+    size_t i = 0, items = 0;
+    for (; i < m->count; i++) {
+        struct place *place = &m->places[i];
+        if (place->kind == PLACE_ITEM) items++;
+        else if (place->held == VALUE_ABSENT && place_set_take(call, place, VALUE_NIL) < 0) break;
+    }
+    if (i == m->count && heap_reserve(h, (items + 1) * 2 * CELL_BYTES_MAX) == 0) return 0;
+    if (i == m->count) fail_no_memory(call);
+    while (i-- > 0) {
+        struct place *place = &m->places[i];
+        if (place->kind == PLACE_ENTRY && place->held == VALUE_ABSENT)
+            map_remove(h, place->container, &place->key, NULL);
+    }
+    return -1;
+}
+
+/* Stores everything; cannot fail any more. */
+static int mset_store(struct call *call, struct mset *m)
+{
+    struct heap *h = call->heap;
+    int status = 0;
+    for (size_t i = 0; i < m->count; i++) {
+        value pair = list_get(h, m->pairs, i), v;
+        list_remove(h, pair, 1, 1, &v);
+        if (place_set_take(call, &m->places[i], v) < 0) status = -1;
+    }
+    heap_reserve_end(h);
+    return status;
+}
+
+enum call_outcome method_mset(struct call *call)
+{
+    struct mset m = {.pairs = call->args[0]};
+    if (param_list(call, 0, "the pairs", &m.count) < 0) return CALL_FAILED;
+    m.places = malloc((m.count + 1) * sizeof *m.places);
+    m.replaced = malloc((m.count + 1) * sizeof *m.replaced);
+    int status = -1;
+    if (m.places == NULL || m.replaced == NULL) fail_no_memory(call);
+    else if (mset_find(call, &m) == 0 && mset_check(call, &m) == 0 && mset_prepare(call, &m) == 0)
+        status = mset_store(call, &m);
+    free(m.places);
+    free(m.replaced);
+    return status < 0 ? CALL_FAILED : reply_bool(call, true);
+}

@@ -1,0 +1,42 @@
+/* params.h - parameters of methods, checked. Errors are reported through call_fail; the
+ * functions then return -1. */
+#ifndef CAIRN_SERVER_PARAMS_H
+#define CAIRN_SERVER_PARAMS_H
+
+#include "server/call.h"
+
+/* The parameter, nil if it was left out. Borrowed. */
+value param(const struct call *call, size_t index);
+/* Takes the parameter over from the call. */
+value param_take(struct call *call, size_t index);
+
+/* An integer in min..max; `name` is for the message. A parameter that is nil or was left out
+ * leaves *result as it is. */
+warn_unused int param_int(struct call *call, size_t index, const char *name, int64_t min,
+                          int64_t max, int64_t *result);
+/* The parameter must be a list; *count is its length. */
+warn_unused int param_list(struct call *call, size_t index, const char *name, size_t *count);
+
+/* One option of a method. Its value goes to *v (borrowed), VALUE_ABSENT if it is not given. */
+struct option {
+    const char *name;
+    value *v;
+};
+/* Reads parameter `index`, a map of options or nil. An option that is not among the `count`
+ * known ones is an error that names them. */
+warn_unused int options_read(struct call *call, size_t index, const struct option *known,
+                             size_t count);
+/* Checks of one option's value; absent leaves *result as it is. */
+warn_unused int option_bool(struct call *call, const char *name, value v, bool *result);
+warn_unused int option_int(struct call *call, const char *name, value v, int64_t min, int64_t max,
+                           int64_t *result);
+/* The index of a text among `words`, separated by single spaces: "absent present". */
+warn_unused int option_word(struct call *call, const char *name, value v, const char *words,
+                            int *result);
+
+/* The error of a method that found something else at `path` than it `needs` ("a list"). */
+enum call_outcome fail_type(struct call *call, value path, value found, const char *needs);
+enum call_outcome fail_no_memory(struct call *call);
+enum call_outcome fail_not_found(struct call *call, value path);
+
+#endif

@@ -1,0 +1,408 @@
+/* reply.c - see reply.h.
+ *
+ * Workload: many small values; now and then a graph of millions of objects. Nothing
+ * recurses: the open containers are a stack of fixed size. The work is bounded because
+ * every item writes a byte at least, and the writer stops at the reply's limit. Only shared
+ * containers can be met twice, so only those are remembered. */
+#include "server/reply.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "heap/list.h"
+#include "heap/map.h"
+#include "heap/number.h"
+#include "heap/text.h"
+#include "heap/weak.h"
+#include "server/build.h"
+#include "server/path.h"
+
+#define LIST_BATCH 16
+
+/* --- the table of shared containers -------------------------------------------------------*/
+
+struct reply_ref {
+    value container; /* 0: empty */
+    uint64_t number;
+};
+
+static struct reply_ref *refs_slot(struct reply_ref *refs, size_t capacity, value container)
+{
+    size_t i = (size_t)((container * 0x9e3779b97f4a7c15) >> 32) & (capacity - 1);
+    while (refs[i].container != 0 && refs[i].container != container) i = (i + 1) & (capacity - 1);
+    return &refs[i];
+}
+
+static int refs_grow(struct reply *r)
+{
+    size_t capacity = r->ref_capacity == 0 ? 64 : r->ref_capacity * 2;
+    struct reply_ref *refs = calloc(capacity, sizeof *refs);
+    if (refs == NULL) {
+        call_fail(r->call, ERROR_OUT_OF_MEMORY, "%s: no memory for the reply",
+                  r->call->method->name);
+        return -1;
+    }
+    for (size_t i = 0; i < r->ref_capacity; i++)
+        if (r->refs[i].container != 0)
+            *refs_slot(refs, capacity, r->refs[i].container) = r->refs[i];
+    free(r->refs);
+    r->refs = refs;
+    r->ref_capacity = capacity;
+    return 0;
+}
+
+/* The number of a container that was written before; false if it was not. */
+static bool refs_find(const struct reply *r, value container, uint64_t *number)
+{
+    if (r->ref_count == 0) return false;
+    struct reply_ref *slot = refs_slot(r->refs, r->ref_capacity, container);
+    *number = slot->number;
+    return slot->container != 0;
+}
+
+static int refs_add(struct reply *r, value container, uint64_t number)
+{
+    if (r->ref_count >= REPLY_REFS_MAX) {
+        call_fail(r->call, ERROR_LIMIT, "%s: more than %zu shared containers in one reply",
+                  r->call->method->name, REPLY_REFS_MAX);
+        return -1;
+    }
+    if (r->ref_count * 2 >= r->ref_capacity && refs_grow(r) < 0) return -1;
+    *refs_slot(r->refs, r->ref_capacity, container) =
+        (struct reply_ref){.container = container, .number = number};
+    r->ref_count++;
+    return 0;
+}
+
+/* --- scalars --------------------------------------------------------------------------------*/
+
+static int fail_needs_ext(struct reply *r, const char *what)
+{
+    call_fail(r->call, ERROR_NEEDS_EXT,
+              "%s: the value holds %s, which plain MessagePack cannot carry; "
+              "hello({\"ext\": true}) allows it",
+              r->call->method->name, what);
+    return -1;
+}
+
+static void write_text(struct writer *w, const struct heap *h, value v, bool is_bytes)
+{
+    size_t length = text_length(h, v), at = 0, got;
+    struct text_scratch scratch;
+    const char *data;
+    if (is_bytes) writer_bin_header(w, length);
+    else writer_str_header(w, length);
+    while ((got = text_piece(h, v, at, &data, &scratch)) > 0) {
+        writer_bytes(w, data, got);
+        at += got;
+    }
+}
+
+static void write_payload(struct writer *w, int8_t type, uint64_t n)
+{
+    unsigned char bytes[8];
+    size_t length = n <= UINT8_MAX ? 1 : n <= UINT16_MAX ? 2 : n <= UINT32_MAX ? 4 : 8;
+    for (size_t i = 0; i < length; i++) bytes[i] = (unsigned char)(n >> 8 * (length - 1 - i));
+    writer_ext(w, type, bytes, length);
+}
+
+/* A weak reference inside of a value. */
+static int write_weak(struct reply *r, value weak)
+{
+    value target = weak_read(r->call->heap, weak);
+    uint64_t number;
+    if (target == VALUE_NIL) writer_nil(r->w);
+    else if (!r->call->features->ext) return fail_needs_ext(r, "a weak reference");
+    else if (refs_find(r, target, &number)) write_payload(r->w, EXT_WEAK, number);
+    else writer_ext(r->w, EXT_WEAK, "", 0);
+    return 0;
+}
+
+static int write_number(struct reply *r, struct number n)
+{
+    switch (n.class) {
+    case NUMBER_INT64: writer_int(r->w, n.i); return 0;
+    case NUMBER_DOUBLE: writer_double(r->w, n.d); return 0;
+    case NUMBER_UINT64:
+        if (!r->call->features->ext) return fail_needs_ext(r, "an integer above int64");
+        writer_uint(r->w, n.u);
+        return 0;
+    case NUMBER_NONE: break;
+    }
+    return -1;
+}
+
+/* Anything but a list or a map. */
+static int write_scalar(struct reply *r, value v)
+{
+    struct heap *h = r->call->heap;
+    struct number n = number_read(h, v);
+    if (n.class != NUMBER_NONE) return write_number(r, n);
+    if (value_is_text(v)) {
+        write_text(r->w, h, v, text_is_bytes(v));
+    } else if (value_is_bool(v)) {
+        writer_bool(r->w, v == VALUE_TRUE);
+    } else if (value_is_weak(v)) {
+        return write_weak(r, v);
+    } else if (value_is_kind(v, KIND_EXT)) {
+        if (!r->call->features->ext) return fail_needs_ext(r, "an extension value");
+        size_t length;
+        const char *data = ext_data(h, v, &length);
+        writer_ext(r->w, ext_type(h, v), data, length);
+    } else {
+        writer_nil(r->w);
+    }
+    return 0;
+}
+
+/* A float as the shortest text that reads back as the same number and as a float. */
+static void format_double(char *text, size_t size, double d)
+{
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, size, "%.*g", digits, d);
+        if (strtod(text, NULL) == d) break;
+    }
+    if (isfinite(d) && strpbrk(text, ".e") == NULL) strncat(text, ".0", size - strlen(text) - 1);
+}
+
+static void write_text_key(struct writer *w, const struct heap *h, value key)
+{
+    struct text_scratch scratch;
+    const char *data;
+    bool is_bytes = false;
+    /* Keys are byte strings, one cell each; which of str and bin came first is no matter. */
+    if (text_is_bytes(key)) {
+        size_t length = text_piece(h, key, 0, &data, &scratch);
+        is_bytes = !utf8_valid(data, length);
+    }
+    write_text(w, h, key, is_bytes);
+}
+
+void reply_key(struct reply *r, value key)
+{
+    const struct session_features *features = r->call->features;
+    struct heap *h = r->call->heap;
+    struct number n = number_read(h, key);
+    char text[40];
+    if (value_is_text(key)) {
+        write_text_key(r->w, h, key);
+    } else if (features->ext || features->any_keys) {
+        if (n.class == NUMBER_UINT64) writer_uint(r->w, n.u);
+        else if (write_scalar(r, key) < 0) return;
+    } else {
+        if (n.class == NUMBER_INT64) snprintf(text, sizeof text, "%lld", (long long)n.i);
+        else if (n.class == NUMBER_UINT64)
+            snprintf(text, sizeof text, "%llu", (unsigned long long)n.u);
+        else if (n.class == NUMBER_DOUBLE) format_double(text, sizeof text, n.d);
+        else snprintf(text, sizeof text, "%s", key == VALUE_TRUE ? "true" : "false");
+        writer_cstr(r->w, text);
+    }
+}
+
+/* --- containers -------------------------------------------------------------------------------*/
+
+struct reply_level {
+    value container;
+    bool is_map;
+    size_t index; /* of a list: the next item */
+    struct map_iterator iterator;
+};
+
+struct reply_stack {
+    struct reply_level levels[REPLY_DEPTH_EXT + 1];
+    unsigned count;
+};
+
+static unsigned reply_depth_limit(const struct reply *r)
+{
+    return r->call->features->ext ? REPLY_DEPTH_EXT : REPLY_DEPTH_PLAIN;
+}
+
+static int fail_depth(struct reply *r)
+{
+    const char *name = r->call->method->name;
+    if (r->call->features->ext)
+        call_fail(r->call, ERROR_LIMIT,
+                  "%s: the value is nested deeper than the limit of %d; get it in parts, or with "
+                  "the option depth of get",
+                  name, REPLY_DEPTH_EXT);
+    else
+        call_fail(r->call, ERROR_LIMIT,
+                  "%s: the value is nested deeper than %d, the limit of plain replies; "
+                  "the option depth of get cuts it, hello({\"ext\": true}) allows %d",
+                  name, REPLY_DEPTH_PLAIN, REPLY_DEPTH_EXT);
+    return -1;
+}
+
+static bool stack_has(const struct reply_stack *stack, value container)
+{
+    for (unsigned i = 0; i < stack->count; i++)
+        if (stack->levels[i].container == container) return true;
+    return false;
+}
+
+/* Writes the header of a list or map and makes it the innermost; or, if it was written
+ * before, refers back to it. */
+static int stack_push(struct reply *r, struct reply_stack *stack, value v)
+{
+    struct heap *h = r->call->heap;
+    bool is_map = value_is_kind(v, KIND_MAP);
+    if (r->depth_max > 0 && stack->count >= r->depth_max) {
+        writer_nil(r->w);
+        return 0;
+    }
+    if (value_is_shared(h, v)) {
+        uint64_t number;
+        if (r->call->features->ext) {
+            if (refs_find(r, v, &number)) {
+                write_payload(r->w, EXT_REF, number);
+                return 0;
+            }
+            if (refs_add(r, v, r->opened) < 0) return -1;
+        } else if (r->depth_max == 0 && stack_has(stack, v)) {
+            return fail_needs_ext(r, "a cycle");
+        }
+    }
+    if (stack->count + r->depth >= reply_depth_limit(r)) return fail_depth(r);
+    r->opened++;
+    if (is_map) writer_map(r->w, map_count(h, v));
+    else writer_array(r->w, list_length(h, v));
+    struct reply_level *level = &stack->levels[stack->count++];
+    level->container = v;
+    level->is_map = is_map;
+    level->index = 0;
+    memset(&level->iterator, 0, sizeof level->iterator);
+    return 0;
+}
+
+static bool is_container(value v)
+{
+    return value_is_kind(v, KIND_LIST) || value_is_kind(v, KIND_MAP);
+}
+
+/* Writes items of the innermost container, up to and with the next container in it. */
+static int stack_step_list(struct reply *r, struct reply_stack *stack)
+{
+    struct reply_level *level = &stack->levels[stack->count - 1];
+    value items[LIST_BATCH];
+    size_t got = list_read(r->call->heap, level->container, level->index, items, LIST_BATCH);
+    if (got == 0) stack->count--;
+    for (size_t i = 0; i < got; i++) {
+        level->index++;
+        if (is_container(items[i])) return stack_push(r, stack, items[i]);
+        if (write_scalar(r, items[i]) < 0) return -1;
+    }
+    return 0;
+}
+
+static int stack_step_map(struct reply *r, struct reply_stack *stack)
+{
+    struct reply_level *level = &stack->levels[stack->count - 1];
+    value key, v;
+    for (unsigned i = 0; i < LIST_BATCH; i++) {
+        if (!map_next(r->call->heap, level->container, &level->iterator, &key, &v)) {
+            stack->count--;
+            return 0;
+        }
+        reply_key(r, key);
+        if (is_container(v)) return stack_push(r, stack, v);
+        if (write_scalar(r, v) < 0) return -1;
+    }
+    return 0;
+}
+
+int reply_value(struct reply *r, value v)
+{
+    if (!is_container(v)) return write_scalar(r, v);
+    struct reply_stack stack;
+    stack.count = 0;
+    if (stack_push(r, &stack, v) < 0) return -1;
+    while (stack.count > 0 && r->w->error == WRITER_OK) {
+        bool is_map = stack.levels[stack.count - 1].is_map;
+        if ((is_map ? stack_step_map(r, &stack) : stack_step_list(r, &stack)) < 0) return -1;
+    }
+    return 0;
+}
+
+/* --- the frame around it ------------------------------------------------------------------------*/
+
+void reply_open(struct reply *r, struct call *call)
+{
+    *r = (struct reply){.call = call, .w = call->reply};
+}
+
+void reply_close(struct reply *r)
+{
+    free(r->refs);
+    r->refs = NULL;
+}
+
+enum call_outcome reply_finish(struct reply *r, int status)
+{
+    reply_close(r);
+    if (status == 0) status = reply_check(r->call);
+    return status < 0 ? CALL_FAILED : CALL_DONE;
+}
+
+int reply_check(struct call *call)
+{
+    switch (call->reply->error) {
+    case WRITER_OK: return 0;
+    case WRITER_NO_MEMORY:
+        call_fail(call, ERROR_OUT_OF_MEMORY, "%s: no memory for the reply", call->method->name);
+        break;
+    case WRITER_LIMIT:
+        call_fail(call, ERROR_LIMIT,
+                  "%s: the reply would be longer than reply-bytes (%zu) allows; ask for less of it",
+                  call->method->name, call->host->reply_bytes_max);
+        break;
+    }
+    return -1;
+}
+
+void reply_array(struct reply *r, size_t count)
+{
+    writer_array(r->w, count);
+    r->opened++;
+    r->depth++;
+}
+
+void reply_map(struct reply *r, size_t count)
+{
+    writer_map(r->w, count);
+    r->opened++;
+    r->depth++;
+}
+
+void reply_leave(struct reply *r) { r->depth--; }
+
+void reply_handle(struct reply *r, int64_t handle)
+{
+    if (r->call->features->ext) {
+        write_payload(r->w, EXT_HANDLE, (uint64_t)handle);
+        return;
+    }
+    reply_map(r, 1);
+    writer_cstr(r->w, "handle");
+    writer_int(r->w, handle);
+    reply_leave(r);
+}
+
+enum call_outcome reply_bool(struct call *call, bool v)
+{
+    writer_bool(call->reply, v);
+    return CALL_DONE;
+}
+
+enum call_outcome reply_int(struct call *call, int64_t v)
+{
+    writer_int(call->reply, v);
+    return CALL_DONE;
+}
+
+enum call_outcome reply_uint(struct call *call, uint64_t v)
+{
+    writer_uint(call->reply, v);
+    return CALL_DONE;
+}
