@@ -6,6 +6,7 @@ libheap_la_SOURCES = \
 	%D%/census.h \
 	%D%/drop.c \
 	%D%/equal.h \
+	%D%/ext.c \
 	%D%/gc.c \
 	%D%/gc.h \
 	%D%/gc_pace.c \
@@ -15,13 +16,19 @@ libheap_la_SOURCES = \
 	%D%/heap_int.h \
 	%D%/list.h \
 	%D%/map.h \
+	%D%/number.c \
 	%D%/number.h \
 	%D%/page.c \
 	%D%/poison.c \
+	%D%/rope.c \
 	%D%/shape.c \
 	%D%/store.h \
 	%D%/sweep.c \
+	%D%/text.c \
 	%D%/text.h \
+	%D%/text_builder.c \
+	%D%/text_int.h \
+	%D%/utf8.c \
 	%D%/value.c \
 	%D%/value.h \
 	%D%/verify.c \

@@ -14,7 +14,7 @@
 
 #define TEXT_CELL_MAX (CELL_BYTES_MAX - 8)
 
-/* The length of the longest prefix of `data` that is valid UTF-8 (RFC 3629). */
+/* The length of the longest prefix of `data` that is whole UTF-8 sequences (RFC 3629). */
 size_t utf8_prefix(const void *data, size_t length);
 static inline bool utf8_valid(const void *data, size_t length)
 {
@@ -52,9 +52,11 @@ bool text_equals(const struct heap *h, value v, const void *data, size_t length)
 
 /* The text with `data` added at its end. Consumes `v`: on success the result takes its
  * place (it may be `v` itself, changed), and a shared `v` is left as it was for its other
- * owners. The result is bytes if `v` is, or if it would not be valid UTF-8 (a string
- * may be completed by a later append: validity is checked across the seam).
- * VALUE_ABSENT when memory is short, and `v` is then untouched and still the caller's. */
+ * owners. The result is bytes if `v` is, or if it would not be valid UTF-8; since a string
+ * is valid at every moment, that depends on `data` alone. Bytes stay bytes, even when an
+ * append makes them valid. `data` must not lie in the heap. Amortised O(length), without
+ * copying what is there already once that is a rope.
+ * VALUE_ABSENT when memory is short, and `v` is then unchanged and still the caller's. */
 warn_unused value text_append_take(struct heap *h, value v, const void *data, size_t length);
 
 /* Builds a text whose bytes arrive in parts. The partial text is kept in `frame` as its
@@ -65,9 +67,10 @@ struct text_builder {
     size_t expected;  /* bytes announced; nothing is allocated for them up front */
     size_t received;
     bool is_bytes;
-    /* More, private to text.c, may be added by its implementation. */
-    uint32_t utf8_state;
+    uint32_t utf8_state; /* whether what has come is valid UTF-8: text_int.h */
 };
+/* Each function returns 0 or -ENOMEM; after that the frame still holds what there is, and
+ * truncating it gives the text up. No more than `expected` bytes may be added. */
 warn_unused int text_builder_open(struct heap *h, struct text_builder *b,
                                   struct root_frame *frame, size_t expected, bool is_bytes);
 warn_unused int text_builder_add(struct heap *h, struct text_builder *b, const void *data,

@@ -44,11 +44,29 @@ unit_histogram_SOURCES = %D%/unit/test_histogram.c
 unit_histogram_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_histogram_LDADD = libbench.la libtestsupport.la $(CHECK_LIBS) -lm
 
+check_PROGRAMS += unit_number
+TESTS += unit_number
+unit_number_SOURCES = %D%/unit/test_number.c
+unit_number_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_number_LDADD = $(HEAP_TEST_LIBS)
+
 check_PROGRAMS += unit_rpc
 TESTS += unit_rpc
 unit_rpc_SOURCES = %D%/unit/test_rpc.c
 unit_rpc_CFLAGS = $(PROTOCOL_TEST_CFLAGS)
 unit_rpc_LDADD = $(PROTOCOL_TEST_LIBS)
+
+check_PROGRAMS += unit_settings
+TESTS += unit_settings
+unit_settings_SOURCES = %D%/unit/test_settings.c
+unit_settings_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_settings_LDADD = libserver.la $(INIH_LIBS) $(HEAP_TEST_LIBS)
+
+check_PROGRAMS += unit_text
+TESTS += unit_text
+unit_text_SOURCES = %D%/unit/test_text.c
+unit_text_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_text_LDADD = $(HEAP_TEST_LIBS)
 
 check_PROGRAMS += unit_torture
 TESTS += unit_torture
@@ -56,11 +74,11 @@ unit_torture_SOURCES = %D%/unit/test_torture.c
 unit_torture_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_torture_LDADD = $(HEAP_TEST_LIBS)
 
-check_PROGRAMS += unit_settings
-TESTS += unit_settings
-unit_settings_SOURCES = %D%/unit/test_settings.c
-unit_settings_CFLAGS = $(HEAP_TEST_CFLAGS)
-unit_settings_LDADD = libserver.la $(INIH_LIBS) $(HEAP_TEST_LIBS)
+check_PROGRAMS += unit_utf8
+TESTS += unit_utf8
+unit_utf8_SOURCES = %D%/unit/test_utf8.c
+unit_utf8_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_utf8_LDADD = $(HEAP_TEST_LIBS)
 
 check_PROGRAMS += unit_value
 TESTS += unit_value

@@ -6,6 +6,7 @@
 
 #include "heap/gc.h"
 #include "heap/verify.h"
+#include "tests/support/random.h"
 
 struct heap *heap_fixture_open(size_t max_bytes)
 {
@@ -34,4 +35,37 @@ void heap_fixture_close(struct heap *h)
     ck_assert_msg(stats.object_count == 0, "%lu objects of %zu bytes leaked", stats.object_count,
                   stats.used_bytes);
     heap_destroy(h);
+}
+
+void heap_fixture_jitter(struct heap *h, uint64_t *random)
+{
+    gc_safe_point(h);
+    switch (random_below(random, 16)) {
+    case 0: gc_start(h); break;
+    case 1: gc_step(h, 1 + random_below(random, 100000)); break;
+    case 2: heap_drop_step(h, 1 + random_below(random, 10000)); break;
+    case 3:
+        if (random_below(random, 20) == 0) heap_fixture_verify(h, "at a random moment");
+        break;
+    case 4:
+    case 5:
+    case 6:
+    case 7: gc_step(h, 1 + random_below(random, 500)); break;
+    default: break;
+    }
+}
+
+uint64_t heap_fixture_objects(struct heap *h)
+{
+    struct heap_stats stats;
+    while (heap_drop_pending(h)) heap_drop_step(h, SIZE_MAX / 2);
+    heap_stats(h, &stats);
+    return stats.object_count;
+}
+
+uint64_t heap_fixture_allocations(struct heap *h)
+{
+    struct heap_stats stats;
+    heap_stats(h, &stats);
+    return stats.allocations;
 }

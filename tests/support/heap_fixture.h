@@ -14,4 +14,14 @@ void heap_fixture_verify(struct heap *h, const char *when);
  * nothing is left: what remains has leaked. Then destroys the heap. Frames must be closed. */
 void heap_fixture_close(struct heap *h);
 
+/* A safe point at which the collector does something at random: begins a cycle, steps of
+ * any size, drop queue steps; now and then the heap is verified. What is not in a root or a
+ * frame may be gone. */
+void heap_fixture_jitter(struct heap *h, uint64_t *random);
+
+/* The cells that are taken, after the drop queue was taken apart. */
+uint64_t heap_fixture_objects(struct heap *h);
+/* The cells that were ever taken. */
+uint64_t heap_fixture_allocations(struct heap *h);
+
 #endif

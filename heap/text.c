@@ -1,0 +1,217 @@
+/* text.c - strings and bytes: short ones in the word, middling ones in a cell, the rest in
+ * ropes (rope.c).
+ *
+ * Each text has exactly one form, given by its length alone, and the reference of a cell
+ * carries hash bits of its content. So two texts of one kind whose lengths put them into
+ * words or cells differ if their words or their hash bits differ. */
+#include "heap/text_int.h"
+
+#include <endian.h>
+
+/* From this length on, a cell's data is preceded by eight bytes instead of one. */
+#define TEXT_LONG 255
+#define TEXT_LONG_MARK 0xff
+
+static inline size_t text_prefix_bytes(size_t length)
+{
+    return length < TEXT_LONG ? 1 : sizeof(uint64_t);
+}
+
+/* The length of the text in a cell; its bytes in *data. */
+static size_t text_cell_read(const struct heap *h, value v, const char **data)
+{
+    const unsigned char *cell = cell_bytes(h, v);
+    if (cell[0] != TEXT_LONG_MARK) {
+        *data = (const char *)cell + 1;
+        return cell[0];
+    }
+    uint64_t prefix;
+    memcpy(&prefix, cell, sizeof prefix);
+    *data = (const char *)cell + sizeof prefix;
+    return le64toh(prefix) >> 8;
+}
+
+static void text_cell_set_length(struct heap *h, value v, size_t length)
+{
+    if (length < TEXT_LONG) {
+        unsigned char prefix = (unsigned char)length;
+        store_bytes(h, v, 0, &prefix, sizeof prefix);
+    } else {
+        uint64_t prefix = htole64((uint64_t)length << 8 | TEXT_LONG_MARK);
+        store_bytes(h, v, 0, &prefix, sizeof prefix);
+    }
+}
+
+static inline uint32_t text_hash(const struct heap *h, const void *data, size_t length)
+{
+    return (uint32_t)(heap_hash(h, data, length) & REF_HASH_MASK);
+}
+
+static inline enum kind text_cell_kind(bool is_bytes)
+{
+    return is_bytes ? KIND_BYTES : KIND_STRING;
+}
+static inline enum kind text_rope_kind(bool is_bytes)
+{
+    return is_bytes ? KIND_ROPE_BYTES : KIND_ROPE;
+}
+
+bool text_is_bytes(value v)
+{
+    if (value_is_inline_text(v)) return value_inline_is_bytes(v);
+    return value_is_kind(v, KIND_BYTES) || value_is_kind(v, KIND_ROPE_BYTES);
+}
+
+/* Sets *data to the whole text if it is in one piece: not for ropes. */
+static size_t text_flat(const struct heap *h, value v, const char **data,
+                        struct text_scratch *scratch)
+{
+    if (!value_is_inline_text(v)) return text_cell_read(h, v, data);
+    uint64_t text = htole64(v >> 8);
+    memcpy(scratch->bytes, &text, sizeof text);
+    *data = scratch->bytes;
+    return value_inline_length(v);
+}
+
+size_t text_length(const struct heap *h, value v)
+{
+    if (value_is_inline_text(v)) return value_inline_length(v);
+    if (value_is_rope(v)) return rope_length(h, v);
+    const char *data;
+    return text_cell_read(h, v, &data);
+}
+
+/* The text of `head` followed by `tail`, of VALUE_INLINE_TEXT_MAX < length <= TEXT_CELL_MAX
+ * bytes together, in a new cell. */
+static value text_cell_new(struct heap *h, bool is_bytes, const void *head, size_t head_length,
+                           const void *tail, size_t tail_length)
+{
+    char joined[TEXT_CELL_MAX];
+    const void *data = head;
+    size_t length = head_length + tail_length;
+    if (tail_length > 0) {
+        memcpy(joined, head, head_length);
+        memcpy(joined + head_length, tail, tail_length);
+        data = joined;
+    }
+    size_t prefix = text_prefix_bytes(length);
+    value v = cell_take(h, text_cell_kind(is_bytes), prefix + length, text_hash(h, data, length));
+    if (v == VALUE_ABSENT) return v;
+    text_cell_set_length(h, v, length);
+    store_bytes(h, v, prefix, data, length);
+    return v;
+}
+
+value text_new(struct heap *h, const void *data, size_t length, bool is_bytes)
+{
+    if (length == 0) return value_inline_text("", 0, is_bytes);
+    is_bytes = is_bytes || !utf8_valid(data, length);
+    if (length <= VALUE_INLINE_TEXT_MAX) return value_inline_text(data, length, is_bytes);
+    if (length <= TEXT_CELL_MAX) return text_cell_new(h, is_bytes, data, length, NULL, 0);
+    enum kind kind = text_rope_kind(is_bytes);
+    value rope = rope_new(h, kind);
+    if (rope == VALUE_ABSENT) return rope;
+    value v = rope_append_take(h, rope, kind, data, length);
+    if (v == VALUE_ABSENT) value_release(h, rope);
+    return v;
+}
+
+size_t text_piece(const struct heap *h, value v, size_t offset, const char **data,
+                  struct text_scratch *scratch)
+{
+    if (value_is_rope(v)) return rope_piece(h, v, offset, data);
+    size_t length = text_flat(h, v, data, scratch);
+    if (offset >= length) return 0;
+    *data += offset;
+    return length - offset;
+}
+
+size_t text_copy(const struct heap *h, value v, size_t offset, void *out, size_t capacity)
+{
+    struct text_scratch scratch;
+    const char *data;
+    size_t copied = 0, n;
+    while (copied < capacity && (n = text_piece(h, v, offset + copied, &data, &scratch)) > 0) {
+        if (n > capacity - copied) n = capacity - copied;
+        memcpy((char *)out + copied, data, n);
+        copied += n;
+    }
+    return copied;
+}
+
+int text_compare(const struct heap *h, value a, value b)
+{
+    struct text_scratch scratch_a, scratch_b;
+    size_t length_a = text_length(h, a), length_b = text_length(h, b);
+    size_t common = length_a < length_b ? length_a : length_b;
+    for (size_t offset = 0; a != b && offset < common;) {
+        const char *data_a, *data_b;
+        size_t n = text_piece(h, a, offset, &data_a, &scratch_a);
+        size_t m = text_piece(h, b, offset, &data_b, &scratch_b);
+        if (m < n) n = m;
+        int order = memcmp(data_a, data_b, n);
+        if (order != 0) return order < 0 ? -1 : 1;
+        offset += n;
+    }
+    return (length_a > length_b) - (length_a < length_b);
+}
+
+bool text_equals(const struct heap *h, value v, const void *data, size_t length)
+{
+    if (text_length(h, v) != length) return false;
+    struct text_scratch scratch;
+    const char *piece;
+    for (size_t offset = 0; offset < length;) {
+        size_t n = text_piece(h, v, offset, &piece, &scratch);
+        if (memcmp(piece, (const char *)data + offset, n) != 0) return false;
+        offset += n;
+    }
+    return true;
+}
+
+/* Appends to a text cell where it is, if it has one owner and room. The content of the cell
+ * changes, so its hash bits do, and the value with them. VALUE_ABSENT if it cannot be. */
+static value text_cell_extend(struct heap *h, value v, bool is_bytes, const void *data,
+                              size_t added)
+{
+    const char *old;
+    size_t length = text_cell_read(h, v, &old), prefix = text_prefix_bytes(length);
+    if (text_is_bytes(v) != is_bytes || prefix != text_prefix_bytes(length + added) ||
+        prefix + length + added > value_cell_bytes(h, v) || value_is_shared(h, v))
+        return VALUE_ABSENT;
+    store_bytes(h, v, prefix + length, data, added);
+    text_cell_set_length(h, v, length + added);
+    return ref_make(ref_kind(v), ref_granule(v), text_hash(h, old, length + added));
+}
+
+value text_append_take(struct heap *h, value v, const void *data, size_t length)
+{
+    if (length == 0) return v;
+    bool is_bytes = text_is_bytes(v) || !utf8_valid(data, length);
+    enum kind rope_kind = text_rope_kind(is_bytes);
+    if (value_is_rope(v)) return rope_append_take(h, v, rope_kind, data, length);
+
+    struct text_scratch scratch;
+    const char *old;
+    size_t old_length = text_flat(h, v, &old, &scratch), total = old_length + length;
+    value result;
+    if (total <= VALUE_INLINE_TEXT_MAX) {
+        memcpy(scratch.bytes + old_length, data, length);
+        return value_inline_text(scratch.bytes, total, is_bytes);
+    }
+    if (total <= TEXT_CELL_MAX) {
+        if (value_is_ref(v)) {
+            result = text_cell_extend(h, v, is_bytes, data, length);
+            if (result != VALUE_ABSENT) return result;
+        }
+        result = text_cell_new(h, is_bytes, old, old_length, data, length);
+    } else {
+        value rope = rope_new(h, rope_kind);
+        if (rope == VALUE_ABSENT) return rope;
+        result = rope_append_take(h, rope, rope_kind, old, old_length);
+        if (result != VALUE_ABSENT) result = rope_append_take(h, rope, rope_kind, data, length);
+        if (result == VALUE_ABSENT) value_release(h, rope);
+    }
+    if (result != VALUE_ABSENT) value_release(h, v);
+    return result;
+}
