@@ -13,3 +13,8 @@ cairn_bench_SOURCES = \
 	%D%/load.h
 cairn_bench_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
 cairn_bench_LDADD = libbench.la libprotocol.la $(UV_LIBS) -lm
+
+noinst_PROGRAMS += bench_decode
+bench_decode_SOURCES = %D%/decode.c
+bench_decode_CFLAGS = $(AM_CFLAGS) $(MSGPACK_CFLAGS)
+bench_decode_LDADD = libprotocol.la $(MSGPACK_LIBS)

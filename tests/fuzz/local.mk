@@ -1,0 +1,29 @@
+# Fuzz targets. Each is built twice: with libFuzzer (fuzz_NAME, only with --enable-fuzz,
+# which needs clang) and, always, with replay.c, as a test that runs the corpus
+# (replay_NAME). The corpora are found through CAIRN_SOURCE.
+#
+#     ../configure CC=clang --enable-fuzz --enable-sanitize && make fuzz_decoder
+#     mkdir found && ./fuzz_decoder -max_total_time=60 found ../tests/fuzz/corpus/decoder
+#
+# What fails goes into the corpus, under a name that says what it was.
+EXTRA_DIST += %D%/corpus
+
+fuzz_decoder_sources = \
+	%D%/fuzz.h \
+	%D%/fuzz_decoder.c \
+	tests/support/random.h \
+	tests/support/trace.c \
+	tests/support/trace.h
+
+check_PROGRAMS += replay_decoder
+TESTS += replay_decoder
+replay_decoder_SOURCES = $(fuzz_decoder_sources) %D%/replay.c
+replay_decoder_CPPFLAGS = $(AM_CPPFLAGS) -DREPLAY_CORPUS='"decoder"'
+replay_decoder_LDADD = libprotocol.la
+
+if FUZZ
+noinst_PROGRAMS += fuzz_decoder
+fuzz_decoder_SOURCES = $(fuzz_decoder_sources)
+fuzz_decoder_LDADD = libprotocol.la
+fuzz_decoder_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
