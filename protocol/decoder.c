@@ -1,4 +1,4 @@
-/* decoder.c - a resumable MessagePack decoder, driven by a table of first bytes.
+/* decoder.c - a resumable MessagePack decoder.
  *
  * The first byte of an item tells how long its *head* is: that byte, its operand (a number,
  * a length or a count) and the type of an extension; 1 to 9 bytes in all. Whatever follows
@@ -6,8 +6,10 @@
  * little to keep: a head of which some bytes are missing (`carry`), or how much of a text is
  * still to come (`text_left`), and how many items each open container still wants (`open`).
  *
- * Workload: many small messages that lie in one buffer. Then heads are read in place,
- * texts are handed over in one call, and the only memory touched is the buffer and `open`.
+ * Workload: many small messages that lie in one buffer, most of their heads one byte long.
+ * Heads are read in place and texts handed over in one call. One-byte heads are told apart by
+ * comparisons and longer ones by a table: so the processor can guess where the next
+ * item begins, and need not wait for a table to say so.
  *
  * msgpack-c's unpack template was looked at and left alone. It reads a text only when
  * all of it lies in the buffer, so that streaming would mean setting its private state by
@@ -23,6 +25,12 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define HEAD_BYTES_MAX 9
+
+/* All that is below works on one item inside the loop of decoder_feed, whose state then
+ * stays in registers. Left to itself the compiler makes calls of it, at a third more time. */
+#define INLINE static inline __attribute__((always_inline))
 
 enum op {
     OP_MALFORMED,
@@ -41,54 +49,69 @@ enum op {
     OP_MAP,
 };
 
-#define HEAD_BYTES_MAX 9
+/* The first bytes 0xc0 to 0xdf. All others are a head by themselves, with an operand of a
+ * few bits: see item_short. */
+#define LONG_FIRST 0xc0
+#define LONG_LAST 0xdf
 
-/* What a first byte says. The operand is the big-endian number of `width` bytes that
- * follows; or, when `width` is 0, `mask` of the first byte itself. */
-static const struct first_byte {
+static const struct head {
     uint8_t op;
-    uint8_t head_bytes;
-    uint8_t width;
-    uint8_t mask;
-} first_bytes[256] = {
-    [0x00 ... 0x7f] = {OP_UNSIGNED, 1, 0, 0x7f},
-    [0x80 ... 0x8f] = {OP_MAP, 1, 0, 0x0f},
-    [0x90 ... 0x9f] = {OP_ARRAY, 1, 0, 0x0f},
-    [0xa0 ... 0xbf] = {OP_STR, 1, 0, 0x1f},
-    [0xc0] = {OP_NIL, 1, 0, 0},
-    [0xc1] = {OP_MALFORMED, 1, 0, 0},
-    [0xc2] = {OP_FALSE, 1, 0, 0},
-    [0xc3] = {OP_TRUE, 1, 0, 0},
-    [0xc4] = {OP_BIN, 2, 1, 0},
-    [0xc5] = {OP_BIN, 3, 2, 0},
-    [0xc6] = {OP_BIN, 5, 4, 0},
-    [0xc7] = {OP_EXT, 3, 1, 0},
-    [0xc8] = {OP_EXT, 4, 2, 0},
-    [0xc9] = {OP_EXT, 6, 4, 0},
-    [0xca] = {OP_FLOAT, 5, 4, 0},
-    [0xcb] = {OP_DOUBLE, 9, 8, 0},
-    [0xcc] = {OP_UNSIGNED, 2, 1, 0},
-    [0xcd] = {OP_UNSIGNED, 3, 2, 0},
-    [0xce] = {OP_UNSIGNED, 5, 4, 0},
-    [0xcf] = {OP_UNSIGNED, 9, 8, 0},
-    [0xd0] = {OP_SIGNED, 2, 1, 0},
-    [0xd1] = {OP_SIGNED, 3, 2, 0},
-    [0xd2] = {OP_SIGNED, 5, 4, 0},
-    [0xd3] = {OP_SIGNED, 9, 8, 0},
-    [0xd4 ... 0xd8] = {OP_FIXEXT, 2, 0, 0x0f}, /* operands 4 to 8, for 2^(n-4) bytes */
-    [0xd9] = {OP_STR, 2, 1, 0},
-    [0xda] = {OP_STR, 3, 2, 0},
-    [0xdb] = {OP_STR, 5, 4, 0},
-    [0xdc] = {OP_ARRAY, 3, 2, 0},
-    [0xdd] = {OP_ARRAY, 5, 4, 0},
-    [0xde] = {OP_MAP, 3, 2, 0},
-    [0xdf] = {OP_MAP, 5, 4, 0},
-    [0xe0 ... 0xff] = {OP_SIGNED, 1, 0, 0xff},
+    uint8_t bytes;   /* of the whole head */
+    uint8_t operand; /* bytes of the big-endian number after the first byte; of a fixext,
+                      * the length itself */
+} heads[LONG_LAST - LONG_FIRST + 1] = {
+    [0xc0 - LONG_FIRST] = {OP_NIL, 1, 0},
+    [0xc1 - LONG_FIRST] = {OP_MALFORMED, 1, 0},
+    [0xc2 - LONG_FIRST] = {OP_FALSE, 1, 0},
+    [0xc3 - LONG_FIRST] = {OP_TRUE, 1, 0},
+    [0xc4 - LONG_FIRST] = {OP_BIN, 2, 1},
+    [0xc5 - LONG_FIRST] = {OP_BIN, 3, 2},
+    [0xc6 - LONG_FIRST] = {OP_BIN, 5, 4},
+    [0xc7 - LONG_FIRST] = {OP_EXT, 3, 1},
+    [0xc8 - LONG_FIRST] = {OP_EXT, 4, 2},
+    [0xc9 - LONG_FIRST] = {OP_EXT, 6, 4},
+    [0xca - LONG_FIRST] = {OP_FLOAT, 5, 4},
+    [0xcb - LONG_FIRST] = {OP_DOUBLE, 9, 8},
+    [0xcc - LONG_FIRST] = {OP_UNSIGNED, 2, 1},
+    [0xcd - LONG_FIRST] = {OP_UNSIGNED, 3, 2},
+    [0xce - LONG_FIRST] = {OP_UNSIGNED, 5, 4},
+    [0xcf - LONG_FIRST] = {OP_UNSIGNED, 9, 8},
+    [0xd0 - LONG_FIRST] = {OP_SIGNED, 2, 1},
+    [0xd1 - LONG_FIRST] = {OP_SIGNED, 3, 2},
+    [0xd2 - LONG_FIRST] = {OP_SIGNED, 5, 4},
+    [0xd3 - LONG_FIRST] = {OP_SIGNED, 9, 8},
+    [0xd4 - LONG_FIRST] = {OP_FIXEXT, 2, 1},
+    [0xd5 - LONG_FIRST] = {OP_FIXEXT, 2, 2},
+    [0xd6 - LONG_FIRST] = {OP_FIXEXT, 2, 4},
+    [0xd7 - LONG_FIRST] = {OP_FIXEXT, 2, 8},
+    [0xd8 - LONG_FIRST] = {OP_FIXEXT, 2, 16},
+    [0xd9 - LONG_FIRST] = {OP_STR, 2, 1},
+    [0xda - LONG_FIRST] = {OP_STR, 3, 2},
+    [0xdb - LONG_FIRST] = {OP_STR, 5, 4},
+    [0xdc - LONG_FIRST] = {OP_ARRAY, 3, 2},
+    [0xdd - LONG_FIRST] = {OP_ARRAY, 5, 4},
+    [0xde - LONG_FIRST] = {OP_MAP, 3, 2},
+    [0xdf - LONG_FIRST] = {OP_MAP, 5, 4},
 };
 
-/* An open container: the number of items still to come, times two, plus one for a map. */
+static bool head_is_short(unsigned char first)
+{
+    return first < LONG_FIRST || first > LONG_LAST;
+}
+
+/* An open container: the number of items still to come, times two, plus one for a map. The
+ * message itself is, in this, a container of one item. */
 #define OPEN_MAP 1u
 #define OPEN_ITEM 2u
+
+/* Where in a message we are. */
+struct place {
+    const unsigned char *next; /* this feed's bytes */
+    const unsigned char *end;
+    uint64_t bytes_left;
+    uint64_t open;  /* the innermost container */
+    unsigned depth; /* how many there are around it: outer[0 .. depth) */
+};
 
 struct decoder {
     struct decoder_sink sink;
@@ -96,15 +119,14 @@ struct decoder {
     struct decoder_limits limits;
     /* The message under way. */
     int failed; /* the error that ended it, or 0 */
-    unsigned depth;
     unsigned depth_max;
-    uint64_t bytes_left;
+    struct place place; /* between feeds; during one, a copy of it is used */
     uint64_t elements_left;
+    uint64_t text_left;
     bool in_text;
     uint8_t carry_bytes;
     unsigned char carry[HEAD_BYTES_MAX];
-    uint64_t text_left;
-    uint64_t open[DECODER_DEPTH_MAX + DECODER_ENVELOPE_DEPTH];
+    uint64_t outer[DECODER_DEPTH_MAX + DECODER_ENVELOPE_DEPTH];
 };
 
 /* --- life --------------------------------------------------------------------------------*/
@@ -112,11 +134,12 @@ struct decoder {
 static void message_start(struct decoder *d)
 {
     d->failed = 0;
-    d->depth = 0;
+    d->depth_max = d->limits.depth_max;
+    d->place.bytes_left = d->limits.bytes_max;
+    d->place.open = OPEN_ITEM;
+    d->place.depth = 0;
     d->in_text = false;
     d->carry_bytes = 0;
-    d->depth_max = d->limits.depth_max;
-    d->bytes_left = d->limits.bytes_max;
     d->elements_left = d->limits.elements_max;
 }
 
@@ -145,7 +168,7 @@ void decoder_reset(struct decoder *d)
 
 bool decoder_at_start(const struct decoder *d)
 {
-    return d->depth == 0 && !d->in_text && d->carry_bytes == 0 && d->failed == 0;
+    return d->place.depth == 0 && !d->in_text && d->carry_bytes == 0 && d->failed == 0;
 }
 
 void decoder_limits_set(struct decoder *d, const struct decoder_limits *limits)
@@ -157,43 +180,41 @@ void decoder_limits_set(struct decoder *d, const struct decoder_limits *limits)
 
 /* --- items ------------------------------------------------------------------------------*/
 
-static uint64_t load_operand(const unsigned char *head, const struct first_byte *first)
+INLINE uint64_t load_operand(const unsigned char *p, unsigned bytes)
 {
-    const unsigned char *p = head + 1;
-    switch (first->width) {
-    case 0: return head[0] & first->mask;
+    switch (bytes) {
+    case 0: return 0;
     case 1: return p[0];
     case 2: return (uint64_t)p[0] << 8 | p[1];
-    case 4: break;
+    case 4:
+        return (uint64_t)p[0] << 24 | (uint64_t)p[1] << 16 | (uint64_t)p[2] << 8 | p[3];
     default:
         return (uint64_t)p[0] << 56 | (uint64_t)p[1] << 48 | (uint64_t)p[2] << 40 |
                (uint64_t)p[3] << 32 | (uint64_t)p[4] << 24 | (uint64_t)p[5] << 16 |
                (uint64_t)p[6] << 8 | p[7];
     }
-    return (uint64_t)p[0] << 24 | (uint64_t)p[1] << 16 | (uint64_t)p[2] << 8 | p[3];
 }
 
-static int item_unsigned(struct decoder *d, uint64_t number)
+INLINE int item_unsigned(struct decoder *d, uint64_t number)
 {
     if (number > INT64_MAX) return d->sink.unsigned_integer(d->context, number);
     return d->sink.integer(d->context, (int64_t)number);
 }
 
-/* A negative fixint is a signed byte that is its own operand. */
-static int item_signed(struct decoder *d, uint64_t operand, unsigned width)
+INLINE int item_signed(struct decoder *d, uint64_t operand, unsigned bytes)
 {
-    unsigned shift = 64 - 8 * (width ? width : 1);
+    unsigned shift = 64 - 8 * bytes;
     return d->sink.integer(d->context, (int64_t)(operand << shift) >> shift);
 }
 
-static int item_float(struct decoder *d, uint32_t bits)
+INLINE int item_float(struct decoder *d, uint32_t bits)
 {
     float number;
     memcpy(&number, &bits, sizeof number);
     return d->sink.real(d->context, (double)number);
 }
 
-static int item_double(struct decoder *d, uint64_t bits)
+INLINE int item_double(struct decoder *d, uint64_t bits)
 {
     double number;
     memcpy(&number, &bits, sizeof number);
@@ -201,14 +222,14 @@ static int item_double(struct decoder *d, uint64_t bits)
 }
 
 /* The head of a text was read: hands the text over when all of it is there. */
-static int text_start(struct decoder *d, enum decoder_text type, int8_t ext_type,
-                      uint64_t length, const unsigned char **next, const unsigned char *end)
+INLINE int text_start(struct decoder *d, struct place *at, enum decoder_text type,
+                      int8_t ext_type, uint64_t length)
 {
-    if (length > d->bytes_left) return DECODER_LIMIT_BYTES;
-    d->bytes_left -= length;
-    const char *data = (const char *)*next;
-    if (length <= (uint64_t)(end - *next)) {
-        *next += length;
+    if (length > at->bytes_left) return DECODER_LIMIT_BYTES;
+    at->bytes_left -= length;
+    const char *data = (const char *)at->next;
+    if (length <= (uint64_t)(at->end - at->next)) {
+        at->next += length;
         return d->sink.text(d->context, type, ext_type, data, length);
     }
     d->in_text = true;
@@ -216,152 +237,168 @@ static int text_start(struct decoder *d, enum decoder_text type, int8_t ext_type
     return d->sink.text_open(d->context, type, ext_type, length);
 }
 
-/* The type of an extension is the last byte of its head. */
-static int ext_start(struct decoder *d, const unsigned char *head, uint64_t length,
-                     const unsigned char **next, const unsigned char *end)
+/* Hands over what there is of a text that comes in parts; *whole when that is the rest. */
+INLINE int text_continue(struct decoder *d, struct place *at, bool *whole)
 {
-    int8_t type = (int8_t)head[first_bytes[*head].head_bytes - 1];
-    return text_start(d, DECODER_EXT, type, length, next, end);
-}
-
-/* Hands over what there is of a text that came in parts. */
-static int text_continue(struct decoder *d, const unsigned char **next,
-                         const unsigned char *end)
-{
-    size_t part = (size_t)(end - *next);
+    size_t part = (size_t)(at->end - at->next);
     if (part > d->text_left) part = (size_t)d->text_left;
-    const char *data = (const char *)*next;
-    *next += part;
+    const char *data = (const char *)at->next;
+    at->next += part;
     d->text_left -= part;
     int status = d->sink.text_data(d->context, data, part);
-    if (status < 0 || d->text_left > 0) return status;
+    *whole = d->text_left == 0;
+    if (status < 0 || !*whole) return status;
     d->in_text = false;
     return d->sink.text_close(d->context);
 }
 
-static int container_end(struct decoder *d)
+/* All items of the container are paid for here, so that items need not count themselves. An
+ * empty one is left open too, for item_end to close. */
+INLINE int container_start(struct decoder *d, struct place *at, uint64_t items, unsigned map)
 {
-    uint64_t open = d->open[--d->depth];
-    return open & OPEN_MAP ? d->sink.map_close(d->context) : d->sink.array_close(d->context);
-}
-
-/* All items of the container are paid for here, so that items need not count themselves. */
-static int container_start(struct decoder *d, uint64_t items, unsigned map)
-{
-    if (d->depth >= d->depth_max) return DECODER_LIMIT_DEPTH;
+    if (at->depth >= d->depth_max) return DECODER_LIMIT_DEPTH;
     if (items > d->elements_left) return DECODER_LIMIT_ELEMENTS;
     d->elements_left -= items;
-    d->open[d->depth++] = items * OPEN_ITEM | map;
-    int status = map ? d->sink.map_open(d->context, items / 2) :
-                       d->sink.array_open(d->context, items);
-    if (status < 0 || items > 0) return status;
-    return container_end(d);
+    d->outer[at->depth++] = at->open;
+    at->open = items * OPEN_ITEM | map;
+    return map ? d->sink.map_open(d->context, items / 2) :
+                 d->sink.array_open(d->context, items);
 }
 
-/* One item whose head is complete; `next` stands behind the head, and moves on over a text. */
-static int item(struct decoder *d, const unsigned char *head, const unsigned char **next,
-                const unsigned char *end)
+/* An item with a head of one byte, which carries the operand. */
+INLINE int item_short(struct decoder *d, struct place *at, unsigned char first)
 {
-    const struct first_byte *first = &first_bytes[*head];
-    uint64_t operand = load_operand(head, first);
-    switch ((enum op)first->op) {
+    if (first < 0x80) return d->sink.integer(d->context, first);
+    if (first < 0x90) return container_start(d, at, 2 * (uint64_t)(first & 0x0f), OPEN_MAP);
+    if (first < 0xa0) return container_start(d, at, first & 0x0f, 0);
+    if (first < 0xc0) return text_start(d, at, DECODER_STR, 0, first & 0x1f);
+    return d->sink.integer(d->context, (int8_t)first);
+}
+
+/* An item with another head, all of which is there. The type of an extension is the last
+ * byte of its head. */
+INLINE int item_long(struct decoder *d, struct place *at, const unsigned char *bytes)
+{
+    const struct head *head = &heads[bytes[0] - LONG_FIRST];
+    enum op op = (enum op)head->op;
+    if (op == OP_EXT || op == OP_FIXEXT) {
+        uint64_t length = op == OP_EXT ? load_operand(bytes + 1, head->operand) : head->operand;
+        return text_start(d, at, DECODER_EXT, (int8_t)bytes[head->bytes - 1], length);
+    }
+    uint64_t operand = load_operand(bytes + 1, head->operand);
+    switch (op) {
     case OP_NIL: return d->sink.nil(d->context);
     case OP_FALSE: return d->sink.boolean(d->context, false);
     case OP_TRUE: return d->sink.boolean(d->context, true);
     case OP_UNSIGNED: return item_unsigned(d, operand);
-    case OP_SIGNED: return item_signed(d, operand, first->width);
+    case OP_SIGNED: return item_signed(d, operand, head->operand);
     case OP_FLOAT: return item_float(d, (uint32_t)operand);
     case OP_DOUBLE: return item_double(d, operand);
-    case OP_STR: return text_start(d, DECODER_STR, 0, operand, next, end);
-    case OP_BIN: return text_start(d, DECODER_BIN, 0, operand, next, end);
-    case OP_EXT: return ext_start(d, head, operand, next, end);
-    case OP_FIXEXT: return ext_start(d, head, UINT64_C(1) << (operand - 4), next, end);
-    case OP_ARRAY: return container_start(d, operand, 0);
-    case OP_MAP: return container_start(d, 2 * operand, OPEN_MAP);
-    case OP_MALFORMED: break;
+    case OP_STR: return text_start(d, at, DECODER_STR, 0, operand);
+    case OP_BIN: return text_start(d, at, DECODER_BIN, 0, operand);
+    case OP_ARRAY: return container_start(d, at, operand, 0);
+    case OP_MAP: return container_start(d, at, 2 * operand, OPEN_MAP);
+    default: return DECODER_MALFORMED;
     }
-    return DECODER_MALFORMED;
 }
 
-/* An item is complete: ends the containers that are complete with it. */
-static int item_end(struct decoder *d)
+/* Closes the containers that want nothing more, and counts each as an item of the next. */
+INLINE int containers_end(struct decoder *d, struct place *at)
 {
-    while (d->depth > 0) {
-        uint64_t *open = &d->open[d->depth - 1];
-        *open -= OPEN_ITEM;
-        if (*open >= OPEN_ITEM) return DECODER_MORE;
-        int status = container_end(d);
+    while (at->open < OPEN_ITEM) {
+        if (at->depth == 0) return DECODER_DONE;
+        bool map = at->open == OPEN_MAP;
+        at->open = d->outer[--at->depth] - OPEN_ITEM;
+        int status = map ? d->sink.map_close(d->context) : d->sink.array_close(d->context);
         if (status < 0) return status;
     }
-    return DECODER_DONE;
+    return DECODER_MORE;
 }
 
 /* --- bytes ------------------------------------------------------------------------------*/
 
 /* Pays for a head, and for the outermost item, which no container has paid for. */
-static int head_charge(struct decoder *d, unsigned head_bytes)
+INLINE int head_charge(struct decoder *d, struct place *at, unsigned head_bytes)
 {
-    if (head_bytes > d->bytes_left) return DECODER_LIMIT_BYTES;
-    d->bytes_left -= head_bytes;
-    if (d->depth > 0) return 0;
+    if (head_bytes > at->bytes_left) return DECODER_LIMIT_BYTES;
+    at->bytes_left -= head_bytes;
+    if (at->depth > 0) return 0;
     if (d->elements_left == 0) return DECODER_LIMIT_ELEMENTS;
     d->elements_left--;
     return 0;
 }
 
-/* A complete head, in the buffer or else put together in the carry; NULL when bytes are
+/* A complete long head, in the buffer or else put together in the carry; NULL when bytes are
  * missing or the budget is spent, with *status. */
-static const unsigned char *head_take(struct decoder *d, const unsigned char **next,
-                                      const unsigned char *end, int *status)
+INLINE const unsigned char *head_take(struct decoder *d, struct place *at, int *status)
 {
-    const unsigned char *head = d->carry_bytes ? d->carry : *next;
+    const unsigned char *bytes = d->carry_bytes > 0 ? d->carry : at->next;
+    size_t head_bytes = heads[bytes[0] - LONG_FIRST].bytes;
     *status = DECODER_MORE;
-    if (*next == end) return NULL;
-    size_t head_bytes = first_bytes[*head].head_bytes;
     if (d->carry_bytes == 0) {
-        *status = head_charge(d, (unsigned)head_bytes);
+        *status = head_charge(d, at, (unsigned)head_bytes);
         if (*status < 0) return NULL;
-        if ((size_t)(end - *next) >= head_bytes) {
-            *next += head_bytes;
-            return head;
+        if ((size_t)(at->end - at->next) >= head_bytes) {
+            at->next += head_bytes;
+            return bytes;
         }
     }
     while (d->carry_bytes < head_bytes) {
-        if (*next == end) return NULL;
-        d->carry[d->carry_bytes++] = *(*next)++;
+        if (at->next == at->end) return NULL;
+        d->carry[d->carry_bytes++] = *at->next++;
     }
     d->carry_bytes = 0;
     return d->carry;
 }
 
-static int feed(struct decoder *d, const unsigned char **next, const unsigned char *end)
+/* One item, or as much as there is of it (at least a byte). Returns an error or, with *whole,
+ * whether it is complete and to be counted; a container is when it has closed. */
+INLINE int item(struct decoder *d, struct place *at, bool *whole)
 {
-    for (;;) {
-        int status;
-        if (d->in_text) {
-            if (*next == end) return DECODER_MORE;
-            status = text_continue(d, next, end);
-            if (status < 0) return status;
-            if (d->in_text) continue;
-        } else {
-            const unsigned char *head = head_take(d, next, end, &status);
-            if (!head) return status;
-            unsigned depth = d->depth;
-            status = item(d, head, next, end);
-            if (status < 0) return status;
-            if (d->in_text || d->depth > depth) continue;
-        }
-        status = item_end(d);
+    unsigned depth = at->depth;
+    int status;
+    *whole = false;
+    if (d->carry_bytes == 0 && head_is_short(*at->next)) {
+        unsigned char first = *at->next++;
+        status = head_charge(d, at, 1);
+        if (status < 0) return status;
+        status = item_short(d, at, first);
+    } else {
+        const unsigned char *bytes = head_take(d, at, &status);
+        if (!bytes) return status;
+        status = item_long(d, at, bytes);
+    }
+    *whole = !d->in_text && at->depth == depth;
+    return status;
+}
+
+INLINE int feed(struct decoder *d, struct place *at)
+{
+    while (at->next != at->end) {
+        bool whole;
+        int status = d->in_text ? text_continue(d, at, &whole) : item(d, at, &whole);
+        if (status < 0) return status;
+        if (whole) at->open -= OPEN_ITEM;
+        status = containers_end(d, at);
         if (status != DECODER_MORE) return status;
     }
+    return DECODER_MORE;
 }
 
 int decoder_feed(struct decoder *d, const char *data, size_t length, size_t *used)
 {
-    const unsigned char *next = (const unsigned char *)data;
-    int status = d->failed ? d->failed : feed(d, &next, next + length);
-    if (status == DECODER_DONE) message_start(d);
-    if (status < 0) d->failed = status;
-    *used = (size_t)(next - (const unsigned char *)data);
+    *used = 0;
+    if (d->failed || length == 0) return d->failed;
+    struct place at = d->place;
+    at.next = (const unsigned char *)data;
+    at.end = at.next + length;
+    int status = feed(d, &at);
+    *used = length - (size_t)(at.end - at.next);
+    if (status == DECODER_DONE) {
+        message_start(d);
+    } else {
+        d->place = at;
+        if (status < 0) d->failed = status;
+    }
     return status;
 }

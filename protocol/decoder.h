@@ -77,7 +77,7 @@ int decoder_feed(struct decoder *d, const char *data, size_t length, size_t *use
 
 /* Forgets a partial message. */
 void decoder_reset(struct decoder *d);
-/* True between messages. */
+/* True between messages; not to be asked from inside the sink. */
 bool decoder_at_start(const struct decoder *d);
 /* From the next message on. */
 void decoder_limits_set(struct decoder *d, const struct decoder_limits *limits);

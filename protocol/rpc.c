@@ -24,6 +24,7 @@ struct rpc_reader {
     struct rpc_sink sink;
     void *context;
     unsigned depth_max;
+    bool ended; /* the next byte begins a message */
     /* The message under way. */
     bool forward;
     bool skip;
@@ -58,6 +59,7 @@ _Static_assert(RPC_METHOD_BYTES_MAX == 64, "rpc_fault_text names it");
 
 static void message_start(struct rpc_reader *r)
 {
+    r->ended = false;
     r->forward = false;
     r->skip = false;
     r->in_method = false;
@@ -339,6 +341,7 @@ struct rpc_reader *rpc_reader_create(const struct rpc_sink *sink, void *context,
     r->context = context;
     r->depth_max = limits->depth_max;
     message_start(r);
+    r->ended = true;
     return r;
 }
 
@@ -351,8 +354,10 @@ void rpc_reader_destroy(struct rpc_reader *r)
 
 int rpc_reader_feed(struct rpc_reader *r, const char *data, size_t length, size_t *used)
 {
-    if (length > 0 && decoder_at_start(r->decoder)) message_start(r);
-    return decoder_feed(r->decoder, data, length, used);
+    if (r->ended && length > 0) message_start(r);
+    int status = decoder_feed(r->decoder, data, length, used);
+    if (status == DECODER_DONE) r->ended = true;
+    return status;
 }
 
 const struct rpc_message *rpc_reader_message(const struct rpc_reader *r)
@@ -368,5 +373,5 @@ void rpc_reader_skip(struct rpc_reader *r)
 
 bool rpc_reader_at_start(const struct rpc_reader *r)
 {
-    return decoder_at_start(r->decoder);
+    return r->ended;
 }
