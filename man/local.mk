@@ -1,3 +1,5 @@
 # The files of man/; see Makefile.am for the lists.
 dist_man_MANS += \
-	%D%/cairn-bench.1
+	%D%/cairn-bench.1 \
+	%D%/cairn-server.1 \
+	%D%/cairn-server.conf.5

@@ -62,6 +62,12 @@ unit_settings_SOURCES = %D%/unit/test_settings.c
 unit_settings_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_settings_LDADD = libserver.la $(INIH_LIBS) $(HEAP_TEST_LIBS)
 
+check_PROGRAMS += unit_tasks
+TESTS += unit_tasks
+unit_tasks_SOURCES = %D%/unit/test_tasks.c
+unit_tasks_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_tasks_LDADD = libserver.la $(UV_LIBS) $(HEAP_TEST_LIBS)
+
 check_PROGRAMS += unit_text
 TESTS += unit_text
 unit_text_SOURCES = %D%/unit/test_text.c

@@ -1,0 +1,601 @@
+/* test_session.c - connections to a real server, over raw sockets: what is answered, in which
+ * order, and what bad input, limits and bad manners lead to. Every test ends with a clean
+ * shutdown and a verified heap. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/support/runner.h"
+#include "tests/support/server_process.h"
+#include "tests/support/wire.h"
+
+static struct server_process server;
+static struct writer out;
+
+static void setup(void)
+{
+    memset(&server, 0, sizeof server);
+    writer_init(&out, 0);
+}
+
+static void teardown(void)
+{
+    writer_close(&out);
+    server_process_stop(&server);
+}
+
+#define START(...) server_process_start(&server, (const char *const[]){__VA_ARGS__, NULL})
+
+static struct wire *tcp(void)
+{
+    struct wire *w = malloc(sizeof *w);
+    ck_assert_ptr_nonnull(w);
+    wire_open_tcp(w, server.port);
+    return w;
+}
+
+static struct wire *local(void)
+{
+    struct wire *w = malloc(sizeof *w);
+    ck_assert_ptr_nonnull(w);
+    wire_open_unix(w, server.unix_path);
+    return w;
+}
+
+static void hang_up(struct wire *w)
+{
+    wire_close(w);
+    free(w);
+}
+
+static void sleep_ms(long ms)
+{
+    struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    nanosleep(&time, NULL);
+}
+
+static void expect_pings(struct wire *w, uint32_t first, uint32_t count)
+{
+    for (uint32_t i = first; i < first + count; i++) {
+        char expected[64];
+        snprintf(expected, sizeof expected, "[1,%u,nil,%u]", i, i);
+        wire_expect(w, expected);
+    }
+}
+
+/* ping(x) with `length` letters for x. */
+static void put_large_ping(uint32_t msgid, size_t length)
+{
+    char *text = malloc(length);
+    ck_assert_ptr_nonnull(text);
+    memset(text, 'x', length);
+    writer_request(&out, msgid, "ping", 1);
+    writer_str(&out, text, length);
+    free(text);
+}
+
+static void expect_large_ping(struct wire *w, uint32_t msgid, size_t length)
+{
+    char begin[64];
+    int head = snprintf(begin, sizeof begin, "[1,%u,nil,\"", msgid);
+    wire_expect_prefix(w, begin);
+    ck_assert_uint_eq(w->text_length, (size_t)head + length + 2);
+    ck_assert_uint_eq(strspn(w->text + head, "x"), length);
+}
+
+/* --- answers ---------------------------------------------------------------------------------*/
+
+START_TEST(ping_is_answered_over_tcp_and_unix)
+{
+    START(NULL);
+    struct wire *a = tcp(), *b = local();
+    writer_request(&out, 1, "ping", 0);
+    wire_send_writer(a, &out);
+    wire_expect(a, "[1,1,nil,\"PONG\"]");
+    writer_request(&out, 4294967295, "ping", 1);
+    writer_map(&out, 1);
+    writer_cstr(&out, "a");
+    writer_array(&out, 2);
+    writer_double(&out, 2.5);
+    writer_nil(&out);
+    wire_send_writer(b, &out);
+    wire_expect(b, "[1,4294967295,nil,{\"a\":[2.5,nil]}]");
+    hang_up(a);
+    hang_up(b);
+}
+END_TEST
+
+START_TEST(pipelined_requests_are_answered_in_order)
+{
+    enum { COUNT = 10000 };
+    START(NULL);
+    struct wire *w = tcp();
+    for (uint32_t i = 0; i < COUNT; i++) wire_put_ping(&out, i);
+    wire_send_writer(w, &out);
+    expect_pings(w, 0, COUNT);
+    hang_up(w);
+}
+END_TEST
+
+START_TEST(small_turns_lose_nothing)
+{
+    enum { COUNT = 3000 };
+    START("--turn-requests=3", "--turn-bytes=1k", "--pending-reply-pause=1k");
+    struct wire *a = tcp(), *b = local();
+    for (uint32_t i = 0; i < COUNT; i++) wire_put_ping(&out, i);
+    wire_send(b, out.data, out.length);
+    wire_send_writer(a, &out);
+    expect_pings(a, 0, COUNT);
+    expect_pings(b, 0, COUNT);
+    wire_ping(b, COUNT);
+    hang_up(a);
+    hang_up(b);
+}
+END_TEST
+
+START_TEST(a_request_may_be_split_at_every_byte)
+{
+    START(NULL);
+    struct wire *w = tcp();
+    writer_request(&out, 70000, "ping", 1);
+    writer_array(&out, 4);
+    writer_cstr(&out, "text that is longer than an inline string");
+    writer_uint(&out, UINT64_MAX / 4);
+    writer_double(&out, -1.5);
+    writer_map(&out, 1);
+    writer_cstr(&out, "key");
+    writer_bool(&out, true);
+    for (size_t split = 1; split < out.length; split++) {
+        wire_send(w, out.data, split);
+        sleep_ms(1);
+        wire_send(w, out.data + split, out.length - split);
+        wire_expect(w, "[1,70000,nil,[\"text that is longer than an inline string\","
+                       "4611686018427387903,-1.5,{\"key\":true}]]");
+    }
+    for (size_t i = 0; i < out.length; i++) {
+        wire_send(w, out.data + i, 1);
+        if (i % 4 == 0) sleep_ms(1);
+    }
+    wire_expect_prefix(w, "[1,70000,nil,[\"text that");
+    hang_up(w);
+}
+END_TEST
+
+START_TEST(many_connections_are_served_side_by_side)
+{
+    enum { COUNT = 200 };
+    START(NULL);
+    struct wire *wires[COUNT];
+    for (uint32_t i = 0; i < COUNT; i++) wires[i] = i % 2 ? tcp() : local();
+    for (uint32_t round = 0; round < 3; round++) {
+        for (uint32_t i = 0; i < COUNT; i++) {
+            wire_put_ping(&out, i * 1000 + round);
+            wire_send_writer(wires[i], &out);
+        }
+        for (uint32_t i = 0; i < COUNT; i++) expect_pings(wires[i], i * 1000 + round, 1);
+    }
+    for (uint32_t i = 0; i < COUNT; i++) hang_up(wires[i]);
+    struct wire *w = tcp();
+    wire_ping(w, 1);
+    hang_up(w);
+}
+END_TEST
+
+START_TEST(large_requests_and_replies_pass_whole)
+{
+    enum { LENGTH = 8 << 20 };
+    START(NULL);
+    struct wire *w = tcp();
+    for (uint32_t i = 0; i < 2; i++) {
+        put_large_ping(i, LENGTH);
+        wire_send_writer(w, &out);
+        expect_large_ping(w, i, LENGTH);
+    }
+    wire_ping(w, 2);
+    hang_up(w);
+}
+END_TEST
+
+START_TEST(notifications_get_no_response)
+{
+    START(NULL);
+    struct wire *w = tcp();
+    writer_notification(&out, "ping", 0);
+    writer_notification(&out, "no.such.method", 0);
+    wire_put_ping(&out, 9);
+    wire_send_writer(w, &out);
+    expect_pings(w, 9, 1);
+    hang_up(w);
+}
+END_TEST
+
+START_TEST(a_half_closed_connection_gets_all_its_answers)
+{
+    enum { COUNT = 2000 };
+    START("--turn-requests=10");
+    struct wire *w = tcp();
+    for (uint32_t i = 0; i < COUNT; i++) wire_put_ping(&out, i);
+    wire_send_writer(w, &out);
+    ck_assert_int_eq(shutdown(w->fd, SHUT_WR), 0);
+    expect_pings(w, 0, COUNT);
+    wire_expect(w, NULL);
+    hang_up(w);
+}
+END_TEST
+
+START_TEST(a_client_that_vanishes_harms_nobody)
+{
+    START(NULL);
+    struct wire *other = tcp();
+    for (int i = 0; i < 20; i++) {
+        struct wire *w = i % 2 ? tcp() : local();
+        put_large_ping(1, 300000);
+        wire_send(w, out.data, out.length - (i < 10 ? 1000 : 0));
+        writer_rewind(&out, 0);
+        struct linger reset = {.l_onoff = 1, .l_linger = 0};
+        if (i % 3 == 0) setsockopt(w->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+        hang_up(w);
+        wire_ping(other, (uint32_t)i);
+    }
+    hang_up(other);
+}
+END_TEST
+
+/* --- bad input -----------------------------------------------------------------------------*/
+
+START_TEST(other_protocols_are_told_what_this_port_speaks)
+{
+    static const char *const greetings[] = {"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+                                            "POST / HTTP/1.1\r\n", "*1\r\n$4\r\nPING\r\n",
+                                            "\x80", "\x92\x00\x01", "\xc1"};
+    START(NULL);
+    for (size_t i = 0; i < sizeof greetings / sizeof *greetings; i++) {
+        struct wire *w = i % 2 ? tcp() : local();
+        wire_send(w, greetings[i], strlen(greetings[i]));
+        wire_expect_prefix(w, "[1,nil,\"BAD_MESSAGE this port speaks MessagePack-RPC");
+        wire_expect(w, NULL);
+        hang_up(w);
+    }
+}
+END_TEST
+
+START_TEST(a_malformed_stream_gets_an_error_and_a_close)
+{
+    START(NULL);
+    struct wire *w = tcp(), *other = tcp();
+    wire_put_ping(&out, 1);
+    writer_request(&out, 77, "ping", 1);
+    writer_bytes(&out, "\xc1", 1);
+    wire_put_ping(&out, 2);
+    wire_send_writer(w, &out);
+    expect_pings(w, 1, 1);
+    wire_expect_prefix(w, "[1,77,\"BAD_MESSAGE ");
+    wire_expect(w, NULL);
+    wire_ping(other, 3);
+    hang_up(w);
+    hang_up(other);
+}
+END_TEST
+
+START_TEST(faulty_messages_are_answered_and_the_connection_goes_on)
+{
+    static const struct {
+        const char *bytes;
+        size_t length;
+        const char *reply; /* its beginning; NULL: none */
+    } cases[] = {
+        {"\x94\x00\x05\xa4ping\x07", 9, "[1,5,\"BAD_MESSAGE "},      /* params is a number */
+        {"\x94\x00\x06\x2a\x90", 5, "[1,6,\"BAD_MESSAGE "},          /* method is a number */
+        {"\x94\x00\xff\xa4ping\x90", 9, "[1,nil,\"BAD_MESSAGE "},    /* msgid is negative */
+        {"\x94\x09\x07\xa4ping\x90", 9, "[1,7,\"BAD_MESSAGE "},      /* no such type */
+        {"\x93\x02\x2a\x90", 4, NULL},                               /* a faulty notification */
+        {"\x94\x01\x08\xc0\xa1x", 6, NULL},                          /* a response to nothing */
+        {"\x94\x00\x09\xa4none\x90", 9, "[1,9,\"UNKNOWN_METHOD "},
+    };
+    START(NULL);
+    struct wire *w = tcp();
+    wire_ping(w, 100);
+    for (uint32_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        wire_send(w, cases[i].bytes, cases[i].length);
+        if (cases[i].reply) wire_expect_prefix(w, cases[i].reply);
+        wire_ping(w, 200 + i);
+    }
+    hang_up(w);
+}
+END_TEST
+
+/* --- limits ---------------------------------------------------------------------------------*/
+
+static void expect_limit(const char *setting)
+{
+    struct wire *w = tcp();
+    wire_send_writer(w, &out);
+    const char *got = wire_receive(w);
+    ck_assert_ptr_nonnull(got);
+    ck_assert_msg(strncmp(got, "[1,5,\"LIMIT ", 12) == 0, "got %s", got);
+    ck_assert_msg(strstr(got, setting), "got %s", got);
+    wire_expect(w, NULL);
+    hang_up(w);
+}
+
+START_TEST(requests_over_a_limit_are_told_its_name)
+{
+    START("--request-bytes=2k", "--request-elements=40", "--request-depth=6");
+    put_large_ping(5, 3000);
+    expect_limit("(request-bytes)");
+    writer_request(&out, 5, "ping", 1);
+    writer_array(&out, 100);
+    for (int i = 0; i < 100; i++) writer_int(&out, i);
+    expect_limit("(request-elements)");
+    writer_request(&out, 5, "ping", 1);
+    for (int i = 0; i < 7; i++) writer_array(&out, 1);
+    writer_nil(&out);
+    expect_limit("(request-depth)");
+    /* A header that announces four billion items costs nothing. */
+    writer_request(&out, 5, "ping", 1);
+    writer_bytes(&out, "\xdd\xff\xff\xff\xff", 5);
+    expect_limit("(request-elements)");
+    struct wire *w = tcp();
+    put_large_ping(6, 1900);
+    wire_send_writer(w, &out);
+    expect_large_ping(w, 6, 1900);
+    writer_request(&out, 7, "ping", 1);
+    for (int i = 0; i < 6; i++) writer_array(&out, 1);
+    writer_nil(&out);
+    wire_send_writer(w, &out);
+    wire_expect(w, "[1,7,nil,[[[[[[nil]]]]]]]");
+    hang_up(w);
+}
+END_TEST
+
+START_TEST(a_client_too_many_is_told_so)
+{
+    START("--clients=3");
+    struct wire *wires[3];
+    for (uint32_t i = 0; i < 3; i++) wire_ping(wires[i] = i ? tcp() : local(), i);
+    for (int i = 0; i < 5; i++) {
+        struct wire *w = i % 2 ? tcp() : local();
+        wire_expect_prefix(w, "[1,nil,\"LIMIT ");
+        ck_assert_ptr_nonnull(strstr(w->text, "(clients: 3)"));
+        wire_expect(w, NULL);
+        hang_up(w);
+    }
+    for (uint32_t i = 0; i < 3; i++) wire_ping(wires[i], 10 + i);
+    hang_up(wires[0]);
+    sleep_ms(50);
+    wire_ping(wires[0] = tcp(), 20);
+    for (uint32_t i = 0; i < 3; i++) hang_up(wires[i]);
+}
+END_TEST
+
+START_TEST(an_idle_client_is_dropped_when_asked_for)
+{
+    START("--idle-time=300ms");
+    struct wire *w = tcp();
+    wire_ping(w, 1);
+    wire_expect(w, NULL);
+    hang_up(w);
+}
+END_TEST
+
+/* Sends until neither side takes any more; returns how many whole pings have left. What was
+ * begun is finished when the answers are read. */
+static uint32_t send_until_blocked(struct wire *w, size_t ping_bytes, size_t *rest)
+{
+    uint32_t count = 0;
+    for (int quiet = 0; quiet < 20;) {
+        size_t done = 0;
+        put_large_ping(count, ping_bytes);
+        while (done < out.length && quiet < 20) {
+            size_t sent = wire_send_some(w, out.data + done, out.length - done);
+            done += sent;
+            quiet = sent ? 0 : quiet + 1;
+            if (!sent) sleep_ms(20);
+        }
+        *rest = out.length - done;
+        if (*rest == 0) {
+            writer_rewind(&out, 0);
+            count++;
+        }
+        ck_assert_uint_lt(count, 100000);
+    }
+    memmove(out.data, out.data + out.length - *rest, *rest);
+    out.length = *rest;
+    return count;
+}
+
+START_TEST(a_client_that_does_not_read_is_paused_and_then_served)
+{
+    enum { PING_BYTES = 50000 };
+    START("--pending-reply-pause=1m");
+    struct wire *w = local(), *other = local();
+    wire_ping(other, 1);
+    size_t rest = 0;
+    uint32_t count = send_until_blocked(w, PING_BYTES, &rest);
+    ck_assert_uint_gt(count, 10);
+    ck_assert_uint_lt(count, 1000); /* of 50 kB: far below what would be memory's business */
+    wire_ping(other, 2);
+    expect_large_ping(w, 0, PING_BYTES);
+    for (uint32_t i = 1; i < count; i++) {
+        expect_large_ping(w, i, PING_BYTES);
+        size_t sent = rest ? wire_send_some(w, out.data + out.length - rest, rest) : 0;
+        rest -= sent;
+    }
+    if (rest) wire_send(w, out.data + out.length - rest, rest);
+    expect_large_ping(w, count, PING_BYTES);
+    wire_ping(w, 7);
+    hang_up(w);
+    hang_up(other);
+}
+END_TEST
+
+START_TEST(a_client_that_never_reads_is_dropped_after_a_time)
+{
+    START("--pending-reply-pause=64k", "--pending-reply-time=500ms");
+    struct wire *w = local(), *other = local();
+    size_t rest = 0;
+    send_until_blocked(w, 50000, &rest);
+    for (int waited = 0; !server_process_logged(&server, "(pending-reply-time)"); waited++) {
+        ck_assert_int_lt(waited, 100);
+        sleep_ms(100);
+    }
+    wire_ping(other, 2);
+    hang_up(w);
+    hang_up(other);
+}
+END_TEST
+
+START_TEST(a_client_with_too_many_replies_is_dropped)
+{
+    enum { PING_BYTES = 3 << 20 };
+    START("--reply-bytes=4m", "--pending-reply-bytes=4m", "--pending-reply-pause=4m");
+    struct wire *w = local(), *other = local();
+    for (uint32_t i = 0; i < 2; i++) {
+        put_large_ping(i, PING_BYTES);
+        wire_send_writer(w, &out);
+    }
+    for (int waited = 0; !server_process_logged(&server, "(pending-reply-bytes: 4194304)");
+         waited++) {
+        ck_assert_int_lt(waited, 100);
+        sleep_ms(100);
+    }
+    wire_ping(other, 2);
+    hang_up(w);
+    hang_up(other);
+}
+END_TEST
+
+START_TEST(one_client_does_not_keep_the_others_waiting)
+{
+    enum { COUNT = 100000 };
+    START("--turn-requests=50");
+    struct wire *busy = tcp(), *other = tcp();
+    wire_ping(other, 1);
+    for (uint32_t i = 0; i < COUNT; i++) wire_put_ping(&out, i);
+    size_t sent = 0;
+    while (sent < (size_t)400 << 10) sent += wire_send_some(busy, out.data + sent, out.length - sent);
+    /* The other's answer arrives while most of the busy one's requests still wait. */
+    wire_ping(other, 2);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        if (sent < out.length) sent += wire_send_some(busy, out.data + sent, out.length - sent);
+        expect_pings(busy, i, 1);
+        if (i % 5000 == 0) wire_ping(other, i);
+    }
+    hang_up(busy);
+    hang_up(other);
+}
+END_TEST
+
+/* --- the process ----------------------------------------------------------------------------*/
+
+START_TEST(shutdown_answers_what_came_before_it)
+{
+    START(NULL);
+    struct wire *w = tcp(), *idle = local();
+    wire_ping(idle, 1);
+    for (uint32_t i = 0; i < 100; i++) wire_put_ping(&out, i);
+    writer_request(&out, 100, "server.shutdown", 0);
+    for (uint32_t i = 101; i < 200; i++) wire_put_ping(&out, i);
+    wire_send_writer(w, &out);
+    expect_pings(w, 0, 100);
+    wire_expect(w, "[1,100,nil,true]");
+    wire_expect(w, NULL);
+    wire_expect(idle, NULL);
+    hang_up(w);
+    hang_up(idle);
+    server_process_join(&server);
+}
+END_TEST
+
+START_TEST(shutdown_does_not_wait_long_for_readers_that_do_not_read)
+{
+    START("--shutdown-time=300ms", "--pending-reply-pause=64k");
+    struct wire *w = local(), *half = tcp();
+    size_t rest = 0;
+    wire_put_ping(&out, 1);
+    wire_send(half, out.data, out.length - 1);
+    writer_rewind(&out, 0);
+    send_until_blocked(w, 50000, &rest);
+    kill(server.pid, SIGTERM);
+    wire_expect(half, NULL);
+    server_process_join(&server); /* within 20 s, with status 0 */
+    hang_up(w);
+    hang_up(half);
+}
+END_TEST
+
+START_TEST(an_idle_server_uses_no_cpu)
+{
+    START(NULL);
+    struct wire *w = tcp();
+    for (uint32_t i = 0; i < 20000; i++) wire_put_ping(&out, i);
+    wire_send_writer(w, &out);
+    expect_pings(w, 0, 20000);
+    sleep_ms(1500); /* for the collector to come to rest */
+    long before = server_process_cpu_ticks(&server);
+    sleep_ms(1000);
+    long used = server_process_cpu_ticks(&server) - before;
+    ck_assert_msg(used <= 1, "%ld ticks of CPU in a second without work", used);
+    wire_ping(w, 1);
+    hang_up(w);
+}
+END_TEST
+
+#if !defined(__SANITIZE_ADDRESS__)
+START_TEST(an_idle_connection_costs_little)
+{
+    enum { COUNT = 500 };
+    START(NULL);
+    struct wire *wires[COUNT];
+    for (uint32_t i = 0; i < 20; i++) wire_ping(wires[i] = local(), i);
+    sleep_ms(100);
+    long before = server_process_rss_kib(&server);
+    for (uint32_t i = 20; i < COUNT; i++) wire_ping(wires[i] = local(), i);
+    sleep_ms(100);
+    long used = server_process_rss_kib(&server) - before;
+    ck_assert_msg(used <= 4 * (COUNT - 20), "%ld KiB for %d connections", used, COUNT - 20);
+    for (uint32_t i = 0; i < COUNT; i++) hang_up(wires[i]);
+}
+END_TEST
+#endif
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("session");
+    TCase *tcase = tcase_create("session");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, ping_is_answered_over_tcp_and_unix);
+    tcase_add_test(tcase, pipelined_requests_are_answered_in_order);
+    tcase_add_test(tcase, small_turns_lose_nothing);
+    tcase_add_test(tcase, a_request_may_be_split_at_every_byte);
+    tcase_add_test(tcase, many_connections_are_served_side_by_side);
+    tcase_add_test(tcase, large_requests_and_replies_pass_whole);
+    tcase_add_test(tcase, notifications_get_no_response);
+    tcase_add_test(tcase, a_half_closed_connection_gets_all_its_answers);
+    tcase_add_test(tcase, a_client_that_vanishes_harms_nobody);
+    tcase_add_test(tcase, other_protocols_are_told_what_this_port_speaks);
+    tcase_add_test(tcase, a_malformed_stream_gets_an_error_and_a_close);
+    tcase_add_test(tcase, faulty_messages_are_answered_and_the_connection_goes_on);
+    tcase_add_test(tcase, requests_over_a_limit_are_told_its_name);
+    tcase_add_test(tcase, a_client_too_many_is_told_so);
+    tcase_add_test(tcase, an_idle_client_is_dropped_when_asked_for);
+    tcase_add_test(tcase, a_client_that_does_not_read_is_paused_and_then_served);
+    tcase_add_test(tcase, a_client_that_never_reads_is_dropped_after_a_time);
+    tcase_add_test(tcase, a_client_with_too_many_replies_is_dropped);
+    tcase_add_test(tcase, one_client_does_not_keep_the_others_waiting);
+    tcase_add_test(tcase, shutdown_answers_what_came_before_it);
+    tcase_add_test(tcase, shutdown_does_not_wait_long_for_readers_that_do_not_read);
+    tcase_add_test(tcase, an_idle_server_uses_no_cpu);
+#if !defined(__SANITIZE_ADDRESS__)
+    tcase_add_test(tcase, an_idle_connection_costs_little);
+#endif
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
