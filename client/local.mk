@@ -1,1 +1,32 @@
-# The files of client/; see Makefile.am for the lists.
+# The clients: libcairn and cairn-cli.
+lib_LTLIBRARIES += libcairn.la
+include_HEADERS += %D%/cairn.h
+pkgconfig_DATA += %D%/cairn.pc
+libcairn_la_SOURCES = \
+	%D%/args.c \
+	%D%/cairn.h \
+	%D%/cairn_int.h \
+	%D%/call.c \
+	%D%/connection.c \
+	%D%/reply.c
+libcairn_la_LIBADD = libprotocol.la
+libcairn_la_LDFLAGS = $(AM_LDFLAGS) -no-undefined -version-info 0:0:0
+
+# All of cairn-cli but its main, so that tests can link it.
+noinst_LTLIBRARIES += libcli.la
+libcli_la_SOURCES = \
+	%D%/cli_json.h \
+	%D%/cli_json_parse.c \
+	%D%/cli_json_print.c \
+	%D%/cli_methods.c \
+	%D%/cli_methods.h \
+	%D%/cli_params.c \
+	%D%/cli_params.h \
+	%D%/cli_path.c \
+	%D%/cli_path.h \
+	%D%/cli_text.c \
+	%D%/cli_text.h \
+	%D%/cli_words.c \
+	%D%/cli_words.h
+libcli_la_CFLAGS = $(AM_CFLAGS) $(YAJL_CFLAGS) $(EDIT_CFLAGS)
+libcli_la_LIBADD = libcairn.la $(YAJL_LIBS) $(EDIT_LIBS)

@@ -25,7 +25,28 @@ HEAP_TEST_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 PROTOCOL_TEST_LIBS = libtestsupport.la libprotocol.la $(CHECK_LIBS)
 PROTOCOL_TEST_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(MSGPACK_CFLAGS)
 
+CLIENT_TEST_LIBS = libtestsupport.la libcairn.la $(CHECK_LIBS)
+CLIENT_TEST_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+
 # Keep the list sorted: one program, three lines.
+check_PROGRAMS += unit_cli_json
+TESTS += unit_cli_json
+unit_cli_json_SOURCES = %D%/unit/test_cli_json.c
+unit_cli_json_CFLAGS = $(CLIENT_TEST_CFLAGS)
+unit_cli_json_LDADD = libcli.la $(CLIENT_TEST_LIBS) -lm
+
+check_PROGRAMS += unit_cli_path
+TESTS += unit_cli_path
+unit_cli_path_SOURCES = %D%/unit/test_cli_path.c
+unit_cli_path_CFLAGS = $(CLIENT_TEST_CFLAGS)
+unit_cli_path_LDADD = libcli.la $(CLIENT_TEST_LIBS)
+
+check_PROGRAMS += unit_cli_words
+TESTS += unit_cli_words
+unit_cli_words_SOURCES = %D%/unit/test_cli_words.c
+unit_cli_words_CFLAGS = $(CLIENT_TEST_CFLAGS)
+unit_cli_words_LDADD = libcli.la $(CLIENT_TEST_LIBS)
+
 check_PROGRAMS += unit_decoder
 TESTS += unit_decoder
 unit_decoder_SOURCES = %D%/unit/test_decoder.c
@@ -43,6 +64,12 @@ TESTS += unit_histogram
 unit_histogram_SOURCES = %D%/unit/test_histogram.c
 unit_histogram_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_histogram_LDADD = libbench.la libtestsupport.la $(CHECK_LIBS) -lm
+
+check_PROGRAMS += unit_libcairn
+TESTS += unit_libcairn
+unit_libcairn_SOURCES = %D%/unit/test_libcairn.c
+unit_libcairn_CFLAGS = $(CLIENT_TEST_CFLAGS)
+unit_libcairn_LDADD = $(CLIENT_TEST_LIBS) -lpthread
 
 check_PROGRAMS += unit_number
 TESTS += unit_number
