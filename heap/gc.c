@@ -22,8 +22,10 @@
 #include "heap/store.h"
 #include "heap/verify.h"
 
-/* Words that are looked at between two looks at the budget: their plane groups are prefetched
- * together, then marked. */
+/* Objects are scanned in batches of about so many words; of an object larger than a block, one
+ * block is a batch. */
+#define SCAN_BATCH_OBJECTS 16
+#define SCAN_BATCH_WORDS 128
 #define SCAN_BLOCK_WORDS 32
 
 const char *gc_phase_name(enum gc_phase phase)
@@ -92,47 +94,102 @@ void gc_forget(struct heap *h, value v)
 
 /* --- marking --------------------------------------------------------------------------------*/
 
-/* Takes one gray object of the first queued page; its page leaves the queue when it has no
- * more. False when nothing is gray. */
-static bool gray_take(struct heap *h)
+/* The next queued page comes under scan. Bits that are set in it behind the scan queue it
+ * again. False when the queue is empty. */
+static bool gray_page_next(struct heap *h)
 {
     struct collector *gc = &h->gc;
-    while (gc->gray_first != NO_PAGE) {
-        uint32_t page = gc->gray_first;
-        struct page *p = &h->pages[page];
-        for (uint64_t i = (uint64_t)page * PAGE_GROUPS; i < (uint64_t)(page + 1) * PAGE_GROUPS;
-             i++) {
-            struct plane_group *g = &h->groups[i];
+    gc->gray_page = gc->gray_first;
+    if (gc->gray_page == NO_PAGE) return false;
+    struct page *p = &h->pages[gc->gray_page];
+    gc->gray_first = p->gray_next;
+    if (gc->gray_first == NO_PAGE) gc->gray_last = NO_PAGE;
+    p->gray_queued = false;
+    p->gray_next = NO_PAGE;
+    gc->gray_group = 0;
+    return true;
+}
+
+/* Takes a gray object; it is black then, and must be scanned. 0 when nothing is gray. */
+static value gray_take(struct heap *h)
+{
+    struct collector *gc = &h->gc;
+    while (gc->gray_page != NO_PAGE || gray_page_next(h)) {
+        for (; gc->gray_group < PAGE_GROUPS; gc->gray_group++) {
+            uint64_t group = (uint64_t)gc->gray_page * PAGE_GROUPS + gc->gray_group;
+            struct plane_group *g = &h->groups[group];
             if (!g->gray) continue;
             unsigned bit = (unsigned)__builtin_ctzl(g->gray);
             g->gray &= g->gray - 1;
-            gc->scan_object = ref_make(KIND_FIRST_CONTAINER, i * GROUP_GRANULES + bit, 0);
-            gc->scan_word = 0;
-            return true;
+            return ref_make(KIND_FIRST_CONTAINER, group * GROUP_GRANULES + bit, 0);
         }
-        gc->gray_first = p->gray_next;
-        if (gc->gray_first == NO_PAGE) gc->gray_last = NO_PAGE;
-        p->gray_queued = false;
-        p->gray_next = NO_PAGE;
+        gc->gray_page = NO_PAGE;
     }
-    return false;
+    return 0;
+}
+
+/* References on their way to be shaded: what shading will touch is prefetched when they come
+ * in, and has arrived by the time they go out. */
+struct shade_batch {
+    value refs[SCAN_BATCH_WORDS + SCAN_BLOCK_WORDS];
+    size_t count;
+};
+
+static void batch_words(struct heap *h, struct shade_batch *batch, const value *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!value_is_ref(words[i])) continue;
+        __builtin_prefetch(ref_group(h, words[i]), 1);
+        if (!kind_is_leaf(ref_kind(words[i]))) __builtin_prefetch(ref_page(h, words[i]), 1);
+        batch->refs[batch->count++] = words[i];
+    }
+}
+
+static void batch_shade(struct heap *h, struct shade_batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++) gc_shade(h, batch->refs[i]);
 }
 
 /* Shades what a block of the object under scan refers to. Returns the words looked at. */
 static size_t scan_block(struct heap *h)
 {
     struct collector *gc = &h->gc;
-    const value *words = cell_words(h, gc->scan_object);
-    size_t count = cell_word_count(h, gc->scan_object);
-    size_t end = gc->scan_word + SCAN_BLOCK_WORDS;
-    if (end > count) end = count;
-    for (size_t i = gc->scan_word; i < end; i++)
-        if (value_is_ref(words[i])) __builtin_prefetch(ref_group(h, words[i]), 1);
-    for (size_t i = gc->scan_word; i < end; i++) gc_shade(h, words[i]);
-    size_t done = end - gc->scan_word;
-    gc->scan_word = (uint32_t)end;
-    if (end == count) gc->scan_object = 0;
-    return done;
+    struct shade_batch batch = {.count = 0};
+    size_t count = cell_word_count(h, gc->scan_object) - gc->scan_word;
+    if (count > SCAN_BLOCK_WORDS) count = SCAN_BLOCK_WORDS;
+    batch_words(h, &batch, cell_words(h, gc->scan_object) + gc->scan_word, count);
+    gc->scan_word += (uint32_t)count;
+    if (gc->scan_word == cell_word_count(h, gc->scan_object)) gc->scan_object = 0;
+    batch_shade(h, &batch);
+    return count;
+}
+
+/* Takes gray objects of about `units` words, at most a batch, and scans them together, so that
+ * their cache misses overlap. The first object of more than a block ends the batch and is
+ * scanned block by block. */
+static size_t scan_batch(struct heap *h, size_t units)
+{
+    struct collector *gc = &h->gc;
+    struct shade_batch batch = {.count = 0};
+    value objects[SCAN_BATCH_OBJECTS];
+    size_t count = 0, words = 0;
+    if (units > SCAN_BATCH_WORDS) units = SCAN_BATCH_WORDS;
+    while (count < SCAN_BATCH_OBJECTS && words < units && !gc->scan_object) {
+        value object = gray_take(h);
+        if (!object) break;
+        if (cell_word_count(h, object) > SCAN_BLOCK_WORDS) {
+            gc->scan_object = object;
+            gc->scan_word = 0;
+        } else {
+            __builtin_prefetch(cell_words(h, object));
+            objects[count++] = object;
+            words += cell_word_count(h, object);
+        }
+    }
+    for (size_t i = 0; i < count; i++)
+        batch_words(h, &batch, cell_words(h, objects[i]), cell_word_count(h, objects[i]));
+    batch_shade(h, &batch);
+    return words;
 }
 
 void gc_mark_frame(struct heap *h, struct root_frame *frame)
@@ -215,13 +272,13 @@ static void end_cycle(struct heap *h)
     gc_pace_cycle_ended(h);
 }
 
-static size_t mark_step(struct heap *h)
+static size_t mark_step(struct heap *h, size_t units)
 {
-    if (!h->gc.scan_object && !gray_take(h)) {
-        if (!mark_next_frame(h)) begin_drain(h);
-        return 1;
-    }
-    return scan_block(h);
+    if (h->gc.scan_object) return scan_block(h);
+    size_t done = scan_batch(h, units);
+    if (done || h->gc.scan_object) return done;
+    if (!mark_next_frame(h)) begin_drain(h);
+    return 1;
 }
 
 static size_t drain_step(struct heap *h)
@@ -246,7 +303,7 @@ size_t gc_step(struct heap *h, size_t units)
     size_t done = heap_drop_step(h, units);
     while (done < units && h->gc.phase != GC_IDLE) {
         switch (h->gc.phase) {
-        case GC_MARK: done += mark_step(h); break;
+        case GC_MARK: done += mark_step(h, units - done); break;
         case GC_DRAIN: done += drain_step(h); break;
         case GC_SWEEP: done += sweep_step(h); break;
         case GC_IDLE: break;

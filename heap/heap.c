@@ -44,7 +44,7 @@ int heap_create(struct heap **heap, const struct heap_config *config)
     memcpy(h->hash_key, config->hash_key, sizeof h->hash_key);
     h->gc.enabled = true;
     h->gc.cycle = 1;
-    h->gc.gray_first = h->gc.gray_last = NO_PAGE;
+    h->gc.gray_first = h->gc.gray_last = h->gc.gray_page = NO_PAGE;
     int error = reserve_address_space(h);
     if (!error) {
         allocators_init(h);

@@ -24,7 +24,7 @@
  *
  * Equations that hold at every safe point, and that heap_verify checks, per page:
  *   live + popcount(~HEAD & MARK) = cells        live = popcount(HEAD)
- *   GRAY ⊆ HEAD & MARK     SHARED ⊆ HEAD         gray_queued = (GRAY ≠ 0) or more
+ *   GRAY ⊆ HEAD & MARK     SHARED ⊆ HEAD         GRAY ≠ 0 only if queued or under scan
  * and, over all pages, used_bytes = Σ live · cell bytes, object_count = Σ live.
  */
 #ifndef CAIRN_HEAP_HEAP_INT_H
@@ -120,7 +120,7 @@ struct page {
     uint8_t size_class;   /* of PAGE_CELLS */
     uint8_t content;      /* a leaf kind, or CONTENT_CONTAINERS */
     uint8_t bin;          /* the fullness bin it is in, FULLNESS_BINS if in none */
-    bool gray_queued;     /* in the queue of pages to scan */
+    bool gray_queued;     /* in the queue of pages to scan; never the page under scan */
     bool active;          /* the page that its class allocates from: in no bin */
     uint8_t run_pages;    /* of PAGE_RUN */
     uint16_t live;        /* cells taken */
@@ -157,6 +157,8 @@ struct collector {
     bool enabled;
     size_t threshold;         /* 0: automatic */
     uint32_t gray_first, gray_last; /* queue of pages with gray bits */
+    uint32_t gray_page;       /* taken from the queue; its groups below gray_group are done */
+    uint32_t gray_group;
     value scan_object;        /* container whose scan was cut, or 0 */
     uint32_t scan_word;       /* where to go on in it */
     struct root_frame *frame_next; /* next frame to look at before marking may end */

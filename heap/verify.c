@@ -237,7 +237,8 @@ static void check_cells(struct verifier *c, uint32_t page, struct page_sums *sum
         sums->shared += (unsigned)__builtin_popcountl(planes->shared);
         if (planes->gray & ~(planes->head & planes->mark))
             fail(c, "page %u has a gray object that is not black", page);
-        if (planes->gray && (!p->gray_queued || h->gc.phase != GC_MARK))
+        bool awaited = p->gray_queued || page == h->gc.gray_page;
+        if (planes->gray && (!awaited || h->gc.phase != GC_MARK))
             fail(c, "page %u has gray objects and is not queued", page);
         if (planes->shared & ~planes->head) fail(c, "page %u has a shared free cell", page);
         if (planes->gray && p->content != CONTENT_CONTAINERS)

@@ -17,8 +17,8 @@
 #endif
 
 #define STEP_UNITS 512
-/* A step ends at the end of a block, a page or a frame. */
-#define STEP_UNITS_OVER 64
+/* A step ends at the end of a batch, a page or a frame. */
+#define STEP_UNITS_OVER 128
 
 static void run_to_rest(struct heap *h)
 {
