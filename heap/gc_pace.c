@@ -87,6 +87,11 @@ bool gc_idle_cycle_wanted(const struct heap *h)
     return h->gc.phase == GC_IDLE && h->gc.enabled && h->gc.debt_bytes != 0;
 }
 
+static bool idle_cycle_due(const struct heap *h)
+{
+    return gc_idle_cycle_wanted(h) && !heap_drop_pending(h) && gc_idle_wait_ns(h) == 0;
+}
+
 static bool cycle_due(const struct heap *h)
 {
     if (h->gc.phase != GC_IDLE || !h->gc.enabled || h->gc.debt_bytes == 0) return false;
@@ -97,7 +102,8 @@ enum gc_urgency gc_urgency(const struct heap *h)
 {
     bool busy = h->gc.phase != GC_IDLE || heap_drop_pending(h) || cycle_due(h);
     if (busy) return above_soft_limit(h) ? GC_PRESSED : GC_INDEBTED;
-    return gc_idle_cycle_wanted(h) && gc_idle_wait_ns(h) == 0 ? GC_RELAXED : GC_RESTING;
+    if (trim_wanted(h)) return GC_RELAXED;
+    return idle_cycle_due(h) ? GC_RELAXED : GC_RESTING;
 }
 
 /* --- running --------------------------------------------------------------------------------*/
@@ -107,10 +113,10 @@ uint64_t gc_run(struct heap *h, uint64_t budget_ns)
     struct collector *gc = &h->gc;
     if (gc_urgency(h) == GC_RESTING) return 0;
     uint64_t begin = clock_ns(), now = begin;
-    if (gc->phase == GC_IDLE && !heap_drop_pending(h)) gc_start(h);
+    if (cycle_due(h) || idle_cycle_due(h)) gc_start(h);
     while (now - begin < budget_ns) {
         bool dropping = heap_drop_pending(h);
-        if (gc_step(h, STEP_UNITS) == 0) break;
+        if (gc_step(h, STEP_UNITS) == 0 && trim_step(h) == 0) break;
         uint64_t end = clock_ns();
         gc_histogram_add(dropping ? &gc->stats.drop : &gc->stats.step, end - now);
         gc->work_ns += end - now;

@@ -130,8 +130,8 @@ struct heap_stats {
     size_t max_bytes;       /* the hard limit */
     size_t used_bytes;      /* in cells and runs that are taken */
     size_t page_bytes;      /* in pages that are taken */
-    size_t committed_bytes; /* of address space that was ever touched and not given back */
-    size_t metadata_bytes;  /* planes and descriptors of the committed part */
+    size_t committed_bytes; /* in pages that hold memory of the system, taken or free */
+    size_t metadata_bytes;  /* planes and descriptors of the pages that were ever taken */
     uint64_t object_count;  /* cells taken */
     uint64_t shared_count;  /* of them shared */
     uint64_t shape_count;

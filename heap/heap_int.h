@@ -122,6 +122,7 @@ struct page {
     uint8_t bin;          /* the fullness bin it is in, FULLNESS_BINS if in none */
     bool gray_queued;     /* in the queue of pages to scan; never the page under scan */
     bool active;          /* the page that its class allocates from: in no bin */
+    bool touched;         /* the system has given it memory */
     uint8_t run_pages;    /* of PAGE_RUN */
     uint16_t live;        /* cells taken */
     uint16_t cells;       /* cells that fit */
@@ -198,6 +199,9 @@ struct heap {
     size_t reserved_bytes;    /* of address space, for munmap */
     struct page_bitmap free_pages;
     uint32_t free_page_count; /* below page_count, never used ones included */
+    uint32_t touched_count;   /* pages that are touched */
+    uint32_t touched_free_count; /* of them free */
+    uint32_t trim_next;       /* where the search for pages to give back goes on */
     size_t reservation_left;  /* bytes still promised */
     bool in_reservation;
     bool watching;            /* each allocation must be looked at: one of the next two */
@@ -255,6 +259,10 @@ uint32_t page_take(struct heap *h, unsigned count); /* 1 or 2 neighbours; NO_PAG
 void page_give(struct heap *h, uint32_t page, unsigned count);
 void page_bitmap_init(struct page_bitmap *b, uint64_t *words, uint32_t pages);
 size_t page_bitmap_bytes(uint32_t pages);
+
+/* trim.c */
+bool trim_wanted(const struct heap *h);
+size_t trim_step(struct heap *h); /* gives some pages back; returns how many it looked at */
 
 /* heap.c */
 bool heap_relieve(struct heap *h);

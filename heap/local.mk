@@ -29,6 +29,7 @@ libheap_la_SOURCES = \
 	%D%/text_builder.c \
 	%D%/text_int.h \
 	%D%/utf8.c \
+	%D%/trim.c \
 	%D%/value.c \
 	%D%/value.h \
 	%D%/verify.c \

@@ -103,7 +103,12 @@ uint32_t page_take(struct heap *h, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         struct page *p = &h->pages[page + i];
         assert(p->state == PAGE_FREE);
-        *p = (struct page){.bin = FULLNESS_BINS,
+        if (p->touched)
+            h->touched_free_count--;
+        else
+            h->touched_count++;
+        *p = (struct page){.touched = true,
+                           .bin = FULLNESS_BINS,
                            .previous = NO_PAGE,
                            .next = NO_PAGE,
                            /* It may have been given back while it was in the gray queue. */
@@ -128,4 +133,5 @@ void page_give(struct heap *h, uint32_t page, unsigned count)
         bitmap_refresh(&h->free_pages, (page + i) / 64);
     }
     h->free_page_count += count;
+    h->touched_free_count += count;
 }

@@ -206,7 +206,7 @@ static void check_marking(struct verifier *c)
 struct page_sums {
     uint64_t objects, shared;
     size_t bytes;
-    uint32_t free_pages;
+    uint32_t free_pages, touched, touched_free;
 };
 
 static void check_free_cells(struct verifier *c, uint64_t group, uint64_t free_cells,
@@ -272,6 +272,8 @@ static void check_pages(struct verifier *c)
             fail(c, "page %u is in state %d, and its bit says %s", i, p->state,
                  marked_free ? "free" : "taken");
         sums.free_pages += p->state == PAGE_FREE;
+        sums.touched += p->touched;
+        sums.touched_free += p->touched && p->state == PAGE_FREE;
         if (p->state == PAGE_CELLS || p->state == PAGE_RUN) check_cells(c, i, &sums);
     }
     if (c->failed) return;
@@ -282,6 +284,9 @@ static void check_pages(struct verifier *c)
         fail(c, "the heap counts %lu shared objects, its pages %lu", h->shared_count, sums.shared);
     if (sums.free_pages != h->free_page_count)
         fail(c, "the heap counts %u free pages, there are %u", h->free_page_count, sums.free_pages);
+    if (sums.touched != h->touched_count || sums.touched_free != h->touched_free_count)
+        fail(c, "the heap counts %u touched pages, %u of them free; there are %u and %u",
+             h->touched_count, h->touched_free_count, sums.touched, sums.touched_free);
 }
 
 static void check_bins(struct verifier *c)

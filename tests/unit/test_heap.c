@@ -409,6 +409,32 @@ START_TEST(a_walk_survives_changes_of_what_it_walks)
 }
 END_TEST
 
+START_TEST(memory_of_free_pages_goes_back_to_the_system)
+{
+    struct heap *h = heap_fixture_open(0);
+    struct heap_stats full, trimmed;
+    value root = node_new(h, 1);
+    heap_root_set_take(h, ROOT_KEYS, root);
+    for (unsigned i = 0; i < ((size_t)64 << 20) / 512; i++) {
+        value cell = node_new(h, 63);
+        store_new(node_slot(h, cell, 0), *node_slot(h, root, 0));
+        store(h, node_slot(h, root, 0), cell);
+    }
+    heap_stats(h, &full);
+    ck_assert_uint_ge(full.committed_bytes, (size_t)64 << 20);
+    node_set(h, root, 0, VALUE_NIL);
+    while (gc_urgency(h) != GC_RESTING) gc_run(h, 1000000);
+    heap_stats(h, &trimmed);
+    ck_assert_uint_eq(trimmed.object_count, 1);
+    ck_assert_uint_le(trimmed.committed_bytes, (size_t)5 << 20);
+    heap_fixture_verify(h, "trimmed");
+    value again = node_new(h, 63); /* and what was given back can be used again */
+    ck_assert_uint_eq(*node_slot(h, again, 62), VALUE_NIL);
+    node_set(h, root, 0, again);
+    heap_fixture_close(h);
+}
+END_TEST
+
 START_TEST(the_census_counts_by_kind)
 {
     struct heap *h = heap_fixture_open(0);
@@ -488,6 +514,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, frames_keep_their_values_and_are_scanned_once_a_cycle);
     tcase_add_loop_test(tcase, random_graphs_keep_what_is_reachable, 0, 8);
     tcase_add_test(tcase, a_walk_survives_changes_of_what_it_walks);
+    tcase_add_test(tcase, memory_of_free_pages_goes_back_to_the_system);
     tcase_add_test(tcase, the_census_counts_by_kind);
     tcase_add_test(tcase, the_verifier_finds_a_reference_to_nothing);
     tcase_add_test(tcase, the_hash_is_keyed_siphash);
