@@ -14,7 +14,10 @@ libheap_la_SOURCES = \
 	%D%/heap.c \
 	%D%/heap.h \
 	%D%/heap_int.h \
+	%D%/list.c \
 	%D%/list.h \
+	%D%/list_int.h \
+	%D%/list_tree.c \
 	%D%/map.h \
 	%D%/number.c \
 	%D%/number.h \

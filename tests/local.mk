@@ -71,6 +71,12 @@ unit_libcairn_SOURCES = %D%/unit/test_libcairn.c
 unit_libcairn_CFLAGS = $(CLIENT_TEST_CFLAGS)
 unit_libcairn_LDADD = $(CLIENT_TEST_LIBS) -lpthread
 
+check_PROGRAMS += unit_list
+TESTS += unit_list
+unit_list_SOURCES = %D%/unit/test_list.c
+unit_list_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_list_LDADD = $(HEAP_TEST_LIBS)
+
 check_PROGRAMS += unit_number
 TESTS += unit_number
 unit_number_SOURCES = %D%/unit/test_number.c
