@@ -1,2 +1,7 @@
 # The files of docs/; see Makefile.am for the lists.
-EXTRA_DIST += %D%/methods.md
+dist_doc_DATA += \
+	%D%/architecture.md \
+	%D%/methods.md \
+	%D%/operations.md \
+	%D%/protocol.md \
+	%D%/testing.md

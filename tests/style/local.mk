@@ -1,3 +1,5 @@
 # Checks of the sources themselves.
-TESTS += %D%/layers.sh
-EXTRA_DIST += %D%/layers.sh
+style_tests = \
+	%D%/layers.sh
+TESTS += $(style_tests)
+EXTRA_DIST += $(style_tests)

@@ -41,8 +41,7 @@ ok() {
         tap_result ok "$description"
     else
         tap_result "not ok" "$description"
-        diag "failed: $*"
-        [ -z "$output" ] || diag "$output"
+        diag "${output:-failed: $*}"
     fi
 }
 
