@@ -43,7 +43,8 @@ size_t trim_step(struct heap *h)
     uint32_t looked = 0, end = h->trim_next;
     while (end > 0 && looked < TRIM_LOOK_PAGES && !can_go(h, end - 1)) end--, looked++;
     uint32_t first = end;
-    while (first > 0 && end - first < TRIM_PIECE_BYTES / PAGE_BYTES && can_go(h, first - 1)) first--;
+    while (first > 0 && end - first < TRIM_PIECE_BYTES / PAGE_BYTES && can_go(h, first - 1))
+        first--;
     if (first < end) give_back(h, first, end);
     h->trim_next = first;
     return looked + (end - first) + 1;

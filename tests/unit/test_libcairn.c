@@ -538,7 +538,8 @@ END_TEST
 START_TEST(addresses_that_are_none_are_refused)
 {
     static const char *const urls[] = {"", "http://x", "tcp://", "tcp://:1", "tcp://a:",
-                                       "tcp://a:b", "tcp://a:1x", "tcp://[::1", "tcp://[::1]x", "unix:",
+                                       "tcp://a:b", "tcp://a:1x", "tcp://[::1", "tcp://[::1]x",
+                                       "unix:",
                                        "tcp://a:99999", "tcp://a:0"};
     char path[200];
     for (size_t i = 0; i < sizeof urls / sizeof *urls; i++)
