@@ -479,7 +479,8 @@ START_TEST(one_client_does_not_keep_the_others_waiting)
     wire_ping(other, 1);
     for (uint32_t i = 0; i < COUNT; i++) wire_put_ping(&out, i);
     size_t sent = 0;
-    while (sent < (size_t)400 << 10) sent += wire_send_some(busy, out.data + sent, out.length - sent);
+    while (sent < (size_t)400 << 10)
+        sent += wire_send_some(busy, out.data + sent, out.length - sent);
     /* The other's answer arrives while most of the busy one's requests still wait. */
     wire_ping(other, 2);
     for (uint32_t i = 0; i < COUNT; i++) {
@@ -489,6 +490,116 @@ START_TEST(one_client_does_not_keep_the_others_waiting)
     }
     hang_up(busy);
     hang_up(other);
+}
+END_TEST
+
+/* --- calls that take many steps -----------------------------------------------------------------*/
+
+/* set("big", a list of `count` lists of one number) */
+static void put_big_set(uint32_t msgid, uint32_t count)
+{
+    writer_request(&out, msgid, "set", 2);
+    writer_cstr(&out, "big");
+    writer_array(&out, count);
+    for (uint32_t i = 0; i < count; i++) {
+        writer_array(&out, 1);
+        writer_uint(&out, i);
+    }
+}
+
+static void put_size(uint32_t msgid)
+{
+    writer_request(&out, msgid, "mem.size", 2);
+    writer_cstr(&out, "big");
+    writer_map(&out, 1);
+    writer_cstr(&out, "of");
+    writer_cstr(&out, "deep");
+}
+
+/* Asserts the answer to put_size: more than a word for each list and number. */
+static void expect_size(struct wire *w, uint32_t msgid, uint32_t count)
+{
+    char begin[32];
+    int length = snprintf(begin, sizeof begin, "[1,%u,nil,", msgid);
+    wire_expect_prefix(w, begin);
+    ck_assert_int_gt(atoll(w->text + length), (long long)count * 16);
+}
+
+START_TEST(later_requests_wait_for_a_long_call)
+{
+    enum { COUNT = 200000 };
+    START(NULL);
+    struct wire *w = tcp(), *other = tcp();
+    put_big_set(1, COUNT);
+    wire_send_writer(w, &out);
+    wire_expect(w, "[1,1,nil,true]");
+    for (uint32_t i = 0; i < 20; i++) {
+        wire_put_ping(&out, 10 * i);
+        put_size(10 * i + 1);
+        writer_request(&out, 10 * i + 2, "gc.collect", 0);
+        wire_put_ping(&out, 10 * i + 3);
+    }
+    wire_send_writer(w, &out);
+    for (uint32_t i = 0; i < 20; i++) {
+        char begin[32];
+        snprintf(begin, sizeof begin, "[1,%u,nil,", 10 * i + 2);
+        expect_pings(w, 10 * i, 1);
+        expect_size(w, 10 * i + 1, COUNT);
+        wire_ping(other, i); /* others are served meanwhile */
+        wire_expect_prefix(w, begin);
+        expect_pings(w, 10 * i + 3, 1);
+    }
+    hang_up(w);
+    hang_up(other);
+}
+END_TEST
+
+START_TEST(a_client_may_vanish_during_a_long_call)
+{
+    enum { COUNT = 200000 };
+    START(NULL);
+    struct wire *other = tcp();
+    put_big_set(1, COUNT);
+    wire_send_writer(other, &out);
+    wire_expect(other, "[1,1,nil,true]");
+    for (uint32_t i = 0; i < 10; i++) {
+        struct wire *w = i % 2 ? tcp() : local();
+        put_size(1);
+        if (i % 3 == 0) writer_request(&out, 2, "gc.collect", 0);
+        wire_put_ping(&out, 3);
+        wire_send_writer(w, &out);
+        struct linger reset = {.l_onoff = 1, .l_linger = 0};
+        if (i % 4 < 2) setsockopt(w->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+        hang_up(w);
+        put_size(i);
+        wire_send_writer(other, &out);
+        const char *got = wire_receive(other); /* a size, or BUSY with the other's */
+        ck_assert_ptr_nonnull(got);
+        wire_ping(other, i);
+    }
+    hang_up(other);
+}
+END_TEST
+
+START_TEST(a_long_call_is_answered_before_the_end)
+{
+    enum { COUNT = 200000 };
+    START(NULL);
+    struct wire *w = tcp(), *other = tcp();
+    put_big_set(1, COUNT);
+    wire_send_writer(w, &out);
+    wire_expect(w, "[1,1,nil,true]");
+    put_size(2);
+    wire_send_writer(w, &out);
+    writer_request(&out, 3, "server.shutdown", 0);
+    wire_send_writer(other, &out);
+    wire_expect(other, "[1,3,nil,true]");
+    wire_expect(other, NULL);
+    expect_size(w, 2, COUNT);
+    wire_expect(w, NULL);
+    hang_up(w);
+    hang_up(other);
+    server_process_join(&server);
 }
 END_TEST
 
@@ -590,6 +701,9 @@ Suite *test_suite(void)
     tcase_add_test(tcase, a_client_that_never_reads_is_dropped_after_a_time);
     tcase_add_test(tcase, a_client_with_too_many_replies_is_dropped);
     tcase_add_test(tcase, one_client_does_not_keep_the_others_waiting);
+    tcase_add_test(tcase, later_requests_wait_for_a_long_call);
+    tcase_add_test(tcase, a_client_may_vanish_during_a_long_call);
+    tcase_add_test(tcase, a_long_call_is_answered_before_the_end);
     tcase_add_test(tcase, shutdown_answers_what_came_before_it);
     tcase_add_test(tcase, shutdown_does_not_wait_long_for_readers_that_do_not_read);
     tcase_add_test(tcase, an_idle_server_uses_no_cpu);
