@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config.h"
 #include "server/log.h"
 #include "server/server.h"
 #include "server/settings.h"

@@ -77,6 +77,12 @@ unit_list_SOURCES = %D%/unit/test_list.c
 unit_list_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_list_LDADD = $(HEAP_TEST_LIBS)
 
+check_PROGRAMS += unit_log
+TESTS += unit_log
+unit_log_SOURCES = %D%/unit/test_log.c
+unit_log_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_log_LDADD = libserver.la $(HEAP_TEST_LIBS)
+
 check_PROGRAMS += unit_number
 TESTS += unit_number
 unit_number_SOURCES = %D%/unit/test_number.c
