@@ -4,7 +4,8 @@
  * a length or a count) and the type of an extension; 1 to 9 bytes in all. Whatever follows
  * a head is the body of a text or the items of a container. So between two feeds there is
  * little to keep: a head of which some bytes are missing (`carry`), or how much of a text is
- * still to come (`text_left`), and how many items each open container still wants (`open`).
+ * still to come (`text_left`), and how many items each open container still wants (`outer`, and
+ * `open` for the innermost).
  *
  * Workload: many small messages that lie in one buffer, most of their heads one byte long.
  * Heads are read in place and texts handed over in one call. One-byte heads are told apart by
@@ -19,7 +20,8 @@
  * level of nesting takes 24 bytes in every decoder. What would remain of it is the table below.
  *
  * Invariants. `elements_left` and `bytes_left` were reduced before anything that they paid
- * for was announced to the sink. A container on the stack wants at least one more item. */
+ * for was announced to the sink. A container in `outer` still counts the item that is open inside
+ * it, and is never done. */
 #include "protocol/decoder.h"
 
 #include <assert.h>
