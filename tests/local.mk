@@ -41,6 +41,12 @@ unit_cli_path_SOURCES = %D%/unit/test_cli_path.c
 unit_cli_path_CFLAGS = $(CLIENT_TEST_CFLAGS)
 unit_cli_path_LDADD = libcli.la $(CLIENT_TEST_LIBS)
 
+check_PROGRAMS += unit_cli_records
+TESTS += unit_cli_records
+unit_cli_records_SOURCES = %D%/unit/test_cli_records.c
+unit_cli_records_CFLAGS = $(CLIENT_TEST_CFLAGS)
+unit_cli_records_LDADD = libcli.la $(CLIENT_TEST_LIBS)
+
 check_PROGRAMS += unit_cli_words
 TESTS += unit_cli_words
 unit_cli_words_SOURCES = %D%/unit/test_cli_words.c
