@@ -65,20 +65,14 @@ size_t list_length(const struct heap *h, value list)
     return list_root_length(cell_words(h, list));
 }
 
-/* The slot of the item at `index`. */
-static value *list_slot(const struct heap *h, value list, size_t index)
-{
-    value *root = cell_words(h, list);
-    assert(index < list_root_length(root));
-    if (!list_root_is_tree(root)) return &root[LIST_ITEMS + index];
-    struct list_path path;
-    list_tree_find(h, list, index, &path);
-    return &cell_words(h, path.leaf)[LIST_ITEMS + path.offset];
-}
-
 value list_get(const struct heap *h, value list, size_t index)
 {
-    return *list_slot(h, list, index);
+    const value *root = cell_words(h, list);
+    assert(index < list_root_length(root));
+    if (!list_root_is_tree(root)) return root[LIST_ITEMS + index];
+    struct list_path path;
+    list_tree_find(h, list, index, &path);
+    return list_leaf_get(h, path.leaf, path.offset);
 }
 
 size_t list_read(const struct heap *h, value list, size_t index, value *out, size_t count)
@@ -94,10 +88,9 @@ size_t list_read(const struct heap *h, value list, size_t index, value *out, siz
     for (size_t done = 0; done < count;) {
         struct list_path path;
         list_tree_find(h, list, index + done, &path);
-        const value *leaf = cell_words(h, path.leaf);
-        size_t n = list_chunk_size(leaf) - path.offset;
+        size_t n = list_chunk_size(cell_words(h, path.leaf)) - path.offset;
         if (n > count - done) n = count - done;
-        memcpy(out + done, leaf + LIST_ITEMS + path.offset, n * sizeof *out);
+        list_leaf_read(h, path.leaf, path.offset, out + done, n);
         done += n;
     }
     return count;
@@ -105,8 +98,11 @@ size_t list_read(const struct heap *h, value list, size_t index, value *out, siz
 
 int list_set_take(struct heap *h, value list, size_t index, value item)
 {
-    value *slot = list_slot(h, list, index), old = *slot;
-    store(h, slot, item);
+    value *root = cell_words(h, list);
+    assert(index < list_root_length(root));
+    if (list_root_is_tree(root)) return list_tree_set_take(h, list, index, item);
+    value old = root[LIST_ITEMS + index];
+    store(h, &root[LIST_ITEMS + index], item);
     value_release(h, old);
     return 0;
 }
@@ -150,11 +146,13 @@ int list_insert_take(struct heap *h, value list, size_t index, const value *item
 static void list_shrink(struct heap *h, value list, size_t length)
 {
     value *root = cell_words(h, list), top = root[LIST_TOP];
-    if (!value_is_kind(top, KIND_LIST_LEAF) ||
+    if (value_is_kind(top, KIND_LIST_NODE) ||
         length > (cell_word_count(h, list) - LIST_ITEMS) / 2)
         return;
+    value items[LIST_ROOT_ITEMS_MAX + 1];
+    list_leaf_read(h, top, 0, items, length);
     store(h, &root[LIST_TOP], VALUE_NIL);
-    store_move(root + LIST_ITEMS, cell_words(h, top) + LIST_ITEMS, length);
+    store_move(root + LIST_ITEMS, items, length);
     cell_moved_in(h, list);
     cell_free(h, top);
     store(h, &root[LIST_HEADER], list_root_header(length, false));

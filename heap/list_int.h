@@ -1,8 +1,9 @@
-/* list_int.h - between list.c and list_tree.c.
+/* list_int.h - between list.c, list_tree.c and list_leaf.c.
  *
  *   root   KIND_LIST          [header: length, is_tree][item]…            short lists
  *                             [header: length, is_tree][top][nil]…        the others
  *   leaf   KIND_LIST_LEAF     [header: items][item]…                LIST_LEAF_MAX at most
+ *          KIND_RAW           [header: items, width][integer of `width` bytes]…
  *   node   KIND_LIST_NODE     [header: children]([items below][child])…  LIST_FANOUT at most
  *
  * The root is the list's identity: its cell is never replaced, and a list goes over to a
@@ -19,7 +20,8 @@
 #include "heap/list.h"
 #include "heap/store.h"
 
-#define LIST_LEAF_MAX (CELL_VALUES_MAX - 1)
+/* With its header, a full leaf of any width just fits a size class. */
+#define LIST_LEAF_MAX (CELL_VALUES_MAX - 8)
 #ifdef CAIRN_GC_STRESS
 #define LIST_FANOUT 7
 #else
@@ -47,10 +49,22 @@ static inline value list_root_header(size_t length, bool is_tree)
     return cell_header(KIND_LIST, (uint64_t)length << 1 | is_tree);
 }
 
+/* The header of a leaf or node: its size, and how many bytes an item takes if they are fewer
+ * than a value's. A raw leaf's header is written like the others, so it can be read alike. */
+#define LIST_WIDE 8
+static inline value list_chunk_header(enum kind kind, unsigned width, size_t size)
+{
+    return cell_header(kind, (uint64_t)(width & (LIST_WIDE - 1)) << 16 | size);
+}
 /* The items of a leaf, or the children of a node. */
 static inline size_t list_chunk_size(const value *chunk)
 {
-    return header_payload(chunk[LIST_HEADER]);
+    return header_payload(chunk[LIST_HEADER]) & 0xffff;
+}
+static inline unsigned list_leaf_width(const value *leaf)
+{
+    unsigned width = (unsigned)(header_payload(leaf[LIST_HEADER]) >> 16);
+    return width == 0 ? LIST_WIDE : width;
 }
 
 /* The way from the top of a tree to an item. */
@@ -70,6 +84,8 @@ struct list_source {
     size_t count[3];
 };
 
+/* --- list_tree.c */
+
 /* Finds the item at `index` <= length in a list that is a tree. */
 void list_tree_find(const struct heap *h, value list, size_t index, struct list_path *path);
 
@@ -82,6 +98,9 @@ warn_unused value list_tree_build(struct heap *h, struct list_source *source, si
 warn_unused int list_tree_insert(struct heap *h, value list, size_t index, const value *items,
                                  size_t count);
 
+/* list_set_take() for a list that is a tree. */
+warn_unused int list_tree_set_take(struct heap *h, value list, size_t index, value item);
+
 /* Removes at least one and at most `count` items, leaving the length in the root to the
  * caller; returns how many. `count` is less than the length, or `out` is not NULL. What lies
  * in whole subtrees goes in one piece if `out` is NULL. Sets *unsettled if, after the last
@@ -90,6 +109,29 @@ size_t list_tree_remove(struct heap *h, value list, size_t index, size_t count, 
                         bool *unsettled);
 /* Joins what is small on both sides of `index`. */
 void list_tree_settle(struct heap *h, value list, size_t index);
+
+/* --- list_leaf.c */
+
+/* The bytes that each of these items takes in a leaf: 1, 2, 4 or LIST_WIDE. */
+unsigned list_width(const value *items, size_t count);
+/* A leaf of no items yet, with room for `room` of that width. VALUE_ABSENT if memory is short. */
+warn_unused value list_leaf_take(struct heap *h, unsigned width, size_t room);
+/* How many items the leaf's cell holds. */
+size_t list_leaf_room(const struct heap *h, value leaf);
+value list_leaf_get(const struct heap *h, value leaf, size_t index);
+void list_leaf_read(const struct heap *h, value leaf, size_t index, value *out, size_t count);
+
+/* In what follows the leaf has the room and the width. */
+void list_leaf_set(struct heap *h, value leaf, size_t index, value item);
+void list_leaf_insert(struct heap *h, value leaf, size_t index, const value *items, size_t count);
+/* Puts items at the end that may have been in the heap before. */
+void list_leaf_fill(struct heap *h, value leaf, const value *items, size_t count);
+/* The same with all items of another leaf, which keeps its copy. */
+void list_leaf_append(struct heap *h, value leaf, value from);
+/* Takes items out: to `out`, or released. */
+void list_leaf_remove(struct heap *h, value leaf, size_t index, size_t count, value *out);
+
+/* --- list.c */
 
 /* Takes `count` items out of the `size` words at `items`, which belong to `cell`: to `out`,
  * or released. Closes the gap. */

@@ -27,9 +27,9 @@ static inline void entry_set_items(struct heap *h, value *node, size_t slot, siz
 
 static inline bool chunk_is_node(value chunk) { return value_is_kind(chunk, KIND_LIST_NODE); }
 
-static inline void chunk_set_size(struct heap *h, value chunk, size_t size)
+static inline void node_set_size(struct heap *h, value node, size_t size)
 {
-    store(h, &cell_words(h, chunk)[LIST_HEADER], cell_header(ref_kind(chunk), size));
+    store(h, &cell_words(h, node)[LIST_HEADER], cell_header(KIND_LIST_NODE, size));
 }
 
 /* How many items are in a chunk or below it. */
@@ -94,14 +94,13 @@ static value *path_slot(const struct heap *h, value list, const struct list_path
     return entry_child(cell_words(h, path->step[depth - 1].node), path->step[depth - 1].slot);
 }
 
-/* Moves a leaf to a cell for `items` items. */
-static int leaf_resize(struct heap *h, value list, struct list_path *path, size_t items)
+/* Moves a leaf to a cell for `room` items of that width. 0 or -ENOMEM. */
+static int leaf_resize(struct heap *h, value list, struct list_path *path, unsigned width,
+                       size_t room)
 {
-    value old = path->leaf;
-    value leaf = cell_take(h, KIND_LIST_LEAF, (1 + items) * sizeof(value), 0);
+    value old = path->leaf, leaf = list_leaf_take(h, width, room);
     if (leaf == VALUE_ABSENT) return -ENOMEM;
-    store_move(cell_words(h, leaf), cell_words(h, old), 1 + list_chunk_size(cell_words(h, old)));
-    cell_moved_in(h, leaf);
+    list_leaf_append(h, leaf, old);
     store(h, path_slot(h, list, path, path->height), leaf);
     cell_free(h, old);
     path->leaf = leaf;
@@ -175,8 +174,30 @@ static void plan_close(struct list_plan *plan)
     if (plan->cells != plan->on_stack) free(plan->cells);
 }
 
-/* Takes all cells of the plan. All or none. */
-static int plan_take(struct heap *h, struct list_plan *plan)
+/* Reads the next `count` words of the source into `to`; or just passes them, if it is NULL.
+ * Returns list_width() of them then. */
+static unsigned source_read(struct list_source *source, value *to, size_t count)
+{
+    unsigned width = 1;
+    for (unsigned i = 0; count > 0; i++) {
+        size_t n = count < source->count[i] ? count : source->count[i];
+        if (n == 0) continue;
+        if (to != NULL) {
+            store_move(to, source->part[i], n);
+            to += n;
+        } else {
+            unsigned w = list_width(source->part[i], n);
+            if (w > width) width = w;
+        }
+        source->part[i] += n;
+        source->count[i] -= n;
+        count -= n;
+    }
+    return width;
+}
+
+/* Takes all cells of the plan, the leaves as wide as the items of `source` ask. All or none. */
+static int plan_take(struct heap *h, struct list_plan *plan, struct list_source source)
 {
     size_t words = plan->cell_count + 2 * plan->level[0].cells, taken = 0;
     plan->cells = plan->on_stack;
@@ -185,35 +206,36 @@ static int plan_take(struct heap *h, struct list_plan *plan)
         if (plan->cells == NULL) return -ENOMEM;
     }
     plan->entries = plan->cells + plan->cell_count;
-    for (unsigned level = 0; level < plan->levels; level++) {
-        for (size_t i = 0; i < plan->level[level].cells; i++) {
-            size_t items = level == 0 ? plan_share(plan, 0, i) : 0;
-            if (plan->growing && items < LIST_LEAF_MAX / 8) items = LIST_LEAF_MAX / 8;
-            value cell =
-                level == 0 ? cell_take(h, KIND_LIST_LEAF, (1 + items) * sizeof(value), 0)
-                           : cell_take(h, KIND_LIST_NODE, LIST_NODE_WORDS * sizeof(value), 0);
-            if (cell == VALUE_ABSENT) {
-                while (taken > 0) cell_free(h, plan->cells[--taken]);
-                plan_close(plan);
-                return -ENOMEM;
-            }
-            plan->cells[taken++] = cell;
+    while (taken < plan->cell_count) {
+        value cell;
+        if (taken < plan->level[0].cells) {
+            size_t items = plan_share(plan, 0, taken), room = items;
+            if (plan->growing && room < LIST_LEAF_MAX / 8) room = LIST_LEAF_MAX / 8;
+            cell = list_leaf_take(h, source_read(&source, NULL, items), room);
+        } else {
+            cell = cell_take(h, KIND_LIST_NODE, LIST_NODE_WORDS * sizeof(value), 0);
         }
+        if (cell == VALUE_ABSENT) {
+            while (taken > 0) cell_free(h, plan->cells[--taken]);
+            plan_close(plan);
+            return -ENOMEM;
+        }
+        plan->cells[taken++] = cell;
     }
     return 0;
 }
 
 /* --- building ---------------------------------------------------------------------------*/
 
-static void source_read(struct list_source *source, value *to, size_t count)
+/* Moves the next items of the source into a new leaf. */
+static void source_fill_leaf(struct heap *h, struct list_source *source, value leaf, size_t count)
 {
     for (unsigned i = 0; count > 0; i++) {
         size_t n = count < source->count[i] ? count : source->count[i];
         if (n == 0) continue;
-        store_move(to, source->part[i], n);
+        list_leaf_fill(h, leaf, source->part[i], n);
         source->part[i] += n;
         source->count[i] -= n;
-        to += n;
         count -= n;
     }
 }
@@ -222,12 +244,15 @@ static void source_read(struct list_source *source, value *to, size_t count)
 static void plan_fill(struct heap *h, struct list_plan *plan, unsigned level, value *cells,
                       struct list_source *source)
 {
-    size_t words = level == 0 ? 1 : 2; /* of a member */
     for (size_t i = 0; i < plan->level[level].cells; i++) {
-        value *chunk = cell_words(h, cells[i]);
         size_t size = plan_share(plan, level, i);
-        store_new(&chunk[LIST_HEADER], cell_header(ref_kind(cells[i]), size));
-        source_read(source, chunk + 1, words * size);
+        if (level == 0) {
+            source_fill_leaf(h, source, cells[i], size);
+            continue;
+        }
+        value *node = cell_words(h, cells[i]);
+        store_new(&node[LIST_HEADER], cell_header(KIND_LIST_NODE, size));
+        (void)source_read(source, node + 1, 2 * size);
         cell_moved_in(h, cells[i]);
     }
     for (size_t i = 0; i < plan->level[level].cells; i++) {
@@ -247,7 +272,7 @@ static void node_splice(struct heap *h, struct list_plan *plan, const struct lis
     store_move(node + 1 + 2 * (first + below->cells), node + 1 + 2 * after, 2 * (size - after));
     for (size_t i = 0; i < 2 * below->cells; i++)
         store(h, &node[1 + 2 * first + i], plan->entries[i]);
-    chunk_set_size(h, cell, size - replaced + below->cells);
+    node_set_size(h, cell, size - replaced + below->cells);
     cell_moved_in(h, cell);
 }
 
@@ -290,7 +315,7 @@ value list_tree_build(struct heap *h, struct list_source *source, size_t total, 
     struct list_plan plan = {.packed = packed};
     plan_level(&plan, VALUE_ABSENT, 0, total);
     plan_nodes(h, &plan, NULL);
-    if (plan_take(h, &plan) != 0) return VALUE_ABSENT;
+    if (plan_take(h, &plan, *source) != 0) return VALUE_ABSENT;
     value top = plan_build(h, &plan, NULL, source, VALUE_ABSENT, 0);
     plan_close(&plan);
     return top;
@@ -302,16 +327,19 @@ value list_tree_build(struct heap *h, struct list_source *source, size_t total, 
 static int tree_overflow(struct heap *h, value list, const struct list_path *path, bool at_end,
                          const value *items, size_t count)
 {
-    value *root = cell_words(h, list), *leaf = cell_words(h, path->leaf);
-    size_t size = list_chunk_size(leaf);
+    value *root = cell_words(h, list), old[LIST_LEAF_MAX];
+    size_t size = list_chunk_size(cell_words(h, path->leaf));
     struct list_plan plan = {.packed = at_end, .growing = at_end};
     struct list_level *leaves = plan_level(&plan, path->leaf, size, count);
+    struct list_source source = {{NULL, items, NULL}, {0, count, 0}};
+    if (leaves->replaced != VALUE_ABSENT) {
+        list_leaf_read(h, path->leaf, 0, old, size);
+        source = (struct list_source){{old, items, old + path->offset},
+                                      {path->offset, count, size - path->offset}};
+    }
     plan_nodes(h, &plan, path);
-    if (plan_take(h, &plan) != 0) return -ENOMEM;
+    if (plan_take(h, &plan, source) != 0) return -ENOMEM;
 
-    struct list_source source = {{leaf + LIST_ITEMS, items, leaf + LIST_ITEMS + path->offset},
-                                 {path->offset, count, size - path->offset}};
-    if (leaves->replaced == VALUE_ABSENT) source.count[0] = source.count[2] = 0;
     value top = plan_build(h, &plan, path, &source, root[LIST_TOP], list_root_length(root));
     if (top != VALUE_ABSENT)
         store(h, &root[LIST_TOP], top);
@@ -327,20 +355,39 @@ int list_tree_insert(struct heap *h, value list, size_t index, const value *item
 {
     struct list_path path;
     list_tree_find(h, list, index, &path);
-    size_t size = list_chunk_size(cell_words(h, path.leaf));
+    const value *leaf = cell_words(h, path.leaf);
+    size_t size = list_chunk_size(leaf);
     bool at_end = index == list_root_length(cell_words(h, list));
     if (count > LIST_LEAF_MAX - size) return tree_overflow(h, list, &path, at_end, items, count);
-    if (1 + size + count > cell_word_count(h, path.leaf)) {
+    unsigned width = list_leaf_width(leaf);
+    if (width != LIST_WIDE) {
+        unsigned wanted = list_width(items, count);
+        if (wanted > width) width = wanted;
+    }
+    if (width != list_leaf_width(leaf) || size + count > list_leaf_room(h, path.leaf)) {
         size_t room = size + count;
         /* A tree that is appended to will need the whole leaf soon. */
         if (at_end && path.height > 0 && room < 2 * size) room = 2 * size;
         if (room > LIST_LEAF_MAX) room = LIST_LEAF_MAX;
-        if (leaf_resize(h, list, &path, room) != 0) return -ENOMEM;
+        if (leaf_resize(h, list, &path, width, room) != 0) return -ENOMEM;
     }
-    value *leaf = cell_words(h, path.leaf);
-    list_items_insert(h, path.leaf, leaf + LIST_ITEMS, size, path.offset, items, count);
-    chunk_set_size(h, path.leaf, size + count);
+    list_leaf_insert(h, path.leaf, path.offset, items, count);
     path_add(h, &path, path.height, count);
+    return 0;
+}
+
+int list_tree_set_take(struct heap *h, value list, size_t index, value item)
+{
+    struct list_path path;
+    list_tree_find(h, list, index, &path);
+    const value *leaf = cell_words(h, path.leaf);
+    unsigned wanted = list_width(&item, 1);
+    if (wanted > list_leaf_width(leaf) &&
+        leaf_resize(h, list, &path, wanted, list_chunk_size(leaf)) != 0)
+        return -ENOMEM;
+    value old = list_leaf_get(h, path.leaf, path.offset);
+    list_leaf_set(h, path.leaf, path.offset, item);
+    value_release(h, old);
     return 0;
 }
 
@@ -358,13 +405,42 @@ static void node_unlink(struct heap *h, value cell, size_t slot, size_t end)
     }
     store_move(node + 1 + 2 * slot, node + 1 + 2 * end, 2 * (size - end));
     for (size_t i = 1 + 2 * (size - gone); i < 1 + 2 * size; i++) store(h, &node[i], VALUE_NIL);
-    chunk_set_size(h, cell, size - gone);
+    node_set_size(h, cell, size - gone);
     cell_moved_in(h, cell);
 }
 
 static inline size_t child_size(const struct heap *h, value *node, size_t slot)
 {
     return list_chunk_size(cell_words(h, *entry_child(node, slot)));
+}
+
+/* Moves the children of `right` into `left`. */
+static value nodes_join(struct heap *h, value left, value right)
+{
+    value *to = cell_words(h, left), *from = cell_words(h, right);
+    size_t had = list_chunk_size(to), more = list_chunk_size(from);
+    store_move(to + 1 + 2 * had, from + 1, 2 * more);
+    node_set_size(h, left, had + more);
+    cell_moved_in(h, left);
+    return left;
+}
+
+/* Moves the items of `right` into `left`, or those of both into a new leaf if `left` has not
+ * the room or the width. Returns where they are; VALUE_ABSENT when memory is short. */
+static value leaves_join(struct heap *h, value left, value right)
+{
+    const value *a = cell_words(h, left), *b = cell_words(h, right);
+    unsigned width = list_leaf_width(a), other = list_leaf_width(b);
+    size_t size = list_chunk_size(a) + list_chunk_size(b);
+    if (width >= other && size <= list_leaf_room(h, left)) {
+        list_leaf_append(h, left, right);
+        return left;
+    }
+    value joined = list_leaf_take(h, width > other ? width : other, size);
+    if (joined == VALUE_ABSENT) return joined;
+    list_leaf_append(h, joined, left);
+    list_leaf_append(h, joined, right);
+    return joined;
 }
 
 /* Joins the small chunk in `slot` of a node with its smaller neighbour, if that leaves
@@ -384,17 +460,8 @@ static bool node_join(struct heap *h, value cell, size_t slot)
     size_t size_sum = left_size + right_size;
     if (size_sum > most * 3 / 4) return false;
 
-    size_t words = is_node ? 2 : 1; /* of a member */
-    value joined = left;
-    if (1 + words * size_sum > cell_word_count(h, left)) {
-        joined = cell_take(h, KIND_LIST_LEAF, (1 + size_sum) * sizeof(value), 0);
-        if (joined == VALUE_ABSENT) return false;
-        store_move(cell_words(h, joined) + 1, cell_words(h, left) + 1, left_size);
-    }
-    store_move(cell_words(h, joined) + 1 + words * left_size, cell_words(h, right) + 1,
-               words * right_size);
-    chunk_set_size(h, joined, size_sum);
-    cell_moved_in(h, joined);
+    value joined = is_node ? nodes_join(h, left, right) : leaves_join(h, left, right);
+    if (joined == VALUE_ABSENT) return false;
 
     entry_set_items(h, node, slot, entry_items(node, slot) + entry_items(node, slot + 1));
     if (joined != left) store(h, entry_child(node, slot), joined);
@@ -404,7 +471,7 @@ static bool node_join(struct heap *h, value cell, size_t slot)
     store_move(node + 1 + 2 * (slot + 1), node + 1 + 2 * (slot + 2), 2 * (last - slot - 1));
     store(h, &node[1 + 2 * last], VALUE_NIL);
     store(h, entry_child(node, last), VALUE_NIL);
-    chunk_set_size(h, cell, last);
+    node_set_size(h, cell, last);
     cell_moved_in(h, cell);
     if (joined != left) cell_free(h, left);
     cell_free(h, right);
@@ -466,6 +533,15 @@ static size_t path_find_whole(const struct heap *h, const struct list_path *path
     return 0;
 }
 
+/* Gives a leaf that has become small for its cell another, if there is memory for one. */
+static void leaf_trim(struct heap *h, value list, struct list_path *path)
+{
+    const value *leaf = cell_words(h, path->leaf);
+    size_t size = list_chunk_size(leaf);
+    if (size < 4 || 8 * size > 5 * list_leaf_room(h, path->leaf)) return;
+    if (leaf_resize(h, list, path, list_leaf_width(leaf), size + size / 8) != 0) return;
+}
+
 size_t list_tree_remove(struct heap *h, value list, size_t index, size_t count, value *out,
                         bool *unsettled)
 {
@@ -483,9 +559,7 @@ size_t list_tree_remove(struct heap *h, value list, size_t index, size_t count, 
     }
     size_t size = list_chunk_size(cell_words(h, path.leaf)), removed = size - path.offset;
     if (removed > count) removed = count;
-    list_items_remove(h, path.leaf, cell_words(h, path.leaf) + LIST_ITEMS, size, path.offset,
-                      removed, out);
-    chunk_set_size(h, path.leaf, size - removed);
+    list_leaf_remove(h, path.leaf, path.offset, removed, out);
     if (removed == size && path.height > 0) {
         /* The leaf is empty: it goes, with the nodes above that have nothing else. */
         for (depth = path.height - 1;
@@ -496,10 +570,7 @@ size_t list_tree_remove(struct heap *h, value list, size_t index, size_t count, 
         return removed;
     }
     path_add(h, &path, path.height, -removed);
-    size_t left = size - removed;
-    bool wide = 2 * (1 + left) <= cell_word_count(h, path.leaf) && left > 4;
-    /* Without memory for a smaller cell the leaf stays as it is. */
-    if (wide && leaf_resize(h, list, &path, left + left / 4) != 0) wide = false;
+    leaf_trim(h, list, &path);
     *unsettled |= path_repair(h, list, &path, path.height);
     return removed;
 }

@@ -17,6 +17,7 @@ libheap_la_SOURCES = \
 	%D%/list.c \
 	%D%/list.h \
 	%D%/list_int.h \
+	%D%/list_leaf.c \
 	%D%/list_tree.c \
 	%D%/map.h \
 	%D%/number.c \
