@@ -1,5 +1,6 @@
 # The programs together, as their users run them; see tests/support/tap.sh.
 EXTRA_DIST += \
+	%D%/lib.sh \
 	tests/support/tap.sh
 
 integration_tests = \
