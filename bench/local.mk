@@ -18,3 +18,35 @@ noinst_PROGRAMS += bench_decode
 bench_decode_SOURCES = %D%/decode.c
 bench_decode_CFLAGS = $(AM_CFLAGS) $(MSGPACK_CFLAGS)
 bench_decode_LDADD = libprotocol.la $(MSGPACK_LIBS)
+
+# One question each: see measure.h. `make bench` runs them one after the other.
+noinst_LTLIBRARIES += libmeasure.la
+libmeasure_la_SOURCES = \
+	%D%/measure.c \
+	%D%/measure.h
+
+MEASURE_LIBS = libmeasure.la libbench.la libheap.la -lm
+bench_programs = bench_alloc bench_mark bench_barrier
+noinst_PROGRAMS += $(bench_programs)
+
+bench_alloc_SOURCES = %D%/alloc.c
+bench_alloc_LDADD = $(MEASURE_LIBS) -ldl
+
+bench_mark_SOURCES = %D%/mark.c
+bench_mark_LDADD = $(MEASURE_LIBS)
+
+bench_barrier_SOURCES = %D%/barrier.c
+bench_barrier_LDADD = $(MEASURE_LIBS)
+
+EXTRA_DIST += %D%/report
+CLEANFILES += bench-results.jsonl
+
+# Needs a quiet machine, a build without --enable-debug, and some minutes.
+.PHONY: bench
+bench: $(bench_programs)
+	@: >bench-results.jsonl
+	@for program in $(bench_programs); do \
+		echo "$$program" >&2; \
+		./$$program >>bench-results.jsonl || exit 1; \
+	done
+	@$(srcdir)/%D%/report bench-results.jsonl
