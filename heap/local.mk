@@ -19,13 +19,22 @@ libheap_la_SOURCES = \
 	%D%/list_int.h \
 	%D%/list_leaf.c \
 	%D%/list_tree.c \
+	%D%/map.c \
 	%D%/map.h \
+	%D%/map_int.h \
+	%D%/map_key.c \
+	%D%/map_linear.c \
+	%D%/map_ordered.c \
+	%D%/map_page.c \
+	%D%/map_record.c \
+	%D%/map_segmented.c \
 	%D%/number.c \
 	%D%/number.h \
 	%D%/page.c \
 	%D%/poison.c \
 	%D%/rope.c \
 	%D%/shape.c \
+	%D%/shape.h \
 	%D%/store.h \
 	%D%/sweep.c \
 	%D%/text.c \

@@ -14,7 +14,7 @@
 #ifndef CAIRN_HEAP_MAP_H
 #define CAIRN_HEAP_MAP_H
 
-#include "heap/heap.h"
+#include "heap/text.h"
 
 #define MAP_LINEAR_MAX 8
 #define MAP_FIELDS_MAX 64
@@ -24,25 +24,29 @@
 #define MAP_ORDERED_MAX 2048
 #endif
 
-/* A key made ready for look-ups: hashed once. Borrows `data`. */
+/* A key made ready for look-ups: hashed once. Borrows `data`; may be copied. */
 struct map_key {
-    value word;       /* the key as a value if it is a scalar or inline text, else VALUE_ABSENT */
-    const char *data; /* the bytes of a text key */
+    value word;       /* the key as a value if a word holds it, else VALUE_ABSENT */
+    enum kind kind;   /* without a word: KIND_STRING for any text, or that of a boxed number */
+    const char *data; /* the bytes of a text that no word holds */
     size_t length;
+    uint64_t number;  /* the bits of a boxed number */
     uint64_t hash;
-    char scratch[8];
 };
 /* `str` and `bin` with the same bytes are the same key. */
 void map_key_text(const struct heap *h, struct map_key *key, const void *data, size_t length);
-/* `v`: an integer, double, boolean, or a text that is not a rope. 0; -EINVAL for others. */
+/* `v`: an integer, double, boolean, or a text that is not a rope. 0; -EINVAL for others.
+ * Numbers of different classes are different keys (1 and 1.0, 0.0 and -0.0); NaN is one key.
+ * The key borrows from `v`, which must live as long. */
 warn_unused int map_key_value(const struct heap *h, struct map_key *key, value v);
 #define MAP_KEY_BYTES_MAX TEXT_CELL_MAX
 
 warn_unused value map_new(struct heap *h);
 
 /* A map of `pair_count` pairs (key, value, key, value, …), which it consumes; the last of
- * equal keys wins. Keys are owned values valid for map_key_value. On failure VALUE_ABSENT,
- * and the caller still owns all. `pairs` is C memory and may be reordered. */
+ * equal keys wins. Keys are owned values valid for map_key_value, of at most
+ * MAP_KEY_BYTES_MAX bytes. On failure VALUE_ABSENT, and the caller still owns all. `pairs` is
+ * C memory; pairs may be reordered, and keys replaced by equal ones, even then. */
 warn_unused value map_from_take(struct heap *h, value *pairs, size_t pair_count);
 
 size_t map_count(const struct heap *h, value map);
@@ -68,10 +72,13 @@ bool map_next(const struct heap *h, value map, struct map_iterator *it, value *k
 
 /* Pages through a map that may change between calls. `cursor` 0 begins; 0 in *next says
  * that all is seen. Everything that was there throughout is met at least once. Writes up
- * to `capacity` (key, value) pairs, borrowed, to `out`; at least one page segment's worth:
- * capacity must be at least MAP_PAGE_MIN. Returns how many pairs were written. Cursors are
- * positions in hash order, so they survive every change of representation. They fit in
- * 63 bits. */
+ * to `capacity` (key, value) pairs, borrowed, to `out`, and returns how many: fewer, or none,
+ * does not mean the end. A map that fits into the first page comes in order of insertion
+ * where the representation keeps it, else pages come in hash order. Cursors are positions in
+ * that order, so they survive every change of representation; they fit in 63 bits, and any
+ * number is a valid one. Two keys have the same position with a chance of 2^-63 and are then
+ * kept in one page; more of them than fit into one are not told apart. A call looks at no more
+ * than a few thousand entries. */
 #define MAP_PAGE_MIN 1
 size_t map_page(const struct heap *h, value map, uint64_t cursor, uint64_t *next, value *out,
                 size_t capacity);

@@ -29,6 +29,15 @@ CLIENT_TEST_LIBS = libtestsupport.la libcairn.la $(CHECK_LIBS)
 CLIENT_TEST_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 
 # Keep the list sorted: one program, three lines.
+check_PROGRAMS += model_heap
+TESTS += model_heap
+model_heap_SOURCES = \
+	%D%/model/model.c \
+	%D%/model/model.h \
+	%D%/model/test_model.c
+model_heap_CFLAGS = $(HEAP_TEST_CFLAGS)
+model_heap_LDADD = $(HEAP_TEST_LIBS)
+
 check_PROGRAMS += unit_cli_json
 TESTS += unit_cli_json
 unit_cli_json_SOURCES = %D%/unit/test_cli_json.c

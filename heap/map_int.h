@@ -1,0 +1,198 @@
+/* map_int.h - the inside of maps: the root, and what its representations offer.
+ *
+ * The root cell (KIND_MAP):
+ *
+ *   direct record   [shape][value 0][value 1]…
+ *   all others      [header: mode:3, count][body or nil]…
+ *
+ *   mode        body
+ *   empty       nil
+ *   record      RECORD       [shape][value 0][value 1]…
+ *   linear      MAP_LINEAR   [header][nil][key][value][key][value]…
+ *   ordered     MAP_ORDERED  map_ordered.c
+ *   segmented   MAP_NODE     map_segmented.c
+ *
+ *                 text keys, up to 64              9th entry         2049th entry
+ *   empty ----------------------------> record -----------> ordered -----------> segmented
+ *     \________ other keys, or no room for a shape ________   ^
+ *                                                         \  |
+ *                                                        linear
+ *
+ * A map goes from left to right only, and back to empty when its last entry goes. In a
+ * record the value of a removed field is VALUE_TOMBSTONE; the shape stays, so that removing
+ * needs no memory, and the next field to be added leaves the removed ones behind.
+ *
+ * Keys in cells of a map or a shape are canonical: a text is a string if it is valid UTF-8,
+ * and a reference carries the low bits of the key's hash. So two keys are equal if their
+ * words are; and may be equal otherwise only if both are references with the same hash bits. */
+#ifndef CAIRN_HEAP_MAP_INT_H
+#define CAIRN_HEAP_MAP_INT_H
+
+#include "heap/map.h"
+#include "heap/store.h"
+
+enum map_mode { MODE_EMPTY, MODE_RECORD, MODE_LINEAR, MODE_ORDERED, MODE_SEGMENTED };
+
+/* Pairs begin at this word, behind the header, so that no pair lies in two cache lines. */
+#define PAIRS_BEGIN 2
+/* The pairs of the largest cell, and of a cell. */
+#define CELL_PAIRS_MAX (CELL_VALUES_MAX / 2 - 1)
+static inline size_t cell_pair_count(const struct heap *h, value cell)
+{
+    return cell_word_count(h, cell) / 2 - 1;
+}
+static inline size_t pairs_bytes(size_t pairs)
+{
+    return (PAIRS_BEGIN + 2 * pairs) * sizeof(value);
+}
+/* Cells of the last size class but one waste what they spare: as many fit into a page. */
+static inline size_t pairs_fitting(size_t pairs)
+{
+    return pairs_bytes(pairs) > CELL_BYTES_MAX / 4 * 3 ? CELL_PAIRS_MAX : pairs;
+}
+
+/* --- the root -----------------------------------------------------------------------------*/
+
+static inline enum map_mode map_mode(const struct heap *h, value map)
+{
+    value first = cell_words(h, map)[0];
+    return value_is_ref(first) ? MODE_RECORD : (enum map_mode)(header_payload(first) & 7);
+}
+/* Not for records, which count the fields that are not removed. */
+static inline size_t map_root_count(const struct heap *h, value map)
+{
+    return header_payload(cell_words(h, map)[0]) >> 3;
+}
+static inline value *map_body(const struct heap *h, value map)
+{
+    return &cell_words(h, map)[1];
+}
+static inline void map_root_set(struct heap *h, value map, enum map_mode mode, size_t count)
+{
+    store(h, &cell_words(h, map)[0], cell_header(KIND_MAP, (uint64_t)count << 3 | mode));
+}
+
+/* Forgets words whose values now live elsewhere. */
+static inline void words_forget(value *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++) store_new(&words[i], VALUE_NIL);
+}
+
+/* Values that move from reachable cells into newborn ones, many at a time. */
+static inline void pair_moves(struct heap *h, value key, value v)
+{
+    if (unlikely(h->marking)) {
+        gc_shade(h, key);
+        gc_shade(h, v);
+    }
+}
+
+/* --- keys: map_key.c ------------------------------------------------------------------------*/
+
+/* The canonical value of a key, new and the caller's. VALUE_ABSENT when memory is short. */
+warn_unused value map_key_store(struct heap *h, const struct map_key *key);
+/* Makes the owned key value at *slot, from which `key` was made, canonical. 0 or -ENOMEM. */
+warn_unused int map_key_adopt(struct heap *h, struct map_key *key, value *slot);
+/* The hash of a canonical key. */
+uint64_t map_key_hash(const struct heap *h, value stored);
+bool map_key_is_cell(const struct heap *h, value stored, const struct map_key *key);
+bool map_keys_equal_cells(const struct heap *h, value a, value b);
+
+static inline uint32_t map_key_hash_bits(const struct heap *h, value stored)
+{
+    return value_is_ref(stored) ? ref_hash(stored)
+                                : (uint32_t)(map_key_hash(h, stored) & REF_HASH_MASK);
+}
+/* Whether a canonical key (or nil, or a tombstone) is the one sought. */
+static inline bool map_key_is(const struct heap *h, value stored, const struct map_key *key)
+{
+    if (key->word != VALUE_ABSENT) return stored == key->word;
+    return value_is_ref(stored) && ref_hash(stored) == (key->hash & REF_HASH_MASK) &&
+           map_key_is_cell(h, stored, key);
+}
+static inline bool map_keys_equal(const struct heap *h, value a, value b)
+{
+    return a == b || (value_is_ref(a) && value_is_ref(b) && ref_hash(a) == ref_hash(b) &&
+                      map_keys_equal_cells(h, a, b));
+}
+static inline bool map_key_is_text(const struct map_key *key)
+{
+    return key->word == VALUE_ABSENT ? key->kind == KIND_STRING : value_is_inline_text(key->word);
+}
+
+/* --- records: map_record.c ------------------------------------------------------------------*/
+
+#define RECORD_REFUSED 1
+/* A record of 1..MAP_FIELDS_MAX pairs, whose keys are canonical texts with the hashes given. If
+ * `make`, the keys differ, and a missing shape is made. 0 and *record, RECORD_REFUSED if there is
+ * no shape for it, or -ENOMEM. Consumes the pairs on success. */
+warn_unused int record_new_take(struct heap *h, const value *pairs, const uint64_t *hashes,
+                                size_t count, bool make, value *record);
+/* Adds a field that is not there to a record or an empty map. 0, -ENOMEM, or RECORD_REFUSED if
+ * it must not be a record any more. */
+warn_unused int record_add_take(struct heap *h, value map, const struct map_key *key, value v);
+value *record_find(const struct heap *h, value map, const struct map_key *key);
+/* VALUE_ABSENT if it is not there. An emptied record is to be made an empty map by the caller. */
+value record_remove(struct heap *h, value map, const struct map_key *key);
+size_t record_count(const struct heap *h, value map);
+/* The next field from *position on that is there. */
+bool record_next(const struct heap *h, value map, uint64_t *position, value *key, value *v);
+/* Frees the body, or clears the root. The values have a new place. */
+void record_forget(struct heap *h, value map);
+
+/* --- linear maps: map_linear.c --------------------------------------------------------------*/
+
+warn_unused value linear_new(struct heap *h, size_t capacity);
+/* Makes room for one more entry. 0 or -ENOMEM. */
+warn_unused int linear_make_room(struct heap *h, value map);
+/* There is room. */
+void linear_append(struct heap *h, value body, size_t count, value key, value v);
+value *linear_find(const struct heap *h, value body, size_t count, const struct map_key *key);
+/* Takes the pair of a found slot out; the value, its key in *key. */
+value linear_remove(struct heap *h, value body, size_t count, value *slot, value *key);
+
+/* --- ordered maps: map_ordered.c ------------------------------------------------------------*/
+
+#define ORDERED_FULL 1
+warn_unused value ordered_new(struct heap *h, size_t capacity);
+/* Makes room for one more entry. 0, -ENOMEM, or ORDERED_FULL. */
+warn_unused int ordered_make_room(struct heap *h, value body, size_t count);
+/* There is room, and the key is not there. `hash` needs no more than REF_HASH_BITS. */
+void ordered_append(struct heap *h, value body, uint64_t hash, value key, value v);
+value *ordered_find(const struct heap *h, value body, const struct map_key *key);
+/* VALUE_ABSENT if it is not there. `count` is that before. */
+value ordered_remove(struct heap *h, value body, size_t count, const struct map_key *key,
+                     value *removed_key);
+bool ordered_next(const struct heap *h, value body, uint64_t *position, value *key, value *v);
+/* Frees the cells, and not what they hold. */
+void ordered_free(struct heap *h, value body);
+
+/* --- segmented maps: map_segmented.c --------------------------------------------------------*/
+
+/* How a map that is being built is laid out from the start: hash bits used up by nodes, and
+ * pairs of a new segment. */
+struct segmented_plan {
+    unsigned depth;
+    unsigned segment_pairs;
+};
+extern const struct segmented_plan segmented_growing;
+struct segmented_plan segmented_plan_for(size_t count);
+
+warn_unused value segmented_new(struct heap *h, const struct segmented_plan *plan);
+/* The key is not there. Consumes both; 0 or -ENOMEM. *body may be replaced. */
+warn_unused int segmented_add_take(struct heap *h, value *body, const struct segmented_plan *plan,
+                                   uint64_t hash, value key, value v);
+value *segmented_find(const struct heap *h, value body, const struct map_key *key);
+value segmented_remove(struct heap *h, value *body, const struct map_key *key,
+                       value *removed_key);
+/* The segment, or VALUE_NIL, of the part of the hash space in which `hash` lies; *end is where
+ * the next part begins, 0 after the last. */
+value segmented_part(const struct heap *h, value body, uint64_t hash, uint64_t *end);
+size_t segment_pair_count(const struct heap *h, value segment);
+/* Frees the cells, and not what they hold; O(size). For what could not be built to the end. */
+void segmented_forget(struct heap *h, value body);
+
+/* A key of a slot that holds an entry. */
+static inline bool key_is_live(value key) { return key != VALUE_NIL && key != VALUE_TOMBSTONE; }
+
+#endif
