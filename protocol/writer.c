@@ -17,12 +17,18 @@
 
 /* --- the buffer -------------------------------------------------------------------------*/
 
-/* Makes room for `more` bytes, or notes the error. The capacity never passes the limit, so
- * that append needs to compare with the capacity only. */
+/* What `length` may not pass. Owners change the limit between messages, so it can lie below
+ * the capacity. */
+static inline size_t length_max(const struct writer *w)
+{
+    return w->limit > 0 && w->limit < w->capacity ? w->limit : w->capacity;
+}
+
+/* Makes room for `more` bytes, or notes the error. */
 static bool grow(struct writer *w, size_t more)
 {
     size_t limit = w->limit > 0 ? w->limit : PTRDIFF_MAX;
-    if (more > limit - w->length) {
+    if (w->length > limit || more > limit - w->length) {
         w->error = w->limit > 0 ? WRITER_LIMIT : WRITER_NO_MEMORY;
         return false;
     }
@@ -42,7 +48,8 @@ static bool grow(struct writer *w, size_t more)
 static inline int append(struct writer *w, const void *data, size_t length)
 {
     if (w->error != WRITER_OK) return -1;
-    if (length > w->capacity - w->length && !grow(w, length)) return -1;
+    size_t end = length_max(w);
+    if ((w->length > end || length > end - w->length) && !grow(w, length)) return -1;
     if (length > 0) memcpy(w->data + w->length, data, length);
     w->length += length;
     return 0;

@@ -348,8 +348,9 @@ static int builder_close_container(struct builder *b)
         b->level_count--;
         return builder_item_done(b);
     }
-    value *items = b->frame.slots + top->base;
+    value none, *items = &none;
     size_t count = b->frame.count - top->base;
+    if (count > 0) items = b->frame.slots + top->base;
     value v = top->is_map ? map_from_take(b->heap, items, count / 2)
                           : list_from_take(b->heap, items, count);
     if (v == VALUE_ABSENT) return builder_no_memory(b);

@@ -252,6 +252,7 @@ struct mset {
     struct place *places;
     value *replaced; /* containers that the call replaces, sorted */
     size_t replaced_count;
+    size_t items; /* places that are items of lists */
 };
 
 static int compare_values(const void *a, const void *b)
@@ -277,6 +278,7 @@ static int mset_find(struct call *call, struct mset *m)
             call_fail(call, ERROR_BAD_PATH, "mset: a handle cannot be given another value");
             return -1;
         }
+        m->items += place->kind == PLACE_ITEM;
         if (value_is_ref(place->held) && !value_is_text(place->held))
             m->replaced[m->replaced_count++] = place->held;
     }
@@ -297,19 +299,23 @@ static int mset_check(struct call *call, struct mset *m)
     return 0;
 }
 
-/* Makes an entry, nil for now, for each place that has none; this is what can fail. Once all
- * entries exist, storing in them needs no memory but what heap_reserve gave. */
+/* Makes an entry, nil for now, for each place that has none; this is what can fail. To store
+ * in an entry that exists needs no memory; to store in a list may need another leaf, which
+ * is reserved. */
 static int mset_prepare(struct call *call, struct mset *m)
 {
     struct heap *h = call->heap;
-    size_t i = 0, items = 0;
+    size_t i = 0;
     for (; i < m->count; i++) {
         struct place *place = &m->places[i];
-        if (place->kind == PLACE_ITEM) items++;
-        else if (place->held == VALUE_ABSENT && place_set_take(call, place, VALUE_NIL) < 0) break;
+        if (place->kind == PLACE_ENTRY && place->held == VALUE_ABSENT &&
+            place_set_take(call, place, VALUE_NIL) < 0)
+            break;
     }
-    if (i == m->count && heap_reserve(h, (items + 1) * 2 * CELL_BYTES_MAX) == 0) return 0;
-    if (i == m->count) fail_no_memory(call);
+    if (i == m->count) {
+        if (m->items == 0 || heap_reserve(h, m->items * CELL_BYTES_MAX) == 0) return 0;
+        fail_no_memory(call);
+    }
     while (i-- > 0) {
         struct place *place = &m->places[i];
         if (place->kind == PLACE_ENTRY && place->held == VALUE_ABSENT)
@@ -328,7 +334,7 @@ static int mset_store(struct call *call, struct mset *m)
         list_remove(h, pair, 1, 1, &v);
         if (place_set_take(call, &m->places[i], v) < 0) status = -1;
     }
-    heap_reserve_end(h);
+    if (m->items > 0) heap_reserve_end(h);
     return status;
 }
 

@@ -156,7 +156,7 @@ static int write_scalar(struct reply *r, value v)
     return 0;
 }
 
-/* A float as the shortest text that reads back as the same number and as a float. */
+/* A float as text that reads back as the same number, and as a float. */
 static void format_double(char *text, size_t size, double d)
 {
     for (int digits = 15; digits <= 17; digits++) {

@@ -68,6 +68,12 @@ unit_decoder_SOURCES = %D%/unit/test_decoder.c
 unit_decoder_CFLAGS = $(PROTOCOL_TEST_CFLAGS) $(YAJL_CFLAGS)
 unit_decoder_LDADD = $(PROTOCOL_TEST_LIBS) $(MSGPACK_LIBS) $(YAJL_LIBS)
 
+check_PROGRAMS += unit_glob
+TESTS += unit_glob
+unit_glob_SOURCES = %D%/unit/test_glob.c
+unit_glob_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_glob_LDADD = libserver.la $(HEAP_TEST_LIBS)
+
 check_PROGRAMS += unit_heap
 TESTS += unit_heap
 unit_heap_SOURCES = %D%/unit/test_heap.c

@@ -186,6 +186,25 @@ START_TEST(a_limit_is_reached_exactly_and_remembered)
 }
 END_TEST
 
+START_TEST(a_limit_can_be_lowered_below_the_capacity)
+{
+    for (int i = 0; i < 100; i++) writer_nil(&w);
+    writer_rewind(&w, 0);
+    w.limit = 3;
+    for (int i = 0; i < 4; i++) writer_nil(&w);
+    ck_assert_int_eq(w.error, WRITER_LIMIT);
+    ck_assert_uint_eq(w.length, 3);
+    w.limit = 2; /* even below what is there */
+    writer_rewind(&w, 3);
+    writer_nil(&w);
+    ck_assert_int_eq(w.error, WRITER_LIMIT);
+    w.limit = 0;
+    writer_rewind(&w, 3);
+    writer_nil(&w);
+    check_bytes("c0c0c0c0");
+}
+END_TEST
+
 START_TEST(no_memory_is_remembered)
 {
     writer_nil(&w);
@@ -244,6 +263,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, containers_take_the_shortest_header);
     tcase_add_test(tcase, envelopes_begin_as_the_protocol_says);
     tcase_add_test(tcase, a_limit_is_reached_exactly_and_remembered);
+    tcase_add_test(tcase, a_limit_can_be_lowered_below_the_capacity);
     tcase_add_test(tcase, no_memory_is_remembered);
     tcase_add_test(tcase, what_no_header_can_announce_is_over_the_limit);
     tcase_add_test(tcase, the_buffer_grows_and_keeps_what_it_has);
