@@ -174,24 +174,27 @@ static void plan_close(struct list_plan *plan)
     if (plan->cells != plan->on_stack) free(plan->cells);
 }
 
-/* Reads the next `count` words of the source into `to`; or just passes them, if it is NULL.
- * Returns list_width() of them then. */
-static unsigned source_read(struct list_source *source, value *to, size_t count)
+/* The next words of the source that lie together, at most `most` of them. */
+static size_t source_next(struct list_source *source, const value **words, size_t most)
+{
+    unsigned i = 0;
+    while (source->count[i] == 0) i++;
+    size_t n = most < source->count[i] ? most : source->count[i];
+    *words = source->part[i];
+    source->part[i] += n;
+    source->count[i] -= n;
+    return n;
+}
+
+/* list_width() of the next `count` items. */
+static unsigned source_width(struct list_source *source, size_t count)
 {
     unsigned width = 1;
-    for (unsigned i = 0; count > 0; i++) {
-        size_t n = count < source->count[i] ? count : source->count[i];
-        if (n == 0) continue;
-        if (to != NULL) {
-            store_move(to, source->part[i], n);
-            to += n;
-        } else {
-            unsigned w = list_width(source->part[i], n);
-            if (w > width) width = w;
-        }
-        source->part[i] += n;
-        source->count[i] -= n;
-        count -= n;
+    for (size_t n; count > 0; count -= n) {
+        const value *items;
+        n = source_next(source, &items, count);
+        unsigned wanted = list_width(items, n);
+        if (wanted > width) width = wanted;
     }
     return width;
 }
@@ -211,7 +214,7 @@ static int plan_take(struct heap *h, struct list_plan *plan, struct list_source 
         if (taken < plan->level[0].cells) {
             size_t items = plan_share(plan, 0, taken), room = items;
             if (plan->growing && room < LIST_LEAF_MAX / 8) room = LIST_LEAF_MAX / 8;
-            cell = list_leaf_take(h, source_read(&source, NULL, items), room);
+            cell = list_leaf_take(h, source_width(&source, items), room);
         } else {
             cell = cell_take(h, KIND_LIST_NODE, LIST_NODE_WORDS * sizeof(value), 0);
         }
@@ -227,17 +230,25 @@ static int plan_take(struct heap *h, struct list_plan *plan, struct list_source 
 
 /* --- building ---------------------------------------------------------------------------*/
 
-/* Moves the next items of the source into a new leaf. */
-static void source_fill_leaf(struct heap *h, struct list_source *source, value leaf, size_t count)
+static void source_fill_leaf(struct heap *h, struct list_source *source, value leaf, size_t size)
 {
-    for (unsigned i = 0; count > 0; i++) {
-        size_t n = count < source->count[i] ? count : source->count[i];
-        if (n == 0) continue;
-        list_leaf_fill(h, leaf, source->part[i], n);
-        source->part[i] += n;
-        source->count[i] -= n;
-        count -= n;
+    for (size_t n; size > 0; size -= n) {
+        const value *items;
+        n = source_next(source, &items, size);
+        list_leaf_fill(h, leaf, items, n);
     }
+}
+
+static void source_fill_node(struct heap *h, struct list_source *source, value cell, size_t size)
+{
+    value *node = cell_words(h, cell);
+    store_new(&node[LIST_HEADER], cell_header(KIND_LIST_NODE, size));
+    for (size_t i = 1, n; i < 1 + 2 * size; i += n) {
+        const value *words;
+        n = source_next(source, &words, 1 + 2 * size - i);
+        store_move(node + i, words, n);
+    }
+    cell_moved_in(h, cell);
 }
 
 /* Deals the source out over the new chunks of a level, and lists these in plan->entries. */
@@ -246,14 +257,10 @@ static void plan_fill(struct heap *h, struct list_plan *plan, unsigned level, va
 {
     for (size_t i = 0; i < plan->level[level].cells; i++) {
         size_t size = plan_share(plan, level, i);
-        if (level == 0) {
+        if (level == 0)
             source_fill_leaf(h, source, cells[i], size);
-            continue;
-        }
-        value *node = cell_words(h, cells[i]);
-        store_new(&node[LIST_HEADER], cell_header(KIND_LIST_NODE, size));
-        (void)source_read(source, node + 1, 2 * size);
-        cell_moved_in(h, cells[i]);
+        else
+            source_fill_node(h, source, cells[i], size);
     }
     for (size_t i = 0; i < plan->level[level].cells; i++) {
         plan->entries[2 * i] = value_int((int64_t)chunk_items(h, cells[i]));
@@ -537,9 +544,12 @@ static size_t path_find_whole(const struct heap *h, const struct list_path *path
 static void leaf_trim(struct heap *h, value list, struct list_path *path)
 {
     const value *leaf = cell_words(h, path->leaf);
-    size_t size = list_chunk_size(leaf);
-    if (size < 4 || 8 * size > 5 * list_leaf_room(h, path->leaf)) return;
-    if (leaf_resize(h, list, path, list_leaf_width(leaf), size + size / 8) != 0) return;
+    size_t size = list_chunk_size(leaf), room = size + size / 8;
+    unsigned width = list_leaf_width(leaf);
+    size_t cell_bytes = value_cell_bytes(h, path->leaf), bytes = sizeof(value) + width * room;
+    if (size > 0 && 8 * size <= 5 * list_leaf_room(h, path->leaf) &&
+        size_class_of(bytes) < size_class_of(cell_bytes))
+        (void)leaf_resize(h, list, path, width, room);
 }
 
 size_t list_tree_remove(struct heap *h, value list, size_t index, size_t count, value *out,
@@ -549,7 +559,7 @@ size_t list_tree_remove(struct heap *h, value list, size_t index, size_t count, 
     size_t length = list_root_length(cell_words(h, list)), end;
     unsigned depth;
     list_tree_find(h, list, index, &path);
-    if (out == NULL) {
+    if (out == NULL && count > 1) {
         size_t whole = path_find_whole(h, &path, index, count, length, &depth, &end);
         if (whole > 0) {
             path_unlink(h, list, &path, depth, end, whole);

@@ -5,6 +5,7 @@ libheap_la_SOURCES = \
 	%D%/census.c \
 	%D%/census.h \
 	%D%/drop.c \
+	%D%/equal.c \
 	%D%/equal.h \
 	%D%/ext.c \
 	%D%/gc.c \
