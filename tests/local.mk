@@ -12,6 +12,8 @@ check_LTLIBRARIES += libtestsupport.la
 libtestsupport_la_SOURCES = \
 	%D%/support/heap_fixture.c \
 	%D%/support/heap_fixture.h \
+	%D%/support/map_model.c \
+	%D%/support/map_model.h \
 	%D%/support/nodes.h \
 	%D%/support/random.h \
 	%D%/support/runner.c \
@@ -103,6 +105,12 @@ TESTS += unit_log
 unit_log_SOURCES = %D%/unit/test_log.c
 unit_log_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_log_LDADD = libserver.la $(HEAP_TEST_LIBS)
+
+check_PROGRAMS += unit_map_model
+TESTS += unit_map_model
+unit_map_model_SOURCES = %D%/unit/test_map_model.c
+unit_map_model_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_map_model_LDADD = $(HEAP_TEST_LIBS)
 
 check_PROGRAMS += unit_number
 TESTS += unit_number
