@@ -43,6 +43,11 @@ libserver_la_SOURCES = \
 	%D%/tasks.h
 libserver_la_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(INIH_CFLAGS)
 
+bin_PROGRAMS += cairn-server
+cairn_server_SOURCES = %D%/main.c
+cairn_server_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
+cairn_server_LDADD = libserver.la libprotocol.la libheap.la $(UV_LIBS) $(INIH_LIBS)
+
 # Writes docs/methods.md from the list of methods; tests/integration/methods_doc.sh compares.
 noinst_PROGRAMS += gen_methods
 gen_methods_SOURCES = %D%/gen_methods.c

@@ -70,7 +70,8 @@ void log_close(void)
     sink.path = NULL;
 }
 
-static void write_line(enum log_level level, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void write_line(enum log_level level,
+                                                             const char *format, va_list args)
 {
     if (level > sink.level) return;
     char line[LINE_BYTES_MAX];

@@ -1,6 +1,5 @@
 /* main.c - cairn-server. Exit status: 0 ended as asked, 1 could not start or was ended by
  * force, 2 bad command line or configuration, 3 `verify` found the heap damaged. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +36,6 @@ static int serve(struct settings *settings)
         settings_close(settings);
         return fail(error, EXIT_FAILURE);
     }
-    signal(SIGPIPE, SIG_IGN);
     log_info("cairn-server %s starts", PACKAGE_VERSION);
     int status = EXIT_FAILURE;
     if (server_create(&server, settings, error, sizeof error) != 0) {

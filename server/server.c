@@ -2,6 +2,7 @@
 #include "server/server.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -227,9 +228,6 @@ static void loop_open(struct server *server)
     server->shutdown_timer.data = server->on_term.data = server->on_int.data = server;
     uv_prepare_start(&server->prepare, on_prepare);
     uv_check_start(&server->check, on_check);
-    uv_signal_start(&server->on_term, on_signal, SIGTERM);
-    uv_signal_start(&server->on_int, on_signal, SIGINT);
-    uv_signal_start(&server->on_hup, on_hangup, SIGHUP);
 }
 
 int server_create(struct server **out, struct settings *settings, char *error, size_t error_size)
@@ -258,6 +256,7 @@ int server_create(struct server **out, struct settings *settings, char *error, s
         free(server);
         return result;
     }
+    signal(SIGPIPE, SIG_IGN); /* a peer that is gone is an error of the write, not our end */
     loop_open(server);
     tasks_init(&server->tasks, server->heap);
     server->host = (struct call_host){
@@ -291,6 +290,9 @@ static void descriptors_raise(struct server *server)
 
 int server_listen(struct server *server, char *error, size_t error_size)
 {
+    uv_signal_start(&server->on_term, on_signal, SIGTERM);
+    uv_signal_start(&server->on_int, on_signal, SIGINT);
+    uv_signal_start(&server->on_hup, on_hangup, SIGHUP);
     descriptors_raise(server);
     return listeners_open(server, error, error_size);
 }

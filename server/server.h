@@ -104,7 +104,7 @@ struct server {
  * negative error number with a sentence in `error`. */
 int server_create(struct server **server, struct settings *settings, char *error,
                   size_t error_size);
-/* Opens the listeners that the settings ask for. 0 or negative, as above. */
+/* Opens the listeners that the settings ask for, and minds signals. 0 or negative, as above. */
 int server_listen(struct server *server, char *error, size_t error_size);
 /* Runs until shut down. 0, or -EINVAL if `verify` is set and the heap is damaged. */
 int server_run(struct server *server);

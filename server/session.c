@@ -2,8 +2,9 @@
  * on. session_read.c has its requests, session_write.c its replies. */
 #include "server/session.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 
 #include "server/log.h"
@@ -187,27 +188,10 @@ static void session_refuse(struct session *s)
     session_drain(s);
 }
 
-static int stream_accept(struct session *s, struct listener *listener, bool is_tcp)
-{
-    uv_loop_t *loop = &s->server->loop;
-    int result = is_tcp ? uv_tcp_init(loop, &s->tcp) : uv_pipe_init(loop, &s->pipe, 0);
-    if (result != 0) return result;
-    result = uv_accept(&listener->stream, &s->stream);
-    if (result == 0 && is_tcp) {
-        uv_tcp_nodelay(&s->tcp, 1);
-        uv_tcp_keepalive(&s->tcp, 1, 60);
-    }
-    return result;
-}
-
-void session_accept(struct server *server, struct listener *listener, bool is_tcp)
+static struct session *session_create(struct server *server)
 {
     struct session *s = calloc(1, sizeof *s);
-    listener->waiting = !s;
-    if (!s) {
-        log_error("no memory for a new client; trying again in a second");
-        return;
-    }
+    if (!s) return NULL;
     s->server = server;
     s->id = ++server->next_session_id;
     s->active_ms = uv_now(&server->loop);
@@ -215,17 +199,51 @@ void session_accept(struct server *server, struct listener *listener, bool is_tc
     writer_init(&s->written, 0);
     session_list_add(&server->sessions, LINK_ALL, s);
     server->counters.connections++;
-    int result = stream_accept(s, listener, is_tcp);
+    return s;
+}
+
+/* `result`: whether it got its connection. */
+static void session_begin(struct session *s, int result, const char *transport)
+{
+    struct server *server = s->server;
     if (result != 0) {
         log_warn("a client could not be accepted: %s", uv_strerror(result));
         session_close(s);
         return;
     }
-    log_debug("client %llu is here, over %s", (unsigned long long)s->id, is_tcp ? "TCP" : "Unix");
+    log_debug("client %llu is here, over %s", (unsigned long long)s->id, transport);
     if (server->sessions.count - server->refused > server->settings.clients)
         session_refuse(s);
     else
         session_settle(s);
+}
+
+void session_accept(struct server *server, struct listener *listener, bool is_tcp)
+{
+    struct session *s = session_create(server);
+    listener->waiting = !s;
+    if (!s) {
+        log_error("no memory for a new client; trying again in a second");
+        return;
+    }
+    int result = is_tcp ? uv_tcp_init(&server->loop, &s->tcp)
+                        : uv_pipe_init(&server->loop, &s->pipe, 0);
+    if (result == 0) result = uv_accept(&listener->stream, &s->stream);
+    if (result == 0 && is_tcp) {
+        uv_tcp_nodelay(&s->tcp, 1);
+        uv_tcp_keepalive(&s->tcp, 1, 60);
+    }
+    session_begin(s, result, is_tcp ? "TCP" : "Unix");
+}
+
+int session_adopt(struct server *server, int fd)
+{
+    struct session *s = session_create(server);
+    if (!s) return -ENOMEM;
+    uv_pipe_init(&server->loop, &s->pipe, 0);
+    int result = uv_pipe_open(&s->pipe, fd);
+    session_begin(s, result, "a descriptor");
+    return result;
 }
 
 /* --- deadlines --------------------------------------------------------------------------------*/

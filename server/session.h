@@ -102,6 +102,8 @@ struct session {
 
 /* Makes a session for a connection that waits on `listener`. */
 void session_accept(struct server *server, struct listener *listener, bool is_tcp);
+/* Makes a session for one end of a socket pair, which it closes in the end. 0 or negative. */
+int session_adopt(struct server *server, int fd);
 /* The next turn of a session on the ready list; takes it off. */
 void session_take_turn(struct session *s);
 /* Takes no more input; closes when everything has been answered and has left. */

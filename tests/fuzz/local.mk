@@ -21,9 +21,30 @@ replay_decoder_SOURCES = $(fuzz_decoder_sources) %D%/replay.c
 replay_decoder_CPPFLAGS = $(AM_CPPFLAGS) -DREPLAY_CORPUS='"decoder"'
 replay_decoder_LDADD = libprotocol.la
 
+fuzz_session_sources = \
+	%D%/fuzz.h \
+	%D%/fuzz_session.c \
+	tests/support/random.h \
+	tests/support/trace.c \
+	tests/support/trace.h
+fuzz_session_libs = libserver.la libprotocol.la libheap.la $(UV_LIBS) $(INIH_LIBS)
+
+check_PROGRAMS += replay_session
+TESTS += replay_session
+replay_session_SOURCES = $(fuzz_session_sources) %D%/replay.c
+replay_session_CPPFLAGS = $(AM_CPPFLAGS) -DREPLAY_CORPUS='"session"'
+replay_session_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
+replay_session_LDADD = $(fuzz_session_libs)
+
 if FUZZ
 noinst_PROGRAMS += fuzz_decoder
 fuzz_decoder_SOURCES = $(fuzz_decoder_sources)
 fuzz_decoder_LDADD = libprotocol.la
 fuzz_decoder_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+noinst_PROGRAMS += fuzz_session
+fuzz_session_SOURCES = $(fuzz_session_sources)
+fuzz_session_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
+fuzz_session_LDADD = $(fuzz_session_libs)
+fuzz_session_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif

@@ -5,6 +5,21 @@ EXTRA_DIST += \
 
 integration_tests = \
 	%D%/dumpavail2jsonl.sh \
-	%D%/methods_doc.sh
+	%D%/methods_doc.sh \
+	%D%/server.sh
 TESTS += $(integration_tests)
 EXTRA_DIST += $(integration_tests)
+
+# Raw sockets against the real server.
+if HAVE_CHECK
+check_PROGRAMS += integration_session
+TESTS += integration_session
+integration_session_SOURCES = \
+	%D%/test_session.c \
+	tests/support/server_process.c \
+	tests/support/server_process.h \
+	tests/support/wire.c \
+	tests/support/wire.h
+integration_session_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+integration_session_LDADD = libtestsupport.la libprotocol.la $(CHECK_LIBS)
+endif

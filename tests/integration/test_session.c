@@ -493,7 +493,7 @@ START_TEST(one_client_does_not_keep_the_others_waiting)
 }
 END_TEST
 
-/* --- calls that take many steps -----------------------------------------------------------------*/
+/* --- calls that take many steps -------------------------------------------------------------*/
 
 /* set("big", a list of `count` lists of one number) */
 static void put_big_set(uint32_t msgid, uint32_t count)
