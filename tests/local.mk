@@ -76,6 +76,12 @@ unit_glob_SOURCES = %D%/unit/test_glob.c
 unit_glob_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_glob_LDADD = libserver.la $(HEAP_TEST_LIBS)
 
+check_PROGRAMS += unit_equal
+TESTS += unit_equal
+unit_equal_SOURCES = %D%/unit/test_equal.c
+unit_equal_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_equal_LDADD = $(HEAP_TEST_LIBS)
+
 check_PROGRAMS += unit_heap
 TESTS += unit_heap
 unit_heap_SOURCES = %D%/unit/test_heap.c
