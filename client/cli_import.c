@@ -70,7 +70,9 @@ static int set_key(struct import *im, const char *template_text, const char *opt
 {
     if (im->has_key) return cli_error(CLI_USAGE, "import: only one of --key and --key-field");
     const char *wrong = cli_key_parse(&im->key, template_text);
-    if (wrong) return cli_error(CLI_USAGE, "import: %s %s: %s", option, template_text, wrong);
+    if (wrong)
+        return cli_error(CLI_USAGE, "import: %s \"%s\": %s; fields stand in braces, as in "
+                                    "'country:{alpha_2}'", option, template_text, wrong);
     im->has_key = true;
     return -1;
 }

@@ -23,7 +23,7 @@ const char *cli_key_parse(struct cli_key *key, const char *template_text)
             cli_text_add_char(text, *at++);
         }
     }
-    return key->count == 0 ? "no {field} in it, so all records would have one key" : NULL;
+    return key->count == 0 ? "there is no field in it, so all records would have one key" : NULL;
 }
 
 void cli_key_close(struct cli_key *key)

@@ -90,6 +90,35 @@ static const char *nearest(const struct cli_methods *m, const char *name)
     return best;
 }
 
+/* Whether `name` means a method: it is the part behind its last dot, or its family in front. */
+static bool is_behind_dot(const struct cli_method *m, const char *name)
+{
+    return strchr(m->name, '.') && strcmp(last_part(m->name), name) == 0;
+}
+
+static bool is_family(const struct cli_method *m, const char *name)
+{
+    size_t length = strlen(name);
+    return strncmp(m->name, name, length) == 0 && m->name[length] == '.';
+}
+
+static void explain(const struct cli_methods *m, const char *name, const struct cli_text *names,
+                    struct cli_text *error)
+{
+    const char *near = nearest(m, name);
+    if (names->length > 0) {
+        cli_text_add_cstr(error, name);
+        cli_text_add_cstr(error, " may be one of ");
+        cli_text_add(error, names->data, names->length);
+        return;
+    }
+    cli_text_add_cstr(error, "there is no method \"");
+    cli_text_add_cstr(error, name);
+    cli_text_add_cstr(error, near ? "\"; is it " : "\"; help lists all");
+    cli_text_add_cstr(error, near ? near : "");
+    cli_text_add_cstr(error, near ? "?" : "");
+}
+
 const struct cli_method *cli_methods_find(const struct cli_methods *m, const char *name,
                                           struct cli_text *error)
 {
@@ -102,25 +131,14 @@ const struct cli_method *cli_methods_find(const struct cli_methods *m, const cha
             cli_text_close(&names);
             return method;
         }
-        if (!strchr(method->name, '.') || strcmp(last_part(method->name), name) != 0) continue;
-        found = method;
+        bool behind = is_behind_dot(method, name);
+        if (!behind && !is_family(method, name)) continue;
+        found = behind ? method : NULL;
         if (count++ > 0) cli_text_add_cstr(&names, ", ");
         cli_text_add_cstr(&names, method->name);
     }
-    if (count != 1) {
-        const char *near = nearest(m, name);
-        cli_text_add_cstr(error, count > 1 ? "" : "there is no method \"");
-        cli_text_add_cstr(error, name);
-        if (count > 1) {
-            cli_text_add_cstr(error, " may be one of ");
-            cli_text_add(error, names.data, names.length);
-        } else if (near) {
-            cli_text_add_cstr(error, "\"; is it ");
-            cli_text_add_cstr(error, near);
-            cli_text_add_cstr(error, "?");
-        } else {
-            cli_text_add_cstr(error, "\"; help lists all");
-        }
+    if (count != 1 || !found) {
+        explain(m, name, &names, error);
         found = NULL;
     }
     cli_text_close(&names);

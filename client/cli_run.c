@@ -215,7 +215,7 @@ int cli_run(struct cli *cli, int count, char **words)
     const struct cli_method *m = cli_methods_find(&cli->methods, words[0], &error);
     if (!m) {
         result = cli_error(CLI_USAGE, "%s", error.data ? error.data : "out of memory");
-    } else if (count == 2 && strcmp(words[1], "?") == 0) {
+    } else if (cli->interactive && strcmp(words[count - 1], "?") == 0) {
         print_method(m);
     } else {
         result = call_method(cli, m, count, words);
