@@ -49,6 +49,7 @@ struct cli {
     bool is_terminal;           /* standard output is one */
     bool colour;
     bool interactive;
+    bool has_ext; /* the session has extension types on */
 };
 
 /* Reads the options in front of the command; *first is the index of the first argument behind
@@ -58,6 +59,12 @@ void cli_usage(FILE *out);
 
 /* Connects unless connected. CLI_OK, or an error that has been reported. */
 int cli_connect(struct cli *cli);
+/* As cairn_call, but if the server says that only extension types can carry the result (a cycle,
+ * an integer above int64, deep nesting), asks again with them. */
+enum cairn_status cli_call(struct cli *cli, const char *method, const struct cairn_args *args,
+                           struct cairn_reply **reply);
+/* Whether the error at hand is of that kind. */
+bool cli_needs_ext(const struct cli *cli);
 /* Where the server is, for messages and the prompt. */
 void cli_address(const struct cli *cli, char *text, size_t size);
 /* Reports the connection's error, with `what` in front if not NULL; returns what to exit with. */

@@ -172,7 +172,7 @@ static int export_list(struct export *ex, struct cairn_args *args)
         if (!cli_path_parse(args, ex->from, strlen(ex->from), &error)) return CLI_USAGE;
         cairn_args_uint(args, at);
         cairn_args_uint(args, at + PAGE_ITEMS);
-        if (cairn_call(ex->cli->cairn, "slice", args, &reply) != CAIRN_OK)
+        if (cli_call(ex->cli, "slice", args, &reply) != CAIRN_OK)
             return cli_report(ex->cli, ex->from);
         const struct cairn_value *list = cairn_reply_result(reply);
         size_t count = cairn_length(list);
@@ -216,11 +216,37 @@ static bool scan_page(struct export *ex, struct cairn_args *args, const struct c
     if (ex->match) cli_path_key(args, ex->match, strlen(ex->match));
     if (ex->prefix) add_prefix_pattern(args, ex->prefix);
     cairn_args_map_close(args);
-    return cairn_call(ex->cli->cairn, "scan", args, page) == CAIRN_OK;
+    return cli_call(ex->cli, "scan", args, page) == CAIRN_OK;
 }
 
-/* Asks for the values of a page's keys, and writes them as they come. */
-static int export_page(struct export *ex, struct cairn_args *args, const struct cairn_value *keys)
+static int fail_key(struct export *ex, const struct cairn_value *key)
+{
+    struct cli_text name = {0};
+    const char *data = cairn_text(key, NULL);
+    cli_text_add_cstr(&name, "key ");
+    cli_path_quote(&name, data ? data : "", cairn_length(key));
+    int result = cli_report(ex->cli, name.data);
+    cli_text_close(&name);
+    return result;
+}
+
+/* Writes a value that has come, unless the key is gone. */
+static int write_reply(struct export *ex, const struct cairn_value *key, struct cairn_reply *reply)
+{
+    const struct cairn_value *value = cairn_reply_result(reply);
+    bool written = true;
+    if (cairn_type(value) == CAIRN_NIL)
+        ex->gone++;
+    else
+        written = write_record(ex, key, value);
+    cairn_reply_destroy(reply);
+    return written ? CLI_OK : fail_write(ex);
+}
+
+/* Asks for the values of a page's keys, and writes them as they come. The few that plain replies
+ * cannot carry are marked in `again`. */
+static int export_plain(struct export *ex, struct cairn_args *args, const struct cairn_value *keys,
+                        bool *again)
 {
     struct cairn *c = ex->cli->cairn;
     for (size_t i = 0; i < cairn_length(keys); i++) {
@@ -231,25 +257,36 @@ static int export_page(struct export *ex, struct cairn_args *args, const struct 
     for (size_t i = 0; i < cairn_length(keys); i++) {
         struct cairn_reply *reply;
         const struct cairn_value *key = cairn_at(keys, (ptrdiff_t)i);
-        if (cairn_receive(c, &reply) != CAIRN_OK) {
-            struct cli_text name = {0};
-            cli_text_add_cstr(&name, "key ");
-            cli_path_quote(&name, cairn_text(key, NULL) ? cairn_text(key, NULL) : "",
-                           cairn_length(key));
-            int result = cli_report(ex->cli, name.data);
-            cli_text_close(&name);
-            return result;
-        }
-        const struct cairn_value *value = cairn_reply_result(reply);
-        bool written = true;
-        if (cairn_type(value) == CAIRN_NIL)
-            ex->gone++;
+        int result = CLI_OK;
+        if (cairn_receive(c, &reply) == CAIRN_OK)
+            result = write_reply(ex, key, reply);
+        else if (cli_needs_ext(ex->cli))
+            again[i] = true;
         else
-            written = write_record(ex, key, value);
-        cairn_reply_destroy(reply);
-        if (!written) return fail_write(ex);
+            result = fail_key(ex, key);
+        if (result != CLI_OK) return result;
     }
     return CLI_OK;
+}
+
+static int export_page(struct export *ex, struct cairn_args *args, const struct cairn_value *keys)
+{
+    bool *again = calloc(cairn_length(keys) + 1, sizeof *again);
+    int result = again ? export_plain(ex, args, keys, again)
+                       : cli_error(CLI_DATA, "out of memory");
+    for (size_t i = 0; i < cairn_length(keys) && result == CLI_OK; i++) {
+        struct cairn_reply *reply;
+        const struct cairn_value *key = cairn_at(keys, (ptrdiff_t)i);
+        if (!again[i]) continue;
+        cairn_args_clear(args);
+        cairn_args_value(args, key);
+        if (cli_call(ex->cli, "get", args, &reply) == CAIRN_OK)
+            result = write_reply(ex, key, reply);
+        else
+            result = fail_key(ex, key);
+    }
+    free(again);
+    return result;
 }
 
 static int export_keys(struct export *ex, struct cairn_args *args)

@@ -4,6 +4,8 @@
  *   inf  -inf  nan
  *   b"raw bytes\x00\xff"      bytes; \xNN beside JSON's escapes
  *   ext(5, b"\x01")           an extension value: its type (-128..127) and its bytes
+ *   ref(3) weak(3) handle(3)  only printed: the list or map number 3 of this result, counted
+ *                             from 0 as they open, once more; the same, weak; a handle
  *   {1: "a", true: "b"}       keys of other types than string
  *   {if: "absent"}            names need no quotes as keys
  *

@@ -161,6 +161,25 @@ static void emit_number(struct printer *p, const struct cairn_value *v)
     emit_cstr(p, text);
 }
 
+/* Cairn's own extension types; their payload is a big-endian number, or nothing. */
+static bool emit_reference(struct printer *p, const struct cairn_value *v)
+{
+    static const char *const names[] = {NULL, "ref", "handle", "weak"};
+    size_t length;
+    const unsigned char *data = (const unsigned char *)cairn_text(v, &length);
+    int type = cairn_ext_type(v);
+    uint64_t number = 0;
+    char text[40];
+    if (type < 1 || type > 3 || length > 8) return false;
+    for (size_t i = 0; i < length; i++) number = number << 8 | data[i];
+    if (length > 0)
+        snprintf(text, sizeof text, "%s(%" PRIu64 ")", names[type], number);
+    else
+        snprintf(text, sizeof text, "%s()", names[type]);
+    emit_cstr(p, text);
+    return true;
+}
+
 static void emit_raw_text(struct printer *p, const struct cairn_value *v)
 {
     size_t length;
@@ -179,7 +198,7 @@ static void emit_raw_text(struct printer *p, const struct cairn_value *v)
             emit_base64(p, data, length);
             emit_cstr(p, "}");
         }
-    } else {
+    } else if (strict || !emit_reference(p, v)) {
         snprintf(start, sizeof start, strict ? "{\"$ext\": [%d, " : "ext(%d, ",
                  cairn_ext_type(v));
         emit_cstr(p, start);

@@ -1,5 +1,4 @@
 /* cli_run.c - runs one command: a method of the server, or one of cairn-cli's own. */
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,10 @@
 #include "client/cli.h"
 #include "client/cli_json.h"
 #include "client/cli_params.h"
+
+/* More than a server sends by default. */
+#define REPLY_BYTES_MAX ((size_t)1 << 30)
+#define REPLY_VALUES_MAX ((size_t)64 << 20)
 
 const struct cli_command cli_commands[] = {
     {"import", "[options] [FILE]", "store the records of a JSON file", cli_import},
@@ -58,6 +61,48 @@ int cli_report(struct cli *cli, const char *what)
     return CLI_CONNECTION;
 }
 
+/* Switches a feature of the session. A server that does not know it is left as it is. */
+static enum cairn_status feature_set(struct cli *cli, const char *feature, bool on)
+{
+    struct cairn_args *args = cairn_args_create();
+    if (!args) return CAIRN_NO_MEMORY;
+    cairn_args_map_open(args);
+    cairn_args_cstr(args, feature);
+    cairn_args_bool(args, on);
+    cairn_args_map_close(args);
+    enum cairn_status status = cairn_call(cli->cairn, "hello", args, NULL);
+    cairn_args_destroy(args);
+    return status;
+}
+
+bool cli_needs_ext(const struct cli *cli)
+{
+    return cairn_status(cli->cairn) == CAIRN_SERVER &&
+           (strcmp(cairn_error_code(cli->cairn), "NEEDS_EXT") == 0 ||
+            strstr(cairn_error_message(cli->cairn), "hello({\"ext\": true})"));
+}
+
+static enum cairn_status ext_set(struct cli *cli, bool on)
+{
+    if (cli->has_ext == on) return CAIRN_OK;
+    enum cairn_status status = feature_set(cli, "ext", on);
+    if (status == CAIRN_OK) cli->has_ext = on;
+    return status;
+}
+
+/* Extension types are not always on, because with them an object that is met twice is written once,
+ * and a reference the second time: right for programs, but not what people want to read. */
+enum cairn_status cli_call(struct cli *cli, const char *method, const struct cairn_args *args,
+                           struct cairn_reply **reply)
+{
+    *reply = NULL;
+    if (ext_set(cli, false) != CAIRN_OK) return cairn_status(cli->cairn);
+    enum cairn_status status = cairn_call(cli->cairn, method, args, reply);
+    if (status == CAIRN_OK || !cli_needs_ext(cli)) return status;
+    if (ext_set(cli, true) != CAIRN_OK) return cairn_status(cli->cairn);
+    return cairn_call(cli->cairn, method, args, reply);
+}
+
 int cli_connect(struct cli *cli)
 {
     const struct cli_options *o = &cli->options;
@@ -66,10 +111,14 @@ int cli_connect(struct cli *cli)
     if (cairn_is_connected(cli->cairn)) return CLI_OK;
     unsigned connect_ms = o->timeout_ms && o->timeout_ms < 5000 ? o->timeout_ms : 5000;
     cairn_timeouts_set(cli->cairn, connect_ms, o->timeout_ms);
+    cairn_limits_set(cli->cairn, REPLY_BYTES_MAX, REPLY_VALUES_MAX, CAIRN_DEPTH_MAX);
     enum cairn_status status = o->url         ? cairn_connect_url(cli->cairn, o->url)
                                : o->unix_path ? cairn_connect_unix(cli->cairn, o->unix_path)
                                               : cairn_connect_tcp(cli->cairn, o->host, o->port);
-    if (status == CAIRN_OK) return CLI_OK;
+    cli->has_ext = false;
+    /* Keys of maps as they are, not as text; if it is not to be had, as text. */
+    if (status == CAIRN_OK) status = feature_set(cli, "any_keys", true);
+    if (status == CAIRN_OK || status == CAIRN_SERVER) return CLI_OK;
     int result = cli_report(cli, NULL);
     if (status == CAIRN_NO_CONNECTION)
         fputs("is cairn-server running there? --host, --port and --unix say where it is\n", stderr);
@@ -195,7 +244,7 @@ static int call_method(struct cli *cli, const struct cli_method *m, int count, c
     if (!args) return cli_error(CLI_CONNECTION, "out of memory");
     if (!cli_params_build(args, m, words + 1, (size_t)count - 1, &error))
         result = cli_error(CLI_USAGE, "%s", error.data ? error.data : "out of memory");
-    else if (cairn_call(cli->cairn, m->name, args, &reply) != CAIRN_OK)
+    else if (cli_call(cli, m->name, args, &reply) != CAIRN_OK)
         result = cli_report(cli, NULL);
     else
         result = cli_print(cli, cairn_reply_result(reply));
