@@ -48,7 +48,8 @@ struct cli {
     struct cli_methods methods; /* empty until cli_methods_need */
     bool is_terminal;           /* standard output is one */
     bool colour;
-    bool interactive;
+    bool reads_commands; /* from standard input, which is therefore not for data */
+    bool interactive;    /* from a terminal */
     bool has_ext; /* the session has extension types on */
 };
 

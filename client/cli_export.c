@@ -73,7 +73,6 @@ static int options_parse(struct export *ex, int count, char **words)
                                           {"quiet", no_argument, NULL, 'q'},
                                           {"help", no_argument, NULL, HELP},
                                           {NULL, 0, NULL, 0}};
-    words[0] = (char *)"cairn-cli export";
     optind = 0; /* starts anew: the main options were read before */
     for (int letter; (letter = getopt_long(count, words, "q", known, NULL)) != -1;) {
         switch (letter) {
@@ -343,7 +342,10 @@ static int export_to_file(struct export *ex)
 int cli_export(struct cli *cli, int count, char **words)
 {
     struct export ex = {.cli = cli};
+    char *name = words[0];
+    words[0] = (char *)"cairn-cli export"; /* for getopt's messages */
     int result = options_parse(&ex, count, words);
+    words[0] = name;
     if (result < 0) result = cli_connect(cli);
     else return result;
     if (result == CLI_OK) result = export_to_file(&ex);

@@ -116,6 +116,8 @@ static int options_check(struct import *im)
                                "TEMPLATE), or --into a list");
     if (im->loader.into && *im->prefix)
         return cli_error(CLI_USAGE, "import: --prefix is for keys, so not with --into");
+    if (im->cli->reads_commands && strcmp(im->file, "-") == 0)
+        return cli_error(CLI_USAGE, "import: name a file; commands come from standard input here");
     if (im->at && im->layout == CLI_LAYOUT_LINES)
         return cli_error(CLI_USAGE, "import: --at is for --format json");
     return -1;
@@ -136,7 +138,6 @@ static int options_parse(struct import *im, int count, char **words)
                                           {"help", no_argument, NULL, HELP},
                                           {NULL, 0, NULL, 0}};
     int result = -1;
-    words[0] = (char *)"cairn-cli import";
     optind = 0; /* starts anew: the main options were read before */
     for (int letter; result < 0 && (letter = getopt_long(count, words, "q", known, NULL)) != -1;) {
         switch (letter) {
@@ -268,7 +269,10 @@ int cli_import(struct cli *cli, int count, char **words)
     if (!im) return cli_error(CLI_DATA, "out of memory");
     im->cli = cli;
     im->prefix = "";
+    char *name = words[0];
+    words[0] = (char *)"cairn-cli import"; /* for getopt's messages */
     int result = options_parse(im, count, words);
+    words[0] = name;
     if (result < 0) {
         if (im->layout == CLI_LAYOUT_AUTO && ends_with(im->file, ".json"))
             im->layout = CLI_LAYOUT_JSON;

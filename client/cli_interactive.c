@@ -45,6 +45,7 @@ int cli_batch(struct cli *cli)
     size_t capacity = 0, number = 0;
     int status = CLI_OK;
     bool quit = false;
+    cli->reads_commands = true;
     while (!quit && getline(&line, &capacity, stdin) >= 0) {
         number++;
         int result = run_line(cli, line, &quit);
@@ -226,7 +227,7 @@ int cli_interactive(struct cli *cli)
 {
     struct editor e = {.cli = cli};
     char address[256];
-    cli->interactive = true;
+    cli->reads_commands = cli->interactive = true;
     int result = cli_methods_need(cli);
     if (result != CLI_OK) return result;
     cli_address(cli, address, sizeof address);

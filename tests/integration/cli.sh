@@ -139,6 +139,15 @@ is "an error in a line does not stop the next ones" "$?:$(cat "$scratch/out")" "
 PONG"
 is "its line is named" "$(grep -c 'in line [23] of standard input' "$scratch/err")" "2"
 
+cat >"$scratch/two.jsonl" <<'END'
+{"id": 1}
+{"id": 2}
+END
+is "import and export are commands like others" "$(printf '%s\n' \
+    "import --quiet --key two:{id} $scratch/two.jsonl" 'import --key {id}' 'get two:2' \
+    "export --match two:2" | cli 2>/dev/null)" '{"id": 2}
+{"id": 2}'
+
 # --- import and export: odd values
 cat >"$scratch/odd.jsonl" <<'END'
 {"id": "a", "n": 9223372036854775807, "u": 18446744073709551615, "m": -9223372036854775808}
