@@ -4,6 +4,7 @@ EXTRA_DIST += \
 	tests/support/tap.sh
 
 integration_tests = \
+	%D%/cli.sh \
 	%D%/dumpavail2jsonl.sh \
 	%D%/methods_doc.sh \
 	%D%/server.sh
