@@ -79,7 +79,8 @@ warn_unused int text_builder_add(struct heap *h, struct text_builder *b, const v
  * be valid UTF-8. */
 warn_unused int text_builder_close(struct heap *h, struct text_builder *b);
 
-/* Opaque MessagePack extension values: a leaf that remembers its type. */
+/* Opaque MessagePack extension values: a leaf that remembers its type. VALUE_ABSENT when
+ * memory is short or `length` is above EXT_BYTES_MAX. */
 warn_unused value ext_new(struct heap *h, int8_t type, const void *data, size_t length);
 int8_t ext_type(const struct heap *h, value v);
 /* Valid until the next change of the heap. */
