@@ -168,7 +168,7 @@ static bool literal(struct cairn_args *args, const char *word, struct cli_text *
 {
     struct cli_json_error at;
     if (cli_json_parse(args, word, strlen(word), &at)) return true;
-    return fail(error, "%.80s%s: at byte %zu: %s", word, strlen(word) > 80 ? "…" : "",
+    return fail(error, "value %.80s%s: at byte %zu: %s", word, strlen(word) > 80 ? "…" : "",
                 at.offset + 1, at.text);
 }
 
