@@ -56,7 +56,8 @@ builder_fail(struct builder *b, enum error_code code, const char *format, ...)
 
 static int builder_no_memory(struct builder *b)
 {
-    return builder_fail(b, ERROR_OUT_OF_MEMORY, "no memory for the parameters; nothing was changed");
+    return builder_fail(b, ERROR_OUT_OF_MEMORY,
+                        "no memory for the parameters; nothing was changed");
 }
 
 /* --- items --------------------------------------------------------------------------------*/
@@ -303,7 +304,7 @@ static int sink_text_close(void *context)
     return builder_item_done(b);
 }
 
-/* --- containers ---------------------------------------------------------------------------------*/
+/* --- containers ----------------------------------------------------------------------------*/
 
 /* Makes the container now: it is large, or a back-reference may come. */
 static int builder_make_open(struct builder *b, bool is_map)
@@ -361,7 +362,7 @@ static int builder_close_container(struct builder *b)
 
 static int sink_close(void *context) { return builder_close_container(context); }
 
-/* --- messages -------------------------------------------------------------------------------------*/
+/* --- messages ------------------------------------------------------------------------------*/
 
 static int sink_begin(void *context, const struct rpc_message *message, size_t params_count)
 {

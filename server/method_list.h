@@ -105,7 +105,7 @@
       "ended it")                                                                               \
     X("gc.threshold", "[bytes]", "bytes", 0, 1, METHOD_ADMIN, method_gc_threshold,              \
       "How much garbage there may be before a cycle begins; sets it first if bytes are given, " \
-      "0: chosen from the live size")                                                                              \
+      "0: chosen from the live size")                                                           \
     X("gc.mem_alloc", "", "bytes", 0, 0, METHOD_ADMIN, method_gc_mem_alloc,                     \
       "Bytes of the heap in use")                                                               \
     X("gc.mem_free", "", "bytes", 0, 0, METHOD_ADMIN, method_gc_mem_free,                       \

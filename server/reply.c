@@ -325,7 +325,7 @@ int reply_value(struct reply *r, value v)
     return 0;
 }
 
-/* --- the frame around it ------------------------------------------------------------------------*/
+/* --- the frame around it -------------------------------------------------------------------*/
 
 void reply_open(struct reply *r, struct call *call)
 {

@@ -30,6 +30,18 @@ PROTOCOL_TEST_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(MSGPACK_CFLAGS)
 CLIENT_TEST_LIBS = libtestsupport.la libcairn.la $(CHECK_LIBS)
 CLIENT_TEST_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 
+# A session in memory, for the tests of server/ that need no sockets.
+check_LTLIBRARIES += libsessiontest.la
+libsessiontest_la_SOURCES = \
+	%D%/support/ask.c \
+	%D%/support/ask.h \
+	%D%/support/in_process.c \
+	%D%/support/in_process.h \
+	%D%/support/literal.c \
+	%D%/support/literal.h
+libsessiontest_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+SESSION_TEST_LIBS = libsessiontest.la libserver.la libprotocol.la $(HEAP_TEST_LIBS)
+
 # Keep the list sorted: one program, three lines.
 check_PROGRAMS += model_heap
 TESTS += model_heap
@@ -39,6 +51,12 @@ model_heap_SOURCES = \
 	%D%/model/test_model.c
 model_heap_CFLAGS = $(HEAP_TEST_CFLAGS)
 model_heap_LDADD = $(HEAP_TEST_LIBS)
+
+check_PROGRAMS += unit_build
+TESTS += unit_build
+unit_build_SOURCES = %D%/unit/test_build.c
+unit_build_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_build_LDADD = $(SESSION_TEST_LIBS)
 
 check_PROGRAMS += unit_cli_json
 TESTS += unit_cli_json
@@ -118,11 +136,41 @@ unit_map_model_SOURCES = %D%/unit/test_map_model.c
 unit_map_model_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_map_model_LDADD = $(HEAP_TEST_LIBS)
 
+check_PROGRAMS += unit_methods
+TESTS += unit_methods
+unit_methods_SOURCES = %D%/unit/test_methods.c
+unit_methods_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_methods_LDADD = $(SESSION_TEST_LIBS)
+
+check_PROGRAMS += unit_methods_faults
+TESTS += unit_methods_faults
+unit_methods_faults_SOURCES = %D%/unit/test_methods_faults.c
+unit_methods_faults_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_methods_faults_LDADD = $(SESSION_TEST_LIBS)
+
+check_PROGRAMS += unit_methods_more
+TESTS += unit_methods_more
+unit_methods_more_SOURCES = %D%/unit/test_methods_more.c
+unit_methods_more_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_methods_more_LDADD = $(SESSION_TEST_LIBS)
+
 check_PROGRAMS += unit_number
 TESTS += unit_number
 unit_number_SOURCES = %D%/unit/test_number.c
 unit_number_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_number_LDADD = $(HEAP_TEST_LIBS)
+
+check_PROGRAMS += unit_path
+TESTS += unit_path
+unit_path_SOURCES = %D%/unit/test_path.c
+unit_path_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_path_LDADD = $(SESSION_TEST_LIBS)
+
+check_PROGRAMS += unit_reply
+TESTS += unit_reply
+unit_reply_SOURCES = %D%/unit/test_reply.c
+unit_reply_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_reply_LDADD = $(SESSION_TEST_LIBS)
 
 check_PROGRAMS += unit_rpc
 TESTS += unit_rpc

@@ -48,3 +48,26 @@ fuzz_session_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
 fuzz_session_LDADD = $(fuzz_session_libs)
 fuzz_session_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
+
+fuzz_calls_sources = \
+	%D%/fuzz.h \
+	%D%/fuzz_calls.c \
+	tests/support/in_process.c \
+	tests/support/in_process.h \
+	tests/support/literal.c \
+	tests/support/literal.h \
+	tests/support/random.h
+fuzz_calls_libs = libserver.la libprotocol.la libheap.la
+
+check_PROGRAMS += replay_calls
+TESTS += replay_calls
+replay_calls_SOURCES = $(fuzz_calls_sources) %D%/replay.c
+replay_calls_CPPFLAGS = $(AM_CPPFLAGS) -DREPLAY_CORPUS='"calls"'
+replay_calls_LDADD = $(fuzz_calls_libs)
+
+if FUZZ
+noinst_PROGRAMS += fuzz_calls
+fuzz_calls_SOURCES = $(fuzz_calls_sources)
+fuzz_calls_LDADD = $(fuzz_calls_libs)
+fuzz_calls_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif

@@ -1,0 +1,70 @@
+/* ask.c - see ask.h. */
+#include "tests/support/ask.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/literal.h"
+
+static char *last_answer;
+
+/* The one response in p->out, checked and taken out. */
+static const char *read_answer(struct in_process *p, uint32_t msgid)
+{
+    char begins[40];
+    size_t used;
+    ck_assert_int_eq(p->out.error, WRITER_OK);
+    ck_assert_uint_gt(p->out.length, 4);
+    ck_assert_uint_eq((unsigned char)p->out.data[0], 0x94);
+    char *text = literal_read(p->out.data, p->out.length, &used);
+    ck_assert_uint_eq(used, p->out.length);
+    writer_rewind(&p->out, 0);
+    snprintf(begins, sizeof begins, "[1, %u, ", msgid);
+    ck_assert_int_eq(strncmp(text, begins, strlen(begins)), 0);
+    /* [1, msgid, nil, result] or [1, msgid, error, nil] */
+    char *content = text + strlen(begins), *end = text + strlen(text) - 1;
+    *end = 0;
+    free(last_answer);
+    if (strncmp(content, "nil, ", 5) == 0) {
+        last_answer = strdup(content + 5);
+    } else {
+        ck_assert_str_eq(end - 5, ", nil");
+        end[-5] = 0;
+        bool quoted = *content == '\'';
+        if (quoted) end[-6] = 0;
+        last_answer = malloc(strlen(content) + 3);
+        sprintf(last_answer, "! %s", content + quoted);
+    }
+    free(text);
+    return last_answer;
+}
+
+const char *ask_bytes(struct in_process *p, const char *method, const struct writer *params)
+{
+    static uint32_t msgid;
+    struct writer w;
+    writer_init(&w, 0);
+    writer_array(&w, 4);
+    writer_int(&w, 0);
+    writer_uint(&w, ++msgid);
+    writer_cstr(&w, method);
+    writer_bytes(&w, params->data, params->length);
+    writer_rewind(&p->out, 0);
+    ck_assert_int_eq(in_process_feed(p, w.data, w.length), 0);
+    writer_close(&w);
+    return read_answer(p, msgid);
+}
+
+const char *ask(struct in_process *p, const char *method, const char *params)
+{
+    struct writer items, w;
+    writer_init(&items, 0);
+    writer_init(&w, 0);
+    writer_array(&w, literal_write(&items, params));
+    writer_bytes(&w, items.data, items.length);
+    const char *answer = ask_bytes(p, method, &w);
+    writer_close(&items);
+    writer_close(&w);
+    return answer;
+}

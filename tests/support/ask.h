@@ -1,0 +1,34 @@
+/* ask.h - asserting what methods answer, in literals (literal.h):
+ *
+ *     ASK(&p, "get", "'user:1'", "{'name': 'Ada'}");
+ *     ASK(&p, "push", "'n', [1]", "! WRONG_TYPE push: \"n\" is a map; push needs a list");
+ *
+ * An error is written after "! ", as a string without quotes or as a map. */
+#ifndef CAIRN_TESTS_ASK_H
+#define CAIRN_TESTS_ASK_H
+
+#include <check.h>
+
+#include "tests/support/in_process.h"
+
+/* Sends a request and returns the answer, which is freed by the next ask. */
+const char *ask(struct in_process *p, const char *method, const char *params);
+/* The same for a request whose params array is given as bytes. */
+const char *ask_bytes(struct in_process *p, const char *method, const struct writer *params);
+
+#define ASK(p, method, params, answer) ck_assert_str_eq(ask(p, method, params), answer)
+/* The beginning of the answer. */
+#define ASK_BEGINS(p, method, params, beginning)                                             \
+    do {                                                                                     \
+        const char *answer_ = ask(p, method, params);                                        \
+        ck_assert_msg(strncmp(answer_, beginning, strlen(beginning)) == 0,                   \
+                      "'%s' does not begin with '%s'", answer_, beginning);                  \
+    } while (0)
+#define ASK_HAS(p, method, params, part)                                                     \
+    do {                                                                                     \
+        const char *answer_ = ask(p, method, params);                                        \
+        ck_assert_msg(strstr(answer_, part) != NULL, "'%s' does not contain '%s'", answer_,  \
+                      part);                                                                 \
+    } while (0)
+
+#endif
