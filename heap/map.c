@@ -214,7 +214,7 @@ static bool segmented_next(const struct heap *h, value body, struct map_iterator
         value segment = it->opaque[0];
         if (segment != VALUE_NIL) {
             const value *pairs = cell_words(h, segment) + PAIRS_BEGIN;
-            size_t capacity = segment_pair_count(h, segment);
+            size_t capacity = segment_pair_count(segment);
             while (it->position < capacity) {
                 const value *pair = pairs + 2 * it->position++;
                 if (!key_is_live(pair[0])) continue;

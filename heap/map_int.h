@@ -188,7 +188,8 @@ value segmented_remove(struct heap *h, value *body, const struct map_key *key,
 /* The segment, or VALUE_NIL, of the part of the hash space in which `hash` lies; *end is where
  * the next part begins, 0 after the last. */
 value segmented_part(const struct heap *h, value body, uint64_t hash, uint64_t *end);
-size_t segment_pair_count(const struct heap *h, value segment);
+/* References to segments carry their capacity where others have the hash. */
+static inline size_t segment_pair_count(value segment) { return ref_hash(segment); }
 /* Frees the cells, and not what they hold; O(size). For what could not be built to the end. */
 void segmented_forget(struct heap *h, value body);
 

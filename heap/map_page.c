@@ -97,7 +97,7 @@ static size_t page_whole(const struct heap *h, value map, value *out)
 static void page_offer_segment(const struct heap *h, struct page_heap *page, value segment)
 {
     const value *pairs = cell_words(h, segment) + PAIRS_BEGIN;
-    size_t capacity = segment_pair_count(h, segment);
+    size_t capacity = segment_pair_count(segment);
     for (size_t i = 0; i < capacity; i++)
         if (value_is_ref(pairs[2 * i])) __builtin_prefetch(ref_cell(h, pairs[2 * i]));
     for (size_t i = 0; i < capacity; i++)

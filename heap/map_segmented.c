@@ -2,7 +2,7 @@
  * 1979), its directory cut into a tree of small nodes.
  *
  *   MAP_NODE     [header: bits][slot 0]…[slot 2^bits - 1]
- *   MAP_SEGMENT  [header: depth, live, used, capacity][nil][key][value]…
+ *   MAP_SEGMENT  [header: depth, live, used][nil][key][value]…
  *
  * Each node uses up `bits` bits of the hash, from the top. A segment may serve 2^(bits - depth)
  * neighbouring slots of its node, where `depth` of the node's bits tell it from others. The first
@@ -10,7 +10,8 @@
  * first, as an integer. A slot is nil while nothing is in its part of the hash space.
  *
  * Inside a segment an entry's home is given by the low hash bits, which references carry, and
- * linear probing follows: a look-up touches one node a level, one or two lines of a segment, and
+ * linear probing follows. The reference to a segment carries its capacity in its own hash bits:
+ * so a look-up touches one node a level, one or two lines of a segment (not its header), and
  * the key's cell if it is longer than seven bytes. Growing a segment touches no key; only
  * splitting needs their whole hashes.
  *
@@ -49,14 +50,13 @@ static struct segment segment_open(const struct heap *h, value cell)
     s.depth = payload & 0xff;
     s.live = payload >> 8 & 0xffff;
     s.used = payload >> 24 & 0xffff;
-    s.capacity = payload >> 40 & 0xffff;
+    s.capacity = segment_pair_count(cell);
     return s;
 }
 
 static void segment_save(struct heap *h, const struct segment *s)
 {
-    uint64_t payload = s->depth | (uint64_t)s->live << 8 | (uint64_t)s->used << 24 |
-                       (uint64_t)s->capacity << 40;
+    uint64_t payload = s->depth | (uint64_t)s->live << 8 | (uint64_t)s->used << 24;
     store(h, &s->words[0], cell_header(KIND_MAP_SEGMENT, payload));
 }
 
@@ -71,10 +71,8 @@ static value segment_new(struct heap *h, size_t depth, size_t pairs)
     }
     value cell = cell_take(h, KIND_MAP_SEGMENT, pairs_bytes(pairs_fitting(capacity)), 0);
     if (cell == VALUE_ABSENT) return cell;
-    struct segment s = {.cell = cell, .words = cell_words(h, cell), .depth = depth};
-    s.capacity = cell_pair_count(h, cell);
-    segment_save(h, &s);
-    return cell;
+    store_new(&cell_words(h, cell)[0], cell_header(KIND_MAP_SEGMENT, depth));
+    return ref_make(KIND_MAP_SEGMENT, ref_granule(cell), (uint32_t)cell_pair_count(h, cell));
 }
 
 static value *segment_pair(const struct segment *s, size_t i)
@@ -82,28 +80,28 @@ static value *segment_pair(const struct segment *s, size_t i)
     return s->words + PAIRS_BEGIN + 2 * i;
 }
 
-static size_t segment_home(const struct segment *s, uint64_t hash)
+static size_t segment_home(size_t capacity, uint64_t hash)
 {
-    return (hash & REF_HASH_MASK) * s->capacity >> REF_HASH_BITS;
+    return (hash & REF_HASH_MASK) * capacity >> REF_HASH_BITS;
 }
 
-static value *segment_find(const struct segment *s, const struct heap *h,
-                           const struct map_key *key)
+/* The pair of a key, or NULL. */
+static value *segment_find(const struct heap *h, value cell, const struct map_key *key)
 {
-    size_t i = segment_home(s, key->hash);
-    for (size_t n = 0; n < s->capacity; n++) {
-        value *pair = segment_pair(s, i);
+    value *pairs = cell_words(h, cell) + PAIRS_BEGIN;
+    size_t capacity = segment_pair_count(cell), i = segment_home(capacity, key->hash);
+    for (;;) { /* some pairs are always free */
+        value *pair = pairs + 2 * i;
         if (*pair == VALUE_NIL) return NULL;
         if (map_key_is(h, *pair, key)) return pair;
-        if (++i == s->capacity) i = 0;
+        if (++i == capacity) i = 0;
     }
-    return NULL;
 }
 
 /* The pair where an entry of this hash goes, free or a tombstone. */
 static value *segment_place(const struct segment *s, uint64_t hash)
 {
-    size_t i = segment_home(s, hash);
+    size_t i = segment_home(s->capacity, hash);
     while (key_is_live(*segment_pair(s, i)))
         if (++i == s->capacity) i = 0;
     return segment_pair(s, i);
@@ -209,7 +207,8 @@ static int segment_rebuild(struct heap *h, const struct location *at, const stru
     struct segment s = segment_open(h, cell);
     for (size_t i = 0; i < old->capacity; i++) {
         const value *pair = segment_pair(old, i);
-        if (key_is_live(pair[0])) segment_put(h, &s, map_key_hash_bits(h, pair[0]), pair[0], pair[1]);
+        if (key_is_live(pair[0]))
+            segment_put(h, &s, map_key_hash_bits(h, pair[0]), pair[0], pair[1]);
     }
     segment_save(h, &s);
     cell_moved_in(h, cell);
@@ -382,8 +381,7 @@ value *segmented_find(const struct heap *h, value body, const struct map_key *ke
 {
     struct location at = locate(h, &body, key->hash);
     if (at.segment == VALUE_NIL) return NULL;
-    struct segment s = segment_open(h, at.segment);
-    value *pair = segment_find(&s, h, key);
+    value *pair = segment_find(h, at.segment, key);
     return pair ? pair + 1 : NULL;
 }
 
@@ -391,9 +389,9 @@ value segmented_remove(struct heap *h, value *body, const struct map_key *key, v
 {
     struct location at = locate(h, body, key->hash);
     if (at.segment == VALUE_NIL) return VALUE_ABSENT;
-    struct segment s = segment_open(h, at.segment);
-    value *pair = segment_find(&s, h, key);
+    value *pair = segment_find(h, at.segment, key);
     if (!pair) return VALUE_ABSENT;
+    struct segment s = segment_open(h, at.segment);
     value removed = pair[1];
     *removed_key = pair[0];
     segment_clear(h, &s, pair);
@@ -415,11 +413,6 @@ value segmented_part(const struct heap *h, value body, uint64_t hash, uint64_t *
     depth += at.above;
     *end = ((hash >> (64 - depth)) + 1) << (64 - depth);
     return at.segment;
-}
-
-size_t segment_pair_count(const struct heap *h, value segment)
-{
-    return segment_open(h, segment).capacity;
 }
 
 void segmented_forget(struct heap *h, value body)

@@ -130,6 +130,12 @@ unit_log_SOURCES = %D%/unit/test_log.c
 unit_log_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_log_LDADD = libserver.la $(HEAP_TEST_LIBS)
 
+check_PROGRAMS += unit_map
+TESTS += unit_map
+unit_map_SOURCES = %D%/unit/test_map.c
+unit_map_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_map_LDADD = $(HEAP_TEST_LIBS)
+
 check_PROGRAMS += unit_map_model
 TESTS += unit_map_model
 unit_map_model_SOURCES = %D%/unit/test_map_model.c
@@ -183,6 +189,12 @@ TESTS += unit_settings
 unit_settings_SOURCES = %D%/unit/test_settings.c
 unit_settings_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_settings_LDADD = libserver.la $(INIH_LIBS) $(HEAP_TEST_LIBS)
+
+check_PROGRAMS += unit_shape
+TESTS += unit_shape
+unit_shape_SOURCES = %D%/unit/test_shape.c
+unit_shape_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_shape_LDADD = $(HEAP_TEST_LIBS)
 
 check_PROGRAMS += unit_tasks
 TESTS += unit_tasks

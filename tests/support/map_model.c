@@ -1,7 +1,6 @@
 /* map_model.c - see map_model.h. */
 #include "tests/support/map_model.h"
 
-#include <check.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,10 +66,10 @@ size_t model_key_id(struct heap *h, enum model_keys keys, value key)
     /* It is exactly the key of that number. */
     struct map_key found, expected;
     value again = model_key(h, keys, id);
-    ck_assert_int_eq(map_key_value(h, &found, key), 0);
-    ck_assert_int_eq(map_key_value(h, &expected, again), 0);
-    ck_assert_uint_eq(found.hash, expected.hash);
-    if (value_is_text(key)) ck_assert_int_eq(text_compare(h, key, again), 0);
+    model_assert(map_key_value(h, &found, key) == 0);
+    model_assert(map_key_value(h, &expected, again) == 0);
+    model_assert(found.hash == expected.hash);
+    if (value_is_text(key)) model_assert(text_compare(h, key, again) == 0);
     value_release(h, again);
     return id;
 }
@@ -111,10 +110,10 @@ bool model_value_is(struct heap *h, value v, size_t id, uint32_t version)
 void model_open(struct map_model *m, struct heap *h, enum model_keys keys, size_t universe)
 {
     *m = (struct map_model){.h = h, .map = map_new(h), .keys = keys, .universe = universe};
-    ck_assert_uint_ne(m->map, VALUE_ABSENT);
+    model_assert(m->map != VALUE_ABSENT);
     heap_root_set_take(h, ROOT_KEYS, m->map);
     m->entries = calloc(universe, sizeof *m->entries);
-    ck_assert_ptr_nonnull(m->entries);
+    model_assert(m->entries != NULL);
 }
 
 void model_close(struct map_model *m) { free(m->entries); }
@@ -127,12 +126,12 @@ int model_set(struct map_model *m, size_t id)
     value v = model_value(m->h, id, e->version + 1);
     int status = -ENOMEM;
     if (key_value != VALUE_ABSENT && v != VALUE_ABSENT) {
-        ck_assert_int_eq(map_key_value(m->h, &key, key_value), 0);
+        model_assert(map_key_value(m->h, &key, key_value) == 0);
         status = map_set_take(m->h, m->map, &key, v);
     }
     value_release(m->h, key_value);
     if (status < 0) {
-        ck_assert_int_eq(status, -ENOMEM);
+        model_assert(status == -ENOMEM);
         value_release(m->h, v);
         return status;
     }
@@ -150,13 +149,13 @@ void model_remove(struct map_model *m, size_t id)
     struct model_entry *e = &m->entries[id];
     struct map_key key;
     value key_value = model_key(m->h, m->keys, id), removed = VALUE_ABSENT;
-    ck_assert_uint_ne(key_value, VALUE_ABSENT);
-    ck_assert_int_eq(map_key_value(m->h, &key, key_value), 0);
+    model_assert(key_value != VALUE_ABSENT);
+    model_assert(map_key_value(m->h, &key, key_value) == 0);
     /* Half of the removed values are asked for, the others released. */
     value *out = e->version % 2 ? &removed : NULL;
-    ck_assert_int_eq(map_remove(m->h, m->map, &key, out), e->there ? 0 : -ENOENT);
+    model_assert(map_remove(m->h, m->map, &key, out) == (e->there ? 0 : -ENOENT));
     if (e->there && out) {
-        ck_assert(model_value_is(m->h, removed, id, e->version));
+        model_assert(model_value_is(m->h, removed, id, e->version));
         value_release(m->h, removed);
     }
     value_release(m->h, key_value);
@@ -169,13 +168,13 @@ void model_check_key(const struct map_model *m, size_t id)
     const struct model_entry *e = &m->entries[id];
     struct map_key key;
     value key_value = model_key(m->h, m->keys, id);
-    ck_assert_int_eq(map_key_value(m->h, &key, key_value), 0);
+    model_assert(map_key_value(m->h, &key, key_value) == 0);
     value v = map_get(m->h, m->map, &key);
     if (e->there)
-        ck_assert_msg(model_value_is(m->h, v, id, e->version), "key %zu has not version %u", id,
-                      e->version);
+        model_assert_msg(model_value_is(m->h, v, id, e->version), "key %zu has not version %u",
+                         id, e->version);
     else
-        ck_assert_msg(v == VALUE_ABSENT, "key %zu is there", id);
+        model_assert_msg(v == VALUE_ABSENT, "key %zu is there", id);
     value_release(m->h, key_value);
 }
 
@@ -187,19 +186,19 @@ void model_check(const struct map_model *m, const char *when)
     uint64_t last = 0;
     size_t met = 0;
     value key, v;
-    ck_assert_msg(map_count(m->h, m->map) == m->count, "%s (%s): %zu entries instead of %zu", when,
-                  representation, map_count(m->h, m->map), m->count);
+    model_assert_msg(map_count(m->h, m->map) == m->count, "%s (%s): %zu entries instead of %zu",
+                     when, representation, map_count(m->h, m->map), m->count);
     for (size_t id = 0; id < m->universe; id++) model_check_key(m, id);
     for (; map_next(m->h, m->map, &it, &key, &v); met++) {
         size_t id = model_key_id(m->h, m->keys, key);
-        ck_assert_uint_lt(id, m->universe);
-        ck_assert(m->entries[id].there);
-        ck_assert(model_value_is(m->h, v, id, m->entries[id].version));
+        model_assert(id < m->universe);
+        model_assert(m->entries[id].there);
+        model_assert(model_value_is(m->h, v, id, m->entries[id].version));
         if (in_order)
-            ck_assert_msg(m->entries[id].added > last, "%s (%s): key %zu is out of order", when,
-                          representation, id);
+            model_assert_msg(m->entries[id].added > last, "%s (%s): key %zu is out of order", when,
+                             representation, id);
         last = m->entries[id].added;
     }
-    ck_assert_uint_eq(met, m->count);
-    ck_assert(!map_next(m->h, m->map, &it, &key, &v));
+    model_assert(met == m->count);
+    model_assert(!map_next(m->h, m->map, &it, &key, &v));
 }

@@ -5,6 +5,8 @@
 #ifndef CAIRN_TESTS_MAP_MODEL_H
 #define CAIRN_TESTS_MAP_MODEL_H
 
+#include <check.h>
+
 #include "heap/map.h"
 
 enum model_keys {
@@ -12,6 +14,14 @@ enum model_keys {
     KEYS_NUMBERS, /* integers and doubles, inline and boxed */
     KEYS_MIXED,
 };
+
+/* As ck_assert_msg, but Check writes a mark for each assertion that it makes, even those that
+ * hold, which is most of the time of a loop. */
+#define model_assert(condition) model_assert_msg(condition, "%s", #condition)
+#define model_assert_msg(condition, ...)               \
+    do {                                               \
+        if (!(condition)) ck_abort_msg(__VA_ARGS__);   \
+    } while (0)
 
 struct model_entry {
     bool there;

@@ -49,7 +49,7 @@ START_TEST(random_programs)
         if (m.count <= m.universe / 20) set_share = 8;
         size_t id = random_below(&random, m.universe);
         if (random_below(&random, 10) < set_share)
-            ck_assert_int_eq(model_set(&m, id), 0);
+            model_assert(model_set(&m, id) == 0);
         else
             model_remove(&m, id);
         model_check_key(&m, random_below(&random, m.universe));
@@ -93,10 +93,10 @@ START_TEST(setting_survives_failing_allocations)
                 model_remove(&m, i);
                 continue;
             }
-            ck_assert(!pending);
+            model_assert(!pending);
             failures++;
             model_check_key(&m, i);
-            ck_assert_uint_eq(map_count(h, m.map), m.count);
+            model_assert(map_count(h, m.map) == m.count);
             if (failures % 64 == 0) {
                 model_check(&m, "after a failure");
                 heap_fixture_verify(h, "after a failure");
@@ -117,16 +117,16 @@ START_TEST(removing_needs_no_memory)
     struct heap *h = heap_fixture_open(0);
     struct map_model m;
     model_open(&m, h, programs[_i].keys, programs[_i].universe);
-    for (size_t i = 0; i < m.universe; i++) ck_assert_int_eq(model_set(&m, i), 0);
+    for (size_t i = 0; i < m.universe; i++) model_assert(model_set(&m, i) == 0);
     for (size_t i = 0; i < m.universe; i++) {
         struct map_key key;
         value k = model_key(h, m.keys, i);
-        ck_assert_int_eq(map_key_value(h, &key, k), 0);
+        model_assert(map_key_value(h, &key, k) == 0);
         uint64_t allocations = heap_fixture_allocations(h);
-        ck_assert_int_eq(map_remove(h, m.map, &key, NULL), 0);
-        ck_assert_uint_eq(heap_fixture_allocations(h), allocations);
+        model_assert(map_remove(h, m.map, &key, NULL) == 0);
+        model_assert(heap_fixture_allocations(h) == allocations);
         value_release(h, k);
-        ck_assert_uint_eq(map_count(h, m.map), m.universe - i - 1);
+        model_assert(map_count(h, m.map) == m.universe - i - 1);
     }
     model_close(&m);
     heap_fixture_close(h);
@@ -181,11 +181,11 @@ static void batch_check_kept(struct batch *b, struct heap *h)
         while (version <= b->last[id] &&
                !model_value_is(h, b->frame.slots[2 * i + 1], id, version))
             version++;
-        ck_assert_uint_le(version, b->last[id]);
+        model_assert(version <= b->last[id]);
         sum[id] += version;
     }
     for (size_t id = 0; id < b->count; id++)
-        ck_assert_uint_eq(sum[id], b->last[id] * (b->last[id] + 1) / 2);
+        model_assert(sum[id] == b->last[id] * (b->last[id] + 1) / 2);
     free(sum);
 }
 
@@ -195,9 +195,9 @@ static void batch_check_map(const struct batch *b, struct heap *h, value map)
     for (size_t id = 0; id < b->count; id++) {
         struct map_key key;
         value k = model_key(h, b->keys, id);
-        ck_assert_int_eq(map_key_value(h, &key, k), 0);
+        model_assert(map_key_value(h, &key, k) == 0);
         value v = map_get(h, map, &key);
-        ck_assert(b->last[id] ? model_value_is(h, v, id, b->last[id]) : v == VALUE_ABSENT);
+        model_assert(b->last[id] ? model_value_is(h, v, id, b->last[id]) : v == VALUE_ABSENT);
         value_release(h, k);
     }
 }
@@ -258,7 +258,7 @@ START_TEST(paging_meets_what_stays)
         model_open(&m, h, programs[_i].keys, universe);
         for (size_t id = 0; id < universe; id++) {
             m.entries[id].kept = id % 4 == 0 && (!grows || id < 8);
-            if (m.entries[id].kept || !grows) ck_assert_int_eq(model_set(&m, id), 0);
+            if (m.entries[id].kept || !grows) model_assert(model_set(&m, id) == 0);
         }
         size_t capacity = 1 + random_below(&random, round < 2 ? 4 : 100);
         value *page = malloc(capacity * 2 * sizeof *page);
@@ -270,8 +270,8 @@ START_TEST(paging_meets_what_stays)
             ck_assert(next == 0 || next > cursor);
             for (size_t i = 0; i < count; i++) {
                 size_t id = model_key_id(h, m.keys, page[2 * i]);
-                ck_assert(m.entries[id].there);
-                ck_assert(model_value_is(h, page[2 * i + 1], id, m.entries[id].version));
+                model_assert(m.entries[id].there);
+                model_assert(model_value_is(h, page[2 * i + 1], id, m.entries[id].version));
                 m.entries[id].met++;
             }
             cursor = next;
@@ -279,14 +279,14 @@ START_TEST(paging_meets_what_stays)
             for (size_t changes = random_below(&random, 40); changes > 0; changes--) {
                 size_t id = random_below(&random, universe);
                 if (random_below(&random, 10) < (grows ? 9 : 1))
-                    ck_assert_int_eq(model_set(&m, id), 0);
+                    model_assert(model_set(&m, id) == 0);
                 else if (!m.entries[id].kept)
                     model_remove(&m, id);
             }
             heap_fixture_jitter(h, &random);
         } while (cursor != 0);
         for (size_t id = 0; id < universe; id++)
-            if (m.entries[id].kept) ck_assert_uint_ge(m.entries[id].met, 1);
+            if (m.entries[id].kept) model_assert(m.entries[id].met > 0);
         model_check(&m, "after paging");
         free(page);
         model_close(&m);
