@@ -4,12 +4,19 @@ EXTRA_DIST += \
 	tests/support/tap.sh
 
 integration_tests = \
+	%D%/bench.sh \
 	%D%/cli.sh \
 	%D%/dumpavail2jsonl.sh \
+	%D%/foreign.sh \
 	%D%/methods_doc.sh \
+	%D%/realdata.sh \
 	%D%/server.sh
 TESTS += $(integration_tests)
-EXTRA_DIST += $(integration_tests)
+EXTRA_DIST += \
+	$(integration_tests) \
+	%D%/foreign.mjs \
+	%D%/foreign.py \
+	%D%/foreign.vim
 
 # Raw sockets against the real server.
 if HAVE_CHECK

@@ -1,0 +1,58 @@
+#!/bin/bash
+# foreign.sh - clients that other people wrote work unchanged, in plain mode: Neovim's
+# channels, pynvim's msgpack_rpc, and npm's msgpack5rpc. Each gets, sets, nests values,
+# and is told errors, over TCP and over a Unix socket.
+. "$CAIRN_SOURCE/tests/integration/lib.sh"
+
+here=$CAIRN_SOURCE/tests/integration
+CLIENT_SECONDS=60
+
+# Turns the lines of a client's report into test cases, and their number into one more.
+report() { # client expected-count file
+    local client=$1 expected=$2 line count=0
+    while IFS= read -r line; do
+        case $line in
+        pass\ *) tap_result ok "$client ${line#pass }"; count=$((count + 1)) ;;
+        fail\ *) tap_result "not ok" "$client ${line#fail }"; count=$((count + 1)) ;;
+        *) diag "$client: $line" ;;
+        esac
+    done <"$3"
+    is "$client: ran to its end" "$count" "$expected"
+}
+
+socket=$scratch/socket
+server_start --unix="$socket"
+
+if command -v nvim >/dev/null; then
+    : >"$scratch/nvim.out"
+    CAIRN_OUT=$scratch/nvim.out CAIRN_ADDRESS=127.0.0.1:$server_port CAIRN_UNIX=$socket HOME=$scratch \
+        timeout "$CLIENT_SECONDS" nvim --headless -u NONE -i NONE -n -S "$here/foreign.vim" \
+        >"$scratch/nvim.err" 2>&1 </dev/null
+    [ ! -s "$scratch/nvim.err" ] || diag "$(cat "$scratch/nvim.err")"
+    report Neovim 34 "$scratch/nvim.out"
+else
+    skip "Neovim" "nvim is not installed"
+fi
+
+# Debian installs pynvim for its own Python, which need not be the first in PATH.
+python=/usr/bin/python3
+if "$python" -c 'import pynvim.msgpack_rpc' 2>/dev/null; then
+    timeout "$CLIENT_SECONDS" "$python" "$here/foreign.py" 127.0.0.1 "$server_port" "$socket" \
+        >"$scratch/python.out" 2>&1 </dev/null
+    report pynvim 34 "$scratch/python.out"
+else
+    skip "pynvim" "python3-pynvim is not installed"
+fi
+
+modules=${CAIRN_NODE_CLIENTS:-}
+if [ -n "$modules" ] && [ -d "$modules/msgpack5rpc" ] && command -v node >/dev/null; then
+    timeout "$CLIENT_SECONDS" node "$here/foreign.mjs" "$modules" 127.0.0.1 "$server_port" "$socket" \
+        >"$scratch/node.out" 2>&1 </dev/null
+    report msgpack5rpc 32 "$scratch/node.out"
+else
+    skip "msgpack5rpc" "CAIRN_NODE_CLIENTS does not name a directory that has it"
+fi
+
+server_stop
+is "the server ends well, with a sound heap" "$server_status" 0
+tap_end
