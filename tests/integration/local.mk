@@ -30,4 +30,20 @@ integration_session_SOURCES = \
 	tests/support/wire.h
 integration_session_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 integration_session_LDADD = libtestsupport.la libprotocol.la $(CHECK_LIBS)
+
+# Ten million objects: only where nothing slows the server down.
+if !SANITIZE
+if !GC_STRESS
+check_PROGRAMS += integration_pause
+TESTS += integration_pause
+endif
+endif
+integration_pause_SOURCES = \
+	%D%/test_pause.c \
+	tests/support/server_process.c \
+	tests/support/server_process.h \
+	tests/support/wire.c \
+	tests/support/wire.h
+integration_pause_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+integration_pause_LDADD = libtestsupport.la libprotocol.la $(CHECK_LIBS)
 endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 
 #define START_MS 20000
 #define OPTIONS_MAX 24
+#define DESCRIPTORS_MAX 1024
 
 static void sleep_ms(long ms)
 {
@@ -65,6 +67,10 @@ static void child_run(const struct server_process *p, const char *const *options
         dup2(log, STDERR_FILENO);
         dup2(log, STDOUT_FILENO);
     }
+    /* A test that fails leaves without stopping the server: it must not outlive the test, nor
+     * hold the pipe that the test's report goes through. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (int fd = STDERR_FILENO + 1; fd < DESCRIPTORS_MAX; fd++) close(fd);
     execv(program, (char *const *)(uintptr_t)argv);
     dprintf(STDERR_FILENO, "cannot run %s\n", program);
     _exit(127);
