@@ -170,7 +170,8 @@ static double swept_time(void)
     struct measure_rounds times = {.count = 0};
     size_t count = garbage_choose(garbage);
     for (unsigned i = 0; i < SWEPT_TIMES; i++)
-        measure_rounds_add(&times, heap ? swept_heap(garbage, count) : swept_malloc(garbage, count));
+        measure_rounds_add(&times,
+                           heap ? swept_heap(garbage, count) : swept_malloc(garbage, count));
     return measure_median(&times);
 }
 

@@ -23,10 +23,13 @@ bench_decode_LDADD = libprotocol.la $(MSGPACK_LIBS)
 noinst_LTLIBRARIES += libmeasure.la
 libmeasure_la_SOURCES = \
 	%D%/measure.c \
-	%D%/measure.h
+	%D%/measure.h \
+	%D%/pieces.c \
+	%D%/pieces.h
 
 MEASURE_LIBS = libmeasure.la libbench.la libheap.la -lm
-bench_programs = bench_alloc bench_mark bench_barrier
+bench_programs = bench_alloc bench_mark bench_barrier bench_drop bench_growth bench_pause \
+	bench_pause_server bench_churn bench_bytes bench_idle
 noinst_PROGRAMS += $(bench_programs)
 
 bench_alloc_SOURCES = %D%/alloc.c
@@ -38,12 +41,42 @@ bench_mark_LDADD = $(MEASURE_LIBS)
 bench_barrier_SOURCES = %D%/barrier.c
 bench_barrier_LDADD = $(MEASURE_LIBS)
 
+bench_drop_SOURCES = %D%/drop.c
+bench_drop_LDADD = $(MEASURE_LIBS)
+
+bench_growth_SOURCES = %D%/growth.c
+bench_growth_LDADD = $(MEASURE_LIBS)
+
+bench_pause_SOURCES = %D%/pause.c
+bench_pause_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
+bench_pause_LDADD = libserver.la $(MEASURE_LIBS) $(UV_LIBS)
+
+bench_churn_SOURCES = %D%/churn.c
+bench_churn_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
+bench_churn_LDADD = libserver.la $(MEASURE_LIBS) $(UV_LIBS)
+
+# Those that ask a server over its protocol.
+noinst_LTLIBRARIES += libserverchild.la
+libserverchild_la_SOURCES = \
+	%D%/server_child.c \
+	%D%/server_child.h
+SERVER_CHILD_LIBS = libserverchild.la libcairn.la $(MEASURE_LIBS)
+
+bench_pause_server_SOURCES = %D%/pause_server.c
+bench_pause_server_LDADD = $(SERVER_CHILD_LIBS)
+
+bench_bytes_SOURCES = %D%/bytes.c
+bench_bytes_LDADD = libcli.la $(SERVER_CHILD_LIBS)
+
+bench_idle_SOURCES = %D%/idle.c
+bench_idle_LDADD = $(SERVER_CHILD_LIBS)
+
 EXTRA_DIST += %D%/report
 CLEANFILES += bench-results.jsonl
 
 # Needs a quiet machine, a build without --enable-debug, and some minutes.
 .PHONY: bench
-bench: $(bench_programs)
+bench: $(bench_programs) cairn-server
 	@: >bench-results.jsonl
 	@for program in $(bench_programs); do \
 		echo "$$program" >&2; \

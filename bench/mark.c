@@ -18,7 +18,7 @@
 #include "bench/measure.h"
 #include "heap/store.h"
 
-#define STEP_UNITS 65536
+#define STEP_UNITS 512
 #define NODE_BYTES 32
 #define NODE_REFS 3
 
@@ -96,7 +96,9 @@ static struct cells cells_take(struct heap *h, enum kind kind, uint64_t count)
         if (i == 0) cells.first = ref_granule(v);
         if (ref_granule(v) != cells.first + i * (NODE_BYTES / GRANULE_BYTES))
             measure_fail("the cells are not in one row");
-        if (!kind_is_leaf(kind)) store_new(&cell_words(h, v)[0], cell_header(kind, NODE_REFS));
+        if (kind_is_leaf(kind)) continue;
+        store_new(&cell_words(h, v)[0], cell_header(kind, NODE_REFS));
+        value_share(h, v);
     }
     return cells;
 }
@@ -123,7 +125,8 @@ static void build_graph(struct heap *h, uint64_t count)
         value *words = cell_words(h, cells_at(&cells, address));
         uint64_t i = permute_back(&p, address);
         for (uint64_t child = 2 * i + 1; child <= 2 * i + 2; child++)
-            if (child < count) store_new(&words[child - 2 * i], cells_at(&cells, permute(&p, child)));
+            if (child < count)
+                store_new(&words[child - 2 * i], cells_at(&cells, permute(&p, child)));
         store_new(&words[3], cells_at(&cells, measure_random_below(&random, count)));
     }
     heap_root_set_take(h, ROOT_KEYS, cells_at(&cells, permute(&p, 0)));
@@ -162,7 +165,8 @@ static struct cycle cycle_run(struct heap *h)
     gc_start(h);
     while (gc_phase(h) == GC_MARK) gc_step(h, STEP_UNITS);
     uint64_t marked = measure_cpu_ns(), wall_marked = measure_ns();
-    while (gc_phase(h) != GC_SWEEP) gc_step(h, 1);
+    while (gc_phase(h) == GC_DRAIN) gc_step(h, 1);
+    if (gc_phase(h) != GC_SWEEP) measure_fail("too few objects: a step took them all");
     uint64_t sweep = measure_cpu_ns();
     while (gc_phase(h) != GC_IDLE) gc_step(h, STEP_UNITS);
     uint64_t swept = measure_cpu_ns();

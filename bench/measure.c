@@ -45,7 +45,8 @@ size_t measure_process_rss_bytes(pid_t pid)
 
 void measure_rounds_add(struct measure_rounds *rounds, double figure)
 {
-    if (rounds->count == MEASURE_ROUNDS_MAX) measure_fail("more than %d rounds", MEASURE_ROUNDS_MAX);
+    if (rounds->count == MEASURE_ROUNDS_MAX)
+        measure_fail("more than %d rounds", MEASURE_ROUNDS_MAX);
     rounds->values[rounds->count++] = figure;
 }
 
@@ -81,7 +82,8 @@ static void print_goal(const struct figure *f)
     if (f->goal_is == GOAL_NONE)
         printf(",\"goal\":null,\"goal_is\":null");
     else
-        printf(",\"goal\":%.6g,\"goal_is\":\"%s\"", f->goal, f->goal_is == GOAL_MAX ? "max" : "min");
+        printf(",\"goal\":%.6g,\"goal_is\":\"%s\"", f->goal,
+               f->goal_is == GOAL_MAX ? "max" : "min");
     printf(",\"anchor\":\"%s\",\"build\":\"%s\"", f->anchor ? f->anchor : "", build_name());
 }
 
@@ -142,9 +144,9 @@ static bool parse_count(const char *text, uint64_t *count)
     uint64_t n = strtoull(text, &end, 10);
     if (end == text) return false;
     switch (*end) {
-    case 'g': unit *= 1000; /* fall through */
-    case 'm': unit *= 1000; /* fall through */
-    case 'k': unit *= 1000, end++; break;
+    case 'k': unit = 1000, end++; break;
+    case 'm': unit = 1000000, end++; break;
+    case 'g': unit = 1000000000, end++; break;
     default: break;
     }
     *count = n * unit;

@@ -1,0 +1,323 @@
+/* bytes.c - what an object costs, as the system sees it.
+ *
+ *     bench_bytes [--count=N] [--connections=N]
+ *
+ * For each shape a server is started, given so many of them over its protocol (a million), and
+ * left alone until it rests: the resident memory that it has gained, divided by the number. The
+ * heap's own figures stand beside it: bytes in cells, and in pages. Keys have 16 bytes.
+ *
+ * JSON documents from the wild are those of Debian's iso-codes, a hundred copies of each file;
+ * they are compared with their text without the white space between tokens. */
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "bench/measure.h"
+#include "bench/server_child.h"
+#include "client/cli_json.h"
+
+#define WINDOW 512
+#define PART 1000
+#define MEMORY ((size_t)4 << 30)
+#define JSON_FILES "/usr/share/iso-codes/json/iso_*.json"
+#define JSON_COPIES 100
+
+static struct server_child server;
+static struct cairn *client;
+static struct cairn_args *args;
+static size_t rss_before;
+
+/* --- shapes ---------------------------------------------------------------------------------*/
+
+static void call(const char *method)
+{
+    server_child_send(client, method, args, WINDOW);
+    cairn_args_clear(args);
+}
+
+static void put_name(const char *prefix, uint64_t i)
+{
+    char name[32];
+    int length = snprintf(name, sizeof name, "%s%0*lu", prefix, 16 - (int)strlen(prefix), i);
+    cairn_args_str(args, name, (size_t)length);
+}
+
+static void put_text(size_t length, uint64_t i)
+{
+    char text[128];
+    memset(text, '.', sizeof text);
+    snprintf(text, sizeof text, "%010lu", i);
+    text[10] = '.';
+    cairn_args_str(args, text, length);
+}
+
+static void make_short_texts(uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        put_name("key:", i);
+        put_text(10, i);
+        call("set");
+    }
+}
+
+static void make_long_texts(uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        put_name("key:", i);
+        put_text(100, i);
+        call("set");
+    }
+}
+
+static void make_users(uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        put_name("user:", i);
+        cairn_args_map_open(args);
+        cairn_args_cstr(args, "id");
+        cairn_args_uint(args, i);
+        cairn_args_cstr(args, "name");
+        put_text(12, i);
+        cairn_args_cstr(args, "score");
+        cairn_args_double(args, (double)i * 0.37);
+        cairn_args_map_close(args);
+        call("set");
+    }
+}
+
+static void make_points(uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        put_name("point:", i);
+        cairn_args_map_open(args);
+        for (unsigned axis = 0; axis < 3; axis++) {
+            cairn_args_str(args, &"xyz"[axis], 1);
+            cairn_args_double(args, (double)i * 0.37 + axis);
+        }
+        cairn_args_map_close(args);
+        call("set");
+    }
+}
+
+static void make_fields(uint64_t count)
+{
+    cairn_args_cstr(args, "map");
+    cairn_args_map_open(args);
+    cairn_args_map_close(args);
+    call("set");
+    for (uint64_t i = 0; i < count; i++) {
+        cairn_args_array_open(args);
+        cairn_args_cstr(args, "map");
+        put_name("field:", i);
+        cairn_args_array_close(args);
+        put_text(10, i);
+        call("set");
+    }
+}
+
+/* Pushes to the list at `path` (one name, or two) by thousands. */
+static void push_parts(uint64_t count, const char *key, const char *field,
+                       void (*put)(uint64_t i))
+{
+    for (uint64_t i = 0; i < count;) {
+        if (field) cairn_args_array_open(args);
+        cairn_args_cstr(args, key);
+        if (field) cairn_args_cstr(args, field);
+        if (field) cairn_args_array_close(args);
+        cairn_args_array_open(args);
+        for (unsigned n = 0; n < PART && i < count; n++, i++) put(i);
+        cairn_args_array_close(args);
+        cairn_args_map_open(args);
+        cairn_args_cstr(args, "create");
+        cairn_args_bool(args, true);
+        cairn_args_map_close(args);
+        server_child_send(client, "push", args, 4);
+        cairn_args_clear(args);
+    }
+}
+
+static void put_integer(uint64_t i) { cairn_args_uint(args, i); }
+static void put_float(uint64_t i) { cairn_args_double(args, (double)i * 0.37); }
+static void put_float_map(uint64_t i)
+{
+    cairn_args_map_open(args);
+    cairn_args_cstr(args, "x");
+    put_float(i);
+    cairn_args_map_close(args);
+}
+
+static void make_integers(uint64_t count) { push_parts(count, "list", NULL, put_integer); }
+static void make_float_maps(uint64_t count) { push_parts(count, "points", NULL, put_float_map); }
+static void make_float_list(uint64_t count) { push_parts(count, "frame", "x", put_float); }
+
+/* --- measuring ------------------------------------------------------------------------------*/
+
+static void begin(void)
+{
+    server_child_start(&server, MEMORY, 20000);
+    client = server_child_connect(&server);
+    args = cairn_args_create();
+    /* What the first requests cost is not the objects'. */
+    for (unsigned i = 0; i < 1000; i++) call("ping");
+    server_child_finish(client);
+    server_child_settle(&server, 10);
+    rss_before = measure_process_rss_bytes(server.pid);
+}
+
+static size_t gained(void)
+{
+    server_child_finish(client);
+    server_child_settle(&server, 60);
+    return measure_process_rss_bytes(server.pid) - rss_before;
+}
+
+static double memory(const char *name)
+{
+    return server_child_figure(client, "mem.info", (const char *[]){name, NULL});
+}
+
+static void end(void)
+{
+    cairn_args_destroy(args);
+    cairn_destroy(client);
+    server_child_stop(&server);
+}
+
+/* The unit is what `count` of them are divided by to give the figure. */
+static void shape(const char *name, void (*make)(uint64_t count), uint64_t count, const char *unit,
+                  double per, double goal, const char *anchor)
+{
+    begin();
+    make(count);
+    size_t rss = gained();
+    double used = memory("used_bytes"), pages = memory("page_bytes");
+    figure_print_with(&(struct figure){name, (double)rss / per, unit, GOAL_MAX, goal, anchor},
+                      "\"count\":%lu,\"rss_bytes\":%zu,\"cell_bytes_each\":%.4g,"
+                      "\"page_bytes_each\":%.4g,\"objects_each\":%.4g",
+                      count, rss, used / (double)count, pages / (double)count,
+                      memory("objects") / (double)count);
+    end();
+}
+
+static void connections(uint64_t count)
+{
+    struct figure f = {"idle connection", 0, "bytes", GOAL_MAX, 4096, NULL};
+    struct rlimit files;
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    if (count + 64 > files.rlim_cur) count = files.rlim_cur - 64;
+    struct cairn **idle = calloc(count, sizeof *idle);
+    if (!idle) measure_fail("out of memory");
+    begin();
+    for (uint64_t i = 0; i < count; i++) {
+        idle[i] = server_child_connect(&server);
+        server_child_call(idle[i], "ping", NULL);
+    }
+    size_t rss = gained();
+    f.value = (double)rss / (double)count;
+    figure_print_with(&f, "\"count\":%lu,\"rss_bytes\":%zu", count, rss);
+    for (uint64_t i = 0; i < count; i++) cairn_destroy(idle[i]);
+    free(idle);
+    end();
+}
+
+/* --- JSON -----------------------------------------------------------------------------------*/
+
+static char *file_read(const char *path, size_t *length)
+{
+    char *text = NULL;
+    FILE *in = fopen(path, "r"), *out = open_memstream(&text, length);
+    if (!in || !out) measure_fail("%s cannot be read", path);
+    for (int c; (c = getc(in)) != EOF;) putc(c, out);
+    fclose(in);
+    fclose(out);
+    return text;
+}
+
+/* Length without white space between tokens. */
+static size_t json_compact_length(const char *text)
+{
+    size_t length = 0;
+    bool quoted = false;
+    for (const char *c = text; *c; c++) {
+        if (*c == '"') quoted = !quoted;
+        if (quoted && *c == '\\' && c[1]) c++, length++;
+        if (quoted || !strchr(" \t\r\n", *c)) length++;
+    }
+    return length;
+}
+
+static void json_documents(void)
+{
+    struct figure f = {"JSON documents (iso-codes), of their text", 0, "%", GOAL_MAX, 100, NULL};
+    struct cairn_args *document = cairn_args_create();
+    struct cli_json_error error;
+    size_t text_bytes = 0;
+    glob_t files;
+    if (glob(JSON_FILES, 0, NULL, &files) != 0) {
+        figure_skip(&f, "iso-codes is not installed");
+        return;
+    }
+    begin();
+    for (size_t i = 0; i < files.gl_pathc; i++) {
+        size_t length;
+        char *text = file_read(files.gl_pathv[i], &length);
+        cairn_args_clear(document);
+        if (!cli_json_parse(document, text, length, &error))
+            measure_fail("%s: %s", files.gl_pathv[i], error.text);
+        for (unsigned copy = 0; copy < JSON_COPIES; copy++) {
+            put_name("file:", i * JSON_COPIES + copy);
+            cairn_args_append(args, document);
+            server_child_send(client, "set", args, 2);
+            cairn_args_clear(args);
+        }
+        text_bytes += JSON_COPIES * json_compact_length(text);
+        free(text);
+    }
+    size_t rss = gained();
+    f.value = 100 * (double)rss / (double)text_bytes;
+    figure_print_with(&f, "\"text_bytes\":%zu,\"rss_bytes\":%zu,\"cell_bytes\":%.0f,"
+                      "\"objects\":%.0f", text_bytes, rss, memory("used_bytes"), memory("objects"));
+    end();
+    globfree(&files);
+    cairn_args_destroy(document);
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t count = 1000000, clients = 1000;
+    measure_options(argc, argv,
+                    (struct measure_option[]){
+                        {"count", &count, "objects of each shape"},
+                        {"connections", &clients, "idle connections"},
+                        {NULL, NULL, NULL},
+                    });
+    double each = (double)count, mb = (double)count; /* MB of a million objects */
+    const char *no_set = "there are no sets yet", *no_table = "there are no tables yet";
+    shape("key to 10-byte string", make_short_texts, count, "bytes", each, 50,
+          "Redis 116, Valkey 87, Tarantool 66, memcached 105");
+    shape("key to 100-byte string", make_long_texts, count, "bytes", each, 140,
+          "Redis 208, Valkey 183, Tarantool 155, memcached 202");
+    shape("key to {id, name, score}", make_users, count, "bytes", each, 88,
+          "Redis 165, Valkey 127, Tarantool 72 (integer key)");
+    shape("key to point {x, y, z}", make_points, count, "bytes", each, 74,
+          "Redis 179, Valkey 153, Tarantool 82");
+    shape("integer in a list", make_integers, count, "bytes", each, 4.3, "Redis 5.4, Valkey 5.5");
+    figure_skip(&(struct figure){"integer in a set", 0, "bytes", GOAL_MAX, 12,
+                                 "Redis 58, Valkey 31"}, no_set);
+    shape("field in a map", make_fields, count, "bytes", each, 45, "Redis 74, Valkey 63");
+    figure_skip(&(struct figure){"member of a sorted set", 0, "bytes", GOAL_MAX, 60,
+                                 "Redis 116, Valkey 100"}, no_set);
+    connections(clients);
+    shape("a million {x: float}, maps in a list", make_float_maps, count, "MB", mb, 26,
+          "CPython dict instances 130, slots 84");
+    shape("a million floats, a list in a map", make_float_list, count, "MB", mb, 8.3,
+          "CPython dict of lists 38, numpy 7.6");
+    figure_skip(&(struct figure){"a million floats, table", 0, "MB", GOAL_MAX, 6.8,
+                                 "pandas 8, numpy 7.6"}, no_table);
+    json_documents();
+    return 0;
+}
