@@ -112,12 +112,6 @@ enum call_outcome method_gc_mem_free(struct call *call)
     return reply_uint(call, stats.max_bytes - stats.used_bytes);
 }
 
-static void write_figure(struct writer *w, const char *name, uint64_t figure)
-{
-    writer_cstr(w, name);
-    writer_uint(w, figure);
-}
-
 /* One class of pauses, in microseconds. */
 static void write_pauses(struct writer *w, const char *name, const struct gc_histogram *pauses)
 {
@@ -127,9 +121,9 @@ static void write_pauses(struct writer *w, const char *name, const struct gc_his
     } quantiles[] = {{"p50_us", 0.5}, {"p99_us", 0.99}, {"p99_99_us", 0.9999}};
     writer_cstr(w, name);
     writer_map(w, 6);
-    write_figure(w, "count", pauses->count);
-    write_figure(w, "total_us", pauses->total_ns / 1000);
-    write_figure(w, "max_us", pauses->max_ns / 1000);
+    reply_figure(w, "count", pauses->count);
+    reply_figure(w, "total_us", pauses->total_ns / 1000);
+    reply_figure(w, "max_us", pauses->max_ns / 1000);
     for (size_t i = 0; i < sizeof quantiles / sizeof *quantiles; i++) {
         writer_cstr(w, quantiles[i].name);
         writer_double(w, (double)gc_histogram_quantile(pauses, quantiles[i].q) / 1000.0);
@@ -146,16 +140,16 @@ enum call_outcome method_gc_stats(struct call *call)
     writer_cstr(w, gc_phase_name(gc_phase(call->heap)));
     writer_cstr(w, "enabled");
     writer_bool(w, gc_enabled(call->heap));
-    write_figure(w, "threshold", gc_threshold(call->heap));
-    write_figure(w, "cycles", stats.cycles);
-    write_figure(w, "steps", stats.steps);
-    write_figure(w, "marked_objects", stats.marked_objects);
-    write_figure(w, "swept_bytes", stats.swept_bytes);
-    write_figure(w, "swept_bytes_last", stats.swept_bytes_last);
-    write_figure(w, "released_bytes", stats.released_bytes);
-    write_figure(w, "live_bytes", stats.live_bytes);
-    write_figure(w, "debt_bytes", stats.debt_bytes);
-    write_figure(w, "weak_cleared", stats.weak_cleared);
+    reply_figure(w, "threshold", gc_threshold(call->heap));
+    reply_figure(w, "cycles", stats.cycles);
+    reply_figure(w, "steps", stats.steps);
+    reply_figure(w, "marked_objects", stats.marked_objects);
+    reply_figure(w, "swept_bytes", stats.swept_bytes);
+    reply_figure(w, "swept_bytes_last", stats.swept_bytes_last);
+    reply_figure(w, "released_bytes", stats.released_bytes);
+    reply_figure(w, "live_bytes", stats.live_bytes);
+    reply_figure(w, "debt_bytes", stats.debt_bytes);
+    reply_figure(w, "weak_cleared", stats.weak_cleared);
     writer_cstr(w, "pauses");
     writer_map(w, 3);
     write_pauses(w, "step", &stats.step);

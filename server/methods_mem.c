@@ -17,30 +17,24 @@
 #define CENSUS_PAGES 16
 #define WALK_WORDS 2048
 
-static void write_figure(struct writer *w, const char *name, uint64_t figure)
-{
-    writer_cstr(w, name);
-    writer_uint(w, figure);
-}
-
 enum call_outcome method_mem_info(struct call *call)
 {
     struct writer *w = call->reply;
     struct heap_stats s;
     heap_stats(call->heap, &s);
     writer_map(w, 13);
-    write_figure(w, "max_bytes", s.max_bytes);
-    write_figure(w, "used_bytes", s.used_bytes);
-    write_figure(w, "page_bytes", s.page_bytes);
-    write_figure(w, "committed_bytes", s.committed_bytes);
-    write_figure(w, "metadata_bytes", s.metadata_bytes);
-    write_figure(w, "objects", s.object_count);
-    write_figure(w, "shared_objects", s.shared_count);
-    write_figure(w, "shapes", s.shape_count);
-    write_figure(w, "weak_targets", s.weak_slot_count);
-    write_figure(w, "drop_queue", s.drop_queue_length);
-    write_figure(w, "allocations", s.allocations);
-    write_figure(w, "bytes_of_page", PAGE_BYTES);
+    reply_figure(w, "max_bytes", s.max_bytes);
+    reply_figure(w, "used_bytes", s.used_bytes);
+    reply_figure(w, "page_bytes", s.page_bytes);
+    reply_figure(w, "committed_bytes", s.committed_bytes);
+    reply_figure(w, "metadata_bytes", s.metadata_bytes);
+    reply_figure(w, "objects", s.object_count);
+    reply_figure(w, "shared_objects", s.shared_count);
+    reply_figure(w, "shapes", s.shape_count);
+    reply_figure(w, "weak_targets", s.weak_slot_count);
+    reply_figure(w, "drop_queue", s.drop_queue_length);
+    reply_figure(w, "allocations", s.allocations);
+    reply_figure(w, "bytes_of_page", PAGE_BYTES);
     writer_cstr(w, "used_of_pages");
     writer_double(w, s.page_bytes > 0 ? (double)s.used_bytes / (double)s.page_bytes : 1.0);
     return CALL_DONE;
@@ -60,9 +54,9 @@ enum call_outcome method_mem_map(struct call *call)
     size_t pages = heap_map(call->heap, (size_t)first, (size_t)count, map);
     struct writer *w = call->reply;
     writer_map(w, 4);
-    write_figure(w, "first", (uint64_t)first);
-    write_figure(w, "pages", pages);
-    write_figure(w, "page_bytes", PAGE_BYTES);
+    reply_figure(w, "first", (uint64_t)first);
+    reply_figure(w, "pages", pages);
+    reply_figure(w, "page_bytes", PAGE_BYTES);
     writer_cstr(w, "map");
     writer_str(w, map, pages);
     free(map);
@@ -98,8 +92,8 @@ static enum call_outcome census_reply(struct call *call, const struct census *ce
         writer_map(w, 3);
         writer_cstr(w, "kind");
         writer_cstr(w, rows[i].name);
-        write_figure(w, "count", rows[i].row.count);
-        write_figure(w, "bytes", rows[i].row.bytes);
+        reply_figure(w, "count", rows[i].row.count);
+        reply_figure(w, "bytes", rows[i].row.bytes);
     }
     return CALL_DONE;
 }

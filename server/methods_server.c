@@ -13,20 +13,14 @@
 #include "server/path.h"
 #include "server/reply.h"
 
-static void write_figure(struct writer *w, const char *name, uint64_t figure)
-{
-    writer_cstr(w, name);
-    writer_uint(w, figure);
-}
-
 static void section_server(struct call *call, const struct server_info *info)
 {
     struct writer *w = call->reply;
     writer_map(w, 4);
     writer_cstr(w, "version");
     writer_cstr(w, PACKAGE_VERSION);
-    write_figure(w, "pid", (uint64_t)getpid());
-    write_figure(w, "uptime_s", info->uptime_s);
+    reply_figure(w, "pid", (uint64_t)getpid());
+    reply_figure(w, "uptime_s", info->uptime_s);
     writer_cstr(w, "addresses");
     writer_array(w, info->address_count);
     for (size_t i = 0; i < info->address_count; i++) writer_cstr(w, info->addresses[i]);
@@ -36,10 +30,10 @@ static void section_clients(struct call *call, const struct server_info *info)
 {
     struct writer *w = call->reply;
     writer_map(w, 4);
-    write_figure(w, "clients", info->clients);
-    write_figure(w, "clients_total", info->clients_total);
-    write_figure(w, "requests", info->requests);
-    write_figure(w, "errors", info->errors);
+    reply_figure(w, "clients", info->clients);
+    reply_figure(w, "clients_total", info->clients_total);
+    reply_figure(w, "requests", info->requests);
+    reply_figure(w, "errors", info->errors);
 }
 
 static void section_memory(struct call *call, const struct server_info *info)
@@ -49,11 +43,11 @@ static void section_memory(struct call *call, const struct server_info *info)
     (void)info;
     heap_stats(call->heap, &s);
     writer_map(w, 5);
-    write_figure(w, "max_bytes", s.max_bytes);
-    write_figure(w, "used_bytes", s.used_bytes);
-    write_figure(w, "page_bytes", s.page_bytes);
-    write_figure(w, "committed_bytes", s.committed_bytes);
-    write_figure(w, "objects", s.object_count);
+    reply_figure(w, "max_bytes", s.max_bytes);
+    reply_figure(w, "used_bytes", s.used_bytes);
+    reply_figure(w, "page_bytes", s.page_bytes);
+    reply_figure(w, "committed_bytes", s.committed_bytes);
+    reply_figure(w, "objects", s.object_count);
 }
 
 static void section_gc(struct call *call, const struct server_info *info)
@@ -65,9 +59,9 @@ static void section_gc(struct call *call, const struct server_info *info)
     writer_map(w, 4);
     writer_cstr(w, "phase");
     writer_cstr(w, gc_phase_name(gc_phase(call->heap)));
-    write_figure(w, "cycles", s.cycles);
-    write_figure(w, "steps", s.steps);
-    write_figure(w, "step_max_us", s.step.max_ns / 1000);
+    reply_figure(w, "cycles", s.cycles);
+    reply_figure(w, "steps", s.steps);
+    reply_figure(w, "step_max_us", s.step.max_ns / 1000);
 }
 
 static void section_keys(struct call *call, const struct server_info *info)
@@ -75,7 +69,7 @@ static void section_keys(struct call *call, const struct server_info *info)
     value root = path_root(call->heap);
     (void)info;
     writer_map(call->reply, 1);
-    write_figure(call->reply, "keys", root == VALUE_ABSENT ? 0 : map_count(call->heap, root));
+    reply_figure(call->reply, "keys", root == VALUE_ABSENT ? 0 : map_count(call->heap, root));
 }
 
 static const struct {

@@ -255,12 +255,6 @@ struct mset {
     size_t items; /* places that are items of lists */
 };
 
-static int compare_values(const void *a, const void *b)
-{
-    value x = *(const value *)a, y = *(const value *)b;
-    return x < y ? -1 : x > y;
-}
-
 /* Finds all places, in the state before the call. */
 static int mset_find(struct call *call, struct mset *m)
 {
@@ -282,7 +276,7 @@ static int mset_find(struct call *call, struct mset *m)
         if (value_is_ref(place->held) && !value_is_text(place->held))
             m->replaced[m->replaced_count++] = place->held;
     }
-    qsort(m->replaced, m->replaced_count, sizeof(value), compare_values);
+    place_sort(m->replaced, m->replaced_count);
     return 0;
 }
 

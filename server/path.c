@@ -290,6 +290,11 @@ static int compare_values(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+void place_sort(value *containers, size_t count)
+{
+    qsort(containers, count, sizeof *containers, compare_values);
+}
+
 bool place_passes(struct call *call, const struct place *place, const value *sorted, size_t count)
 {
     struct place at;

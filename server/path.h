@@ -44,9 +44,11 @@ struct place {
 };
 
 warn_unused int place_find(struct call *call, value path, unsigned flags, struct place *place);
-/* Whether the way to `place` leads through one of the `count` containers at `sorted`. */
+/* Whether the way to `place` leads through one of the `count` containers at `sorted`, which
+ * place_sort has put in order. */
 bool place_passes(struct call *call, const struct place *place, const value *sorted,
                   size_t count);
+void place_sort(value *containers, size_t count);
 /* Stores `v`, which it consumes even when it fails; what was there is released. All or
  * nothing: -1 for want of memory. */
 warn_unused int place_set_take(struct call *call, struct place *place, value v);

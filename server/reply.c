@@ -389,6 +389,12 @@ void reply_handle(struct reply *r, int64_t handle)
     reply_leave(r);
 }
 
+void reply_figure(struct writer *w, const char *name, uint64_t figure)
+{
+    writer_cstr(w, name);
+    writer_uint(w, figure);
+}
+
 enum call_outcome reply_bool(struct call *call, bool v)
 {
     writer_bool(call->reply, v);

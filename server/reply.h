@@ -54,6 +54,9 @@ void reply_handle(struct reply *r, int64_t handle);
  * anything once the reply has failed. */
 warn_unused int reply_check(struct call *call);
 
+/* An entry of a map of figures. */
+void reply_figure(struct writer *w, const char *name, uint64_t figure);
+
 /* Results of one scalar: write it and return CALL_DONE. */
 enum call_outcome reply_bool(struct call *call, bool v);
 enum call_outcome reply_int(struct call *call, int64_t v);
