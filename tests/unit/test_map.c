@@ -337,6 +337,60 @@ START_TEST(a_large_map_that_shrinks_gives_its_segments_back)
 }
 END_TEST
 
+/* The next integer from *from on whose hash begins with 11 bits as asked. */
+static int64_t integer_hashed(struct heap *h, int64_t *from, uint64_t first_bits)
+{
+    for (;;) {
+        struct map_key key;
+        model_assert(map_key_value(h, &key, value_int((*from)++)) == 0);
+        if (key.hash >> 53 == first_bits) return *from - 1;
+    }
+}
+
+/* Hashes that crowd in one place make a deep and uneven tree: nodes double while some of their
+ * segments serve many slots, and nodes come to lie below others. No client can choose its hashes;
+ * here the test does. Each step is taken at the beginning of a collector's cycle. */
+START_TEST(an_uneven_tree_holds_everything)
+{
+    enum { CROWD = 900 };
+    struct heap *h = heap_fixture_open(0);
+    value map = root_map(h);
+    int64_t crowd[CROWD], from = 0, others = MAP_ORDERED_MAX + 1;
+    uint64_t random = 1;
+    for (int i = 0; i < CROWD; i++) crowd[i] = integer_hashed(h, &from, 0x2aa);
+    for (int64_t i = 1; i <= others; i++) set_key(h, map, value_int(-i), -i);
+    for (int i = 0; i < CROWD; i++) {
+        gc_start(h);
+        for (uint64_t steps = random_below(&random, 5); steps > 0; steps--) gc_step(h, 1);
+        struct map_key key;
+        model_assert(map_key_value(h, &key, value_int(crowd[i])) == 0);
+        model_assert(map_set_take(h, map, &key, map_new(h)) == 0);
+        if (i % 8 == 0 || i > CROWD / 2) heap_fixture_verify(h, "after an entry was added");
+        while (gc_phase(h) != GC_IDLE) gc_step(h, 100000);
+    }
+    ck_assert_uint_eq(map_count(h, map), (size_t)(CROWD + others));
+    for (int i = 0; i < CROWD; i++)
+        ck_assert(value_is_kind(get_key(h, map, value_int(crowd[i])), KIND_MAP));
+    for (int64_t i = 1; i <= others; i++)
+        ck_assert_uint_eq(get_key(h, map, value_int(-i)), value_int(-i));
+    value page[2 * 64];
+    size_t met = 0;
+    uint64_t cursor = 0;
+    do met += map_page(h, map, cursor, &cursor, page, 64);
+    while (cursor != 0);
+    ck_assert_uint_eq(met, (size_t)(CROWD + others));
+    for (int i = 0; i < CROWD; i++) {
+        struct map_key key;
+        model_assert(map_key_value(h, &key, value_int(crowd[i])) == 0);
+        ck_assert_int_eq(map_remove(h, map, &key, NULL), 0);
+    }
+    ck_assert_uint_eq(map_count(h, map), (size_t)others);
+    for (int64_t i = 1; i <= others; i++)
+        ck_assert_uint_eq(get_key(h, map, value_int(-i)), value_int(-i));
+    heap_fixture_close(h);
+}
+END_TEST
+
 /* --- paging ---------------------------------------------------------------------------------*/
 
 START_TEST(a_map_that_fits_comes_in_one_page)
@@ -450,6 +504,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, a_record_turns_when_a_key_is_no_name);
     tcase_add_test(tcase, work_is_bounded);
     tcase_add_test(tcase, a_large_map_that_shrinks_gives_its_segments_back);
+    tcase_add_test(tcase, an_uneven_tree_holds_everything);
     tcase_add_test(tcase, a_map_that_fits_comes_in_one_page);
     tcase_add_loop_test(tcase, pages_part_a_map, 0, 9);
     tcase_add_test(tcase, a_million_entries);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "heap/gc.h"
+#include "heap/list.h"
 #include "tests/support/heap_fixture.h"
 #include "tests/support/map_model.h"
 #include "tests/support/random.h"
@@ -242,6 +243,79 @@ START_TEST(making_is_all_or_nothing)
 }
 END_TEST
 
+/* --- in the midst of a collector's cycle ----------------------------------------------------*/
+
+static void finish_cycle(struct heap *h)
+{
+    while (gc_phase(h) != GC_IDLE) gc_step(h, 100000);
+}
+
+/* Each insertion, and so each growth, split and turn, at one of the first steps of a cycle:
+ * when the root, its body, or some of its chunks have been scanned, and the others not. */
+START_TEST(growing_while_marking)
+{
+    struct heap *h = heap_fixture_open(0);
+    uint64_t random = 3;
+    struct map_model m;
+    model_open(&m, h, programs[_i].keys, programs[_i].universe);
+    for (size_t id = 0; id < m.universe; id++) {
+        bool watched = id < 200 || random_below(&random, m.universe / 200) == 0;
+        if (watched) gc_start(h);
+        for (uint64_t steps = random_below(&random, 6); steps > 0; steps--) gc_step(h, 1);
+        ck_assert_int_eq(model_set(&m, id), 0);
+        if (watched) heap_fixture_verify(h, "after an entry was added in the midst of a cycle");
+        if (watched) finish_cycle(h);
+    }
+    model_check(&m, "grown");
+    model_close(&m);
+    heap_fixture_close(h);
+}
+END_TEST
+
+/* Values move from one map to another, behind the marker's back or ahead of it. */
+START_TEST(moving_values_while_marking)
+{
+    struct heap *h = heap_fixture_open(0);
+    size_t count = programs[_i].universe < 300 ? programs[_i].universe : MAP_ORDERED_MAX + 50;
+    size_t period = count < 300 ? 2 : 8; /* of cycles */
+    uint64_t random = 11;
+    value both = list_new(h), maps[2];
+    heap_root_set_take(h, ROOT_KEYS, both);
+    for (size_t i = 0; i < 2; i++) {
+        maps[i] = map_new(h);
+        ck_assert_int_eq(list_push_take(h, both, maps[i]), 0);
+    }
+    for (size_t step = 0; step < 3 * count; step++) {
+        size_t id = step % count;
+        struct map_key key;
+        size_t target = step / count % 2;
+        value k = model_key(h, programs[_i].keys, id), v = VALUE_ABSENT;
+        model_assert(map_key_value(h, &key, k) == 0);
+        if (step % period == 0) gc_start(h);
+        for (uint64_t steps = random_below(&random, 8); steps > 0; steps--) gc_step(h, 1);
+        if (step < count)
+            v = model_value(h, id, 2);
+        else
+            model_assert(map_remove(h, maps[!target], &key, &v) == 0);
+        model_assert(map_set_take(h, maps[target], &key, v) == 0);
+        value_release(h, k);
+        if (step % period != period - 1) continue;
+        heap_fixture_verify(h, "after values moved in the midst of a cycle");
+        finish_cycle(h);
+    }
+    ck_assert_uint_eq(map_count(h, maps[0]), count);
+    ck_assert_uint_eq(map_count(h, maps[1]), 0);
+    for (size_t id = 0; id < count; id++) {
+        struct map_key key;
+        value k = model_key(h, programs[_i].keys, id);
+        model_assert(map_key_value(h, &key, k) == 0);
+        model_assert(model_value_is(h, map_get(h, maps[0], &key), id, 2));
+        value_release(h, k);
+    }
+    heap_fixture_close(h);
+}
+END_TEST
+
 /* --- paging ---------------------------------------------------------------------------------*/
 
 /* The map changes between pages: it grows, shrinks and turns. What was there throughout is met,
@@ -305,6 +379,8 @@ Suite *test_suite(void)
     tcase_add_loop_test(tcase, setting_survives_failing_allocations, 0, program_count);
     tcase_add_loop_test(tcase, removing_needs_no_memory, 0, program_count);
     tcase_add_loop_test(tcase, making_is_all_or_nothing, 0, sizeof batches / sizeof *batches);
+    tcase_add_loop_test(tcase, growing_while_marking, 0, program_count);
+    tcase_add_loop_test(tcase, moving_values_while_marking, 0, program_count);
     tcase_add_loop_test(tcase, paging_meets_what_stays, 0, program_count);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -225,6 +225,45 @@ START_TEST(a_shape_is_found_at_any_moment_of_a_cycle)
 }
 END_TEST
 
+/* A wide record, some of whose words the marker has seen, moves its values together. */
+START_TEST(a_half_scanned_record_may_be_changed)
+{
+    struct heap *h = heap_fixture_open(0);
+    char names[41][16];
+    const char *pointers[41];
+    for (size_t i = 0; i < 41; i++) {
+        snprintf(names[i], sizeof names[i], "%zu", i);
+        pointers[i] = names[i];
+    }
+    value other = make(h, pointers + 1, 40); /* keeps the shape of 1, …, 40 */
+    struct root_frame frame = {0};
+    root_frame_open(h, &frame);
+    ck_assert_int_eq(root_frame_push_take(h, &frame, other), 0);
+    for (int steps = 0; steps < 8; steps++) {
+        value record = make(h, pointers, 40);
+        struct map_key key;
+        for (size_t i = 0; i < 40; i++) {
+            map_key_text(h, &key, names[i], strlen(names[i]));
+            ck_assert_int_eq(map_set_take(h, record, &key, map_new(h)), 0);
+        }
+        heap_root_set_take(h, ROOT_KEYS, record);
+        while (heap_drop_pending(h)) heap_drop_step(h, 1000);
+        gc_start(h);
+        for (int i = 0; i < steps; i++) gc_step(h, 1);
+        map_key_text(h, &key, names[0], strlen(names[0]));
+        ck_assert_int_eq(map_remove(h, record, &key, NULL), 0);
+        set(h, record, names[40], 40);
+        ck_assert_str_eq(map_representation(h, record), "record");
+        ck_assert_uint_eq(map_count(h, record), 40);
+        heap_fixture_verify(h, "after the record moved together");
+        while (gc_phase(h) != GC_IDLE) gc_step(h, 1000);
+        heap_fixture_verify(h, "after the cycle");
+    }
+    root_frame_close(h, &frame);
+    heap_fixture_close(h);
+}
+END_TEST
+
 static void fill_table(struct heap *h, value map, int shapes)
 {
     for (int i = 0; i < shapes; i++) {
@@ -313,6 +352,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, all_fields_of_wide_shapes_are_found);
     tcase_add_test(tcase, removed_fields_are_left_behind);
     tcase_add_test(tcase, a_shape_is_found_at_any_moment_of_a_cycle);
+    tcase_add_test(tcase, a_half_scanned_record_may_be_changed);
     tcase_add_test(tcase, maps_stay_plain_when_the_table_is_full);
     tcase_add_test(tcase, very_many_shapes_are_debt);
     suite_add_tcase(suite, tcase);
