@@ -56,7 +56,7 @@ typedef uint64_t value;
     X(ROPE_NODE, "rope node")                                                         \
     X(LIST_LEAF, "list leaf")                                                         \
     X(LIST_NODE, "list node")                                                         \
-    X(RECORD, "record body")                                                          \
+    X(RECORD, "record")                                                               \
     X(MAP_LINEAR, "linear map body")                                                  \
     X(MAP_ORDERED, "ordered map body")                                                \
     X(MAP_ENTRIES, "ordered map entries")                                             \
