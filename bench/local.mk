@@ -75,7 +75,7 @@ EXTRA_DIST += %D%/report
 CLEANFILES += bench-results.jsonl
 
 # Needs a quiet machine, a build without --enable-debug, and some minutes.
-.PHONY: bench
+
 bench: $(bench_programs) cairn-server
 	@: >bench-results.jsonl
 	@for program in $(bench_programs); do \

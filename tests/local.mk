@@ -43,6 +43,12 @@ libsessiontest_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 SESSION_TEST_LIBS = libsessiontest.la libserver.la libprotocol.la $(HEAP_TEST_LIBS)
 
 # Keep the list sorted: one program, three lines.
+# Random programs for as long as asked, with seeds that no run has seen: make soak HOURS=8
+HOURS = 1
+soak: model_heap
+	$(SHELL) $(srcdir)/%D%/soak.sh ./model_heap $(HOURS)
+EXTRA_DIST += %D%/soak.sh
+
 check_PROGRAMS += model_heap
 TESTS += model_heap
 model_heap_SOURCES = \

@@ -17,7 +17,7 @@
 #include "tests/support/runner.h"
 
 #if defined(CAIRN_GC_STRESS)
-#define SEEDS 40
+#define SEEDS 250
 #define STEPS 1500
 #elif defined(__SANITIZE_ADDRESS__)
 #define SEEDS 40
