@@ -27,6 +27,9 @@
 #define SCAN_BATCH_OBJECTS 16
 #define SCAN_BATCH_WORDS 128
 #define SCAN_BLOCK_WORDS 32
+/* A batch looks for gray bits through at most so many pages, and that counts as so much work. */
+#define SCAN_BATCH_PAGES 32
+#define PAGE_UNITS 4
 
 const char *gc_phase_name(enum gc_phase phase)
 {
@@ -110,11 +113,12 @@ static bool gray_page_next(struct heap *h)
     return true;
 }
 
-/* Takes a gray object; it is black then, and must be scanned. 0 when nothing is gray. */
-static value gray_take(struct heap *h)
+/* Takes a gray object; it is black then, and must be scanned. 0 when nothing is gray, or when as
+ * many pages as a batch may were looked through: what was gray in them may have been freed. */
+static value gray_take(struct heap *h, unsigned *pages)
 {
     struct collector *gc = &h->gc;
-    while (gc->gray_page != NO_PAGE || gray_page_next(h)) {
+    while (*pages < SCAN_BATCH_PAGES && (gc->gray_page != NO_PAGE || gray_page_next(h))) {
         for (; gc->gray_group < PAGE_GROUPS; gc->gray_group++) {
             uint64_t group = (uint64_t)gc->gray_page * PAGE_GROUPS + gc->gray_group;
             struct plane_group *g = &h->groups[group];
@@ -124,6 +128,7 @@ static value gray_take(struct heap *h)
             return ref_make(KIND_FIRST_CONTAINER, group * GROUP_GRANULES + bit, 0);
         }
         gc->gray_page = NO_PAGE;
+        ++*pages;
     }
     return 0;
 }
@@ -173,9 +178,10 @@ static size_t scan_batch(struct heap *h, size_t units)
     struct shade_batch batch = {.count = 0};
     value objects[SCAN_BATCH_OBJECTS];
     size_t count = 0, words = 0;
+    unsigned pages = 0;
     if (units > SCAN_BATCH_WORDS) units = SCAN_BATCH_WORDS;
     while (count < SCAN_BATCH_OBJECTS && words < units && !gc->scan_object) {
-        value object = gray_take(h);
+        value object = gray_take(h, &pages);
         if (!object) break;
         if (cell_word_count(h, object) > SCAN_BLOCK_WORDS) {
             gc->scan_object = object;
@@ -189,7 +195,7 @@ static size_t scan_batch(struct heap *h, size_t units)
     for (size_t i = 0; i < count; i++)
         batch_words(h, &batch, cell_words(h, objects[i]), cell_word_count(h, objects[i]));
     batch_shade(h, &batch);
-    return words;
+    return words + pages * PAGE_UNITS;
 }
 
 void gc_mark_frame(struct heap *h, struct root_frame *frame)

@@ -383,6 +383,27 @@ START_TEST(random_graphs_keep_what_is_reachable)
 }
 END_TEST
 
+START_TEST(a_step_stays_short_when_all_that_was_gray_is_gone)
+{
+    enum { COUNT = 20000, UNITS = 100, STEP_PAGES_MAX = 2 * UNITS };
+    struct heap *h = heap_fixture_open(0);
+    value *nodes = malloc(COUNT * sizeof *nodes);
+    ck_assert_ptr_nonnull(nodes);
+    for (unsigned i = 0; i < COUNT; i++) ck_assert_uint_ne(nodes[i] = node_new(h, 60), VALUE_ABSENT);
+    gc_start(h);
+    for (unsigned i = 0; i < COUNT; i++) gc_shade(h, nodes[i]);
+    for (unsigned i = 0; i < COUNT; i++) value_release(h, nodes[i]);
+    while (heap_drop_pending(h)) heap_drop_step(h, SIZE_MAX / 2);
+    ck_assert_uint_eq(object_count(h), 0);
+    /* Now many pages are queued, and nothing in them is gray. */
+    unsigned steps = 0;
+    for (; gc_phase(h) == GC_MARK; steps++) ck_assert_uint_le(gc_step(h, UNITS), 4 * UNITS);
+    ck_assert_uint_ge(steps, COUNT / (PAGE_BYTES / 512) / STEP_PAGES_MAX);
+    free(nodes);
+    heap_fixture_close(h);
+}
+END_TEST
+
 START_TEST(a_walk_survives_changes_of_what_it_walks)
 {
     struct heap *h = heap_fixture_open(0);
@@ -513,6 +534,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, what_the_drop_queue_lets_go_while_marking_stays_with_its_other_owner);
     tcase_add_test(tcase, frames_keep_their_values_and_are_scanned_once_a_cycle);
     tcase_add_loop_test(tcase, random_graphs_keep_what_is_reachable, 0, 8);
+    tcase_add_test(tcase, a_step_stays_short_when_all_that_was_gray_is_gone);
     tcase_add_test(tcase, a_walk_survives_changes_of_what_it_walks);
     tcase_add_test(tcase, memory_of_free_pages_goes_back_to_the_system);
     tcase_add_test(tcase, the_census_counts_by_kind);
