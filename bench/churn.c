@@ -118,11 +118,13 @@ static void utilisation_figure(const char *pattern)
     char name[96];
     rest();
     snprintf(name, sizeof name, "live / committed, %s", pattern);
-    size_t used = used_bytes(), committed = committed_bytes();
+    struct heap_stats stats;
+    heap_stats(heap, &stats);
+    size_t used = stats.used_bytes, committed = committed_bytes();
     figure_print_with(&(struct figure){name, (double)used / (double)committed, "ratio", GOAL_MIN,
                                        0.87, "Redis 0.35-0.79 in its users' reports"},
-                      "\"live_bytes\":%zu,\"committed_bytes\":%zu,\"keys\":%zu", used, committed,
-                      map_count(heap, keys));
+                      "\"live_bytes\":%zu,\"page_bytes\":%zu,\"committed_bytes\":%zu,"
+                      "\"keys\":%zu", used, stats.page_bytes, committed, map_count(heap, keys));
     heap_destroy(heap);
 }
 

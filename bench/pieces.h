@@ -3,8 +3,8 @@
  * The longest of a million pieces tells more about the machine than about the program: whatever
  * is preempted, by another process or by the host, has a piece that takes milliseconds. So the
  * same work is done several times over, piece by piece the same, and each piece counts with the
- * least time that it took: what is long then is long because of what it does. The times as they
- * came by the monotonic clock, and by the CPU clock of the thread, are shown beside it. */
+ * least time that it took, by the monotonic clock or the thread's CPU clock: what is long then is
+ * long because of what it does. The times as they came are shown beside it. */
 #ifndef CAIRN_BENCH_PIECES_H
 #define CAIRN_BENCH_PIECES_H
 
@@ -13,7 +13,7 @@
 
 struct pieces {
     struct histogram wall, cpu; /* ns, of all runs */
-    uint32_t *least;            /* ns, of each piece; owned */
+    uint32_t *least;            /* ns, of each piece, by either clock; owned */
     size_t count, capacity;     /* pieces of a run */
     size_t at;                  /* the next piece */
     unsigned runs;
