@@ -11,24 +11,46 @@
 
 #define READ_BATCH 256
 
-/* Moves all items of `from`, which stays empty, to `to` at `index`. All or nothing. */
-static int move_items(struct call *call, value from, value to, size_t index)
+/* Puts all items of the parameter `from` into `to` at `index`. They are moved, unless `from`
+ * is shared: then something else in the parameters, or what they become, holds it too. All or
+ * nothing. */
+static int push_items(struct call *call, value from, value to, size_t index)
 {
     struct heap *h = call->heap;
     size_t count = list_length(h, from);
+    bool shared = value_is_shared(h, from);
     value *items = malloc((count + 1) * sizeof *items);
     if (items == NULL) {
         fail_no_memory(call);
         return -1;
     }
-    list_remove(h, from, 0, count, items);
+    if (shared) {
+        list_read(h, from, 0, items, count);
+        for (size_t i = 0; i < count; i++) value_share(h, items[i]);
+    } else {
+        list_remove(h, from, 0, count, items);
+    }
     int status = list_insert_take(h, to, index, items, count);
     if (status < 0) {
-        for (size_t i = 0; i < count; i++) value_release(h, items[i]);
+        for (size_t i = 0; i < count && !shared; i++) value_release(h, items[i]);
         fail_no_memory(call);
     }
     free(items);
     return status;
+}
+
+/* The list that push makes out of its values; VALUE_ABSENT after call_fail. */
+static value push_list(struct call *call)
+{
+    if (!value_is_shared(call->heap, call->args[1])) return param_take(call, 1);
+    value list = list_new(call->heap);
+    if (list == VALUE_ABSENT) {
+        fail_no_memory(call);
+    } else if (push_items(call, call->args[1], list, 0) < 0) {
+        value_release(call->heap, list);
+        list = VALUE_ABSENT;
+    }
+    return list;
 }
 
 enum call_outcome method_push(struct call *call)
@@ -51,11 +73,12 @@ enum call_outcome method_push(struct call *call)
             return call_fail(call, ERROR_NOT_FOUND,
                              "push: there is no list at %s; the option create makes it",
                              quote_whole_path(call, call->args[0]));
-        if (place_set_take(call, &place, param_take(call, 1)) < 0) return CALL_FAILED;
+        list = push_list(call);
+        if (list == VALUE_ABSENT || place_set_take(call, &place, list) < 0) return CALL_FAILED;
         return reply_uint(call, count);
     }
     if (!value_is_kind(list, KIND_LIST)) return fail_type(call, call->args[0], list, "a list");
-    if (move_items(call, call->args[1], list, at_front ? 0 : list_length(h, list)) < 0)
+    if (push_items(call, call->args[1], list, at_front ? 0 : list_length(h, list)) < 0)
         return CALL_FAILED;
     return reply_uint(call, list_length(h, list));
 }

@@ -324,8 +324,7 @@ static int mset_store(struct call *call, struct mset *m)
     struct heap *h = call->heap;
     int status = 0;
     for (size_t i = 0; i < m->count; i++) {
-        value pair = list_get(h, m->pairs, i), v;
-        list_remove(h, pair, 1, 1, &v);
+        value v = param_item_take(call, m->pairs, list_get(h, m->pairs, i), 1);
         if (place_set_take(call, &m->places[i], v) < 0) status = -1;
     }
     if (m->items > 0) heap_reserve_end(h);

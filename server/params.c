@@ -21,6 +21,16 @@ value param_take(struct call *call, size_t index)
     return v;
 }
 
+value param_item_take(struct call *call, value outer, value list, size_t index)
+{
+    struct heap *h = call->heap;
+    value v;
+    if (value_is_shared(h, outer) || value_is_shared(h, list))
+        return value_share(h, list_get(h, list, index));
+    list_remove(h, list, index, 1, &v);
+    return v;
+}
+
 /* An integer in min..max: a parameter or, if `option`, an option. */
 static int check_int(struct call *call, const char *what, const char *name, value v, int64_t min,
                      int64_t max, int64_t *result)

@@ -9,6 +9,10 @@
 value param(const struct call *call, size_t index);
 /* Takes the parameter over from the call. */
 value param_take(struct call *call, size_t index);
+/* A back-reference may name any container of the parameters from any other, so what is shared
+ * must stay as it is while the call runs. Takes the item at `index` over from `list`, which
+ * lies in `outer` (or is it): moved out if nobody else can see that, shared otherwise. */
+value param_item_take(struct call *call, value outer, value list, size_t index);
 
 /* An integer in min..max; `name` is for the message. A parameter that is nil or was left out
  * leaves *result as it is. */

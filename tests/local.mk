@@ -160,6 +160,12 @@ unit_methods_faults_SOURCES = %D%/unit/test_methods_faults.c
 unit_methods_faults_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_methods_faults_LDADD = $(SESSION_TEST_LIBS)
 
+check_PROGRAMS += unit_methods_hostile
+TESTS += unit_methods_hostile
+unit_methods_hostile_SOURCES = %D%/unit/test_methods_hostile.c
+unit_methods_hostile_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_methods_hostile_LDADD = $(SESSION_TEST_LIBS)
+
 check_PROGRAMS += unit_methods_more
 TESTS += unit_methods_more
 unit_methods_more_SOURCES = %D%/unit/test_methods_more.c
