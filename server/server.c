@@ -26,6 +26,11 @@ void server_turn_begin(struct server *server)
     if (server->turn_start_ns == 0) server->turn_start_ns = uv_hrtime();
 }
 
+bool server_turn_is_over(const struct server *server)
+{
+    return server->turn_start_ns && uv_hrtime() - server->turn_start_ns >= TURN_NS;
+}
+
 static void on_idle(uv_idle_t *handle)
 {
     (void)handle; /* that it is active keeps the poll from blocking */
@@ -75,14 +80,22 @@ static void on_prepare(uv_prepare_t *handle)
         uv_timer_start(&server->clock, on_clock, CLOCK_MS, CLOCK_MS);
 }
 
+/* Those who wait, as many as there is time for; the others stay first on the list. */
+static void run_ready(struct server *server)
+{
+    uint64_t start_ns = server->ready.count ? uv_hrtime() : 0;
+    for (size_t left = server->ready.count; left > 0 && server->ready.first; left--) {
+        server_turn_begin(server);
+        session_take_turn(server->ready.first);
+        if (uv_hrtime() - start_ns >= TURN_NS) return;
+    }
+}
+
 /* After the poll: whoever had more than one turn's worth, then tasks and the collector. */
 static void on_check(uv_check_t *handle)
 {
     struct server *server = handle->data;
-    for (size_t left = server->ready.count; left > 0 && server->ready.first; left--) {
-        server_turn_begin(server);
-        session_take_turn(server->ready.first);
-    }
+    run_ready(server);
     uint64_t events_ns = server->turn_start_ns ? uv_hrtime() - server->turn_start_ns : 0;
     server->turn_start_ns = 0;
     tasks_run(&server->tasks, events_ns);

@@ -4,9 +4,12 @@
  * method server.shutdown calls server_shutdown; listeners close, sessions flush what they
  * owe, server_run returns; server_destroy.
  *
- * One turn of the loop: events are polled, and each readable session decodes and runs a
- * bounded number of requests (session.h); then (uv_check) the sessions that have requests
- * left get their next turn, then tasks and the collector their share of time (tasks.h).
+ * One turn of the loop: events are polled, and each readable session decodes and runs
+ * requests, bounded in number and time (session.h); then (uv_check) the sessions that have
+ * requests left get their next turn, then tasks and the collector their share of time
+ * (tasks.h). Polled and waiting sessions may each use TURN_NS in all; whoever comes later
+ * waits on the list of the next turn, first come first served, so that new clients, timers,
+ * signals and the collector wait for a few requests and not for all.
  * While anybody has work left an idle handle keeps the poll from blocking; else the
  * process sleeps. */
 #ifndef CAIRN_SERVER_SERVER_H
@@ -18,6 +21,9 @@
 #include "server/call.h"
 #include "server/settings.h"
 #include "server/tasks.h"
+
+/* Time for the polled sessions of a turn of the loop, and as much for the waiting ones. */
+#define TURN_NS ((uint64_t)2000000)
 
 struct intake;
 struct session;
@@ -69,7 +75,7 @@ struct server {
     struct server_counters counters;
 
     struct session_list sessions; /* all, the least recently active first */
-    struct session_list ready;    /* have input that waits for their next turn */
+    struct session_list ready;    /* have input, or something to read, for their next turn */
     struct session_list timed;    /* have a deadline of their own: unread replies, closing */
     uint64_t next_session_id;
     size_t refused;               /* of them here only to be told that the server is full */
@@ -116,6 +122,8 @@ void server_shutdown(struct server *server);
 
 /* To be called first by every callback that brings work, so that the time it takes is known. */
 void server_turn_begin(struct server *server);
+/* Whether the polled sessions have used up their time in this turn. */
+bool server_turn_is_over(const struct server *server);
 
 /* --- between the files of the server -----------------------------------------------------*/
 

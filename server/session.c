@@ -130,13 +130,6 @@ static void session_finish(struct session *s)
 
 /* --- what comes next -----------------------------------------------------------------------*/
 
-static bool turn_is_over(const struct session *s)
-{
-    const struct settings *settings = &s->server->settings;
-    return s->turn == s->server->turn && (s->turn_requests >= settings->turn_requests ||
-                                          s->turn_bytes >= settings->turn_bytes);
-}
-
 void session_settle(struct session *s)
 {
     struct server *server = s->server;
@@ -153,7 +146,7 @@ void session_settle(struct session *s)
         session_finish(s);
         if (s->state == SESSION_CLOSING) return;
     }
-    bool ready = may_run && (s->input || turn_is_over(s));
+    bool ready = may_run && (s->input || s->passed_over || session_turn_is_over(s));
     bool reading =
         s->state == SESSION_LINGERING || (may_run && !ready && !s->ended);
     list_set(&server->ready, LINK_READY, s, ready);

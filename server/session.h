@@ -14,7 +14,7 @@
  *              because closing with bytes unread would cost the peer its last replies
  *   CLOSING    uv_close was called; freed by its callback
  *
- * An open session does not read while it has input left (`ready`: its turn was over), while
+ * An open session does not read while it waits for its turn on the list `ready`, while
  * a call is pending, or while too many replies wait to be read (`paused`).
  *
  * Failure: a stream that cannot be followed gets an error and is drained. A peer that is
@@ -85,8 +85,10 @@ struct session {
     char *input;            /* read, and left for the next turn; owned */
     size_t input_used, input_length;
 
-    uint64_t turn;          /* the server's, when the two below were counted */
+    uint64_t turn;          /* the server's, when the three below were counted */
     size_t turn_requests, turn_bytes;
+    uint64_t turn_spent_ns;
+    bool passed_over;       /* had something to read when this turn's time was over */
 
     struct writer out;      /* not yet handed to the system */
     struct writer written;  /* on its way */
@@ -123,6 +125,8 @@ void session_list_remove(struct session_list *list, enum session_link link, stru
 
 /* Runs what `data` holds, as far as turn, pause and call allow; returns the bytes used. */
 size_t session_run(struct session *s, const char *data, size_t length);
+/* Whether it has had its share of requests, bytes or time in this turn of the loop. */
+bool session_turn_is_over(const struct session *s);
 /* After anything happened: sends, and decides what comes next. */
 void session_settle(struct session *s);
 /* Hands `out` to the system as far as it takes it. May close the session. */

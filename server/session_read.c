@@ -1,8 +1,10 @@
 /* session_read.c - requests: from the bytes of a read to calls that have run. */
 #include "server/session.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "heap/gc.h"
 #include "server/log.h"
@@ -229,12 +231,18 @@ static bool greet(struct session *s, const char *data)
     return false;
 }
 
-static bool may_run(const struct session *s)
+bool session_turn_is_over(const struct session *s)
 {
     const struct settings *settings = &s->server->settings;
+    return s->turn == s->server->turn && (s->turn_requests >= settings->turn_requests ||
+                                          s->turn_bytes >= settings->turn_bytes ||
+                                          s->turn_spent_ns >= settings->turn_time * 1000000);
+}
+
+static bool may_run(const struct session *s)
+{
     return s->state == SESSION_OPEN && !s->call_pending && !s->paused &&
-           s->server->phase == SERVER_RUNNING && s->turn_requests < settings->turn_requests &&
-           s->turn_bytes < settings->turn_bytes;
+           s->server->phase == SERVER_RUNNING && !session_turn_is_over(s);
 }
 
 size_t session_run(struct session *s, const char *data, size_t length)
@@ -243,7 +251,9 @@ size_t session_run(struct session *s, const char *data, size_t length)
     if (s->turn != s->server->turn) {
         s->turn = s->server->turn;
         s->turn_requests = s->turn_bytes = 0;
+        s->turn_spent_ns = 0;
     }
+    uint64_t start_ns = uv_hrtime() - s->turn_spent_ns;
     if (!s->greeted && !greet(s, data)) return length;
     output_borrow(s);
     while (used < length && may_run(s)) {
@@ -259,11 +269,12 @@ size_t session_run(struct session *s, const char *data, size_t length)
         int status = rpc_reader_feed(s->intake->reader, data + used, length - used, &taken);
         used += taken;
         s->turn_bytes += taken;
-        if (status == DECODER_MORE) break;
         if (status == DECODER_DONE)
             session_message(s);
-        else
+        else if (status != DECODER_MORE)
             lose_stream(s, status);
+        s->turn_spent_ns = uv_hrtime() - start_ns;
+        if (status == DECODER_MORE) break;
         if (s->state != SESSION_CLOSING) session_check_output(s);
     }
     if (s->intake && !s->call_pending && rpc_reader_at_start(s->intake->reader)) {
@@ -279,8 +290,9 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
     (void)suggested;
     struct session *s = (struct session *)handle;
-    buffer->base = s->server->read_buffer;
-    buffer->len = READ_BUFFER_BYTES;
+    bool pass_over = s->state == SESSION_OPEN && server_turn_is_over(s->server);
+    buffer->base = pass_over ? NULL : s->server->read_buffer;
+    buffer->len = pass_over ? 0 : READ_BUFFER_BYTES;
 }
 
 static void keep_input(struct session *s, const char *data, size_t length)
@@ -320,6 +332,9 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
     server_turn_begin(s->server);
     if (count > 0) {
         on_bytes(s, buffer->base, (size_t)count);
+    } else if (count == UV_ENOBUFS) { /* on_alloc gave none */
+        s->passed_over = true;
+        session_settle(s);
     } else if (count == UV_EOF && s->state == SESSION_OPEN) {
         s->ended = true;
         session_settle(s);
@@ -331,6 +346,23 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
 int session_read_start(struct session *s)
 {
     return uv_read_start(&s->stream, on_alloc, on_read);
+}
+
+/* A session that was passed over reads by itself when its turn has come: if it went back to
+ * the poll, those that come earlier there could have the time of every turn. */
+static void read_now(struct session *s)
+{
+    int fd;
+    s->passed_over = false;
+    if (s->state != SESSION_OPEN || s->ended || uv_fileno(&s->handle, &fd) != 0) return;
+    ssize_t count = read(fd, s->server->read_buffer, READ_BUFFER_BYTES);
+    if (count > 0) {
+        on_bytes(s, s->server->read_buffer, (size_t)count);
+    } else if (count == 0) {
+        s->ended = true;
+    } else if (errno != EAGAIN && errno != EINTR) {
+        session_close(s);
+    }
 }
 
 void session_take_turn(struct session *s)
@@ -350,6 +382,8 @@ void session_take_turn(struct session *s)
         } else {
             free(data);
         }
+    } else if (s->passed_over) {
+        read_now(s);
     }
-    session_settle(s);
+    if (s->state != SESSION_CLOSING) session_settle(s);
 }

@@ -53,6 +53,8 @@
       "requests of a client that run before the next client's turn")                         \
     X(turn_bytes, "turn-bytes", SIZE, "256k", SIZE_K, SIZE_G,                                \
       "bytes of requests of a client that run before the next client's turn")                \
+    X(turn_time, "turn-time", DURATION, "1ms", 1, 1000,                                      \
+      "time that requests of a client run before the next client's turn")                    \
     X(shutdown_time, "shutdown-time", DURATION, "5s", 0, 600000,                             \
       "time that calls and replies under way get at shutdown")                               \
     X(verify, "verify", BOOL, "no", 0, 1, "check the whole heap at shutdown (for tests)")

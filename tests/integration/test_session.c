@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -493,19 +494,88 @@ START_TEST(one_client_does_not_keep_the_others_waiting)
 }
 END_TEST
 
-/* --- calls that take many steps -------------------------------------------------------------*/
+/* --- requests that take long ------------------------------------------------------------------*/
 
-/* set("big", a list of `count` lists of one number) */
-static void put_big_set(uint32_t msgid, uint32_t count)
+/* set("big", a list of `count` lists of one number), answered. */
+static void set_big(struct wire *w, uint32_t count)
 {
-    writer_request(&out, msgid, "set", 2);
+    writer_request(&out, 1, "set", 2);
     writer_cstr(&out, "big");
     writer_array(&out, count);
     for (uint32_t i = 0; i < count; i++) {
         writer_array(&out, 1);
         writer_uint(&out, i);
     }
+    wire_send_writer(w, &out);
+    wire_expect(w, "[1,1,nil,true]");
 }
+
+/* Requests that each keep the server for some milliseconds. */
+static void send_slow_requests(struct wire *w, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        writer_request(&out, i, "gc.step", 1);
+        writer_uint(&out, 10000);
+    }
+    wire_send_writer(w, &out);
+}
+
+static size_t bytes_here(const struct wire *w)
+{
+    int unread = 0;
+    ck_assert_int_eq(ioctl(w->fd, FIONREAD, &unread), 0);
+    return (size_t)unread + w->length - w->used;
+}
+
+START_TEST(slow_requests_of_one_client_do_not_keep_the_others_waiting)
+{
+    enum { COUNT = 100, REPLY_BYTES = 5 };
+    START(NULL);
+    struct wire *slow = tcp(), *other = tcp();
+    set_big(slow, 200000);
+    wire_ping(other, 1);
+    send_slow_requests(slow, COUNT);
+    wire_expect_prefix(slow, "[1,0,nil,");
+    wire_ping(other, 2);
+    size_t answered = 1 + bytes_here(slow) / REPLY_BYTES;
+    ck_assert_msg(answered < COUNT / 2, "%zu of %d answered before a ping", answered, COUNT);
+    for (uint32_t i = 1; i < COUNT; i++) {
+        char begin[32];
+        snprintf(begin, sizeof begin, "[1,%u,nil,", i);
+        wire_expect_prefix(slow, begin);
+    }
+    hang_up(slow);
+    hang_up(other);
+}
+END_TEST
+
+/* New requests are polled between the turns of those that wait, not after all of them. */
+START_TEST(slow_requests_of_many_clients_do_not_keep_another_waiting)
+{
+    enum { CLIENTS = 16, COUNT = 20, TRIES = 8, REPLY_BYTES = 5 };
+    START(NULL);
+    struct wire *slow[CLIENTS], *other = tcp();
+    set_big(other, 200000);
+    for (int i = 0; i < CLIENTS; i++) send_slow_requests(slow[i] = tcp(), COUNT);
+    for (int i = 0; i < CLIENTS; i++) wire_expect_prefix(slow[i], "[1,0,nil,");
+    size_t fewest = SIZE_MAX, after = 0;
+    for (uint32_t i = 0; i < TRIES; i++) {
+        size_t before = 0;
+        after = 0;
+        for (int k = 0; k < CLIENTS; k++) before += bytes_here(slow[k]);
+        wire_ping(other, i);
+        for (int k = 0; k < CLIENTS; k++) after += bytes_here(slow[k]);
+        if (after - before < fewest) fewest = after - before;
+    }
+    fewest /= REPLY_BYTES;
+    ck_assert_uint_lt(after, CLIENTS * (COUNT - 1) * REPLY_BYTES); /* they went on meanwhile */
+    ck_assert_msg(fewest < CLIENTS / 2, "at least %zu slow requests before a ping", fewest);
+    for (int i = 0; i < CLIENTS; i++) hang_up(slow[i]);
+    hang_up(other);
+}
+END_TEST
+
+/* --- calls that take many steps -------------------------------------------------------------*/
 
 static void put_size(uint32_t msgid)
 {
@@ -530,9 +600,7 @@ START_TEST(later_requests_wait_for_a_long_call)
     enum { COUNT = 200000 };
     START(NULL);
     struct wire *w = tcp(), *other = tcp();
-    put_big_set(1, COUNT);
-    wire_send_writer(w, &out);
-    wire_expect(w, "[1,1,nil,true]");
+    set_big(w, COUNT);
     for (uint32_t i = 0; i < 20; i++) {
         wire_put_ping(&out, 10 * i);
         put_size(10 * i + 1);
@@ -559,9 +627,7 @@ START_TEST(a_client_may_vanish_during_a_long_call)
     enum { COUNT = 200000 };
     START(NULL);
     struct wire *other = tcp();
-    put_big_set(1, COUNT);
-    wire_send_writer(other, &out);
-    wire_expect(other, "[1,1,nil,true]");
+    set_big(other, COUNT);
     for (uint32_t i = 0; i < 10; i++) {
         struct wire *w = i % 2 ? tcp() : local();
         put_size(1);
@@ -586,9 +652,7 @@ START_TEST(a_long_call_is_answered_before_the_end)
     enum { COUNT = 200000 };
     START(NULL);
     struct wire *w = tcp(), *other = tcp();
-    put_big_set(1, COUNT);
-    wire_send_writer(w, &out);
-    wire_expect(w, "[1,1,nil,true]");
+    set_big(w, COUNT);
     put_size(2);
     wire_send_writer(w, &out);
     writer_request(&out, 3, "server.shutdown", 0);
@@ -701,6 +765,8 @@ Suite *test_suite(void)
     tcase_add_test(tcase, a_client_that_never_reads_is_dropped_after_a_time);
     tcase_add_test(tcase, a_client_with_too_many_replies_is_dropped);
     tcase_add_test(tcase, one_client_does_not_keep_the_others_waiting);
+    tcase_add_test(tcase, slow_requests_of_one_client_do_not_keep_the_others_waiting);
+    tcase_add_test(tcase, slow_requests_of_many_clients_do_not_keep_another_waiting);
     tcase_add_test(tcase, later_requests_wait_for_a_long_call);
     tcase_add_test(tcase, a_client_may_vanish_during_a_long_call);
     tcase_add_test(tcase, a_long_call_is_answered_before_the_end);
