@@ -65,6 +65,11 @@ void page_rebin(struct heap *h, uint32_t page)
     if (bin < FULLNESS_BINS) bin_insert(h, page, bin);
 }
 
+/* How many pages one allocation may sweep to find the fullest. */
+#define PARTIAL_SWEEPS_MAX 8
+/* How often one allocation may ask for relief. */
+#define RELIEFS_MAX 16
+
 /* --- the active page ------------------------------------------------------------------------*/
 
 static void page_deactivate(struct heap *h, struct allocator *a)
@@ -105,18 +110,24 @@ static bool page_activate(struct heap *h, struct allocator *a, uint32_t page)
     return group_advance(h, a);
 }
 
-/* The fullest partial page that is swept, or NO_PAGE. */
+/* The fullest partial page that is swept, or NO_PAGE. On the way at most PARTIAL_SWEEPS_MAX
+ * pages are swept; after that the fullest of these will do. */
 static uint32_t partial_page(struct heap *h, struct allocator *a)
 {
+    uint32_t best = NO_PAGE;
+    unsigned sweeps = 0;
     for (unsigned bin = FULLNESS_BINS; bin-- > 0;)
-        while (a->bins[bin] != NO_PAGE) {
+        while (a->bins[bin] != NO_PAGE && sweeps < PARTIAL_SWEEPS_MAX) {
             uint32_t page = a->bins[bin];
             struct page *p = &h->pages[page];
             if (!page_unswept(h, p) || planted(7)) return page;
             page_sweep(h, page); /* moves it to another bin, or gives it back */
-            if (p->state == PAGE_CELLS && p->bin >= bin && p->bin < FULLNESS_BINS) return page;
+            sweeps++;
+            if (p->state != PAGE_CELLS || p->bin == FULLNESS_BINS) continue;
+            if (p->bin >= bin) return page;
+            if (best == NO_PAGE || p->bin > h->pages[best].bin) best = page;
         }
-    return NO_PAGE;
+    return best;
 }
 
 static uint32_t fresh_page(struct heap *h, unsigned content, unsigned size_class)
@@ -143,12 +154,12 @@ static uint32_t fresh_page(struct heap *h, unsigned content, unsigned size_class
 static bool refill(struct heap *h, struct allocator *a, unsigned content, unsigned size_class)
 {
     if (group_advance(h, a)) return true;
-    for (;;) {
+    for (unsigned reliefs = 0;;) {
         page_deactivate(h, a); /* it is full, or has free cells behind: then it comes again */
         uint32_t page = partial_page(h, a);
         if (page == NO_PAGE && sweep_some(h, 4)) page = partial_page(h, a);
         if (page == NO_PAGE) page = fresh_page(h, content, size_class);
-        if (page == NO_PAGE && heap_relieve(h)) continue;
+        if (page == NO_PAGE && reliefs++ < RELIEFS_MAX && heap_relieve(h)) continue;
         if (page == NO_PAGE) return false;
         if (page_activate(h, a, page)) return true;
     }
@@ -179,15 +190,28 @@ value cell_take_slow(struct heap *h, enum kind kind, uint32_t hash, unsigned siz
     return cell_take_from(h, a, kind, hash, size_class);
 }
 
+/* Pages for a run; never page 0, whose granule 0 stays unused. */
+static uint32_t run_pages_take(struct heap *h, unsigned count)
+{
+    for (unsigned reliefs = 0; reliefs <= RELIEFS_MAX; reliefs++) {
+        uint32_t page = page_take(h, count);
+        if (page == 0) {
+            page = page_take(h, count);
+            page_give(h, 0, count);
+        }
+        if (page != NO_PAGE) return page;
+        if (!heap_relieve(h)) break;
+    }
+    return NO_PAGE;
+}
+
 value run_take(struct heap *h, enum kind kind, uint32_t hash, size_t bytes)
 {
     assert(!h->in_reservation && "a reservation does not cover runs");
-    /* Page 0 has no granule 0 to give. It is taken by the first small cell. */
     if (allocation_fails(h)) return VALUE_ABSENT;
     unsigned count = bytes > PAGE_BYTES ? 2 : 1;
-    uint32_t page;
-    while ((page = page_take(h, count)) == NO_PAGE)
-        if (!heap_relieve(h)) return VALUE_ABSENT;
+    uint32_t page = run_pages_take(h, count);
+    if (page == NO_PAGE) return VALUE_ABSENT;
     struct page *p = &h->pages[page];
     p->state = PAGE_RUN;
     p->content = (uint8_t)kind_content(kind);

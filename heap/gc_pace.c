@@ -7,7 +7,7 @@
  *
  *   debt >= an eighth of the live size (and DEBT_MIN)   a cycle is due, beside other work
  *   any debt, and the last cycle is long enough ago     a cycle is due when idle
- *   above 90 % of the limit, with any debt              a cycle is due, and hurries
+ *   above 90 % of the limit: debt >= an eighth of what is still free, likewise, and hurries
  *
  * "Long enough ago": IDLE_REST_FACTOR times what the last cycle cost, so that idle cycles take
  * no more than a small share of a core however large the heap is. */
@@ -36,6 +36,14 @@ void gc_shared_released(struct heap *h, value shared)
     if (ref_kind(shared) != KIND_SHAPE) h->gc.debt_bytes += value_cell_bytes(h, shared);
 }
 
+/* A shape that no record uses any more is found by the collector only. Programs have few; one
+ * that goes on making new ones leaves old ones behind, so these count from DEBT_MIN on. */
+void gc_shape_made(struct heap *h, size_t bytes)
+{
+    h->gc.shape_bytes += bytes;
+    if (h->gc.shape_bytes > DEBT_MIN) h->gc.debt_bytes += bytes;
+}
+
 static size_t debt(const struct heap *h)
 {
     const struct collector *gc = &h->gc;
@@ -58,6 +66,7 @@ bool gc_enabled(const struct heap *h) { return h->gc.enabled; }
 void gc_pace_cycle_began(struct heap *h)
 {
     h->gc.debt_bytes = 0;
+    h->gc.shape_bytes = 0;
     h->gc.work_ns = 0;
 }
 
@@ -95,7 +104,8 @@ static bool idle_cycle_due(const struct heap *h)
 static bool cycle_due(const struct heap *h)
 {
     if (h->gc.phase != GC_IDLE || !h->gc.enabled || h->gc.debt_bytes == 0) return false;
-    return debt(h) >= gc_threshold(h) || above_soft_limit(h);
+    if (debt(h) >= gc_threshold(h)) return true;
+    return above_soft_limit(h) && debt(h) >= (size_t)h->free_page_count * PAGE_BYTES / 8;
 }
 
 enum gc_urgency gc_urgency(const struct heap *h)

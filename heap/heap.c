@@ -76,49 +76,45 @@ void heap_destroy(struct heap *h)
 
 /* --- limits ---------------------------------------------------------------------------------*/
 
-/* Memory is short: takes some queued garbage apart, sweeps some pages. Bounded. False when
- * nothing was gained. */
+/* What one relief may do, and how many a reservation may ask for: some milliseconds in all. */
+#define RELIEF_DROP_WORDS 8192
+#define RELIEF_SWEEP_PAGES 512
+#define RELIEFS_MAX 16
+
+/* Memory is short: takes some queued garbage apart, sweeps some pages. False when that will not
+ * help however often it is done. */
 bool heap_relieve(struct heap *h)
 {
+    size_t dropped = heap_drop_step(h, RELIEF_DROP_WORDS);
     uint64_t before = h->used_bytes;
-    heap_drop_step(h, 16384);
-    sweep_some(h, 256);
-    return h->used_bytes < before;
+    bool sweeping = sweep_some(h, RELIEF_SWEEP_PAGES);
+    return dropped != 0 || sweeping || h->used_bytes < before;
 }
 
-/* Whether a class must begin a page for its next cell. */
-static bool class_is_full(const struct allocator *a)
+/* How many pages cells of `bytes` in total can take, at most. A page wastes less than an eighth,
+ * and each content and class whose cells fit into `bytes` may have to begin a page. */
+static size_t reservation_pages(size_t bytes)
 {
-    if (a->free) return false;
-    for (unsigned bin = 0; bin < FULLNESS_BINS; bin++)
-        if (a->bins[bin] != NO_PAGE) return false;
-    return true;
+    unsigned classes = size_class_of(bytes < CELL_BYTES_MAX ? bytes + 1 : CELL_BYTES_MAX) + 1;
+    return bytes / (PAGE_BYTES - PAGE_BYTES / 8) + 1 + (size_t)CONTENT_COUNT * classes;
 }
 
-/* How many pages cells of `bytes` in total can take, at most: a cell wastes less than a quarter
- * of itself, a page less than an eighth; and each content and class whose cells fit into
- * `bytes` may have to begin a page of its own. */
-static size_t reservation_pages(const struct heap *h, size_t bytes)
+size_t heap_cell_bytes(size_t bytes)
 {
-    size_t beginnings = 0;
-    unsigned largest = size_class_of(bytes < CELL_BYTES_MAX ? bytes + 1 : CELL_BYTES_MAX);
-    for (unsigned content = 0; content < CONTENT_COUNT; content++)
-        for (unsigned c = 0; c <= largest; c++)
-            beginnings += class_is_full(&h->allocators[content][c]);
-    return bytes / PAGE_BYTES * 3 / 2 + 1 + beginnings;
+    assert(bytes > 0 && bytes <= CELL_BYTES_MAX);
+    return (size_t)size_class_granules(size_class_of(bytes)) * GRANULE_BYTES;
 }
 
 int heap_reserve(struct heap *h, size_t bytes)
 {
     assert(!h->in_reservation);
     if (allocation_fails(h)) return -ENOMEM;
-    size_t enough = bytes / PAGE_BYTES * 3 / 2 + 1 + CONTENT_COUNT * SIZE_CLASS_COUNT;
-    while (h->free_page_count < enough && h->free_page_count < reservation_pages(h, bytes))
-        if (!heap_relieve(h)) return -ENOMEM;
+    size_t pages = reservation_pages(bytes);
+    for (unsigned reliefs = 0; h->free_page_count < pages; reliefs++)
+        if (reliefs == RELIEFS_MAX || !heap_relieve(h)) return -ENOMEM;
     h->in_reservation = true;
     h->watching = true;
-    /* What is counted are cells, which are up to a quarter larger than what is asked for. */
-    h->reservation_left = bytes + bytes / 4 + 1024;
+    h->reservation_left = bytes;
     return 0;
 }
 

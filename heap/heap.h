@@ -114,9 +114,13 @@ void root_frame_truncate(struct heap *h, struct root_frame *frame, size_t count)
 
 /* --- memory -------------------------------------------------------------------------*/
 
-/* Reserve before change: after heap_reserve succeeded, allocations of up to `bytes` in
- * total, of cells of any size (not of runs), cannot fail until heap_reserve_end. It may refuse
- * while a few MiB are still free, as each kind and size may need a page. 0 or -ENOMEM.
+/* The bytes of the cell that an object of `bytes` (1..CELL_BYTES_MAX) takes. */
+size_t heap_cell_bytes(size_t bytes);
+
+/* Reserve before change: after heap_reserve succeeded, allocations of cells (not of runs) of
+ * `bytes` in total cannot fail until heap_reserve_end. What counts are the bytes of the cells:
+ * callers add up heap_cell_bytes. It may refuse while some ten MiB are still free, as each kind
+ * and size may need a page of its own. 0 or -ENOMEM.
  * Reservations do not nest and must end before the next safe point. */
 warn_unused int heap_reserve(struct heap *h, size_t bytes);
 void heap_reserve_end(struct heap *h);

@@ -169,6 +169,7 @@ struct collector {
     uint64_t marked;          /* objects, this cycle */
     uint64_t cycle_swept_bytes;
     uint64_t debt_bytes;      /* of shared objects that lost an owner since the cycle began */
+    uint64_t shape_bytes;     /* of shapes that were made since the cycle began */
     uint64_t work_ns;         /* spent on this cycle */
     uint64_t work_ns_last;    /* spent on the last ended one */
     uint64_t ended_ns;        /* when that was */
@@ -307,6 +308,7 @@ void gc_mark_frame(struct heap *h, struct root_frame *frame);
 void gc_page_queue(struct heap *h, uint32_t page); /* it has gray bits */
 
 /* gc_pace.c */
+void gc_shape_made(struct heap *h, size_t bytes);
 void gc_pace_cycle_began(struct heap *h);
 void gc_pace_cycle_ended(struct heap *h);
 uint64_t clock_ns(void);

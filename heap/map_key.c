@@ -8,16 +8,23 @@
 
 #define NAN_BITS ((uint64_t)0x7ff8 << 48)
 
-static uint64_t word_hash(const struct heap *h, value word)
+/* Scalars and texts must not share hashes, or a client could choose keys that do: a text of the
+ * bytes of a word, say. So a scalar is hashed as a text that no client can write, for it
+ * ends with a secret. */
+static uint64_t scalar_hash(const struct heap *h, enum kind kind, uint64_t bits)
 {
-    return heap_hash(h, &word, sizeof word);
+    uint64_t words[3] = {bits, kind, h->hash_key[0] ^ h->hash_key[1]};
+    return heap_hash(h, words, sizeof words);
 }
 
-/* A text of the same bytes would have the same hash, which only costs a comparison. */
+static uint64_t word_hash(const struct heap *h, value word)
+{
+    return scalar_hash(h, KIND_COUNT, word);
+}
+
 static uint64_t number_hash(const struct heap *h, enum kind kind, uint64_t bits)
 {
-    uint64_t words[2] = {bits, kind};
-    return heap_hash(h, words, sizeof words);
+    return scalar_hash(h, kind, bits);
 }
 
 void map_key_text(const struct heap *h, struct map_key *key, const void *data, size_t length)

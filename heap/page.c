@@ -127,6 +127,7 @@ void page_give(struct heap *h, uint32_t page, unsigned count)
         struct page *p = &h->pages[page + i];
         assert(p->weak_first == NO_SLOT && p->bin == FULLNESS_BINS);
         p->state = PAGE_FREE;
+        cell_poison(h->base + (size_t)(page + i) * PAGE_BYTES, PAGE_BYTES);
         memset(&h->groups[(size_t)(page + i) * PAGE_GROUPS], 0,
                PAGE_GROUPS * sizeof(struct plane_group));
         h->free_pages.level[0][(page + i) / 64] |= (uint64_t)1 << (page + i) % 64;

@@ -15,6 +15,7 @@
 
 void cell_poison(void *cell, size_t bytes)
 {
+    ASAN_UNPOISON_MEMORY_REGION(cell, bytes); /* parts of a page may be off limits already */
     memset(cell, POISON_BYTE, bytes);
     ASAN_POISON_MEMORY_REGION(cell, bytes);
 }

@@ -174,9 +174,13 @@ value shape_make(struct heap *h, const value *keys, size_t count, uint64_t hash)
     store_new(&words[0], cell_header(KIND_SHAPE, count));
     store_new(&words[SHAPE_HASH], value_int((int64_t)hash));
     store_new(&words[SHAPE_LINK], value_int((int64_t)*bucket));
-    for (size_t i = 0; i < count; i++)
+    size_t bytes = value_cell_bytes(h, shape) + value_cell_bytes(h, words[SHAPE_INDEX]);
+    for (size_t i = 0; i < count; i++) {
+        if (!value_is_shared(h, keys[i])) bytes += value_cell_bytes(h, keys[i]);
         store_new(&words[SHAPE_KEYS + i], value_share(h, keys[i]));
+    }
     cell_moved_in(h, shape); /* keys may come from another shape */
+    gc_shape_made(h, bytes);
     *bucket = ref_granule(shape);
     h->shapes->count++;
     return value_share(h, shape);

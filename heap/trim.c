@@ -29,7 +29,6 @@ static bool can_go(const struct heap *h, uint32_t page)
 static void give_back(struct heap *h, uint32_t first, uint32_t end)
 {
     unsigned char *start = h->base + (size_t)first * PAGE_BYTES;
-    memory_unpoison(start, (size_t)(end - first) * PAGE_BYTES);
     if (madvise(start, (size_t)(end - first) * PAGE_BYTES, MADV_DONTNEED) != 0) return;
     for (uint32_t i = first; i < end; i++) h->pages[i].touched = false;
     h->touched_count -= end - first;

@@ -10,41 +10,40 @@
 #include "heap/census.h"
 #include "heap/store.h"
 
+#define TODO_LEVELS 4
+
 struct heap_walk {
     struct heap *h;
-    uint64_t *met;   /* per group of 64 granules */
-    uint64_t *todo;
-    uint64_t *groups_todo; /* a bit per group: its word of `todo` is not zero */
-    size_t plane_bytes, summary_bytes;
-    uint64_t groups;
-    uint64_t cursor; /* word of groups_todo where the search goes on */
-    uint64_t todo_count; /* groups with something to do */
+    uint64_t *met;  /* per group of 64 granules */
+    /* Level 0 has a bit per granule; a bit of level n+1 says that a word of level n is not zero.
+     * So the next object is found in a few steps, however sparse they are. */
+    uint64_t *todo[TODO_LEVELS];
+    size_t words[TODO_LEVELS];
     struct census_row total;
 };
 
-static void *plane_map(size_t bytes)
+static void *plane_map(size_t words)
 {
-    void *plane = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+    void *plane = mmap(NULL, words * sizeof(uint64_t), PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return plane == MAP_FAILED ? NULL : plane;
 }
 
-static void walk_todo_set(struct heap_walk *w, uint64_t group, uint64_t bit)
+static void walk_todo_set(struct heap_walk *w, uint64_t index)
 {
-    if (w->todo[group] == 0) {
-        w->groups_todo[group / 64] |= (uint64_t)1 << group % 64;
-        w->todo_count++;
+    for (unsigned level = 0; level < TODO_LEVELS; level++, index /= 64) {
+        uint64_t *word = &w->todo[level][index / 64], old = *word;
+        *word |= (uint64_t)1 << index % 64;
+        if (old) return;
     }
-    w->todo[group] |= bit;
 }
 
 static void walk_todo_clear(struct heap_walk *w, uint64_t group, uint64_t bits)
 {
-    if ((w->todo[group] & bits) == 0) return;
-    w->todo[group] &= ~bits;
-    if (w->todo[group] == 0) {
-        w->groups_todo[group / 64] &= ~((uint64_t)1 << group % 64);
-        w->todo_count--;
+    w->todo[0][group] &= ~bits;
+    for (unsigned level = 1; level < TODO_LEVELS && w->todo[level - 1][group] == 0; level++) {
+        w->todo[level][group / 64] &= ~((uint64_t)1 << group % 64);
+        group /= 64;
     }
 }
 
@@ -57,7 +56,7 @@ static void walk_meet(struct heap_walk *w, value v)
     w->total.count++;
     w->total.bytes += value_cell_bytes(w->h, v);
     /* Shapes belong to no value in particular, and what they hold is not followed. */
-    if (!kind_is_leaf(ref_kind(v)) && ref_kind(v) != KIND_SHAPE) walk_todo_set(w, group, bit);
+    if (!kind_is_leaf(ref_kind(v)) && ref_kind(v) != KIND_SHAPE) walk_todo_set(w, ref_granule(v));
 }
 
 void heap_walk_freed(struct heap *h, uint64_t group, uint64_t freed)
@@ -72,15 +71,15 @@ struct heap_walk *heap_walk_start(struct heap *h, value from, int *error)
     struct heap_walk *w = h->walk ? NULL : calloc(1, sizeof *w);
     if (!w) return NULL;
     w->h = h;
-    w->groups = (uint64_t)h->page_count * PAGE_GROUPS;
-    w->plane_bytes = w->groups * sizeof(uint64_t);
-    w->summary_bytes = (w->groups + 63) / 64 * sizeof(uint64_t);
-    w->met = plane_map(w->plane_bytes);
-    w->todo = plane_map(w->plane_bytes);
-    w->groups_todo = plane_map(w->summary_bytes);
     h->walk = w;
     h->walking = true;
-    if (!w->met || !w->todo || !w->groups_todo) {
+    size_t words = (size_t)h->page_count * PAGE_GROUPS;
+    bool mapped = (w->met = plane_map(words)) != NULL;
+    for (unsigned level = 0; level < TODO_LEVELS; level++, words = (words + 63) / 64) {
+        w->words[level] = words;
+        mapped = (w->todo[level] = plane_map(words)) != NULL && mapped;
+    }
+    if (!mapped) {
         heap_walk_end(w);
         return NULL;
     }
@@ -89,29 +88,34 @@ struct heap_walk *heap_walk_start(struct heap *h, value from, int *error)
     return w;
 }
 
-static uint64_t next_group(struct heap_walk *w)
+/* The granule of the lowest object to look at; 0 if there is none. The top level has a word for
+ * each 16 million granules. */
+static uint64_t todo_first(const struct heap_walk *w)
 {
-    uint64_t words = w->summary_bytes / sizeof(uint64_t);
-    while (w->groups_todo[w->cursor] == 0)
-        if (++w->cursor == words) w->cursor = 0;
-    return w->cursor * 64 + (uint64_t)__builtin_ctzl(w->groups_todo[w->cursor]);
+    for (size_t i = 0; i < w->words[TODO_LEVELS - 1]; i++) {
+        if (!w->todo[TODO_LEVELS - 1][i]) continue;
+        uint64_t index = i;
+        for (unsigned level = TODO_LEVELS; level-- > 0;)
+            index = index * 64 + (uint64_t)__builtin_ctzl(w->todo[level][index]);
+        return index;
+    }
+    return 0;
 }
 
 bool heap_walk_step(struct heap_walk *w, size_t words)
 {
-    size_t done = 0;
-    while (w->todo_count && done < words) {
-        uint64_t group = next_group(w);
-        uint64_t bit = w->todo[group] & -w->todo[group];
-        walk_todo_clear(w, group, bit);
-        value v = ref_make(KIND_FIRST_CONTAINER,
-                           group * GROUP_GRANULES + (unsigned)__builtin_ctzl(bit), 0);
+    uint64_t granule;
+    for (size_t done = 0; (granule = todo_first(w)) != 0;) {
+        if (done >= words) return false;
+        walk_todo_clear(w, granule / GROUP_GRANULES, (uint64_t)1 << granule % GROUP_GRANULES);
+        value v = ref_make(KIND_FIRST_CONTAINER, granule, 0);
         const value *slots = cell_words(w->h, v);
         size_t count = cell_word_count(w->h, v);
-        for (size_t i = 0; i < count; i++) walk_meet(w, slots[i]);
+        /* A reference in the first word is a shape, or a link of the drop queue: none of it. */
+        for (size_t i = 1; i < count; i++) walk_meet(w, slots[i]);
         done += count;
     }
-    return w->todo_count == 0;
+    return true;
 }
 
 struct census_row heap_walk_total(const struct heap_walk *w) { return w->total; }
@@ -120,8 +124,8 @@ void heap_walk_end(struct heap_walk *w)
 {
     w->h->walk = NULL;
     w->h->walking = false;
-    if (w->met) munmap(w->met, w->plane_bytes);
-    if (w->todo) munmap(w->todo, w->plane_bytes);
-    if (w->groups_todo) munmap(w->groups_todo, w->summary_bytes);
+    if (w->met) munmap(w->met, w->words[0] * sizeof(uint64_t));
+    for (unsigned level = 0; level < TODO_LEVELS; level++)
+        if (w->todo[level]) munmap(w->todo[level], w->words[level] * sizeof(uint64_t));
     free(w);
 }

@@ -312,13 +312,39 @@ static void collector_turn(struct program *p)
     if (below(p, 1000) == 0) gc_collect(p->h);
 }
 
-static void run_program(uint64_t seed, bool failing)
+/* How memory fails in a program. */
+enum shortage { SHORTAGE_NONE, SHORTAGE_RANDOM, SHORTAGE_REAL };
+
+/* Takes all pages but a few, so that allocations fail because the heap is full. */
+static void fill(struct program *p)
 {
-    struct program p = {.h = heap_fixture_open(0), .rng = seed, .seed = seed};
+    static char filler[PAGE_BYTES - 100];
+    value hog = list_new(p->h);
+    uint64_t pages_left = 2 + below(p, 30);
+    struct heap_stats stats;
+    for (;;) {
+        heap_stats(p->h, &stats);
+        if (stats.max_bytes - stats.page_bytes <= pages_left * PAGE_BYTES) break;
+        value block = ext_new(p->h, 1, filler, sizeof filler);
+        if (block == VALUE_ABSENT) break;
+        if (list_push_take(p->h, hog, block) != 0) {
+            value_release(p->h, block);
+            break;
+        }
+    }
+    heap_root_set_take(p->h, ROOT_HANDLES, hog);
+}
+
+static void run_program(uint64_t seed, enum shortage shortage)
+{
+    size_t max_bytes = shortage == SHORTAGE_REAL ? (size_t)8 << 20 : 0;
+    struct program p = {.h = heap_fixture_open(max_bytes), .rng = seed, .seed = seed};
     model_open(&p.m);
+    bool failing = shortage == SHORTAGE_RANDOM;
     value root = map_new(p.h);
     heap_root_set_take(p.h, ROOT_KEYS, root);
     p.root = (struct pair){root, model_object_new(&p.m, true)};
+    if (shortage == SHORTAGE_REAL) fill(&p);
     for (p.step = 0; p.step < STEPS; p.step++) {
         if (failing && below(&p, 6) == 0) heap_fail_nth(p.h, 1 + below(&p, 4));
         run_operation(&p);
@@ -341,14 +367,21 @@ static uint64_t seeds(void)
 START_TEST(random_programs_agree_with_the_model)
 {
     uint64_t first = random_seed();
-    for (uint64_t i = 0; i < seeds(); i++) run_program(first + i, false);
+    for (uint64_t i = 0; i < seeds(); i++) run_program(first + i, SHORTAGE_NONE);
 }
 END_TEST
 
 START_TEST(random_programs_survive_failing_allocations)
 {
     uint64_t first = random_seed();
-    for (uint64_t i = 0; i < seeds(); i++) run_program(first + i, true);
+    for (uint64_t i = 0; i < seeds(); i++) run_program(first + i, SHORTAGE_RANDOM);
+}
+END_TEST
+
+START_TEST(random_programs_survive_a_full_heap)
+{
+    uint64_t first = random_seed();
+    for (uint64_t i = 0; i < seeds(); i++) run_program(first + i, SHORTAGE_REAL);
 }
 END_TEST
 
@@ -360,6 +393,7 @@ Suite *test_suite(void)
     tcase_set_timeout(tcase, 1800);
     tcase_add_test(tcase, random_programs_agree_with_the_model);
     tcase_add_test(tcase, random_programs_survive_failing_allocations);
+    tcase_add_test(tcase, random_programs_survive_a_full_heap);
     suite_add_tcase(suite, tcase);
     return suite;
 }

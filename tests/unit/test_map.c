@@ -148,6 +148,24 @@ START_TEST(keys_of_every_type_differ)
 }
 END_TEST
 
+/* Each key is one that a client can send; were hashes of words those of their bytes, it could
+ * make as many pairs of equal hashes as it likes. */
+START_TEST(a_text_cannot_have_the_hash_of_a_scalar)
+{
+    struct heap *h = heap_fixture_open(0);
+    struct map_key word, text;
+    map_key_text(h, &word, "ab", 2);
+    value v = word.word;
+    map_key_text(h, &text, &v, sizeof v);
+    ck_assert_uint_ne(word.hash, text.hash);
+    ck_assert_int_eq(map_key_value(h, &word, value_int(-7)), 0);
+    v = value_int(-7);
+    map_key_text(h, &text, &v, sizeof v);
+    ck_assert_uint_ne(word.hash, text.hash);
+    heap_fixture_close(h);
+}
+END_TEST
+
 START_TEST(other_keys_are_refused)
 {
     struct heap *h = heap_fixture_open(0);
@@ -496,6 +514,7 @@ Suite *test_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, strings_and_bytes_are_one_key);
     tcase_add_test(tcase, keys_of_every_type_differ);
+    tcase_add_test(tcase, a_text_cannot_have_the_hash_of_a_scalar);
     tcase_add_test(tcase, other_keys_are_refused);
     tcase_add_loop_test(tcase, what_is_set_again_after_removal_comes_last, 0, 3);
     tcase_add_loop_test(tcase, replacing_releases_what_was_there, 0, 3);

@@ -321,6 +321,29 @@ START_TEST(maps_stay_plain_when_the_table_is_full)
 END_TEST
 
 /* Programs with few shapes never wake the collector for them; one with very many does. */
+/* Maps with ever new names, given up at once: what is left of each is a shape and its names. */
+START_TEST(shapes_that_no_one_uses_do_not_fill_the_heap)
+{
+    struct heap *h = heap_fixture_open((size_t)16 << 20);
+    struct heap_stats stats;
+    for (unsigned i = 0; i < 20000; i++) {
+        char names[16][200];
+        const char *pointers[16];
+        for (unsigned j = 0; j < 16; j++) {
+            memset(names[j], 'x', sizeof names[j]);
+            snprintf(names[j], sizeof names[j], "%u of %u %0150d", j, i, 0);
+            pointers[j] = names[j];
+        }
+        value map = make(h, pointers, 16);
+        value_release(h, map);
+        gc_run(h, 100000);
+    }
+    heap_stats(h, &stats);
+    ck_assert_uint_lt(stats.used_bytes, (size_t)14 << 20);
+    heap_fixture_close(h);
+}
+END_TEST
+
 START_TEST(very_many_shapes_are_debt)
 {
     struct heap *h;
@@ -354,6 +377,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, a_shape_is_found_at_any_moment_of_a_cycle);
     tcase_add_test(tcase, a_half_scanned_record_may_be_changed);
     tcase_add_test(tcase, maps_stay_plain_when_the_table_is_full);
+    tcase_add_test(tcase, shapes_that_no_one_uses_do_not_fill_the_heap);
     tcase_add_test(tcase, very_many_shapes_are_debt);
     suite_add_tcase(suite, tcase);
     return suite;
