@@ -56,9 +56,11 @@ void call_write_error(struct writer *out, uint32_t msgid, const struct session_f
 /* Runs one piece of the call and writes the answer if that ended it. */
 static enum call_outcome call_run(struct call *call, uint64_t budget_ns)
 {
-    static const char room[SCALAR_ROOM];
+    static const char scalar[SCALAR_ROOM];
     struct writer *out = call->reply;
     size_t mark = out->length, limit = out->limit, start;
+    size_t allowed = call->host->reply_bytes_max, room = call->host->reply_room;
+    bool crowded = room != 0 && room < allowed;
     enum call_outcome outcome = CALL_FAILED;
 
     if (call->wants_reply) {
@@ -66,17 +68,22 @@ static enum call_outcome call_run(struct call *call, uint64_t budget_ns)
         writer_nil(out);
     }
     start = out->length;
-    writer_bytes(out, room, sizeof room);
+    writer_bytes(out, scalar, sizeof scalar);
     if (out->error != WRITER_OK) {
         call_fail(call, ERROR_OUT_OF_MEMORY, "%s: no memory for the reply", call->method->name);
         if (call->step != NULL && call->abort != NULL) call->abort(call);
     } else {
         writer_rewind(out, start);
-        size_t reply_limit = mark + call->host->reply_bytes_max;
+        size_t reply_limit = mark + (crowded ? room : allowed);
         if (limit == 0 || reply_limit < limit) out->limit = reply_limit;
         outcome = call->step != NULL ? call->step(call, budget_ns) : call->method->handler(call);
     }
     if (outcome == CALL_DONE && reply_check(call) < 0) outcome = CALL_FAILED;
+    if (outcome == CALL_FAILED && crowded && out->error == WRITER_LIMIT)
+        call_fail(call, ERROR_LIMIT,
+                  "%s: the reply would be longer than the %zu bytes that other unread replies "
+                  "leave of reply-memory; ask for less of it, or later",
+                  call->method->name, room);
     assert(outcome != CALL_DONE || out->length > start);
     assert(outcome != CALL_PENDING || call->step != NULL);
     out->limit = limit;

@@ -50,6 +50,7 @@ struct call_host {
     struct server *server; /* passed to the functions */
     struct heap *heap;
     size_t reply_bytes_max; /* of one reply */
+    size_t reply_room;      /* bytes that one reply may have for want of memory; 0: any */
     size_t handles_max;     /* of one session */
     void (*info)(struct server *server, struct server_info *info);
     void (*shutdown)(struct server *server); /* soon, after the replies of this turn */

@@ -96,6 +96,7 @@ static void on_check(uv_check_t *handle)
 {
     struct server *server = handle->data;
     run_ready(server);
+    session_make_room(server);
     uint64_t events_ns = server->turn_start_ns ? uv_hrtime() - server->turn_start_ns : 0;
     server->turn_start_ns = 0;
     tasks_run(&server->tasks, events_ns);
@@ -276,6 +277,7 @@ int server_create(struct server **out, struct settings *settings, char *error, s
         .server = server,
         .heap = server->heap,
         .reply_bytes_max = server->settings.reply_bytes,
+        .reply_room = server->settings.reply_memory,
         .handles_max = server->settings.handles,
         .info = host_info,
         .shutdown = server_shutdown,

@@ -78,6 +78,8 @@ struct server {
     struct session_list ready;    /* have input, or something to read, for their next turn */
     struct session_list timed;    /* have a deadline of their own: unread replies, closing */
     uint64_t next_session_id;
+    size_t held_bytes;            /* in the sessions' buffers: session_account */
+    bool room_wanted;             /* a reply did not fit into reply-memory in this turn */
     size_t refused;               /* of them here only to be told that the server is full */
 
     struct listener tcp, local;

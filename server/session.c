@@ -89,6 +89,7 @@ void session_close(struct session *s)
     session_refs_close(server->heap, &s->refs);
     input_drop(s);
     writer_close(&s->out);
+    session_account(s);
     session_list_remove(&server->ready, LINK_READY, s);
     session_list_remove(&server->timed, LINK_TIMED, s);
     uv_close(&s->handle, on_closed);
@@ -135,9 +136,11 @@ void session_settle(struct session *s)
     struct server *server = s->server;
     session_flush(s);
     if (s->state == SESSION_CLOSING) return;
+    session_account(s);
     size_t pending = session_pending_bytes(s);
     if (s->paused && pending <= server->settings.pending_reply_pause / 2) s->paused = false;
-    bool may_run = s->state == SESSION_OPEN && !s->call_pending && !s->paused;
+    bool may_run = s->state == SESSION_OPEN && !s->call_pending && !s->paused &&
+                   !session_must_read(s);
     if (may_run && s->ended && !s->input) {
         session_drain(s); /* comes back here */
         return;
@@ -246,17 +249,19 @@ static void check_pending_replies(struct session *s, uint64_t now_ms)
     static struct log_limit limit;
     struct server *server = s->server;
     size_t left = uv_stream_get_write_queue_size(&s->stream);
-    if (left != s->write_left) {
+    uint64_t allowed_ms = server->settings.pending_reply_time;
+    uint64_t wanted = allowed_ms * READING_RATE_MIN / 1000;
+    size_t taken = s->write_left - left;
+    if (taken > 0 && taken >= wanted) {
         s->write_left = left;
         s->progress_ms = now_ms;
     }
-    uint64_t allowed_ms = server->settings.pending_reply_time;
     if (!allowed_ms || now_ms - s->progress_ms <= allowed_ms) return;
     log_limited(&limit, LOG_LEVEL_WARN,
-                "client %llu was dropped: it read none of %zu bytes of replies for %llu ms "
+                "client %llu was dropped: it read %zu bytes of replies in %llu ms, and %zu wait "
                 "(pending-reply-time)",
-                (unsigned long long)s->id, session_pending_bytes(s),
-                (unsigned long long)(now_ms - s->progress_ms));
+                (unsigned long long)s->id, taken, (unsigned long long)(now_ms - s->progress_ms),
+                session_pending_bytes(s));
     server->counters.dropped_slow++;
     session_close(s);
 }

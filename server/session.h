@@ -37,6 +37,12 @@
 #define READ_BUFFER_BYTES ((size_t)64 << 10)
 /* Replies leave when so much has gathered, even within a turn. */
 #define OUTPUT_FLUSH_BYTES ((size_t)64 << 10)
+/* A client that reads less counts as not reading; bytes a second. */
+#define READING_RATE_MIN 4096
+/* There is always room for a reply of so many bytes. */
+#define REPLY_ROOM_MIN ((size_t)16 << 10)
+/* A reader has so long before it can be dropped only because others want its room. */
+#define ROOM_GRACE_MS 1000
 #define LINGER_MS 1000
 #define LINGER_BYTES_MAX ((size_t)4 << 20)
 #define REFUSED_MAX 64
@@ -96,8 +102,10 @@ struct session {
         uv_write_t write;
         uv_shutdown_t shutdown;
     };
-    size_t write_left;        /* of `written`, when the clock looked last */
-    uint64_t progress_ms;     /* uv_now when the peer last read something, or lingering began */
+    size_t held_bytes;        /* of its buffers, as counted in the server's held_bytes */
+    size_t write_left;        /* of `written`, when progress_ms was set */
+    uint64_t write_ms;        /* uv_now when the write began */
+    uint64_t progress_ms;     /* uv_now when the peer last had read enough, or lingering began */
     size_t discarded;         /* bytes thrown away while lingering */
     uint64_t active_ms;       /* uv_now when a request last came */
 };
@@ -115,6 +123,10 @@ void session_close(struct session *s);
 /* Once a second: closes sessions whose time is over. */
 void session_check_deadlines(struct server *server);
 
+/* Once in each turn: if the buffers of all sessions are over reply-memory, or a reply found no
+ * room, closes the one that has left the most unread for the longest time. */
+void session_make_room(struct server *server);
+
 /* Replies handed over or gathered that the peer has not taken. */
 size_t session_pending_bytes(const struct session *s);
 
@@ -129,6 +141,10 @@ size_t session_run(struct session *s, const char *data, size_t length);
 bool session_turn_is_over(const struct session *s);
 /* After anything happened: sends, and decides what comes next. */
 void session_settle(struct session *s);
+/* Counts what its buffers take: after they have changed. */
+void session_account(struct session *s);
+/* Whether memory for replies is so short that it must read those it has before it gets more. */
+bool session_must_read(const struct session *s);
 /* Hands `out` to the system as far as it takes it. May close the session. */
 void session_flush(struct session *s);
 /* After each message: flushes, pauses or drops as the limits ask. May close the session. */

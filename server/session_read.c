@@ -84,7 +84,12 @@ static void message_end(struct session *s)
 
 static void call_end(struct session *s, enum call_outcome outcome)
 {
-    if (outcome == CALL_FAILED && s->intake->call.wants_reply) s->server->counters.errors++;
+    struct server *server = s->server;
+    const struct call *call = &s->intake->call;
+    if (outcome == CALL_FAILED && call->wants_reply) server->counters.errors++;
+    if (outcome == CALL_FAILED && call->error == ERROR_LIMIT &&
+        server->host.reply_room < server->host.reply_bytes_max)
+        server->room_wanted = true;
     message_end(s);
 }
 
@@ -241,7 +246,7 @@ bool session_turn_is_over(const struct session *s)
 
 static bool may_run(const struct session *s)
 {
-    return s->state == SESSION_OPEN && !s->call_pending && !s->paused &&
+    return s->state == SESSION_OPEN && !s->call_pending && !s->paused && !session_must_read(s) &&
            s->server->phase == SERVER_RUNNING && !session_turn_is_over(s);
 }
 

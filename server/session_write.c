@@ -21,6 +21,56 @@ size_t session_pending_bytes(const struct session *s)
     return s->out.length + (s->write_busy ? uv_stream_get_write_queue_size(&s->stream) : 0);
 }
 
+void session_account(struct session *s)
+{
+    struct server *server = s->server;
+    size_t held = s->out.capacity + (s->input ? s->input_length : 0) +
+                  (s->write_busy && s->state != SESSION_CLOSING ? s->written.capacity : 0);
+    server->held_bytes += held - s->held_bytes;
+    s->held_bytes = held;
+    uint64_t memory = server->settings.reply_memory;
+    uint64_t room = server->held_bytes < memory ? memory - server->held_bytes : 0;
+    server->host.reply_room = room > REPLY_ROOM_MIN ? room : REPLY_ROOM_MIN;
+}
+
+bool session_must_read(const struct session *s)
+{
+    uint64_t memory = s->server->settings.reply_memory;
+    return s->server->held_bytes > memory - memory / 4 && session_pending_bytes(s) > 0;
+}
+
+/* The one that has left the most unread for the longest time, the product of both deciding. */
+static struct session *slowest_reader(const struct server *server, uint64_t now_ms)
+{
+    struct session *slowest = NULL;
+    uint64_t most = 0;
+    for (struct session *s = server->timed.first; s; s = s->links[LINK_TIMED].next) {
+        uint64_t weight = s->write_busy ? s->held_bytes * (now_ms - s->write_ms + 1) : 0;
+        if (weight <= most) continue;
+        most = weight;
+        slowest = s;
+    }
+    return slowest;
+}
+
+void session_make_room(struct server *server)
+{
+    static struct log_limit limit;
+    uint64_t memory = server->settings.reply_memory, now_ms = uv_now(&server->loop);
+    bool over = server->held_bytes > memory, wanted = server->room_wanted;
+    server->room_wanted = false;
+    if (!over && !wanted) return;
+    struct session *s = slowest_reader(server, now_ms);
+    if (!s || (!over && now_ms - s->write_ms < ROOM_GRACE_MS)) return;
+    log_limited(&limit, LOG_LEVEL_WARN,
+                "client %llu was dropped: %zu bytes of replies wait for it to read since %llu ms, "
+                "and others need the memory (reply-memory: %llu)",
+                (unsigned long long)s->id, session_pending_bytes(s),
+                (unsigned long long)(now_ms - s->write_ms), (unsigned long long)memory);
+    server->counters.dropped_slow++;
+    session_close(s);
+}
+
 void output_borrow(struct session *s)
 {
     struct writer *spare = &s->server->spare_output;
@@ -62,6 +112,13 @@ static void write_rest(struct session *s, size_t sent)
 {
     s->written = s->out;
     writer_init(&s->out, 0);
+    if (s->written.capacity - s->written.length > OUTPUT_FLUSH_BYTES) {
+        char *fitting = realloc(s->written.data, s->written.length);
+        if (fitting) {
+            s->written.data = fitting;
+            s->written.capacity = s->written.length;
+        }
+    }
     uv_buf_t rest = {.base = s->written.data + sent, .len = s->written.length - sent};
     s->write.data = s;
     int result = uv_write(&s->write, &s->stream, &rest, 1, on_written);
@@ -72,7 +129,7 @@ static void write_rest(struct session *s, size_t sent)
     }
     s->write_busy = true;
     s->write_left = uv_stream_get_write_queue_size(&s->stream);
-    s->progress_ms = uv_now(&s->server->loop);
+    s->write_ms = s->progress_ms = uv_now(&s->server->loop);
 }
 
 void session_flush(struct session *s)
@@ -105,6 +162,7 @@ void session_check_output(struct session *s)
     }
     if (s->out.length >= OUTPUT_FLUSH_BYTES) session_flush(s);
     if (s->state == SESSION_CLOSING) return;
+    session_account(s);
     size_t pending = session_pending_bytes(s);
     if (pending >= settings->pending_reply_pause) s->paused = true;
     if (pending <= settings->pending_reply_bytes) return;

@@ -31,6 +31,17 @@ integration_session_SOURCES = \
 integration_session_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 integration_session_LDADD = libtestsupport.la libprotocol.la $(CHECK_LIBS)
 
+check_PROGRAMS += integration_memory
+TESTS += integration_memory
+integration_memory_SOURCES = \
+	%D%/test_memory.c \
+	tests/support/server_process.c \
+	tests/support/server_process.h \
+	tests/support/wire.c \
+	tests/support/wire.h
+integration_memory_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+integration_memory_LDADD = libtestsupport.la libprotocol.la $(CHECK_LIBS)
+
 # Ten million objects: only where nothing slows the server down.
 if !SANITIZE
 if !GC_STRESS

@@ -1,0 +1,194 @@
+/* test_memory.c - memory of connections: what many clients together make the server hold by not
+ * reading their replies, and by not ending their requests. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/support/runner.h"
+#include "tests/support/server_process.h"
+#include "tests/support/wire.h"
+
+static struct server_process server;
+static struct writer out;
+
+static void setup(void)
+{
+    memset(&server, 0, sizeof server);
+    writer_init(&out, 0);
+}
+
+static void teardown(void)
+{
+    writer_close(&out);
+    server_process_stop(&server);
+}
+
+#define START(...) server_process_start(&server, (const char *const[]){__VA_ARGS__, NULL})
+
+static struct wire *tcp(void)
+{
+    struct wire *w = malloc(sizeof *w);
+    ck_assert_ptr_nonnull(w);
+    wire_open_tcp(w, server.port);
+    return w;
+}
+
+static void hang_up(struct wire *w)
+{
+    wire_close(w);
+    free(w);
+}
+
+static void sleep_ms(long ms)
+{
+    struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    nanosleep(&time, NULL);
+}
+
+static void wait_for_log(const char *text)
+{
+    for (int waited = 0; !server_process_logged(&server, text); waited++) {
+        ck_assert_msg(waited < 150, "the log has no \"%s\"", text);
+        sleep_ms(100);
+    }
+}
+
+/* set(key, a text of `length` letters), answered. */
+static void set_text(struct wire *w, const char *key, size_t length)
+{
+    char *text = malloc(length);
+    ck_assert_ptr_nonnull(text);
+    memset(text, 'x', length);
+    writer_request(&out, 1, "set", 2);
+    writer_cstr(&out, key);
+    writer_str(&out, text, length);
+    wire_send_writer(w, &out);
+    wire_expect(w, "[1,1,nil,true]");
+    free(text);
+}
+
+static void send_get(struct wire *w, const char *key)
+{
+    writer_request(&out, 2, "get", 1);
+    writer_cstr(&out, key);
+    wire_send_writer(w, &out);
+}
+
+/* --- replies ---------------------------------------------------------------------------------*/
+
+START_TEST(unread_replies_of_all_clients_together_are_bounded)
+{
+    enum { CLIENTS = 24, LENGTH = 12 << 20, MEMORY_MB = 32 };
+    START("--reply-memory=32m");
+    struct wire *wires[CLIENTS], *honest = tcp();
+    set_text(honest, "big", LENGTH);
+    set_text(honest, "small", 3000);
+    long before = server_process_rss_kib(&server), most = 0;
+    for (int i = 0; i < CLIENTS; i++) {
+        send_get(wires[i] = tcp(), "big");
+        wire_ping(honest, 7);
+        long now = server_process_rss_kib(&server);
+        if (now > most) most = now;
+    }
+#if !defined(__SANITIZE_ADDRESS__)
+    ck_assert_msg(most - before < 3 * MEMORY_MB * 1024, "%ld KiB more than before", most - before);
+#else
+    (void)before; /* freed memory is kept in quarantine */
+#endif
+    send_get(honest, "small");
+    wire_expect_prefix(honest, "[1,2,nil,\"xxx");
+    /* What does not fit is refused by name, and the room is made. */
+    send_get(honest, "big");
+    wire_expect_prefix(honest, "[1,2,\"LIMIT get: ");
+    ck_assert_ptr_nonnull(strstr(honest->text, "reply-memory"));
+    sleep_ms(1200);
+    for (int tries = 0;; tries++) {
+        send_get(honest, "big");
+        if (strncmp(wire_receive(honest), "[1,2,nil,", 9) == 0) break;
+        ck_assert_int_lt(tries, 100);
+        sleep_ms(50);
+    }
+    ck_assert_uint_gt(honest->text_length, LENGTH);
+    wait_for_log("(reply-memory: 33554432)");
+    for (int i = 0; i < CLIENTS; i++) hang_up(wires[i]);
+    wire_ping(honest, 8);
+    hang_up(honest);
+}
+END_TEST
+
+START_TEST(readers_get_all_their_replies_when_memory_is_short)
+{
+    enum { CLIENTS = 12, COUNT = 40, LENGTH = 300 << 10 };
+    START("--reply-memory=2m");
+    struct wire *wires[CLIENTS];
+    for (int i = 0; i < CLIENTS; i++) wires[i] = tcp();
+    set_text(wires[0], "text", LENGTH);
+    for (int i = 0; i < CLIENTS; i++)
+        for (int k = 0; k < COUNT; k++) send_get(wires[i], "text");
+    /* Each is answered, with the value or with the name of the limit. */
+    size_t values = 0;
+    for (int i = 0; i < CLIENTS; i++) {
+        for (int k = 0; k < COUNT; k++) {
+            const char *got = wire_receive(wires[i]);
+            if (!got) break; /* dropped to make room */
+            bool is_value = strncmp(got, "[1,2,nil,\"xxx", 13) == 0;
+            ck_assert_msg(is_value || strstr(got, "reply-memory"), "got %.80s", got);
+            values += is_value;
+        }
+    }
+    ck_assert_uint_gt(values, 2 * CLIENTS);
+    for (int i = 0; i < CLIENTS; i++) hang_up(wires[i]);
+}
+END_TEST
+
+/* A connection with a receive buffer of a few KB, so that what it reads shows at once. */
+static int connect_narrow(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0), bytes = 2048;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)server.port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    return fd;
+}
+
+START_TEST(a_client_that_reads_a_little_now_and_then_is_dropped)
+{
+    START("--pending-reply-time=2s");
+    struct wire *honest = tcp();
+    set_text(honest, "big", 8 << 20);
+    int fd = connect_narrow();
+    writer_request(&out, 2, "get", 1);
+    writer_cstr(&out, "big");
+    ck_assert_int_eq(send(fd, out.data, out.length, 0), (ssize_t)out.length);
+    writer_rewind(&out, 0);
+    for (int i = 0; !server_process_logged(&server, "(pending-reply-time)"); i++) {
+        char some[200];
+        ck_assert_int_lt(i, 100);
+        ssize_t got = recv(fd, some, sizeof some, MSG_DONTWAIT);
+        (void)got; /* whatever there is */
+        sleep_ms(100);
+    }
+    close(fd);
+    wire_ping(honest, 3);
+    hang_up(honest);
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("memory");
+    TCase *tcase = tcase_create("memory");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, unread_replies_of_all_clients_together_are_bounded);
+    tcase_add_test(tcase, readers_get_all_their_replies_when_memory_is_short);
+    tcase_add_test(tcase, a_client_that_reads_a_little_now_and_then_is_dropped);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
