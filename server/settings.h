@@ -42,7 +42,7 @@
     X(pending_reply_bytes, "pending-reply-bytes", SIZE, "128m", SIZE_K, 8 * SIZE_G,          \
       "bytes of unread replies at which a client is dropped")                                \
     X(pending_reply_time, "pending-reply-time", DURATION, "60s", 0, 86400000,                \
-      "time without reading 4 KB of replies a second after which a client is dropped; 0: never") \
+      "time without reading 4 KB a second after which a client is dropped; 0: never")        \
     X(reply_memory, "reply-memory", SIZE, "256m", SIZE_M, SIZE_T,                            \
       "memory for the unread replies of all clients, and for requests that wait")            \
     X(idle_time, "idle-time", DURATION, "0", 0, 86400000 * 30ull,                            \
