@@ -229,7 +229,7 @@ void heap_stats(const struct heap *h, struct heap_stats *stats)
         .used_bytes = h->used_bytes,
         .page_bytes = (size_t)(h->page_count - h->free_page_count) * PAGE_BYTES,
         .committed_bytes = (size_t)h->touched_count * PAGE_BYTES,
-        .metadata_bytes = h->page_top * per_page,
+        .metadata_bytes = h->page_top * per_page + weak_table_bytes(h),
         .object_count = h->object_count,
         .shared_count = h->shared_count,
         .shape_count = shape_table_count(h),

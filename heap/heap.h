@@ -94,7 +94,8 @@ void heap_root_set_take(struct heap *h, enum heap_root root, value v);
  *
  * The collector scans a frame once a cycle: when its owner touches it, or at the
  * latest before marking ends. That is as good as scanning all frames at the start,
- * because only the owner changes a frame, and it touches it first. */
+ * because only the owner changes a frame, and it touches it first. A frame is scanned and
+ * released in one go, so it should hold some thousands of values at most. */
 struct root_frame {
     value *slots;
     size_t count;
@@ -135,7 +136,8 @@ struct heap_stats {
     size_t used_bytes;      /* in cells and runs that are taken */
     size_t page_bytes;      /* in pages that are taken */
     size_t committed_bytes; /* in pages that hold memory of the system, taken or free */
-    size_t metadata_bytes;  /* planes and descriptors of the pages that were ever taken */
+    size_t metadata_bytes;  /* planes and descriptors of the pages that were ever taken, and the
+                               table of weak references; not part of max_bytes */
     uint64_t object_count;  /* cells taken */
     uint64_t shared_count;  /* of them shared */
     uint64_t shape_count;

@@ -317,6 +317,7 @@ uint64_t clock_ns(void);
 int weak_table_create(struct heap *h, uint32_t slots_max);
 void weak_table_destroy(struct heap *h);
 uint64_t weak_table_count(const struct heap *h);
+size_t weak_table_bytes(const struct heap *h); /* of memory that it has touched */
 /* Before a page with slots is swept: white targets die. Only the sweep frees targets, because
  * a target is shared. */
 void weak_page_sweep(struct heap *h, uint32_t page);

@@ -50,7 +50,8 @@ size_t text_copy(const struct heap *h, value v, size_t offset, void *out, size_t
 int text_compare(const struct heap *h, value a, value b);
 bool text_equals(const struct heap *h, value v, const void *data, size_t length);
 
-/* The text with `data` added at its end. Consumes `v`: on success the result takes its
+/* The text with `data` added at its end. Consumes `v`, which the caller must have taken out of
+ * any slot first, because its old cell may be freed: on success the result takes its
  * place (it may be `v` itself, changed), and a shared `v` is left as it was for its other
  * owners. The result is bytes if `v` is, or if it would not be valid UTF-8; since a string
  * is valid at every moment, that depends on `data` alone. Bytes stay bytes, even when an

@@ -56,6 +56,11 @@ void weak_table_destroy(struct heap *h)
 
 uint64_t weak_table_count(const struct heap *h) { return h->weak->live; }
 
+size_t weak_table_bytes(const struct heap *h)
+{
+    return (size_t)h->weak->used * sizeof(struct weak_slot);
+}
+
 static value weak_value(uint32_t slot, uint32_t generation)
 {
     return (value)slot << (8 + GENERATION_BITS) | (value)generation << 8 | VALUE_WEAK_TAG;

@@ -446,7 +446,10 @@ START_TEST(a_step_stays_short_when_all_that_was_gray_is_gone)
     struct heap *h = heap_fixture_open(0);
     value *nodes = malloc(COUNT * sizeof *nodes);
     ck_assert_ptr_nonnull(nodes);
-    for (unsigned i = 0; i < COUNT; i++) ck_assert_uint_ne(nodes[i] = node_new(h, 60), VALUE_ABSENT);
+    for (unsigned i = 0; i < COUNT; i++) {
+        nodes[i] = node_new(h, 60);
+        ck_assert_uint_ne(nodes[i], VALUE_ABSENT);
+    }
     gc_start(h);
     for (unsigned i = 0; i < COUNT; i++) gc_shade(h, nodes[i]);
     for (unsigned i = 0; i < COUNT; i++) value_release(h, nodes[i]);
