@@ -72,7 +72,8 @@ static void on_prepare(uv_prepare_t *handle)
     if (server->phase == SERVER_CLOSING) return;
     server->turn++;
     set_idle(server);
-    bool clock = server->timed.count > 0 || server->tcp.waiting || server->local.waiting ||
+    bool clock = server->timed.count > 0 || server->unfinished.count > 0 ||
+                 server->tcp.waiting || server->local.waiting ||
                  (server->settings.idle_time && server->sessions.count > 0);
     if (!clock)
         uv_timer_stop(&server->clock);
@@ -202,6 +203,9 @@ static int heap_open(struct server *server, char *error, size_t size)
         if (constrained && constrained < memory) memory = constrained;
         settings->max_memory = memory / 2;
     }
+    if (settings->request_memory == 0)
+        settings->request_memory =
+            settings->max_memory / 8 < 256 * SIZE_M ? settings->max_memory / 8 : 256 * SIZE_M;
     struct heap_config config = {
         .max_bytes = settings->max_memory,
         .shapes_max = (uint32_t)settings->shapes,

@@ -77,6 +77,8 @@ struct server {
     struct session_list sessions; /* all, the least recently active first */
     struct session_list ready;    /* have input, or something to read, for their next turn */
     struct session_list timed;    /* have a deadline of their own: unread replies, closing */
+    struct session_list unfinished; /* have begun a request that has not ended, oldest first */
+    size_t unfinished_bytes;      /* that these requests take */
     uint64_t next_session_id;
     size_t held_bytes;            /* in the sessions' buffers: session_account */
     bool room_wanted;             /* a reply did not fit into reply-memory in this turn */

@@ -3,6 +3,7 @@
 #include "server/session.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -75,6 +76,7 @@ static void intake_drop(struct session *s)
     if (!s->intake) return;
     struct intake *intake = s->intake;
     s->intake = NULL;
+    session_request_end(s);
     intake_return(s->server, intake, rpc_reader_at_start(intake->reader));
 }
 
@@ -153,7 +155,8 @@ void session_settle(struct session *s)
     bool reading =
         s->state == SESSION_LINGERING || (may_run && !ready && !s->ended);
     list_set(&server->ready, LINK_READY, s, ready);
-    list_set(&server->timed, LINK_TIMED, s, s->write_busy || s->state == SESSION_LINGERING);
+    list_set(&server->timed, LINK_TIMED, s,
+             s->write_busy || s->call_pending || s->state == SESSION_LINGERING);
     if (reading == s->reading) return;
     s->reading = reading;
     if (!reading)
@@ -266,6 +269,42 @@ static void check_pending_replies(struct session *s, uint64_t now_ms)
     session_close(s);
 }
 
+/* A session does not read while a call is pending, so that it would not learn that nobody
+ * waits for the answer. An end of stream alone means nothing: the peer may still read. */
+static void check_peer(struct session *s)
+{
+    struct pollfd peer = {.events = 0};
+    if (uv_fileno(&s->handle, &peer.fd) != 0 || poll(&peer, 1, 0) <= 0) return;
+    if (!(peer.revents & (POLLERR | POLLHUP))) return;
+    log_debug("client %llu is gone; its call ends", (unsigned long long)s->id);
+    session_close(s);
+}
+
+static void check_unfinished(struct server *server, uint64_t now_ms)
+{
+    static struct log_limit limit;
+    uint64_t allowed_ms = server->settings.request_time;
+    struct session *next;
+    for (struct session *s = server->unfinished.first; s; s = next) {
+        next = s->links[LINK_UNFINISHED].next;
+        if (!s->reading || s->request_taken >= allowed_ms * SENDING_RATE_MIN / 1000) {
+            s->request_taken = 0;
+            s->request_ms = now_ms;
+        }
+        if (!allowed_ms || now_ms - s->request_ms <= allowed_ms || s->state != SESSION_OPEN)
+            continue;
+        char text[160];
+        snprintf(text, sizeof text, "the request did not go on: %zu bytes of it came in %llu ms "
+                 "(request-time); the connection ends",
+                 s->request_taken, (unsigned long long)(now_ms - s->request_ms));
+        log_limited(&limit, LOG_LEVEL_INFO, "client %llu: %s", (unsigned long long)s->id, text);
+        server->counters.dropped_slow++;
+        session_write_error(s, rpc_reader_message(s->intake->reader), ERROR_LIMIT, text);
+        s->must_linger = true;
+        session_drain(s);
+    }
+}
+
 /* The list of all sessions begins with the one that has been idle longest. */
 static void check_idle(struct server *server, uint64_t now_ms)
 {
@@ -288,10 +327,11 @@ void session_check_deadlines(struct server *server)
     struct session *next;
     for (struct session *s = server->timed.first; s; s = next) {
         next = s->links[LINK_TIMED].next;
-        if (s->state != SESSION_LINGERING)
-            check_pending_replies(s, now_ms);
-        else if (now_ms - s->progress_ms > LINGER_MS)
+        if (s->call_pending) check_peer(s);
+        if (s->write_busy && s->state != SESSION_CLOSING) check_pending_replies(s, now_ms);
+        if (s->state == SESSION_LINGERING && now_ms - s->progress_ms > LINGER_MS)
             session_close(s);
     }
+    check_unfinished(server, now_ms);
     if (server->settings.idle_time) check_idle(server, now_ms);
 }

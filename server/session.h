@@ -43,6 +43,10 @@
 #define REPLY_ROOM_MIN ((size_t)16 << 10)
 /* A reader has so long before it can be dropped only because others want its room. */
 #define ROOM_GRACE_MS 1000
+/* The same for requests that have begun. */
+#define SENDING_RATE_MIN 4096
+/* Unfinished requests that take less are not given up in favour of others. */
+#define REQUEST_SMALL_BYTES ((size_t)64 << 10)
 #define LINGER_MS 1000
 #define LINGER_BYTES_MAX ((size_t)4 << 20)
 #define REFUSED_MAX 64
@@ -58,7 +62,7 @@ struct intake {
     struct call call;
 };
 
-enum session_link { LINK_ALL, LINK_READY, LINK_TIMED, LINK_COUNT };
+enum session_link { LINK_ALL, LINK_READY, LINK_TIMED, LINK_UNFINISHED, LINK_COUNT };
 
 struct session {
     union {
@@ -87,6 +91,11 @@ struct session {
     struct session_refs refs;
     struct intake *intake;  /* NULL between messages */
     struct task call_task;  /* resumes the pending call */
+
+    size_t request_heap;    /* bytes of the heap that the unfinished request has taken */
+    size_t request_bytes;   /* that it takes in all, as counted in unfinished_bytes */
+    size_t request_taken;   /* bytes that have come since ... */
+    uint64_t request_ms;    /* ... uv_now when it began, or had last come fast enough */
 
     char *input;            /* read, and left for the next turn; owned */
     size_t input_used, input_length;
@@ -156,6 +165,8 @@ int session_read_start(struct session *s);
 /* An error response for a message that never became a call; `message` may be NULL. */
 void session_write_error(struct session *s, const struct rpc_message *message,
                          enum error_code code, const char *text);
+/* The request under way has ended, or is given up: it is no longer counted. */
+void session_request_end(struct session *s);
 /* Aborts the pending call. */
 void session_call_stop(struct session *s);
 

@@ -73,6 +73,87 @@ void intake_destroy_spares(struct server *server)
     server->spare_intake_count = 0;
 }
 
+/* --- unfinished requests ----------------------------------------------------------------------*/
+
+static void request_count(struct session *s, size_t bytes)
+{
+    s->server->unfinished_bytes += bytes - s->request_bytes;
+    s->request_bytes = bytes;
+}
+
+void session_request_end(struct session *s)
+{
+    request_count(s, 0);
+    s->request_heap = 0;
+    session_list_remove(&s->server->unfinished, LINK_UNFINISHED, s);
+}
+
+/* The rest of it is read and thrown away; the answer is an error. */
+static void request_give_up(struct session *s)
+{
+    static struct log_limit limit;
+    struct builder *b = &s->intake->builder;
+    unsigned long long allowed = s->server->settings.request_memory;
+    log_limited(&limit, LOG_LEVEL_WARN,
+                "client %llu: a request was given up at %zu bytes; unfinished requests take more "
+                "than %llu bytes (request-memory)",
+                (unsigned long long)s->id, s->request_bytes, allowed);
+    builder_reset(b);
+    b->failed = true;
+    b->error = ERROR_LIMIT;
+    snprintf(b->message, sizeof b->message,
+             "the unfinished requests of all clients take more than the limit of %llu bytes "
+             "(request-memory); try again later",
+             allowed);
+    rpc_reader_skip(s->intake->reader);
+    s->request_heap = 0;
+    request_count(s, 0);
+}
+
+/* Memory of unfinished requests is over its limit, and that of `s` has just grown. The newest
+ * of the large ones goes, but not the only one: a limit on the sum is not one on the size. */
+static void requests_make_room(struct session *s)
+{
+    struct server *server = s->server;
+    struct session *newest = NULL, *older = server->unfinished.last;
+    for (; older; older = older->links[LINK_UNFINISHED].prev) {
+        if (older->request_bytes < REQUEST_SMALL_BYTES) continue;
+        if (newest) break;
+        newest = older;
+    }
+    if (older)
+        request_give_up(newest);
+    else if (!newest ||
+             server->unfinished_bytes - newest->request_bytes > server->settings.request_memory)
+        request_give_up(s);
+}
+
+static size_t heap_used(const struct server *server)
+{
+    struct heap_stats stats;
+    heap_stats(server->heap, &stats);
+    return stats.used_bytes;
+}
+
+/* `taken` bytes of a request have come that did not end it; they changed the heap. */
+static void request_continue(struct session *s, size_t taken, size_t used_before)
+{
+    struct server *server = s->server;
+    const struct builder *b = &s->intake->builder;
+    if (rpc_reader_at_start(s->intake->reader)) return;
+    if (!s->links[LINK_UNFINISHED].listed) {
+        session_list_add(&server->unfinished, LINK_UNFINISHED, s);
+        s->request_taken = 0;
+        s->request_ms = uv_now(&server->loop);
+    }
+    s->request_taken += taken;
+    size_t heap = s->request_heap + heap_used(server);
+    s->request_heap = heap > used_before ? heap - used_before : 0;
+    request_count(s, s->request_heap + b->frame.count * sizeof(value) +
+                         b->opened_capacity * sizeof(value) + b->ext_capacity);
+    if (server->unfinished_bytes > server->settings.request_memory) requests_make_room(s);
+}
+
 /* --- calls -----------------------------------------------------------------------------------*/
 
 /* The message has been dealt with: a safe point. */
@@ -271,9 +352,14 @@ size_t session_run(struct session *s, const char *data, size_t length)
         }
         size_t taken = 0;
         builder_touch(&s->intake->builder);
+        size_t heap_before = heap_used(s->server);
         int status = rpc_reader_feed(s->intake->reader, data + used, length - used, &taken);
         used += taken;
         s->turn_bytes += taken;
+        if (status == DECODER_MORE)
+            request_continue(s, taken, heap_before);
+        else
+            session_request_end(s);
         if (status == DECODER_DONE)
             session_message(s);
         else if (status != DECODER_MORE)

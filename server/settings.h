@@ -36,6 +36,10 @@
     X(request_elements, "request-elements", INT, "4194304", 16, 1 << 30,                     \
       "items of a request, nested ones included")                                            \
     X(request_depth, "request-depth", INT, "128", 4, 500, "nesting of a request")            \
+    X(request_time, "request-time", DURATION, "60s", 0, 86400000,                            \
+      "time for a begun request to go on by 4 KB a second; 0: any")                          \
+    X(request_memory, "request-memory", SIZE, "0", 0, SIZE_T,                                \
+      "memory of all unfinished requests; 0: 256m, or an eighth of max-memory")              \
     X(reply_bytes, "reply-bytes", SIZE, "64m", SIZE_K, 4 * SIZE_G, "bytes of a reply")       \
     X(pending_reply_pause, "pending-reply-pause", SIZE, "1m", SIZE_K, 4 * SIZE_G,            \
       "bytes of unread replies at which a client's requests wait")                           \

@@ -180,6 +180,132 @@ START_TEST(a_client_that_reads_a_little_now_and_then_is_dropped)
 }
 END_TEST
 
+/* --- requests --------------------------------------------------------------------------------*/
+
+/* The first `length` bytes of the text of a set that announces twice as many. */
+static void send_half_a_set(struct wire *w, uint32_t msgid, size_t length)
+{
+    char *text = malloc(length);
+    ck_assert_ptr_nonnull(text);
+    memset(text, 'x', length);
+    writer_request(&out, msgid, "set", 2);
+    writer_cstr(&out, "half");
+    writer_str_header(&out, 2 * length);
+    writer_bytes(&out, text, length);
+    wire_send_writer(w, &out);
+    free(text);
+}
+
+static void send_other_half(struct wire *w, size_t length)
+{
+    char *text = malloc(length);
+    ck_assert_ptr_nonnull(text);
+    memset(text, 'x', length);
+    wire_send(w, text, length);
+    free(text);
+}
+
+START_TEST(the_newest_unfinished_request_is_given_up_when_memory_is_short)
+{
+    enum { HALF = 3 << 20 };
+    START("--request-memory=5m");
+    struct wire *wires[4], *honest = tcp();
+    for (uint32_t i = 0; i < 4; i++) {
+        send_half_a_set(wires[i] = tcp(), i, HALF);
+        sleep_ms(100); /* that they begin in this order */
+    }
+    set_text(honest, "text", 40000);
+    for (uint32_t i = 0; i < 4; i++) {
+        send_other_half(wires[i], HALF);
+        char expected[64];
+        snprintf(expected, sizeof expected, i ? "[1,%u,\"LIMIT " : "[1,%u,nil,true]", i);
+        wire_expect_prefix(wires[i], expected);
+        if (i) ck_assert_ptr_nonnull(strstr(wires[i]->text, "(request-memory)"));
+        wire_ping(wires[i], 9); /* the connection goes on */
+    }
+    for (uint32_t i = 0; i < 4; i++) hang_up(wires[i]);
+    hang_up(honest);
+}
+END_TEST
+
+START_TEST(many_small_unfinished_requests_are_bounded_together)
+{
+    enum { CLIENTS = 60, HALF = 40000 };
+    START("--request-memory=1m");
+    struct wire *wires[CLIENTS];
+    for (uint32_t i = 0; i < CLIENTS; i++) send_half_a_set(wires[i] = tcp(), i, HALF);
+    size_t refused = 0;
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        send_other_half(wires[i], HALF);
+        const char *got = wire_receive(wires[i]);
+        ck_assert_ptr_nonnull(got);
+        refused += strstr(got, "(request-memory)") != NULL;
+        wire_ping(wires[i], 9);
+        hang_up(wires[i]);
+    }
+    ck_assert_uint_gt(refused, CLIENTS / 3);
+    ck_assert_uint_lt(refused, CLIENTS);
+}
+END_TEST
+
+START_TEST(a_request_that_is_larger_than_the_memory_of_all_passes_alone)
+{
+    START("--request-memory=1m");
+    struct wire *w = tcp(), *other = tcp();
+    wire_put_ping(&out, 1);
+    wire_send(other, out.data, out.length - 1); /* unfinished, but small */
+    writer_rewind(&out, 0);
+    set_text(w, "text", 8 << 20);
+    hang_up(w);
+    hang_up(other);
+}
+END_TEST
+
+START_TEST(a_request_that_does_not_go_on_ends_its_connection)
+{
+    START("--request-time=1s");
+    struct wire *silent = tcp(), *honest = tcp();
+    send_half_a_set(silent, 5, 100000);
+    wire_expect_prefix(silent, "[1,5,\"LIMIT ");
+    ck_assert_ptr_nonnull(strstr(silent->text, "(request-time)"));
+    wire_expect(silent, NULL);
+    wire_ping(honest, 6);
+    hang_up(silent);
+    hang_up(honest);
+}
+END_TEST
+
+START_TEST(a_long_call_ends_when_its_client_is_gone)
+{
+    enum { LISTS = 1500000 };
+    START("--log-level=debug");
+    struct wire *owner = tcp(), *busy = tcp(), *gone = tcp();
+    writer_request(&out, 1, "set", 2);
+    writer_cstr(&out, "big");
+    writer_array(&out, LISTS);
+    for (uint32_t i = 0; i < LISTS; i++) writer_array(&out, 0);
+    wire_send_writer(owner, &out);
+    wire_expect(owner, "[1,1,nil,true]");
+    /* Others leave the call so little time that it takes many seconds. */
+    for (uint32_t i = 0; i < 2000; i++) {
+        writer_request(&out, i, "gc.step", 1);
+        writer_uint(&out, 10000);
+    }
+    wire_send_writer(busy, &out);
+    writer_request(&out, 1, "mem.size", 1);
+    writer_cstr(&out, "big");
+    wire_send_writer(gone, &out);
+    sleep_ms(300);
+    struct linger reset = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(gone->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    hang_up(gone);
+    wait_for_log("is gone; its call ends");
+    wire_ping(owner, 2);
+    hang_up(busy);
+    hang_up(owner);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("memory");
@@ -189,6 +315,11 @@ Suite *test_suite(void)
     tcase_add_test(tcase, unread_replies_of_all_clients_together_are_bounded);
     tcase_add_test(tcase, readers_get_all_their_replies_when_memory_is_short);
     tcase_add_test(tcase, a_client_that_reads_a_little_now_and_then_is_dropped);
+    tcase_add_test(tcase, the_newest_unfinished_request_is_given_up_when_memory_is_short);
+    tcase_add_test(tcase, many_small_unfinished_requests_are_bounded_together);
+    tcase_add_test(tcase, a_request_that_is_larger_than_the_memory_of_all_passes_alone);
+    tcase_add_test(tcase, a_request_that_does_not_go_on_ends_its_connection);
+    tcase_add_test(tcase, a_long_call_ends_when_its_client_is_gone);
     suite_add_tcase(suite, tcase);
     return suite;
 }
