@@ -29,9 +29,11 @@ enum call_outcome method_gc_is_enabled(struct call *call)
 
 /* --- gc.collect -----------------------------------------------------------------------------*/
 
-/* A cycle that is under way may have passed garbage by: it is ended, then a whole one run. */
+/* What was unreachable when the call came is freed when it answers. So a cycle that is under
+ * way, which may have passed garbage by, is ended first; and the drop queue is worked off,
+ * because what hangs from it is marked; then a whole cycle runs. */
 struct collect {
-    uint64_t cycles_wanted;
+    uint64_t cycles_wanted; /* 0: the cycle has not begun */
     uint64_t freed_before;
 };
 
@@ -48,15 +50,16 @@ static void collect_abort(struct call *call)
 
 static enum call_outcome collect_step(struct call *call, uint64_t budget_ns)
 {
+    struct heap *h = call->heap;
     struct collect *collect = call->state;
     struct gc_stats stats;
-    gc_stats(call->heap, &stats);
-    if (stats.cycles < collect->cycles_wanted) {
-        if (gc_phase(call->heap) == GC_IDLE) gc_start(call->heap);
-        gc_run(call->heap, budget_ns);
-        gc_stats(call->heap, &stats);
+    gc_run(h, budget_ns);
+    gc_stats(h, &stats);
+    if (collect->cycles_wanted == 0 && gc_phase(h) == GC_IDLE && !heap_drop_pending(h)) {
+        gc_start(h);
+        collect->cycles_wanted = stats.cycles + 1;
     }
-    if (stats.cycles < collect->cycles_wanted) return CALL_PENDING;
+    if (collect->cycles_wanted == 0 || stats.cycles < collect->cycles_wanted) return CALL_PENDING;
     uint64_t freed = freed_bytes(&stats) - collect->freed_before;
     collect_abort(call);
     return reply_uint(call, freed);
@@ -64,11 +67,10 @@ static enum call_outcome collect_step(struct call *call, uint64_t budget_ns)
 
 enum call_outcome method_gc_collect(struct call *call)
 {
-    struct collect *collect = malloc(sizeof *collect);
+    struct collect *collect = calloc(1, sizeof *collect);
     struct gc_stats stats;
     if (collect == NULL) return fail_no_memory(call);
     gc_stats(call->heap, &stats);
-    collect->cycles_wanted = stats.cycles + (gc_phase(call->heap) == GC_IDLE ? 1 : 2);
     collect->freed_before = freed_bytes(&stats);
     call->state = collect;
     call->step = collect_step;

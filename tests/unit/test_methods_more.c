@@ -385,6 +385,19 @@ START_TEST(collect_frees_shared_garbage)
 }
 END_TEST
 
+/* What hangs from a deleted container waits in the drop queue when the call begins. */
+START_TEST(collect_frees_what_was_just_deleted)
+{
+    p.seed = 0;
+    ASK(&p, "set", "'a', {'list': [1, 2, 3]}", "true");
+    ASK(&p, "weak", "'w', ['a', 'list']", "true");
+    ASK(&p, "del", "'a'", "1");
+    ck_assert(heap_drop_pending(p.heap));
+    ck_assert_int_gt(atol(ask(&p, "gc.collect", "")), 0);
+    ASK(&p, "get", "'w'", "nil");
+}
+END_TEST
+
 START_TEST(collect_ends_the_cycle_under_way_first)
 {
     p.seed = 0;
@@ -515,6 +528,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, handles_belong_to_their_session);
     tcase_add_test(tcase, gc_methods);
     tcase_add_test(tcase, collect_frees_shared_garbage);
+    tcase_add_test(tcase, collect_frees_what_was_just_deleted);
     tcase_add_test(tcase, collect_ends_the_cycle_under_way_first);
     tcase_add_test(tcase, mem_methods);
     tcase_add_test(tcase, mem_size_counts_what_is_shared_once);
