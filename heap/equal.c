@@ -42,7 +42,15 @@ static bool exts_equal(const struct heap *h, value a, value b)
            memcmp(data_a, data_b, length_a) == 0;
 }
 
-/* Compares two values but not their members. A rope counts as one value for each chunk. */
+/* Takes what looking at `bytes` of text costs, above the one for the value, off the limit. */
+static bool charge(size_t *limit, size_t bytes)
+{
+    if (bytes / 1024 > *limit) return false;
+    *limit -= bytes / 1024;
+    return true;
+}
+
+/* Compares two values but not their members. */
 static enum equality pair_compare(const struct heap *h, value a, value b, size_t *limit)
 {
     if (a == b) return EQUAL;
@@ -51,19 +59,23 @@ static enum equality pair_compare(const struct heap *h, value a, value b, size_t
     switch (ref_kind(a)) {
     case KIND_STRING:
     case KIND_BYTES:
-        if (ref_hash(a) != ref_hash(b)) return DIFFERENT;
+        size = text_length(h, a);
+        if (ref_hash(a) != ref_hash(b) || size != text_length(h, b)) return DIFFERENT;
+        if (!charge(limit, size)) return LIMIT;
         return text_compare(h, a, b) == 0 ? EQUAL : DIFFERENT;
     case KIND_ROPE:
     case KIND_ROPE_BYTES:
         size = text_length(h, a);
         if (size != text_length(h, b)) return DIFFERENT;
-        if (size / CELL_BYTES_MAX > *limit) return LIMIT;
-        *limit -= size / CELL_BYTES_MAX;
+        if (!charge(limit, size)) return LIMIT;
         return text_compare(h, a, b) == 0 ? EQUAL : DIFFERENT;
     case KIND_INT64:
     case KIND_UINT64:
     case KIND_DOUBLE: return boxes_equal(h, a, b) ? EQUAL : DIFFERENT;
-    case KIND_EXT: return exts_equal(h, a, b) ? EQUAL : DIFFERENT;
+    case KIND_EXT:
+        ext_data(h, a, &size);
+        if (!charge(limit, size)) return LIMIT;
+        return exts_equal(h, a, b) ? EQUAL : DIFFERENT;
     case KIND_LIST:
         size = list_length(h, a);
         if (size != list_length(h, b)) return DIFFERENT;
@@ -90,8 +102,10 @@ static int stack_push(struct equal_stack *stack, value a, value b)
 }
 
 /* The next pair of members; b is VALUE_ABSENT if the other map has no such key. False when
- * all have been compared. */
-static bool frame_next(const struct heap *h, struct equal_frame *frame, value *a, value *b)
+ * all have been compared. A long key, which must be hashed, is charged as far as the limit
+ * goes. */
+static bool frame_next(const struct heap *h, struct equal_frame *frame, size_t *limit, value *a,
+                       value *b)
 {
     if (value_is_kind(frame->a, KIND_LIST)) {
         if (frame->index == list_length(h, frame->a)) return false;
@@ -102,16 +116,18 @@ static bool frame_next(const struct heap *h, struct equal_frame *frame, value *a
     value key_value;
     struct map_key key;
     if (!map_next(h, frame->a, &frame->iterator, &key_value, a)) return false;
+    if (value_is_text(key_value) && !charge(limit, text_length(h, key_value))) *limit = 0;
     bool is_key = map_key_value(h, &key, key_value) == 0;
     *b = is_key ? map_get(h, frame->b, &key) : VALUE_ABSENT;
     return true;
 }
 
 /* The next pair on the stack. False when nothing is left. */
-static bool stack_next(const struct heap *h, struct equal_stack *stack, value *a, value *b)
+static bool stack_next(const struct heap *h, struct equal_stack *stack, size_t *limit, value *a,
+                       value *b)
 {
     while (stack->count > 0) {
-        if (frame_next(h, &stack->frames[stack->count - 1], a, b)) return true;
+        if (frame_next(h, &stack->frames[stack->count - 1], limit, a, b)) return true;
         stack->count--;
     }
     return false;
@@ -133,7 +149,7 @@ int value_equal(const struct heap *h, value a, value b, size_t limit)
         case MEMBERS: result = stack_push(&stack, a, b) == 0 ? 1 : -ENOMEM; break;
         case LIMIT: result = -E2BIG; break;
         }
-    } while (result == 1 && stack_next(h, &stack, &a, &b));
+    } while (result == 1 && stack_next(h, &stack, &limit, &a, &b));
     free(stack.frames);
     return result;
 }

@@ -107,6 +107,13 @@ int list_set_take(struct heap *h, value list, size_t index, value item)
     return 0;
 }
 
+int list_set_ready(struct heap *h, value list, size_t index, value item)
+{
+    const value *root = cell_words(h, list);
+    assert(index < list_root_length(root));
+    return list_root_is_tree(root) ? list_tree_set_ready(h, list, index, item) : 0;
+}
+
 /* Turns a list with its items in the root into a tree, with `count` more. */
 static int list_outgrow(struct heap *h, value list, size_t index, const value *items,
                         size_t count)

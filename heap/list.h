@@ -27,6 +27,11 @@ size_t list_read(const struct heap *h, value list, size_t index, value *out, siz
 /* Replaces the item at `index` < length; the old one is released. 0 or -ENOMEM. */
 warn_unused int list_set_take(struct heap *h, value list, size_t index, value item);
 
+/* Sees to it that list_set_take of `item` at `index` < length needs no memory, until items are
+ * inserted or removed. The item stays the caller's, and what the list holds as it is. 0 or
+ * -ENOMEM. */
+warn_unused int list_set_ready(struct heap *h, value list, size_t index, value item);
+
 /* Inserts before `index` <= length (length: at the end). All or nothing: 0 or -ENOMEM. */
 warn_unused int list_insert_take(struct heap *h, value list, size_t index,
                                  const value *items, size_t count);

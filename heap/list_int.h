@@ -101,6 +101,9 @@ warn_unused int list_tree_insert(struct heap *h, value list, size_t index, const
 /* list_set_take() for a list that is a tree. */
 warn_unused int list_tree_set_take(struct heap *h, value list, size_t index, value item);
 
+/* list_set_ready() for a list that is a tree. */
+warn_unused int list_tree_set_ready(struct heap *h, value list, size_t index, value item);
+
 /* Removes at least one and at most `count` items, leaving the length in the root to the
  * caller; returns how many. `count` is less than the length, or `out` is not NULL. What lies
  * in whole subtrees goes in one piece if `out` is NULL. Sets *unsettled if, after the last

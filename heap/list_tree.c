@@ -383,15 +383,27 @@ int list_tree_insert(struct heap *h, value list, size_t index, const value *item
     return 0;
 }
 
+/* Finds the item at `index` and makes its leaf as wide as `item` needs. */
+static int leaf_ready(struct heap *h, value list, size_t index, value item,
+                      struct list_path *path)
+{
+    list_tree_find(h, list, index, path);
+    const value *leaf = cell_words(h, path->leaf);
+    unsigned wanted = list_width(&item, 1);
+    if (wanted <= list_leaf_width(leaf)) return 0;
+    return leaf_resize(h, list, path, wanted, list_chunk_size(leaf));
+}
+
+int list_tree_set_ready(struct heap *h, value list, size_t index, value item)
+{
+    struct list_path path;
+    return leaf_ready(h, list, index, item, &path);
+}
+
 int list_tree_set_take(struct heap *h, value list, size_t index, value item)
 {
     struct list_path path;
-    list_tree_find(h, list, index, &path);
-    const value *leaf = cell_words(h, path.leaf);
-    unsigned wanted = list_width(&item, 1);
-    if (wanted > list_leaf_width(leaf) &&
-        leaf_resize(h, list, &path, wanted, list_chunk_size(leaf)) != 0)
-        return -ENOMEM;
+    if (leaf_ready(h, list, index, item, &path) != 0) return -ENOMEM;
     value old = list_leaf_get(h, path.leaf, path.offset);
     list_leaf_set(h, path.leaf, path.offset, item);
     value_release(h, old);

@@ -82,6 +82,9 @@ bool map_next(const struct heap *h, value map, struct map_iterator *it, value *k
 #define MAP_PAGE_MIN 1
 size_t map_page(const struct heap *h, value map, uint64_t cursor, uint64_t *next, value *out,
                 size_t capacity);
+/* The cursor that goes on behind the entry with this key of a map: what map_page would give as
+ * *next if that were the last of its page. Costs a hash of the key. */
+uint64_t map_page_cursor(const struct heap *h, value key);
 
 /* The representation, for the census and tests: "record", "linear", "ordered", "segmented". */
 const char *map_representation(const struct heap *h, value map);

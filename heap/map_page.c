@@ -25,6 +25,11 @@ struct page_heap {
 
 static uint64_t hash_position(uint64_t hash) { return hash >> 1 ? hash >> 1 : 1; }
 
+uint64_t map_page_cursor(const struct heap *h, value key)
+{
+    return hash_position(map_key_hash(h, key));
+}
+
 static void heap_down(struct candidate *entries, size_t count, size_t i)
 {
     struct candidate moving = entries[i];

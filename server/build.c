@@ -57,7 +57,8 @@ builder_fail(struct builder *b, enum error_code code, const char *format, ...)
 static int builder_no_memory(struct builder *b)
 {
     return builder_fail(b, ERROR_OUT_OF_MEMORY,
-                        "no memory for the parameters; nothing was changed");
+                        "the memory limit (max-memory) has no room for the parameters; nothing was "
+                        "changed");
 }
 
 /* --- items --------------------------------------------------------------------------------*/
@@ -213,7 +214,7 @@ static int builder_add_weak(struct builder *b, const char *data, size_t length)
     if (b->failed) return 0;
     value weak = weak_make(b->heap, target);
     if (weak == VALUE_ABSENT)
-        return builder_fail(b, ERROR_LIMIT, "too many targets of weak references");
+        return builder_fail(b, ERROR_LIMIT, "more targets of weak references than weak-slots allows");
     return builder_add(b, weak);
 }
 

@@ -16,7 +16,7 @@
     X(WRONG_TYPE, "the value is of a type that the method does not work on")              \
     X(OUT_OF_RANGE, "a number or an index outside of what is possible")                   \
     X(LIMIT, "a limit of the server was reached; the message names it")                   \
-    X(OUT_OF_MEMORY, "the memory limit was reached; nothing was changed")                 \
+    X(OUT_OF_MEMORY, "the memory limit (max-memory) was reached; nothing was changed")    \
     X(NEEDS_EXT, "the value cannot be written in plain MessagePack; hello can allow it")  \
     X(BUSY, "another task of this kind is under way")                                     \
     X(INTERNAL, "a defect of the server")

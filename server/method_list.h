@@ -29,7 +29,8 @@
       "absent is default or nil")                                                               \
     X("set", "path, value, [opts: if, match, create]", "bool", 2, 3, METHOD_WRITE, method_set,  \
       "Stores a value, unless the condition (if: \"absent\" or \"present\"; match: the value "  \
-      "that is there now) does not hold; create makes the maps on the way")                     \
+      "that is there now) does not hold; create makes the maps on the way. ttl and keep_ttl "   \
+      "are not supported yet")                                                                  \
     X("del", "path, ...", "count", 1, METHOD_ANY, METHOD_WRITE, method_del,                     \
       "Deletes values, one after the other; tells how many were there")                         \
     X("exists", "path, ...", "count", 1, METHOD_ANY, METHOD_READ, method_exists,                \
@@ -71,7 +72,7 @@
     X("scan", "[cursor], [opts: match, type, count]", "[next, [key...]]", 0, 2, METHOD_READ,    \
       method_scan,                                                                              \
       "Pages through the keys that match a pattern (* ? [a-z] \\) and hold a type; looks at "   \
-      "count keys a call")                                                                      \
+      "count keys a call, or fewer where matching is slow")                                                                      \
     X("count", "", "n", 0, 0, METHOD_READ, method_count_keys, "Counts the keys")                \
     X("clear", "", "true", 0, 0, METHOD_WRITE, method_clear, "Deletes all keys")
 

@@ -83,23 +83,23 @@ enum call_outcome method_push(struct call *call)
     return reply_uint(call, list_length(h, list));
 }
 
-/* Writes `count` items of a list from `start` on, every `step`-th. */
+/* Writes `count` items of a list from `start` on, every `step`-th. Reads stretches of the list,
+ * in the direction of the step, unless so few of their items are wanted that one at a time is
+ * less. */
 static int write_items(struct reply *r, value list, size_t start, size_t count, int64_t step)
 {
     struct heap *h = r->call->heap;
     value batch[READ_BATCH];
+    size_t stride = (size_t)(step < 0 ? -step : step), batch_max = stride < 64 ? READ_BATCH : 1;
+    if (reply_room(r, count) < 0) return -1;
     reply_array(r, count);
     for (size_t done = 0; done < count && r->w->error == WRITER_OK;) {
-        size_t got = 1;
-        if (step == 1) {
-            size_t wanted = count - done < READ_BATCH ? count - done : READ_BATCH;
-            got = list_read(h, list, start + done, batch, wanted);
-        } else {
-            batch[0] = list_get(h, list, (size_t)((int64_t)start + (int64_t)done * step));
-        }
-        for (size_t i = 0; i < got; i++)
-            if (reply_value(r, batch[i]) < 0) return -1;
-        done += got;
+        size_t at = step < 0 ? start - done * stride : start + done * stride;
+        size_t wanted = (count - done - 1) * stride + 1;
+        if (wanted > batch_max) wanted = batch_max;
+        size_t got = list_read(h, list, step < 0 ? at + 1 - wanted : at, batch, wanted);
+        for (size_t i = 0; i < got; i += stride, done++)
+            if (reply_value(r, batch[step < 0 ? got - 1 - i : i]) < 0) return -1;
     }
     reply_leave(r);
     return 0;

@@ -55,6 +55,7 @@ static enum call_outcome page_map(struct call *call, bool with_values)
     struct reply r;
     int status = 0;
     reply_open(&r, call);
+    status = reply_charge(&r, slice.count);
     reply_array(&r, 2);
     writer_uint(r.w, slice.next);
     reply_array(&r, slice.count);
@@ -74,30 +75,38 @@ enum call_outcome method_items(struct call *call) { return page_map(call, true);
 
 /* --- the key space ------------------------------------------------------------------------*/
 
+/* A scan looks at whole pages as long as matching them is cheap. If it might not be, keys are
+ * looked at in the order of cursors and the page ends where the steps are used up. */
+#define SCAN_STEPS_MAX 1000000 /* some milliseconds */
+
 struct scan_filter {
-    char *pattern; /* malloc'ed; NULL: all */
-    size_t pattern_length;
+    bool has_pattern;
+    struct glob pattern;
     const char *type; /* NULL: all */
+    uint64_t steps;   /* of matching so far */
 };
 
-static bool scan_wants(struct heap *h, const struct scan_filter *filter, value key, value v)
+static bool scan_wants(struct heap *h, struct scan_filter *filter, value key, value v)
 {
     struct text_scratch scratch;
     const char *name;
     if (filter->type != NULL && strcmp(value_type_name(v), filter->type) != 0) return false;
-    if (filter->pattern == NULL) return true;
+    if (!filter->has_pattern) return true;
     size_t length = text_piece(h, key, 0, &name, &scratch); /* keys are of one piece */
-    return glob_match(filter->pattern, filter->pattern_length, name, length);
+    return glob_match(&filter->pattern, name, length, &filter->steps);
 }
 
-/* Reads the options match and type; the caller frees filter->pattern. */
+/* Reads the options match and type. */
 static int scan_filter_read(struct call *call, value match, value type, struct scan_filter *filter)
 {
     static const char types[] = "nil bool int float string bytes list map weak ext";
     static const char *const names[] = {"nil",   "bool", "int", "float", "string",
                                         "bytes", "list", "map", "weak",  "ext"};
+    char pattern[GLOB_PATTERN_MAX];
     int index = -1;
-    *filter = (struct scan_filter){0};
+    filter->type = NULL;
+    filter->steps = 0;
+    filter->has_pattern = match != VALUE_ABSENT;
     if (option_word(call, "type", type, types, &index) < 0) return -1;
     if (index >= 0) filter->type = names[index];
     if (match == VALUE_ABSENT) return 0;
@@ -106,31 +115,89 @@ static int scan_filter_read(struct call *call, value match, value type, struct s
                   value_describe(match));
         return -1;
     }
-    filter->pattern_length = text_length(call->heap, match);
-    if (filter->pattern_length > GLOB_PATTERN_MAX) {
-        call_fail(call, ERROR_LIMIT, "scan: a pattern of %zu bytes; the limit is %d",
-                  filter->pattern_length, GLOB_PATTERN_MAX);
+    size_t length = text_length(call->heap, match);
+    if (length > GLOB_PATTERN_MAX) {
+        call_fail(call, ERROR_LIMIT, "scan: a pattern of %zu bytes; the limit is %d", length,
+                  GLOB_PATTERN_MAX);
         return -1;
     }
-    filter->pattern = malloc(filter->pattern_length + 1);
-    if (filter->pattern == NULL) {
+    text_copy(call->heap, match, 0, pattern, length);
+    glob_compile(&filter->pattern, pattern, length);
+    return 0;
+}
+
+/* Whether matching the whole page stays within the steps, whatever the keys are. */
+static bool scan_is_cheap(struct heap *h, const struct scan_filter *filter,
+                          const struct map_slice *slice)
+{
+    uint64_t bytes = 0;
+    if (!filter->has_pattern) return true;
+    for (size_t i = 0; i < slice->count; i++) bytes += text_length(h, slice->pairs[2 * i]) + 1;
+    return bytes * (filter->pattern.count + 1) <= SCAN_STEPS_MAX;
+}
+
+struct scan_entry {
+    uint64_t cursor;
+    value key, v;
+};
+
+static int compare_entries(const void *a, const void *b)
+{
+    uint64_t x = ((const struct scan_entry *)a)->cursor, y = ((const struct scan_entry *)b)->cursor;
+    return x < y ? -1 : x > y;
+}
+
+/* Brings a page into the order of cursors. 0, or -1 after call_fail. */
+static int scan_sort(struct call *call, struct map_slice *slice)
+{
+    struct scan_entry *entries = malloc((slice->count + 1) * sizeof *entries);
+    if (entries == NULL) {
         fail_no_memory(call);
         return -1;
     }
-    text_copy(call->heap, match, 0, filter->pattern, filter->pattern_length);
+    for (size_t i = 0; i < slice->count; i++) {
+        value key = slice->pairs[2 * i];
+        entries[i] = (struct scan_entry){map_page_cursor(call->heap, key), key,
+                                         slice->pairs[2 * i + 1]};
+    }
+    qsort(entries, slice->count, sizeof *entries, compare_entries);
+    for (size_t i = 0; i < slice->count; i++) {
+        slice->pairs[2 * i] = entries[i].key;
+        slice->pairs[2 * i + 1] = entries[i].v;
+    }
+    free(entries);
+    return 0;
+}
+
+/* Keeps the keys that the filter wants, at the beginning of the pairs; returns how many. Ends
+ * the page early when the steps are used up, but after one key at least. */
+static int scan_choose(struct call *call, struct scan_filter *filter, struct map_slice *slice,
+                       size_t *wanted)
+{
+    struct heap *h = call->heap;
+    bool cheap = scan_is_cheap(h, filter, slice);
+    *wanted = 0;
+    if (!cheap && scan_sort(call, slice) < 0) return -1;
+    for (size_t i = 0; i < slice->count; i++) {
+        value key = slice->pairs[2 * i];
+        if (scan_wants(h, filter, key, slice->pairs[2 * i + 1]))
+            slice->pairs[(*wanted)++] = key; /* behind what is still to be read */
+        if (cheap || filter->steps < SCAN_STEPS_MAX || i + 1 == slice->count) continue;
+        slice->next = map_page_cursor(h, key);
+        break;
+    }
     return 0;
 }
 
 /* Writes the keys that the filter wants: [next, [key...]]. */
-static enum call_outcome scan_reply(struct call *call, const struct scan_filter *filter,
+static enum call_outcome scan_reply(struct call *call, struct scan_filter *filter,
                                     struct map_slice *slice)
 {
-    size_t wanted = 0;
-    for (size_t i = 0; i < slice->count; i++)
-        if (scan_wants(call->heap, filter, slice->pairs[2 * i], slice->pairs[2 * i + 1]))
-            slice->pairs[wanted++] = slice->pairs[2 * i]; /* behind what is still to be read */
+    size_t wanted;
     struct reply r;
+    if (scan_choose(call, filter, slice, &wanted) < 0) return CALL_FAILED;
     reply_open(&r, call);
+    if (reply_charge(&r, wanted) < 0) return CALL_FAILED;
     reply_array(&r, 2);
     writer_uint(r.w, slice->next);
     reply_array(&r, wanted);
@@ -155,7 +222,6 @@ enum call_outcome method_scan(struct call *call)
         outcome = scan_reply(call, &filter, &slice);
         free(slice.pairs);
     }
-    free(filter.pattern);
     return outcome;
 }
 

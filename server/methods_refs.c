@@ -39,8 +39,8 @@ enum call_outcome method_weak(struct call *call)
     value weak = weak_make(call->heap, target);
     if (weak == VALUE_ABSENT)
         return call_fail(call, ERROR_LIMIT,
-                         "weak: the table of weak references is full; it can have one target "
-                         "more when another is freed");
+                         "weak: there are as many targets of weak references as weak-slots "
+                         "allows; there can be another when one is freed");
     if (place_set_take(call, &place, weak) < 0) return CALL_FAILED;
     return reply_bool(call, true);
 }
@@ -94,6 +94,7 @@ enum call_outcome method_new(struct call *call)
 enum call_outcome method_release(struct call *call)
 {
     int64_t count = 0, handle;
+    if (paths_check(call, call->arg_count) < 0) return CALL_FAILED;
     for (size_t i = 0; i < call->arg_count; i++)
         if (!path_handle(call->heap, call->args[i], &handle))
             return call_fail(call, ERROR_BAD_PARAMS, "release: parameter %zu is %s, not a handle",

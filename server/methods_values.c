@@ -17,7 +17,7 @@
 #include "server/path.h"
 #include "server/reply.h"
 
-/* How many values set's option match looks at. */
+/* How many values, and KiB of texts, set's option match looks at. */
 #define MATCH_VALUES_MAX 100000
 
 enum call_outcome method_get(struct call *call)
@@ -36,15 +36,6 @@ enum call_outcome method_get(struct call *call)
     return reply_finish(&r, reply_value(&r, v));
 }
 
-/* Refuses the options of set that are yet to come. */
-static int refuse_ttl(struct call *call, value ttl, value keep_ttl)
-{
-    if (ttl == VALUE_ABSENT && keep_ttl == VALUE_ABSENT) return 0;
-    call_fail(call, ERROR_BAD_PARAMS, "set: the option %s is not supported yet",
-              ttl != VALUE_ABSENT ? "ttl" : "keep_ttl");
-    return -1;
-}
-
 /* Whether the option match holds: 1, 0, or -1 after call_fail. */
 static int set_matches(struct call *call, value held, value match)
 {
@@ -52,7 +43,7 @@ static int set_matches(struct call *call, value held, value match)
     int equal = value_equal(call->heap, held == VALUE_ABSENT ? VALUE_NIL : held, match,
                             MATCH_VALUES_MAX);
     if (equal == -E2BIG)
-        call_fail(call, ERROR_LIMIT, "set: match compares up to %d values, and these have more",
+        call_fail(call, ERROR_LIMIT, "set: match compares up to %d values and KiB of texts, and these have more",
                   MATCH_VALUES_MAX);
     else if (equal < 0)
         fail_no_memory(call);
@@ -61,16 +52,16 @@ static int set_matches(struct call *call, value held, value match)
 
 enum call_outcome method_set(struct call *call)
 {
-    value if_word, match, create, ttl, keep_ttl;
+    value if_word, match, create;
     const struct option known[] = {{"if", &if_word},
                                    {"match", &match},
                                    {"create", &create},
-                                   {"ttl", &ttl},
-                                   {"keep_ttl", &keep_ttl}};
+                                   {"ttl", NULL},
+                                   {"keep_ttl", NULL}};
     enum { IF_ABSENT, IF_PRESENT, IF_EITHER } condition = IF_EITHER;
     int word = IF_EITHER;
     bool creates = false;
-    if (options_read(call, 2, known, 5) < 0 || refuse_ttl(call, ttl, keep_ttl) < 0 ||
+    if (options_read(call, 2, known, 5) < 0 ||
         option_word(call, "if", if_word, "absent present", &word) < 0 ||
         option_bool(call, "create", create, &creates) < 0)
         return CALL_FAILED;
@@ -93,6 +84,7 @@ enum call_outcome method_set(struct call *call)
 enum call_outcome method_del(struct call *call)
 {
     value v;
+    if (paths_check(call, call->arg_count) < 0) return CALL_FAILED;
     for (size_t i = 0; i < call->arg_count; i++) {
         int64_t handle;
         if (path_read(call, call->args[i], PATH_LENIENT, &v) < 0) return CALL_FAILED;
@@ -118,6 +110,7 @@ enum call_outcome method_del(struct call *call)
 enum call_outcome method_exists(struct call *call)
 {
     int64_t count = 0;
+    if (paths_check(call, call->arg_count) < 0) return CALL_FAILED;
     for (size_t i = 0; i < call->arg_count; i++) {
         value v;
         if (path_read(call, call->args[i], PATH_LENIENT, &v) < 0) return CALL_FAILED;
@@ -232,11 +225,12 @@ enum call_outcome method_append(struct call *call)
 enum call_outcome method_mget(struct call *call)
 {
     size_t count;
-    if (param_list(call, 0, "paths", &count) < 0) return CALL_FAILED;
+    if (param_list(call, 0, "paths", &count) < 0 || paths_check(call, count) < 0)
+        return CALL_FAILED;
     struct reply r;
     reply_open(&r, call);
     reply_array(&r, count);
-    int status = 0;
+    int status = reply_room(&r, count);
     for (size_t i = 0; i < count && status == 0 && r.w->error == WRITER_OK; i++) {
         value v;
         status = path_read_through(call, list_get(call->heap, call->args[0], i), 0, &v);
@@ -252,7 +246,6 @@ struct mset {
     struct place *places;
     value *replaced; /* containers that the call replaces, sorted */
     size_t replaced_count;
-    size_t items; /* places that are items of lists */
 };
 
 /* Finds all places, in the state before the call. */
@@ -272,7 +265,6 @@ static int mset_find(struct call *call, struct mset *m)
             call_fail(call, ERROR_BAD_PATH, "mset: a handle cannot be given another value");
             return -1;
         }
-        m->items += place->kind == PLACE_ITEM;
         if (value_is_ref(place->held) && !value_is_text(place->held))
             m->replaced[m->replaced_count++] = place->held;
     }
@@ -293,9 +285,8 @@ static int mset_check(struct call *call, struct mset *m)
     return 0;
 }
 
-/* Makes an entry, nil for now, for each place that has none; this is what can fail. To store
- * in an entry that exists needs no memory; to store in a list may need another leaf, which
- * is reserved. */
+/* Makes an entry, nil for now, for each place that has none, and readies the items of lists for
+ * what they are to hold; this is what can fail. To store in either then needs no memory. */
 static int mset_prepare(struct call *call, struct mset *m)
 {
     struct heap *h = call->heap;
@@ -305,11 +296,13 @@ static int mset_prepare(struct call *call, struct mset *m)
         if (place->kind == PLACE_ENTRY && place->held == VALUE_ABSENT &&
             place_set_take(call, place, VALUE_NIL) < 0)
             break;
-    }
-    if (i == m->count) {
-        if (m->items == 0 || heap_reserve(h, m->items * CELL_BYTES_MAX) == 0) return 0;
+        if (place->kind != PLACE_ITEM) continue;
+        value v = list_get(h, list_get(h, m->pairs, i), 1);
+        if (list_set_ready(h, place->container, place->index, v) == 0) continue;
         fail_no_memory(call);
+        break;
     }
+    if (i == m->count) return 0;
     while (i-- > 0) {
         struct place *place = &m->places[i];
         if (place->kind == PLACE_ENTRY && place->held == VALUE_ABSENT)
@@ -327,14 +320,14 @@ static int mset_store(struct call *call, struct mset *m)
         value v = param_item_take(call, m->pairs, list_get(h, m->pairs, i), 1);
         if (place_set_take(call, &m->places[i], v) < 0) status = -1;
     }
-    if (m->items > 0) heap_reserve_end(h);
     return status;
 }
 
 enum call_outcome method_mset(struct call *call)
 {
     struct mset m = {.pairs = call->args[0]};
-    if (param_list(call, 0, "the pairs", &m.count) < 0) return CALL_FAILED;
+    if (param_list(call, 0, "the pairs", &m.count) < 0 || paths_check(call, m.count) < 0)
+        return CALL_FAILED;
     m.places = malloc((m.count + 1) * sizeof *m.places);
     m.replaced = malloc((m.count + 1) * sizeof *m.replaced);
     int status = -1;

@@ -69,6 +69,14 @@ int param_list(struct call *call, size_t index, const char *name, size_t *count)
     return -1;
 }
 
+int paths_check(struct call *call, size_t count)
+{
+    if (count <= call->host->call_paths_max) return 0;
+    call_fail(call, ERROR_LIMIT, "%s: %zu paths in one call; the limit is %zu (call-paths)",
+              call->method->name, count, call->host->call_paths_max);
+    return -1;
+}
+
 /* --- options ----------------------------------------------------------------------------*/
 
 static int fail_unknown_option(struct call *call, value name, const struct option *known,
@@ -77,7 +85,7 @@ static int fail_unknown_option(struct call *call, value name, const struct optio
     char names[160];
     size_t used = 0;
     names[0] = 0;
-    for (size_t i = 0; i < count && used < sizeof names; i++)
+    for (size_t i = 0; i < count && known[i].v != NULL && used < sizeof names; i++)
         used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "",
                                  known[i].name);
     call_fail(call, ERROR_BAD_PARAMS, "%s: there is no option %s; there are: %s",
@@ -89,7 +97,8 @@ int options_read(struct call *call, size_t index, const struct option *known, si
 {
     struct heap *h = call->heap;
     value opts = param(call, index), name, v;
-    for (size_t i = 0; i < count; i++) *known[i].v = VALUE_ABSENT;
+    for (size_t i = 0; i < count; i++)
+        if (known[i].v != NULL) *known[i].v = VALUE_ABSENT;
     if (opts == VALUE_NIL) return 0;
     if (!value_is_kind(opts, KIND_MAP)) {
         call_fail(call, ERROR_BAD_PARAMS, "%s: parameter %zu is the options, a map, not %s",
@@ -103,6 +112,11 @@ int options_read(struct call *call, size_t index, const struct option *known, si
                               text_equals(h, name, known[i].name, strlen(known[i].name))))
             i++;
         if (i == count) return fail_unknown_option(call, name, known, count);
+        if (known[i].v == NULL) {
+            call_fail(call, ERROR_BAD_PARAMS, "%s: the option %s is not supported yet",
+                      call->method->name, known[i].name);
+            return -1;
+        }
         *known[i].v = v;
     }
     return 0;
@@ -156,7 +170,7 @@ enum call_outcome fail_type(struct call *call, value path, value found, const ch
 enum call_outcome fail_no_memory(struct call *call)
 {
     return call_fail(call, ERROR_OUT_OF_MEMORY,
-                     "%s: the memory limit was reached; nothing was changed", call->method->name);
+                     NO_MEMORY_TEXT, call->method->name);
 }
 
 enum call_outcome fail_not_found(struct call *call, value path)

@@ -21,7 +21,11 @@ warn_unused int param_int(struct call *call, size_t index, const char *name, int
 /* The parameter must be a list; *count is its length. */
 warn_unused int param_list(struct call *call, size_t index, const char *name, size_t *count);
 
-/* One option of a method. Its value goes to *v (borrowed), VALUE_ABSENT if it is not given. */
+/* Whether the call may have `count` paths: 0, or -1 after call_fail. */
+warn_unused int paths_check(struct call *call, size_t count);
+
+/* One option of a method. Its value goes to *v (borrowed), VALUE_ABSENT if it is not given. One
+ * without a place for its value is refused as not supported yet. */
 struct option {
     const char *name;
     value *v;
@@ -40,6 +44,7 @@ warn_unused int option_word(struct call *call, const char *name, value v, const 
 
 /* The error of a method that found something else at `path` than it `needs` ("a list"). */
 enum call_outcome fail_type(struct call *call, value path, value found, const char *needs);
+#define NO_MEMORY_TEXT "%s: the memory limit (max-memory) was reached; nothing was changed"
 enum call_outcome fail_no_memory(struct call *call);
 enum call_outcome fail_not_found(struct call *call, value path);
 

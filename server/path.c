@@ -10,6 +10,7 @@
 #include "heap/text.h"
 #include "heap/weak.h"
 #include "server/build.h"
+#include "server/params.h"
 #include "server/refs.h"
 
 /* --- small parts ------------------------------------------------------------------------*/
@@ -327,13 +328,6 @@ static value place_wrap(struct call *call, struct place *place, value v)
     return v;
 }
 
-static int place_no_memory(struct call *call)
-{
-    call_fail(call, ERROR_OUT_OF_MEMORY, "%s: the memory limit was reached; nothing was changed",
-              call->method->name);
-    return -1;
-}
-
 int place_set_take(struct call *call, struct place *place, value v)
 {
     struct heap *h = call->heap;
@@ -345,7 +339,10 @@ int place_set_take(struct call *call, struct place *place, value v)
         return -1;
     }
     if (place->missing > 0) v = place_wrap(call, place, v);
-    if (v == VALUE_ABSENT) return place_no_memory(call);
+    if (v == VALUE_ABSENT) {
+        fail_no_memory(call);
+        return -1;
+    }
     int status;
     if (place->kind == PLACE_ITEM) {
         status = list_set_take(h, place->container, place->index, v);
@@ -357,7 +354,8 @@ int place_set_take(struct call *call, struct place *place, value v)
     }
     if (status == 0) return 0;
     value_release(h, v);
-    return place_no_memory(call);
+    fail_no_memory(call);
+    return -1;
 }
 
 void place_remove(struct call *call, struct place *place)

@@ -2,8 +2,9 @@
  *
  * Workload: many small values; now and then a graph of millions of objects. Nothing
  * recurses: the open containers are a stack of fixed size. The work is bounded because
- * every item writes a byte at least, and the writer stops at the reply's limit. Only shared
- * containers can be met twice, so only those are remembered. */
+ * a container charges its items to the limit reply-elements when it is opened, and the writer
+ * stops at the limit reply-bytes. Only shared containers can be met twice, so only those are
+ * remembered. */
 #include "server/reply.h"
 
 #include <math.h>
@@ -200,6 +201,26 @@ void reply_key(struct reply *r, value key)
     }
 }
 
+/* --- limits ---------------------------------------------------------------------------------*/
+
+int reply_room(struct reply *r, size_t count)
+{
+    size_t limit = r->call->host->reply_elements_max;
+    if (count <= limit && r->elements <= limit - count) return 0;
+    call_fail(r->call, ERROR_LIMIT,
+              "%s: the reply would have more items than reply-elements (%zu) allows; ask for less "
+              "of it",
+              r->call->method->name, limit);
+    return -1;
+}
+
+int reply_charge(struct reply *r, size_t count)
+{
+    if (reply_room(r, count) < 0) return -1;
+    r->elements += count;
+    return 0;
+}
+
 /* --- containers -------------------------------------------------------------------------------*/
 
 struct reply_level {
@@ -265,9 +286,11 @@ static int stack_push(struct reply *r, struct reply_stack *stack, value v)
         }
     }
     if (stack->count + r->depth >= reply_depth_limit(r)) return fail_depth(r);
+    size_t count = is_map ? map_count(h, v) : list_length(h, v);
+    if (reply_charge(r, is_map ? 2 * count : count) < 0) return -1;
     r->opened++;
-    if (is_map) writer_map(r->w, map_count(h, v));
-    else writer_array(r->w, list_length(h, v));
+    if (is_map) writer_map(r->w, count);
+    else writer_array(r->w, count);
     struct reply_level *level = &stack->levels[stack->count++];
     level->container = v;
     level->is_map = is_map;
@@ -314,6 +337,7 @@ static int stack_step_map(struct reply *r, struct reply_stack *stack)
 
 int reply_value(struct reply *r, value v)
 {
+    if (reply_charge(r, 1) < 0) return -1;
     if (!is_container(v)) return write_scalar(r, v);
     struct reply_stack stack;
     stack.count = 0;

@@ -29,6 +29,7 @@ struct reply {
     unsigned depth;     /* containers opened by reply_array and reply_map */
     unsigned depth_max; /* from reply_value on: deeper containers are written as nil; 0: none */
     uint64_t opened;    /* containers so far */
+    uint64_t elements;  /* items so far: values, keys and containers */
     struct reply_ref *refs; /* hash table of shared containers; NULL until there is one */
     size_t ref_count, ref_capacity;
 };
@@ -43,6 +44,12 @@ enum call_outcome reply_finish(struct reply *r, int status);
 void reply_array(struct reply *r, size_t count);
 void reply_map(struct reply *r, size_t count);
 void reply_leave(struct reply *r);
+
+/* Charges `count` items that the handler writes otherwise than through reply_value to the
+ * limit reply-elements. 0, or -1 after call_fail. */
+warn_unused int reply_charge(struct reply *r, size_t count);
+/* As if `count` items were charged: for handlers that are about to write so many values. */
+warn_unused int reply_room(struct reply *r, size_t count);
 
 /* 0, or -1 after call_fail. VALUE_ABSENT is written as nil. */
 warn_unused int reply_value(struct reply *r, value v);

@@ -282,6 +282,8 @@ int server_create(struct server **out, struct settings *settings, char *error, s
         .heap = server->heap,
         .reply_bytes_max = server->settings.reply_bytes,
         .reply_room = server->settings.reply_memory,
+        .reply_elements_max = server->settings.reply_elements,
+        .call_paths_max = server->settings.call_paths,
         .handles_max = server->settings.handles,
         .info = host_info,
         .shutdown = server_shutdown,

@@ -33,14 +33,18 @@
     X(log_file, "log-file", STRING, "", 0, 4095, "file to log to instead of standard error") \
     X(clients, "clients", INT, "10000", 1, 1000000, "clients connected at once")             \
     X(request_bytes, "request-bytes", SIZE, "64m", SIZE_K, 4 * SIZE_G, "bytes of a request") \
-    X(request_elements, "request-elements", INT, "4194304", 16, 1 << 30,                     \
+    X(request_elements, "request-elements", INT, "1000000", 16, 1 << 30,                     \
       "items of a request, nested ones included")                                            \
     X(request_depth, "request-depth", INT, "128", 4, 500, "nesting of a request")            \
     X(request_time, "request-time", DURATION, "60s", 0, 86400000,                            \
       "time for a begun request to go on by 4 KB a second; 0: any")                          \
     X(request_memory, "request-memory", SIZE, "0", 0, SIZE_T,                                \
       "memory of all unfinished requests; 0: 256m, or an eighth of max-memory")              \
-    X(reply_bytes, "reply-bytes", SIZE, "64m", SIZE_K, 4 * SIZE_G, "bytes of a reply")       \
+    X(call_paths, "call-paths", INT, "10000", 1, 1 << 24,                                    \
+      "paths that one call of del, exists, release, mget or mset takes")                     \
+    X(reply_bytes, "reply-bytes", SIZE, "16m", SIZE_K, 4 * SIZE_G, "bytes of a reply")       \
+    X(reply_elements, "reply-elements", INT, "1000000", 16, 1 << 30,                         \
+      "items of a reply, keys and nested ones included")                                     \
     X(pending_reply_pause, "pending-reply-pause", SIZE, "1m", SIZE_K, 4 * SIZE_G,            \
       "bytes of unread replies at which a client's requests wait")                           \
     X(pending_reply_bytes, "pending-reply-bytes", SIZE, "128m", SIZE_K, 8 * SIZE_G,          \

@@ -40,6 +40,8 @@ static void session_open(struct in_process *p)
         .server = (struct server *)(void *)p,
         .heap = p->heap,
         .reply_bytes_max = (size_t)1 << 26,
+        .reply_elements_max = 1000000,
+        .call_paths_max = 10000,
         .handles_max = 1000,
         .info = host_info,
         .shutdown = host_shutdown,
@@ -51,13 +53,18 @@ static void session_open(struct in_process *p)
     writer_init(&p->out, 0);
 }
 
+void in_process_open_heap(struct in_process *p, const struct heap_config *config)
+{
+    memset(p, 0, sizeof *p);
+    if (heap_create(&p->heap, config) < 0) fail("open", "no memory");
+    session_open(p);
+}
+
 void in_process_open(struct in_process *p, size_t max_bytes)
 {
     struct heap_config config = {.max_bytes = max_bytes > 0 ? max_bytes : (size_t)64 << 20,
                                  .hash_key = "fixed for tests"};
-    memset(p, 0, sizeof *p);
-    if (heap_create(&p->heap, &config) < 0) fail("open", "no memory");
-    session_open(p);
+    in_process_open_heap(p, &config);
 }
 
 void in_process_join(struct in_process *p, const struct in_process *first)

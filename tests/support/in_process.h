@@ -31,6 +31,8 @@ struct in_process {
 
 /* With a heap of its own of `max_bytes` (0: 64 MiB). */
 void in_process_open(struct in_process *p, size_t max_bytes);
+/* With a heap as configured. */
+void in_process_open_heap(struct in_process *p, const struct heap_config *config);
 /* A second session on the heap of `first`. */
 void in_process_join(struct in_process *p, const struct in_process *first);
 /* Ends the session; what it held is released. */

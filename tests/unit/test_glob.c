@@ -5,9 +5,14 @@
 
 #include "tests/support/runner.h"
 
+static uint64_t steps;
+
 static bool matches(const char *pattern, const char *text)
 {
-    return glob_match(pattern, strlen(pattern), text, strlen(text));
+    struct glob glob;
+    glob_compile(&glob, pattern, strlen(pattern));
+    steps = 0;
+    return glob_match(&glob, text, strlen(text), &steps);
 }
 
 START_TEST(stars_take_any_bytes)
@@ -67,6 +72,27 @@ START_TEST(many_stars_stay_cheap)
     ck_assert(matches(pattern, text));
     pattern[199] = 'b'; /* exponential in a recursive matcher */
     ck_assert(!matches(pattern, text));
+    ck_assert_uint_ge(steps, 4000);
+    ck_assert_uint_le(steps, 200 * 4000);
+}
+END_TEST
+
+START_TEST(the_longest_patterns_fit)
+{
+    char pattern[GLOB_PATTERN_MAX + 1], text[GLOB_PATTERN_MAX + 1];
+    memset(pattern, '[', GLOB_PATTERN_MAX); /* none of them closed */
+    pattern[GLOB_PATTERN_MAX] = 0;
+    ck_assert(matches(pattern, pattern));
+    memset(text, 'c', GLOB_PATTERN_MAX);
+    for (size_t i = 0; i < GLOB_PATTERN_MAX / 3; i++) memcpy(pattern + 3 * i, "[c]", 3);
+    pattern[GLOB_PATTERN_MAX - 1] = '?';
+    text[GLOB_PATTERN_MAX / 3 + 1] = 0;
+    ck_assert(matches(pattern, text));
+    text[7] = 'd';
+    ck_assert(!matches(pattern, text));
+    memset(pattern, '*', GLOB_PATTERN_MAX);
+    ck_assert(matches(pattern, text));
+    ck_assert_uint_lt(steps, 5);
 }
 END_TEST
 
@@ -79,6 +105,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, classes_take_their_members);
     tcase_add_test(tcase, a_backslash_takes_the_next_byte_as_it_is);
     tcase_add_test(tcase, many_stars_stay_cheap);
+    tcase_add_test(tcase, the_longest_patterns_fit);
     suite_add_tcase(suite, tcase);
     return suite;
 }

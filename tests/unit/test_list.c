@@ -542,6 +542,29 @@ START_TEST(an_item_that_does_not_fit_widens_its_leaf_or_nothing)
 }
 END_TEST
 
+/* What list_set_ready has seen to needs no memory any more. */
+START_TEST(a_list_made_ready_takes_its_items)
+{
+    struct heap *h = heap_fixture_open(0);
+    enum { COUNT = 2 * LIST_LEAF_MAX };
+    static value items[COUNT];
+    for (int i = 0; i < COUNT; i++) items[i] = value_int(i % 100);
+    value list = list_from_take(h, items, COUNT), text = text_new(h, "a text of a cell", 16, false);
+    heap_fail_nth(h, 1);
+    ck_assert_int_eq(list_set_ready(h, list, 7, text), -ENOMEM);
+    ck_assert_int_eq(list_set_ready(h, list, 7, text), 0);
+    ck_assert_int_eq(list_set_ready(h, list, COUNT - 1, value_int(100000)), 0);
+    for (int i = 0; i < COUNT; i++) ck_assert_uint_eq(list_get(h, list, (size_t)i), items[i]);
+    heap_fail_nth(h, 1);
+    ck_assert_int_eq(list_set_take(h, list, COUNT - 1, value_int(100000)), 0);
+    ck_assert_int_eq(list_set_take(h, list, 7, text), 0);
+    ck_assert(heap_fail_pending(h));
+    heap_fail_nth(h, 0);
+    value_release(h, list);
+    heap_fixture_close(h);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("list");
@@ -558,6 +581,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, random_operations_follow_the_model);
     tcase_add_test(tcase, a_long_list_is_compact_and_flat);
     tcase_add_test(tcase, small_integers_take_as_many_bytes_as_they_need);
+    tcase_add_test(tcase, a_list_made_ready_takes_its_items);
     tcase_add_test(tcase, an_item_that_does_not_fit_widens_its_leaf_or_nothing);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -218,9 +218,9 @@ START_TEST(scan_filters)
         "! BAD_PARAMS scan: option type is \"tree\"; it may be one of: nil bool int float string "
         "bytes list map weak ext");
     char params[1200] = "0, {'match': '";
-    memset(params + 14, '*', 1025);
-    strcpy(params + 14 + 1025, "'}");
-    ASK(&p, "scan", params, "! LIMIT scan: a pattern of 1025 bytes; the limit is 1024");
+    memset(params + 14, '*', 257);
+    strcpy(params + 14 + 257, "'}");
+    ASK(&p, "scan", params, "! LIMIT scan: a pattern of 257 bytes; the limit is 256");
 }
 END_TEST
 

@@ -183,6 +183,10 @@ START_TEST(a_small_graph_cannot_unfold_without_bound)
             ASK(&p, "link", params, "true");
         }
     }
+    ASK(&p, "get", "'20'",
+        "! LIMIT get: the reply would have more items than reply-elements (1000000) allows; ask for "
+        "less of it");
+    p.host.reply_elements_max = SIZE_MAX;
     p.host.reply_bytes_max = 1 << 20;
     ASK(&p, "get", "'20'",
         "! LIMIT get: the reply would be longer than reply-bytes (1048576) allows; ask for less of "
@@ -198,7 +202,7 @@ START_TEST(a_reply_at_its_limit_is_refused_and_changes_nothing)
     p.host.reply_bytes_max = 100;
     ASK(&p, "pop", "'l', 3", "['0123456789', '0123456789', '0123456789']");
     ASK(&p, "push", "'l', ['0123456789', '0123456789', '0123456789']", "3");
-    p.host.reply_bytes_max = 80;
+    p.host.reply_bytes_max = 72;
     ASK(&p, "set", "'s', 'a text of some forty bytes that is too long with its envelope and the "
         "rest'",
         "true");
