@@ -90,6 +90,15 @@ void allocators_retire(struct heap *h)
             page_deactivate(h, &h->allocators[content][c]);
 }
 
+void allocators_retire_empty(struct heap *h)
+{
+    for (unsigned content = 0; content < CONTENT_COUNT; content++)
+        for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++) {
+            struct allocator *a = &h->allocators[content][c];
+            if (a->page != NO_PAGE && h->pages[a->page].live == 0) page_deactivate(h, a);
+        }
+}
+
 static bool group_advance(struct heap *h, struct allocator *a)
 {
     while (++a->group < a->groups_end) {

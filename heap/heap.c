@@ -8,6 +8,8 @@
 
 #define SHAPES_DEFAULT 65536
 #define WEAK_SLOTS_DEFAULT ((uint32_t)1 << 24)
+#define HELD_PAGES_MIN 16
+#define HELD_PAGES_MAX 256
 /* A reference has 36 bits of granules. */
 #define HEAP_BYTES_MAX ((size_t)1 << 40)
 
@@ -30,6 +32,9 @@ static int reserve_address_space(struct heap *h)
     page_bitmap_init(&h->free_pages, bitmap_words, h->page_count);
     h->pages = (struct page *)(h->base + data + groups + bitmap);
     h->free_page_count = h->page_count;
+    h->held_count = h->page_count / 100;
+    if (h->held_count < HELD_PAGES_MIN) h->held_count = HELD_PAGES_MIN;
+    if (h->held_count > HELD_PAGES_MAX) h->held_count = HELD_PAGES_MAX;
     return 0;
 }
 
@@ -110,7 +115,7 @@ int heap_reserve(struct heap *h, size_t bytes)
     assert(!h->in_reservation);
     if (allocation_fails(h)) return -ENOMEM;
     size_t pages = reservation_pages(bytes);
-    for (unsigned reliefs = 0; h->free_page_count < pages; reliefs++)
+    for (unsigned reliefs = 0; pages_available(h) < pages; reliefs++)
         if (reliefs == RELIEFS_MAX || !heap_relieve(h)) return -ENOMEM;
     h->in_reservation = true;
     h->watching = true;
@@ -123,6 +128,15 @@ void heap_reserve_end(struct heap *h)
     assert(h->in_reservation);
     h->in_reservation = false;
     h->watching = h->fail_nth != 0;
+}
+
+void heap_hold_use(struct heap *h, bool use)
+{
+    h->using_held = use;
+    if (use || !h->held_taken) return;
+    heap_drop_step(h, 16384);
+    allocators_retire_empty(h);
+    h->held_taken = h->free_page_count < h->held_count;
 }
 
 void heap_fail_nth(struct heap *h, uint64_t n)

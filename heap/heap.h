@@ -126,6 +126,12 @@ size_t heap_cell_bytes(size_t bytes);
 warn_unused int heap_reserve(struct heap *h, size_t bytes);
 void heap_reserve_end(struct heap *h);
 
+/* A hundredth of the heap (16 to 256 pages) is held back, so that a full heap can still be read
+ * and emptied: the parameters of such a request need some cells too, for a moment. Between
+ * heap_hold_use(h, true) and heap_hold_use(h, false) allocations may take what is held back; what
+ * they took must be released before the second, which gives empty pages back. */
+void heap_hold_use(struct heap *h, bool use);
+
 /* Tests only: the n-th allocation or reservation from now on fails, once (0: none).
  * Inside a reservation nothing fails. heap_fail_pending tells whether it is still to come. */
 void heap_fail_nth(struct heap *h, uint64_t n);

@@ -200,6 +200,9 @@ struct heap {
     size_t reserved_bytes;    /* of address space, for munmap */
     struct page_bitmap free_pages;
     uint32_t free_page_count; /* below page_count, never used ones included */
+    uint32_t held_count;      /* of them held back */
+    bool using_held;          /* allocations may take those too */
+    bool held_taken;          /* and have done so */
     uint32_t touched_count;   /* pages that are touched */
     uint32_t touched_free_count; /* of them free */
     uint32_t trim_next;       /* where the search for pages to give back goes on */
@@ -255,6 +258,13 @@ static inline size_t page_cell_bytes(const struct page *p)
 
 /* --- between the files of the heap -----------------------------------------------------*/
 
+/* Pages that an allocation may take. */
+static inline uint32_t pages_available(const struct heap *h)
+{
+    if (h->using_held) return h->free_page_count;
+    return h->free_page_count > h->held_count ? h->free_page_count - h->held_count : 0;
+}
+
 /* page.c */
 uint32_t page_take(struct heap *h, unsigned count); /* 1 or 2 neighbours; NO_PAGE */
 void page_give(struct heap *h, uint32_t page, unsigned count);
@@ -275,6 +285,7 @@ value run_take(struct heap *h, enum kind kind, uint32_t hash, size_t bytes);
 void page_rebin(struct heap *h, uint32_t page); /* its number of live cells changed */
 void allocators_init(struct heap *h);
 void allocators_retire(struct heap *h); /* puts all active pages back into their bins */
+void allocators_retire_empty(struct heap *h); /* those without a live cell: they become free */
 /* The sweep has yet to pass this page: its white cells are garbage. */
 static inline bool page_unswept(const struct heap *h, const struct page *p)
 {

@@ -93,11 +93,13 @@ uint32_t page_take(struct heap *h, unsigned count)
 {
     struct page_bitmap *b = &h->free_pages;
     assert(count == 1 || count == 2);
+    if (pages_available(h) < count) return NO_PAGE;
     uint32_t page = count == 1 ? find_single(b) : find_pair(b);
     if (page == NO_PAGE) return NO_PAGE;
     b->level[0][page / 64] &= ~((((uint64_t)1 << count) - 1) << page % 64);
     bitmap_refresh(b, page / 64);
     h->free_page_count -= count;
+    h->held_taken |= h->free_page_count < h->held_count;
     if (page + count > h->page_top) h->page_top = page + count;
     memory_unpoison(h->base + (size_t)page * PAGE_BYTES, (size_t)count * PAGE_BYTES);
     for (unsigned i = 0; i < count; i++) {

@@ -214,7 +214,8 @@ static int builder_add_weak(struct builder *b, const char *data, size_t length)
     if (b->failed) return 0;
     value weak = weak_make(b->heap, target);
     if (weak == VALUE_ABSENT)
-        return builder_fail(b, ERROR_LIMIT, "more targets of weak references than weak-slots allows");
+        return builder_fail(b, ERROR_LIMIT,
+                            "more targets of weak references than weak-slots allows");
     return builder_add(b, weak);
 }
 
@@ -368,9 +369,12 @@ static int sink_close(void *context) { return builder_close_container(context); 
 static int sink_begin(void *context, const struct rpc_message *message, size_t params_count)
 {
     struct builder *b = context;
-    (void)message;
     (void)params_count;
     b->making = b->features->ext;
+    const struct method *method = method_find(message->method, message->method_length);
+    b->holding = method != NULL &&
+                 (!(method->flags & METHOD_WRITE) || method->flags & METHOD_FREES);
+    heap_hold_use(b->heap, b->holding);
     return 0;
 }
 
@@ -402,8 +406,8 @@ static void shrink(void *array_pointer, size_t *capacity)
 
 void builder_reset(struct builder *b)
 {
-    builder_touch(b);
     root_frame_truncate(b->heap, &b->frame, 0);
+    heap_hold_use(b->heap, b->holding = false);
     b->failed = false;
     b->level_count = 0;
     b->opened_count = 0;
@@ -412,7 +416,11 @@ void builder_reset(struct builder *b)
     shrink(&b->ext_data, &b->ext_capacity);
 }
 
-void builder_touch(struct builder *b) { root_frame_touch(b->heap, &b->frame); }
+void builder_touch(struct builder *b)
+{
+    root_frame_touch(b->heap, &b->frame);
+    heap_hold_use(b->heap, b->holding);
+}
 
 const struct rpc_sink *builder_sink(void)
 {

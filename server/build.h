@@ -60,6 +60,7 @@ struct builder {
     char message[256];
 
     /* --- private ---------------------------------------------------------------------*/
+    bool holding;                 /* this message may use what the heap holds back */
     bool making;                  /* this message's containers are made as they open */
     struct builder_level *levels; /* open containers */
     size_t level_count, level_capacity;

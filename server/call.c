@@ -123,6 +123,7 @@ enum call_outcome call_begin(struct call *call, const struct rpc_message *messag
 {
     assert(message->fault == RPC_FAULT_NONE && message->type != RPC_RESPONSE);
     call->heap = call->host->heap;
+    heap_hold_use(call->heap, false); /* that was for the parameters only */
     call->reply = out;
     call->wants_reply = message->type == RPC_REQUEST;
     call->msgid = message->msgid;

@@ -99,6 +99,7 @@ enum method_flags {
     METHOD_WRITE = 2,  /* changes data */
     METHOD_ADMIN = 4,  /* about the server */
     METHOD_LONG = 8,   /* may run as a task */
+    METHOD_FREES = 16, /* makes room, so it must be possible when memory is full */
 };
 
 struct method {

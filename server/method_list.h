@@ -31,7 +31,8 @@
       "Stores a value, unless the condition (if: \"absent\" or \"present\"; match: the value "  \
       "that is there now) does not hold; create makes the maps on the way. ttl and keep_ttl "   \
       "are not supported yet")                                                                  \
-    X("del", "path, ...", "count", 1, METHOD_ANY, METHOD_WRITE, method_del,                     \
+    X("del", "path, ...", "count", 1, METHOD_ANY, METHOD_WRITE | METHOD_FREES,                  \
+      method_del,                                                                               \
       "Deletes values, one after the other; tells how many were there")                         \
     X("exists", "path, ...", "count", 1, METHOD_ANY, METHOD_READ, method_exists,                \
       "Counts the paths at which there is a value")                                             \
@@ -54,8 +55,8 @@
       method_push,                                                                              \
       "Adds values at the end of a list, or in front of it, in the order given, all or none; "  \
       "create makes the list, and the maps on the way")                                         \
-    X("pop", "path, [count], [opts: front]", "value or [value...]", 1, 3, METHOD_WRITE,         \
-      method_pop,                                                                               \
+    X("pop", "path, [count], [opts: front]", "value or [value...]", 1, 3,                       \
+      METHOD_WRITE | METHOD_FREES, method_pop,                                                  \
       "Takes the last item (or the first) off a list, nil if there is none; with count, a "     \
       "list of up to that many, in the order they had")                                         \
     X("slice", "path, start, [stop], [step]", "list", 2, 4, METHOD_READ, method_slice,          \
@@ -72,9 +73,9 @@
     X("scan", "[cursor], [opts: match, type, count]", "[next, [key...]]", 0, 2, METHOD_READ,    \
       method_scan,                                                                              \
       "Pages through the keys that match a pattern (* ? [a-z] \\) and hold a type; looks at "   \
-      "count keys a call, or fewer where matching is slow")                                                                      \
+      "count keys a call, or fewer where matching is slow")                                     \
     X("count", "", "n", 0, 0, METHOD_READ, method_count_keys, "Counts the keys")                \
-    X("clear", "", "true", 0, 0, METHOD_WRITE, method_clear, "Deletes all keys")
+    X("clear", "", "true", 0, 0, METHOD_WRITE | METHOD_FREES, method_clear, "Deletes all keys")
 
 #define METHODS_REFERENCES(X)                                                                   \
     X("link", "path, target", "true", 2, 2, METHOD_WRITE, method_link,                          \
@@ -145,7 +146,7 @@
     G("Memory", METHODS_MEMORY)                                                                 \
     G("Server", METHODS_SERVER)
 
-#define X(name, params, result, min, max, flags, handler, help) \
+#define X(name, params, result, min, max, flags, handler, help)                                 \
     enum call_outcome handler(struct call *call);
 #define G(title, methods) methods(X)
 METHOD_GROUPS(G)

@@ -43,7 +43,8 @@ static int set_matches(struct call *call, value held, value match)
     int equal = value_equal(call->heap, held == VALUE_ABSENT ? VALUE_NIL : held, match,
                             MATCH_VALUES_MAX);
     if (equal == -E2BIG)
-        call_fail(call, ERROR_LIMIT, "set: match compares up to %d values and KiB of texts, and these have more",
+        call_fail(call, ERROR_LIMIT,
+                  "set: match compares up to %d values and KiB of texts, and these have more",
                   MATCH_VALUES_MAX);
     else if (equal < 0)
         fail_no_memory(call);

@@ -333,8 +333,8 @@ START_TEST(a_failed_allocation_fails_the_request_only)
             heap_fail_nth(p.heap, 0);
             if (!reached) break;
             ck_assert_str_eq(
-                answer, "! OUT_OF_MEMORY ping: the memory limit (max-memory) has no room for the parameters; "
-                           "nothing was changed");
+                answer, "! OUT_OF_MEMORY ping: the memory limit (max-memory) has no room for the "
+                        "parameters; nothing was changed");
             in_process_verify(&p);
             check_echo("['still there']");
         }

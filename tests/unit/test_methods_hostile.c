@@ -309,6 +309,54 @@ START_TEST(mset_of_many_items_takes_the_memory_of_their_leaves)
 }
 END_TEST
 
+/* --- a full heap ------------------------------------------------------------------------------*/
+
+/* Fills up with texts of ever smaller cells, until there is no room for any. */
+static void fill_up(void)
+{
+    char params[200];
+    ASK(&p, "set", "'filler', []", "true");
+    for (int size = 100; size > 0; size -= 33) {
+        int used = sprintf(params, "'filler', ['");
+        memset(params + used, 'x', (size_t)size);
+        strcpy(params + used + size, "']");
+        const char *answer = "";
+        while (strncmp(answer, "! ", 2) != 0) answer = ask(&p, "push", params);
+        ck_assert_ptr_nonnull(strstr(answer, "OUT_OF_MEMORY push: the memory limit (max-memory)"));
+    }
+}
+
+START_TEST(a_full_heap_can_be_read_and_emptied)
+{
+    static const char letters[] = "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk";
+    char params[100];
+    in_process_close(&p);
+    in_process_open(&p, (size_t)4 << 20);
+    p.seed = 0;
+    for (int round = 0; round < 3; round++) {
+        for (int length = 1; length <= 40; length++) {
+            snprintf(params, sizeof params, "'%.*s', {'a': 1}", length, letters);
+            ASK(&p, "set", params, "true");
+        }
+        fill_up();
+        for (int length = 1; length <= 40; length++) {
+            snprintf(params, sizeof params, "'%.*s'", length, letters);
+            ASK(&p, "get", params, "{'a': 1}");
+            ASK(&p, "exists", params, "1");
+            snprintf(params, sizeof params, "['%.*s', 'a']", length, letters);
+            ASK(&p, "get", params, "1");
+            ASK(&p, "del", params, "1");
+            snprintf(params, sizeof params, "'%.*s'", length, letters);
+            ASK(&p, "del", params, "1");
+        }
+        in_process_verify(&p);
+        ASK_BEGINS(&p, "pop", "'filler', nil, {'front': true}", "'xxx");
+        ASK(&p, "del", "'filler'", "1");
+        ASK(&p, "count", "", "0");
+    }
+}
+END_TEST
+
 /* --- errors that name what to change ----------------------------------------------------------*/
 
 START_TEST(options_yet_to_come_are_not_offered)
@@ -330,8 +378,8 @@ START_TEST(a_full_weak_table_names_its_setting)
     ASK(&p, "set", "'a', [[], [], []]", "true");
     ASK(&p, "weak", "'w', ['a', 0]", "true");
     ASK(&p, "weak", "'v', ['a', 1]",
-        "! LIMIT weak: there are as many targets of weak references as weak-slots allows; there can "
-        "be another when one is freed");
+        "! LIMIT weak: there are as many targets of weak references as weak-slots allows; there "
+        "can be another when one is freed");
     ext_on();
     ASK(&p, "set", "'b', [[<3:00>], [<3:01>], [<3:02>]]",
         "! LIMIT set: more targets of weak references than weak-slots allows");
@@ -354,6 +402,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, calls_have_a_limit_of_paths);
     tcase_add_test(tcase, slices_of_long_lists_step_both_ways);
     tcase_add_test(tcase, mset_of_many_items_takes_the_memory_of_their_leaves);
+    tcase_add_test(tcase, a_full_heap_can_be_read_and_emptied);
     tcase_add_test(tcase, options_yet_to_come_are_not_offered);
     tcase_add_test(tcase, a_full_weak_table_names_its_setting);
     suite_add_tcase(suite, tcase);

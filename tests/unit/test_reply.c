@@ -184,8 +184,8 @@ START_TEST(a_small_graph_cannot_unfold_without_bound)
         }
     }
     ASK(&p, "get", "'20'",
-        "! LIMIT get: the reply would have more items than reply-elements (1000000) allows; ask for "
-        "less of it");
+        "! LIMIT get: the reply would have more items than reply-elements (1000000) allows; "
+        "ask for less of it");
     p.host.reply_elements_max = SIZE_MAX;
     p.host.reply_bytes_max = 1 << 20;
     ASK(&p, "get", "'20'",
