@@ -277,8 +277,8 @@ END_TEST
 
 START_TEST(a_long_call_ends_when_its_client_is_gone)
 {
-    enum { LISTS = 1500000 };
-    START("--log-level=debug");
+    enum { LISTS = 1000000 };
+    START("--log-level=debug", "--turn-time=200ms");
     struct wire *owner = tcp(), *busy = tcp(), *gone = tcp();
     writer_request(&out, 1, "set", 2);
     writer_cstr(&out, "big");
