@@ -159,7 +159,8 @@ static void batch_shade(struct heap *h, struct shade_batch *batch)
 static size_t scan_block(struct heap *h)
 {
     struct collector *gc = &h->gc;
-    struct shade_batch batch = {.count = 0};
+    struct shade_batch batch;
+    batch.count = 0; /* the references need no clearing, which would cost more than scanning */
     size_t count = cell_word_count(h, gc->scan_object) - gc->scan_word;
     if (count > SCAN_BLOCK_WORDS) count = SCAN_BLOCK_WORDS;
     batch_words(h, &batch, cell_words(h, gc->scan_object) + gc->scan_word, count);
@@ -175,7 +176,8 @@ static size_t scan_block(struct heap *h)
 static size_t scan_batch(struct heap *h, size_t units)
 {
     struct collector *gc = &h->gc;
-    struct shade_batch batch = {.count = 0};
+    struct shade_batch batch;
+    batch.count = 0;
     value objects[SCAN_BATCH_OBJECTS];
     size_t count = 0, words = 0;
     unsigned pages = 0;
