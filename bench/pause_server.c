@@ -6,7 +6,9 @@
  * cyclic garbage without a rest, a bounded number of requests in flight, while another pings,
  * one at a time, and measures how long each answer takes: first with the garbage, and before
  * that without, which is what the load itself, this machine and the system's scheduler cost. Both
- * clients are processes of their own. The server's own figures, gc.stats, follow. */
+ * clients are processes of their own. The server's own figures, gc.stats, follow; they are by the
+ * monotonic clock, as everything here, and have no goals: bench_pause tells the machine's part of
+ * it from the collector's. What the heap grows to meanwhile is compared with what lives in it. */
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,11 +26,13 @@
 #define LOAD_WINDOW 16
 #define RINGS 20000
 #define RING_NODES 8
+#define WATCH_PINGS 100
 
 static struct server_child server;
 static struct cairn *client;
 static struct cairn_args *args;
 static size_t window = FILL_WINDOW;
+static double peak_bytes; /* that the heap had committed, planes included */
 
 static void call(const char *method)
 {
@@ -69,6 +73,13 @@ static void fill(size_t bytes)
         call("set");
         if (i % 100000 == 99999) server_child_finish(client);
     }
+}
+
+static void watch_memory(void)
+{
+    double bytes = figure("mem.info", "committed_bytes", NULL, NULL) +
+                   figure("mem.info", "metadata_bytes", NULL, NULL);
+    if (bytes > peak_bytes) peak_bytes = bytes;
 }
 
 /* --- the load -------------------------------------------------------------------------------*/
@@ -136,6 +147,7 @@ static void pings_figure(const char *name, uint64_t seconds, bool cyclic)
         uint64_t sent = measure_ns();
         server_child_call(client, "ping", NULL);
         histogram_add(&h, measure_ns() - sent);
+        if (h.count % WATCH_PINGS == 0) watch_memory();
         usleep(200);
     }
     load_stop(load);
@@ -155,28 +167,32 @@ static void stats_figures(uint64_t gib)
 {
     static const struct {
         const char *name, *text;
-        double goal_p9999, goal_max;
-    } classes[] = {{"step", "collector step", 100, 250},
-                   {"drop", "drop step", -1, 100},
-                   {"start", "atomic work of a cycle", -1, 20}};
+    } classes[] = {{"step", "collector step"},
+                   {"drop", "drop step"},
+                   {"start", "atomic work of a cycle"}};
+    double cycles = figure("gc.stats", "cycles", NULL, NULL);
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
         char what[96];
-        double count = figure("gc.stats", "pauses", classes[i].name, "count");
-        if (classes[i].goal_p9999 > 0) {
-            snprintf(what, sizeof what, "server of %lu GiB, %s, p99.99 (bound)", gib,
-                     classes[i].text);
-            figure_print_with(&(struct figure){what, figure("gc.stats", "pauses", classes[i].name,
-                                                            "p99_99_us"),
-                                               "us", GOAL_MAX, classes[i].goal_p9999, NULL},
-                              "\"count\":%.0f", count);
-        }
-        snprintf(what, sizeof what, "server of %lu GiB, %s, longest", gib, classes[i].text);
-        figure_print_with(&(struct figure){what, figure("gc.stats", "pauses", classes[i].name,
-                                                        "max_us"),
-                                           "us", GOAL_MAX, classes[i].goal_max, NULL},
-                          "\"count\":%.0f,\"cycles\":%.0f", count,
-                          figure("gc.stats", "cycles", NULL, NULL));
+        const char *name = classes[i].name;
+        snprintf(what, sizeof what, "server of %lu GiB, %s, longest as it happened", gib,
+                 classes[i].text);
+        figure_print_with(&(struct figure){what, figure("gc.stats", "pauses", name, "max_us"), "us",
+                                           GOAL_NONE, 0, NULL},
+                          "\"count\":%.0f,\"p99_99_us\":%.4g,\"cycles\":%.0f",
+                          figure("gc.stats", "pauses", name, "count"),
+                          figure("gc.stats", "pauses", name, "p99_99_us"), cycles);
     }
+}
+
+static void growth_figure(uint64_t gib)
+{
+    char what[96];
+    server_child_call(client, "gc.collect", NULL);
+    double live = figure("mem.info", "used_bytes", NULL, NULL);
+    snprintf(what, sizeof what, "server of %lu GiB, peak / live, shared cyclic garbage", gib);
+    figure_print_with(&(struct figure){what, peak_bytes / live, "ratio", GOAL_MAX, 1.4,
+                                       "Go, Lua: 2"},
+                      "\"peak_bytes\":%.0f,\"live_bytes\":%.0f", peak_bytes, live);
 }
 
 int main(int argc, char **argv)
@@ -196,6 +212,7 @@ int main(int argc, char **argv)
     pings_figure("beside a load without cycles", seconds, false);
     pings_figure("while the collector works", seconds, true);
     stats_figures(gib);
+    growth_figure(gib);
     cairn_args_destroy(args);
     cairn_destroy(client);
     server_child_stop(&server);
