@@ -277,7 +277,7 @@ END_TEST
 
 START_TEST(a_long_call_ends_when_its_client_is_gone)
 {
-    enum { LISTS = 1000000 };
+    enum { LISTS = 900000 };
     START("--log-level=debug", "--turn-time=200ms");
     struct wire *owner = tcp(), *busy = tcp(), *gone = tcp();
     writer_request(&out, 1, "set", 2);
