@@ -1,16 +1,19 @@
 /* cli_export.c - cairn-cli export: values of the server to JSON lines, or a JSON array.
  *
  * Keys are found by scan, page by page, and their values fetched by as many pipelined gets;
- * a list is read by slices. So memory holds a page, however much there is. A file is written
- * beside its place and takes it at the end: what has the name asked for is complete.
+ * a list is read by slices. So memory holds a page, however much there is. A regular file is
+ * written beside its place and takes it at the end: what has the name asked for is complete.
+ * A device or a pipe has no place to take, so it is written to.
  *
  * A scan sees everything that was there from its beginning to its end, but if keys come and
  * go meanwhile, it may see one of them twice. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "client/cli.h"
@@ -27,7 +30,8 @@ struct export {
     const char *from; /* path of a list; NULL: keys */
     const char *match, *prefix;
     bool with_keys, as_array;
-    struct cli_text temporary; /* name of the file while it is being written */
+    char *place;               /* the file that will be replaced, links followed; owned */
+    struct cli_text temporary; /* its name while it is being written; empty: written in place */
     FILE *out;
     struct cli_progress progress;
     uint64_t records, gone, total;
@@ -97,16 +101,40 @@ static int options_parse(struct export *ex, int count, char **words)
 
 /* --- the file ---------------------------------------------------------------------------*/
 
+/* A file of its own beside `place`, with the permissions of the one it will replace. */
+static int temporary_open(struct export *ex, mode_t mode)
+{
+    cli_text_add_cstr(&ex->temporary, ex->place);
+    cli_text_add_cstr(&ex->temporary, ".XXXXXX");
+    if (ex->temporary.failed) return cli_error(CLI_DATA, "out of memory");
+    int descriptor = mkostemp(ex->temporary.data, O_CLOEXEC);
+    if (descriptor >= 0 && fchmod(descriptor, mode) == 0) ex->out = fdopen(descriptor, "w");
+    if (ex->out) return CLI_OK;
+    int result = cli_error(CLI_DATA, "%s: %s", ex->temporary.data, strerror(errno));
+    if (descriptor >= 0) {
+        close(descriptor);
+        unlink(ex->temporary.data);
+    }
+    return result;
+}
+
 static int file_open(struct export *ex)
 {
+    struct stat status;
     ex->out = stdout;
     if (strcmp(ex->file, "-") == 0) return CLI_OK;
-    cli_text_add_cstr(&ex->temporary, ex->file);
-    cli_text_add_cstr(&ex->temporary, ".part");
-    if (ex->temporary.failed) return cli_error(CLI_DATA, "out of memory");
-    ex->out = fopen(ex->temporary.data, "we");
-    if (ex->out) return CLI_OK;
-    return cli_error(CLI_DATA, "%s: %s", ex->temporary.data, strerror(errno));
+    ex->out = NULL;
+    bool exists = stat(ex->file, &status) == 0;
+    bool is_link_to_nothing = !exists && lstat(ex->file, &status) == 0;
+    if (is_link_to_nothing || (exists && !S_ISREG(status.st_mode))) {
+        ex->out = fopen(ex->file, "we");
+        return ex->out ? CLI_OK : cli_error(CLI_DATA, "%s: %s", ex->file, strerror(errno));
+    }
+    mode_t mask = umask(0);
+    umask(mask);
+    ex->place = exists ? realpath(ex->file, NULL) : strdup(ex->file);
+    if (!ex->place) return cli_error(CLI_DATA, "%s: %s", ex->file, strerror(errno));
+    return temporary_open(ex, exists ? status.st_mode & 0777 : 0666 & ~mask);
 }
 
 /* Gives the file its name if all went well, else takes it away. */
@@ -120,9 +148,10 @@ static int file_close(struct export *ex, int result)
     if (!ex->out) return result;
     bool failed = ferror(ex->out);
     if ((fclose(ex->out) != 0 || failed) && result == CLI_OK)
-        result = cli_error(CLI_DATA, "%s: cannot write: %s", ex->temporary.data, strerror(errno));
-    if (result == CLI_OK && rename(ex->temporary.data, ex->file) != 0)
-        result = cli_error(CLI_DATA, "%s: cannot rename %s: %s", ex->file, ex->temporary.data,
+        result = cli_error(CLI_DATA, "%s: cannot write: %s", ex->file, strerror(errno));
+    if (!ex->place) return result;
+    if (result == CLI_OK && rename(ex->temporary.data, ex->place) != 0)
+        result = cli_error(CLI_DATA, "%s: cannot rename %s: %s", ex->place, ex->temporary.data,
                            strerror(errno));
     if (result != CLI_OK) unlink(ex->temporary.data);
     return result;
@@ -350,5 +379,6 @@ int cli_export(struct cli *cli, int count, char **words)
     else return result;
     if (result == CLI_OK) result = export_to_file(&ex);
     cli_text_close(&ex.temporary);
+    free(ex.place);
     return result;
 }

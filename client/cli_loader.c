@@ -44,20 +44,25 @@ static void describe(const struct loader_slot *slot, char *text, size_t size)
         snprintf(text, size, "record %" PRIu64 " (line %" PRIu64 ")", slot->number, slot->line);
 }
 
-/* Only the first error is told; those behind it most often have the same cause. */
+/* Only the first error of the server is told; those behind it most often have the same cause. */
+static void fail(struct cli_loader *l, int status)
+{
+    l->failed = true;
+    if (l->status == CLI_OK) l->status = status;
+}
+
 static void fail_reply(struct cli_loader *l, const struct loader_slot *slot)
 {
     char text[256];
     describe(slot, text, sizeof text);
-    if (l->status == CLI_OK) l->status = cli_report(l->cli, text);
+    if (!l->failed) fail(l, cli_report(l->cli, text));
 }
 
 static void fail_duplicate(struct cli_loader *l, const struct loader_slot *slot)
 {
     char text[256];
     describe(slot, text, sizeof text);
-    if (l->status == CLI_OK)
-        l->status = cli_error(CLI_DATA, "%s: the key is there already", text);
+    if (!l->failed) fail(l, cli_error(CLI_DATA, "%s: the key is there already", text));
 }
 
 static bool submit(struct cli_loader *l, struct loader_slot *slot);
@@ -97,7 +102,7 @@ static bool receive(struct cli_loader *l)
         l->replaced += slot->again;
     } else if (l->refuse_duplicates || slot->again) {
         fail_duplicate(l, slot);
-    } else if (l->status == CLI_OK) {
+    } else if (!l->failed) {
         store_again(l, slot);
     }
     return true;
@@ -123,7 +128,7 @@ static bool make_room(struct cli_loader *l)
 {
     while (l->count == CLI_LOADER_WINDOW || (l->count > 0 && l->bytes > BYTES_MAX))
         if (!receive(l)) return false;
-    return l->status == CLI_OK;
+    return !l->failed;
 }
 
 static struct loader_slot *next_slot(struct cli_loader *l)
@@ -163,8 +168,8 @@ static bool send_batch(struct cli_loader *l)
     slot->line = l->batch.line;
     slot->records = l->batch.records;
     if (!cli_path_parse(slot->args, l->into, strlen(l->into), &error)) {
-        l->status = cli_error(CLI_USAGE, "--into %s: at byte %zu: %s", l->into, error.offset + 1,
-                              error.text);
+        fail(l, cli_error(CLI_USAGE, "--into %s: at byte %zu: %s", l->into, error.offset + 1,
+                          error.text));
         return false;
     }
     cairn_args_array_open(slot->args);
@@ -194,7 +199,7 @@ bool cli_loader_put(struct cli_loader *l, const struct cli_text *key,
 
 bool cli_loader_finish(struct cli_loader *l)
 {
-    if (l->status == CLI_OK) send_batch(l);
+    if (!l->failed) send_batch(l);
     while (l->count > 0 && receive(l)) continue;
     return l->status == CLI_OK;
 }

@@ -35,7 +35,10 @@ struct cli_loader {
     struct loader_slot batch; /* for a list: gathered, not yet sent */
 
     uint64_t stored, replaced; /* records; stored includes replaced */
-    int status;              /* what to exit with; CLI_OK so far */
+    /* What to exit with. An error of the input is put here by the caller: what was handed over
+     * in front of it is still stored. Only after an error of the server nothing more is sent. */
+    int status;
+    bool failed;
 };
 
 /* Zeroed before; into and refuse_duplicates are set by the caller. False when memory is short. */
@@ -46,7 +49,8 @@ void cli_loader_close(struct cli_loader *l);
  * has been reported. */
 bool cli_loader_put(struct cli_loader *l, const struct cli_text *key,
                     const struct cairn_args *value, uint64_t number, uint64_t line);
-/* Waits for all that is under way, also after an error, so that the counts are right. */
+/* Sends what is gathered, unless the server has failed, and waits for all that is under way, also
+ * after an error, so that the counts are right. */
 bool cli_loader_finish(struct cli_loader *l);
 
 #endif

@@ -21,6 +21,7 @@ status() {
 says() { grep -qF -- "$1" "$scratch/said" || { cat "$scratch/said"; false; }; }
 
 # --- values and paths
+is "an extension value as the manual writes it" "$(cli set e 'ext(42, b"\x01")')" "true"
 is "ping" "$(cli ping)" "PONG"
 is "a map is stored" "$(cli set user:1 '{"name": "Ada", "tags": [1, 2]}')" "true"
 is "a field is read by its path" "$(cli get user:1.name)" "Ada"
@@ -186,6 +187,16 @@ printf '{"id":1}\n{"id":2}\n{"id":,}\n' >"$scratch/bad.jsonl"
 ok "a file that is not JSON is 4" status 4 cli import --key 'bad:{id}' "$scratch/bad.jsonl"
 ok "record and line are named" says "record 3, line 3"
 ok "and how far it came" says "stopped after 2 records"
+for i in 1 2 3; do printf '{"id":%d,"v":"new"}\n' $i; done >"$scratch/again.jsonl"
+echo '{"id":,}' >>"$scratch/again.jsonl"
+ok "an error behind keys that exist is 4" status 4 cli import --key 'bad:{id}' "$scratch/again.jsonl"
+ok "the records in front of it are counted" says "stopped after 3 records (2 replaced)"
+is "they are stored" "$(cli get bad:1.v; cli get bad:2.v; cli get bad:3.v)" "new
+new
+new"
+ok "an error of a file for a list is 4" status 4 cli import --into bad.list "$scratch/again.jsonl"
+ok "the records in front of it are stored" says "stopped after 3 records"
+is "in the list" "$(cli -q export --from bad.list | wc -l)" "3"
 ok "a missing field is 4" status 4 cli import --key-field name "$scratch/odd.jsonl"
 ok "it is named" says "there is no field name"
 ok "an integer of more than 64 bits is 4" status 4 \
@@ -196,6 +207,29 @@ cli set scalar 5 >/dev/null
 ok "an error of the server is 1" status 1 cli import --into scalar "$scratch/odd.jsonl"
 ok "export of a path that is no list is 1" status 1 cli export --from user:1
 cli export --from user:1 "$scratch/never" 2>/dev/null
+mkdir "$scratch/exports"
+echo mine >"$scratch/exports/list.part"
+(umask 027 && cli -q export --from numbers "$scratch/exports/list")
+is "the umask holds for a new file" "$(stat -c %a "$scratch/exports/list")" "640"
+ln -s list "$scratch/exports/link"
+cli -q export --from odd:a "$scratch/exports/link" 2>/dev/null
+is "a failed export leaves the file" "$(cmp "$scratch/exports/list" <(seq 5000) && echo same)" "same"
+cli -q export --from list "$scratch/exports/link"
+is "export follows a link" "$(readlink "$scratch/exports/link")" "list"
+is "to its file" "$(cmp "$scratch/exports/list" "$scratch/odd.jsonl" && echo same)" "same"
+ln -s new "$scratch/exports/dangling"
+cli -q export --from list "$scratch/exports/dangling"
+is "also to one that is not there yet" "$(cat "$scratch/exports/new")" "$(cat "$scratch/odd.jsonl")"
+mkfifo "$scratch/exports/pipe"
+timeout 20 cat "$scratch/exports/pipe" >"$scratch/piped" &
+reader=$!
+timeout 20 "$CAIRN_BUILD/cairn-cli" -q -p "$server_port" export --from list "$scratch/exports/pipe"
+wait "$reader"
+is "export writes to a named pipe" "$(cat "$scratch/piped")" "$(cat "$scratch/odd.jsonl")"
+ok "which stays one" test -p "$scratch/exports/pipe"
+is "other files are left alone" "$(cat "$scratch/exports/list.part"; ls "$scratch/exports" | tr '\n' ' ')" \
+    "mine
+dangling link list list.part new pipe "
 ok "a failed export leaves no file" sh -c "! ls '$scratch'/never*"
 
 # --- import: real data
