@@ -41,7 +41,8 @@
     X("len", "path", "n", 1, 1, METHOD_READ, method_len,                                        \
       "Counts items of a list, entries of a map, bytes of a string; 0 where nothing is")        \
     X("add", "path, number", "number", 2, 2, METHOD_WRITE, method_add,                          \
-      "Adds to a number (0 where nothing is) and answers with the sum")                         \
+      "Adds to a number (0 where nothing is) and answers with the sum: exact if both are "      \
+      "integers, a float if one is")                                                            \
     X("append", "path, data", "length", 2, 2, METHOD_WRITE, method_append,                      \
       "Appends to a string or bytes (empty where nothing is) and answers with the length in "   \
       "bytes")                                                                                  \

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <arpa/inet.h>
 #include <ini.h>
 
 enum setting_type { SETTING_INT, SETTING_SIZE, SETTING_DURATION, SETTING_BOOL, SETTING_STRING };
@@ -73,6 +74,9 @@ __attribute__((format(printf, 3, 4))) static int complain(char *error, size_t si
     va_end(args);
     return -EINVAL;
 }
+
+/* A heap needs a page for each kind and size of cell that is in use. */
+#define MAX_MEMORY_MIN ((uint64_t)16 << 20)
 
 /* --- the table --------------------------------------------------------------------------*/
 
@@ -198,6 +202,28 @@ static int bool_parse(const struct setting *setting, const char *text, bool *out
     return complain(error, size, "%s: \"%.60s\" is neither yes nor no", setting->name, text);
 }
 
+/* What a text of a setting must be, beyond its length. */
+static int string_check(const struct setting *setting, const char *text, char *error, size_t size)
+{
+    static const char *const levels[] = {"error", "warn", "info", "debug"};
+    if (strcmp(setting->name, "log-level") == 0) {
+        for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
+            if (strcmp(text, levels[i]) == 0) return 0;
+        return complain(error, size,
+                        "log-level: \"%.20s\" is not a level; it takes error, warn, info or debug",
+                        text);
+    }
+    if (strcmp(setting->name, "bind") == 0 && strcmp(text, "none") != 0) {
+        unsigned char address[sizeof(struct in6_addr)];
+        if (inet_pton(AF_INET, text, address) == 1 || inet_pton(AF_INET6, text, address) == 1)
+            return 0;
+        return complain(error, size,
+                        "bind: \"%.60s\" is not an IP address, such as 127.0.0.1 or ::1, nor none",
+                        text);
+    }
+    return 0;
+}
+
 static int string_set(const struct setting *setting, const char *text, char **field, char *error,
                       size_t size)
 {
@@ -207,6 +233,8 @@ static int string_set(const struct setting *setting, const char *text, char **fi
     if (length > setting->max)
         return complain(error, size, "%s: %zu bytes are too long; it takes up to %llu",
                         setting->name, length, (unsigned long long)setting->max);
+    int checked = string_check(setting, text, error, size);
+    if (checked != 0) return checked;
     char *copy = strdup(text);
     if (!copy) {
         complain(error, size, "%s: out of memory", setting->name);
@@ -275,13 +303,10 @@ void settings_close(struct settings *s)
 
 int settings_check(const struct settings *s, char *error, size_t error_size)
 {
-    static const char *const levels[] = {"error", "warn", "info", "debug"};
-    bool known = false;
-    for (size_t i = 0; i < 4; i++) known = known || strcmp(s->log_level, levels[i]) == 0;
-    if (!known)
+    if (s->max_memory != 0 && s->max_memory < MAX_MEMORY_MIN)
         return complain(error, error_size,
-                        "log-level: \"%.20s\" is not a level; it takes error, warn, info or debug",
-                        s->log_level);
+                        "max-memory is below 16m, too little for a heap; it must be at least that, "
+                        "or 0 for half of the machine's memory");
     if (s->pending_reply_bytes < s->reply_bytes)
         return complain(error, error_size,
                         "pending-reply-bytes is below reply-bytes, so that a single reply could "

@@ -28,7 +28,7 @@
     X(insecure, "insecure", BOOL, "no", 0, 1,                                                \
       "listen on other than loopback addresses, though anybody could connect")               \
     X(max_memory, "max-memory", SIZE, "0", 0, SIZE_T,                                        \
-      "limit of the heap; 0 takes half of the machine's memory")                             \
+      "limit of the heap, from 16m; 0: half of the memory")                             \
     X(log_level, "log-level", STRING, "info", 1, 15, "error, warn, info or debug")           \
     X(log_file, "log-file", STRING, "", 0, 4095, "file to log to instead of standard error") \
     X(clients, "clients", INT, "10000", 1, 1000000, "clients connected at once")             \
@@ -56,9 +56,9 @@
     X(idle_time, "idle-time", DURATION, "0", 0, 86400000 * 30ull,                            \
       "time without a request after which a client is dropped; 0: never")                    \
     X(handles, "handles", INT, "10000", 0, 1 << 24, "handles held by one client")            \
-    X(shapes, "shapes", INT, "0", 0, 1 << 24, "record shapes alive at once; 0: as built")    \
-    X(weak_slots, "weak-slots", INT, "0", 0, 1 << 30,                                        \
-      "targets of weak references at once; 0: as built")                                     \
+    X(shapes, "shapes", INT, "0", 0, 1 << 24, "record shapes alive at once; 0: 65536")    \
+    X(weak_slots, "weak-slots", INT, "0", 0, 1 << 28,                                        \
+      "targets of weak references at once; 0: 16777216")                                     \
     X(turn_requests, "turn-requests", INT, "1000", 1, 1 << 20,                               \
       "requests of a client that run before the next client's turn")                         \
     X(turn_bytes, "turn-bytes", SIZE, "256k", SIZE_K, SIZE_G,                                \

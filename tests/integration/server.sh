@@ -109,7 +109,7 @@ ok "other than loopback addresses are refused, with the reason" \
     refuses 1 "asks nobody for a password" --bind=0.0.0.0 --port=0
 ok "an IPv6 address that is not loopback, too" \
     refuses 1 "say --insecure" --bind=:: --port=0
-ok "a name is not an address" refuses 1 "is not an IP address" --bind=localhost --port=0
+ok "a name is not an address" refuses 2 "is not an IP address" --bind=localhost --port=0
 "$cairn_server" --bind=0.0.0.0 --port=0 --insecure --max-memory=64m >"$scratch/open.log" 2>&1 &
 open_pid=$!
 at_end "kill -KILL $open_pid 2>/dev/null"

@@ -243,10 +243,15 @@ START_TEST(limits_that_contradict_each_other_are_refused)
     ck_assert_ptr_nonnull(strstr(error, "pending-reply-pause is above"));
     ck_assert_int_eq(set("pending-reply-pause", "8k"), 0);
     ck_assert_int_eq(settings_check(&settings, error, sizeof error), 0);
-    ck_assert_int_eq(set("log-level", "loud"), 0);
+    ck_assert_int_eq(set("max-memory", "1m"), 0);
     ck_assert_int_eq(settings_check(&settings, error, sizeof error), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(error, "max-memory is below 16m"));
+    ck_assert_int_eq(set("max-memory", "16m"), 0);
+    ck_assert_int_eq(set("log-level", "loud"), -EINVAL);
     ck_assert_ptr_nonnull(strstr(error, "\"loud\" is not a level"));
-    ck_assert_int_eq(set("log-level", "warn"), 0);
+    ck_assert_int_eq(set("bind", "foo"), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(error, "\"foo\" is not an IP address"));
+    ck_assert_int_eq(set("bind", "::1"), 0);
     ck_assert_int_eq(set("bind", "none"), 0);
     ck_assert_int_eq(settings_check(&settings, error, sizeof error), -EINVAL);
     ck_assert_ptr_nonnull(strstr(error, "nothing to listen on"));
