@@ -169,8 +169,8 @@ START_TEST(match_has_a_limit)
         for (int i = 0; i < 200000; i++) writer_int(&params, i);
         ck_assert_str_eq(ask_bytes(&p, "set", &params),
                          round == 0 ? "true"
-                                    : "! LIMIT set: match compares up to 100000 values and KiB of texts, "
-                                      "and these have more");
+                                    : "! LIMIT set: match compares up to 100000 values and KiB "
+                                      "of texts, and these have more");
     }
     ASK(&p, "len", "'a'", "200000");
     writer_close(&params);
