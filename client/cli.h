@@ -8,6 +8,7 @@
  *   cli_words.c        a line to words
  *   cli_interactive.c  editing, history, completion
  *   cli_import.c, cli_records.c, cli_loader.c, cli_export.c, cli_progress.c
+ *   cli_stop.c         Ctrl-C during import and export
  *   cli_views.c        heapmap and census
  *
  * Results go to standard output; errors, progress and summaries go to standard error. */
@@ -57,6 +58,8 @@ struct cli {
  * them. Returns -1 to go on, or what to exit with. */
 int cli_options_parse(struct cli_options *options, int argc, char **argv, int *first);
 void cli_usage(FILE *out);
+/* Whether this is how one of the options is written. */
+bool cli_options_has(const char *word);
 
 /* Connects unless connected. CLI_OK, or an error that has been reported. */
 int cli_connect(struct cli *cli);

@@ -20,6 +20,7 @@
 #include "client/cli_json.h"
 #include "client/cli_path.h"
 #include "client/cli_progress.h"
+#include "client/cli_stop.h"
 
 #define PAGE_KEYS 256
 #define PAGE_ITEMS 256
@@ -157,7 +158,7 @@ static int file_close(struct export *ex, int result)
     return result;
 }
 
-/* Writes one value; false if that failed. */
+/* Writes one value; false if that failed, or the export is to stop. */
 static bool write_record(struct export *ex, const struct cairn_value *key,
                          const struct cairn_value *value)
 {
@@ -173,11 +174,12 @@ static bool write_record(struct export *ex, const struct cairn_value *key,
     if (!ex->as_array) fputc('\n', ex->out);
     ex->records++;
     cli_progress_show(&ex->progress, ex->records, ex->total, false, ex->records);
-    return !ferror(ex->out);
+    return !ferror(ex->out) && !cli_stop_asked();
 }
 
 static int fail_write(struct export *ex)
 {
+    if (cli_stop_asked()) return CLI_DATA;
     return cli_error(CLI_DATA, "%s: cannot write: %s",
                      ex->out == stdout ? "standard output" : ex->file, strerror(errno));
 }
@@ -331,6 +333,10 @@ static int export_keys(struct export *ex, struct cairn_args *args)
         cairn_reply_destroy(page);
         page = next;
         if (!scanned) return cli_report(ex->cli, "scan");
+        if (cli_stop_asked()) {
+            cairn_reply_destroy(page);
+            return CLI_DATA;
+        }
         result = export_page(ex, args, cairn_at(cairn_reply_result(page), 1));
     } while (result == CLI_OK && cairn_uint(cairn_at(cairn_reply_result(page), 0), 0) != 0);
     cairn_reply_destroy(page);
@@ -343,8 +349,9 @@ static void summary(const struct export *ex)
 {
     double seconds = cli_progress_seconds(&ex->progress);
     if (ex->cli->options.quiet) return;
-    fprintf(stderr, "exported %" PRIu64 " records in %.2f s: %.0f records/s\n", ex->records,
-            seconds, seconds > 0 ? (double)ex->records / seconds : 0);
+    fprintf(stderr, "%s %" PRIu64 " records in %.2f s: %.0f records/s\n",
+            cli_stop_asked() ? "stopped after" : "exported", ex->records, seconds,
+            seconds > 0 ? (double)ex->records / seconds : 0);
     if (ex->gone > 0)
         fprintf(stderr, "%" PRIu64 " keys were nil, or gone by the time they were read\n",
                 ex->gone);
@@ -353,9 +360,10 @@ static void summary(const struct export *ex)
 static int export_to_file(struct export *ex)
 {
     struct cairn_args *args = cairn_args_create();
+    cli_stop_begin();
+    cli_progress_start(&ex->progress, ex->cli->options.quiet);
     int result = args ? file_open(ex) : cli_error(CLI_DATA, "out of memory");
     if (result == CLI_OK) {
-        cli_progress_start(&ex->progress, ex->cli->options.quiet);
         result = ex->from ? export_list(ex, args) : export_keys(ex, args);
         if (result == CLI_OK && ex->as_array) fputs(ex->records > 0 ? "\n]\n" : "[]\n", ex->out);
         cli_progress_end(&ex->progress);
@@ -364,7 +372,8 @@ static int export_to_file(struct export *ex)
     cairn_args_destroy(args);
     /* Replies that nobody reads any more must not answer the next command. */
     if (result != CLI_OK) cairn_disconnect(ex->cli->cairn);
-    if (result == CLI_OK) summary(ex);
+    if (result == CLI_OK || cli_stop_asked()) summary(ex);
+    cli_stop_end(ex->cli->interactive);
     return result;
 }
 

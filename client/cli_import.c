@@ -1,7 +1,7 @@
 /* cli_import.c - cairn-cli import: the records of a JSON file to the server.
  *
  * A file is read in pieces, each record is sent as soon as it has been read, and nothing else is
- * kept, so a file may be of any length. Records are stored as they come: after an error
+ * kept, so a file may be of any length. Records are stored as they come: after an error, or Ctrl-C,
  * those in front of it stay, and the summary says how many. */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +16,7 @@
 #include "client/cli_loader.h"
 #include "client/cli_progress.h"
 #include "client/cli_records.h"
+#include "client/cli_stop.h"
 
 #define PIECE_BYTES ((size_t)64 << 10)
 
@@ -166,6 +167,7 @@ static bool store_record(void *context, const struct cairn_args *value)
 {
     struct import *im = context;
     uint64_t number = cli_records_number(im->records), line = cli_records_line(im->records);
+    if (cli_stop_asked()) return false;
     if (im->loader.into) return cli_loader_put(&im->loader, NULL, value, number, line);
     struct cli_text key = {0};
     cli_text_add_cstr(&key, im->prefix);
@@ -187,13 +189,18 @@ static bool store_record(void *context, const struct cairn_args *value)
     return done;
 }
 
+/* An error within a record may show only lines later, in the midst of others (a bracket that is
+ * not closed), so the line on which it begins is the one to look at. */
 static bool fail_record(struct import *im)
 {
+    uint64_t begin = cli_records_begin(im->records), line = cli_records_line(im->records);
+    if (im->loader.status == CLI_OK && cli_stop_asked())
+        im->loader.status = CLI_DATA;
     if (im->loader.status == CLI_OK)
-        im->loader.status = cli_error(CLI_DATA, "%s: record %" PRIu64 ", line %" PRIu64 ": %s",
+        im->loader.status = cli_error(CLI_DATA, "%s: record %" PRIu64 ", %sline %" PRIu64 ": %s",
                                       im->file, cli_records_number(im->records),
-                                      cli_records_line(im->records),
-                                      cli_records_error(im->records));
+                                      begin > 0 && begin < line ? "which begins on " : "",
+                                      begin > 0 ? begin : line, cli_records_error(im->records));
     return false;
 }
 
@@ -201,7 +208,11 @@ static bool read_all(struct import *im, int descriptor)
 {
     static char piece[PIECE_BYTES];
     for (;;) {
-        ssize_t length = read(descriptor, piece, sizeof piece);
+        ssize_t length = cli_stop_asked() ? 0 : read(descriptor, piece, sizeof piece);
+        if (cli_stop_asked()) {
+            if (im->loader.status == CLI_OK) im->loader.status = CLI_DATA;
+            return false;
+        }
         if (length < 0 && errno == EINTR) continue;
         if (length < 0) {
             im->loader.status = cli_error(CLI_DATA, "%s: cannot read: %s", im->file,
@@ -251,10 +262,12 @@ static int import_file(struct import *im, int descriptor)
                                          store_record, im);
     if (im->records) {
         cli_progress_start(&im->progress, im->cli->options.quiet);
+        cli_stop_begin();
         read_all(im, descriptor);
         cli_loader_finish(&im->loader);
         cli_progress_end(&im->progress);
         summary(im);
+        cli_stop_end(im->cli->interactive);
     } else {
         im->loader.status = cli_error(CLI_DATA, "out of memory, or too many names in --at");
     }

@@ -70,6 +70,19 @@ void cli_usage(FILE *out)
           out);
 }
 
+bool cli_options_has(const char *word)
+{
+    if (word[0] != '-' || word[1] == 0) return false;
+    size_t length = strcspn(word, "=");
+    for (const struct option *o = long_options; o->name; o++) {
+        if (o->val < 256 && word[1] == o->val && word[2] == 0) return true;
+        if (strncmp(word, "--", 2) == 0 && strlen(o->name) == length - 2 &&
+            strncmp(word + 2, o->name, length - 2) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int bad_value(const char *option, const char *value, const char *expected)
 {
     return cli_error(CLI_USAGE, "--%s %s: expected %s", option, value, expected);

@@ -44,6 +44,7 @@ struct cli_records {
     const char *piece; /* being read, for line numbers */
     size_t counted;    /* bytes of it that `line` has counted */
     uint64_t line;
+    uint64_t begin;    /* line of the record at hand */
     uint64_t number;
     char error[400];
 };
@@ -78,6 +79,8 @@ static bool begins_record(const struct cli_records *r)
 
 static void record_begin(struct cli_records *r, bool is_object)
 {
+    count_lines(r, yajl_get_bytes_consumed(r->yajl));
+    r->begin = r->line;
     cairn_args_clear(r->value);
     if (r->key) cli_key_clear(r->key);
     r->is_object = is_object;
@@ -398,6 +401,11 @@ const char *cli_records_error(const struct cli_records *r)
 uint64_t cli_records_number(const struct cli_records *r)
 {
     return r->number;
+}
+
+uint64_t cli_records_begin(const struct cli_records *r)
+{
+    return r->inner > 0 ? r->begin : 0;
 }
 
 uint64_t cli_records_line(const struct cli_records *r)

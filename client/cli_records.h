@@ -46,6 +46,8 @@ bool cli_records_finish(struct cli_records *r);
 const char *cli_records_error(const struct cli_records *r);
 /* The number of the record at hand or that comes next, and the line reached; both count from 1. */
 uint64_t cli_records_number(const struct cli_records *r);
+/* The line on which the record at hand begins; 0 outside of records. */
+uint64_t cli_records_begin(const struct cli_records *r);
 uint64_t cli_records_line(const struct cli_records *r);
 
 #endif

@@ -239,6 +239,10 @@ static int call_method(struct cli *cli, const struct cli_method *m, int count, c
 {
     struct cli_text error = {0};
     struct cairn_reply *reply = NULL;
+    for (int i = 1; i < count; i++)
+        if (cli_options_has(words[i]))
+            return cli_error(CLI_USAGE, "%s: options of cairn-cli stand in front of the method; a "
+                                        "key of that name is written '\"%s\"'", words[i], words[i]);
     struct cairn_args *args = cairn_args_create();
     int result;
     if (!args) return cli_error(CLI_CONNECTION, "out of memory");

@@ -38,6 +38,8 @@ libcli_la_SOURCES = \
 	%D%/cli_records.c \
 	%D%/cli_records.h \
 	%D%/cli_run.c \
+	%D%/cli_stop.c \
+	%D%/cli_stop.h \
 	%D%/cli_text.c \
 	%D%/cli_text.h \
 	%D%/cli_views.c \

@@ -187,6 +187,9 @@ printf '{"id":1}\n{"id":2}\n{"id":,}\n' >"$scratch/bad.jsonl"
 ok "a file that is not JSON is 4" status 4 cli import --key 'bad:{id}' "$scratch/bad.jsonl"
 ok "record and line are named" says "record 3, line 3"
 ok "and how far it came" says "stopped after 2 records"
+printf '{"id":1}\n{"id":2}\n{"id":3\n{"id":4}\n' >"$scratch/open.jsonl"
+ok "a record that is not closed is 4" status 4 cli import --key 'bad:{id}' "$scratch/open.jsonl"
+ok "the line it begins on is named" says "record 3, which begins on line 3: "
 for i in 1 2 3; do printf '{"id":%d,"v":"new"}\n' $i; done >"$scratch/again.jsonl"
 echo '{"id":,}' >>"$scratch/again.jsonl"
 ok "an error behind keys that exist is 4" status 4 cli import --key 'bad:{id}' "$scratch/again.jsonl"
@@ -231,6 +234,46 @@ is "other files are left alone" "$(cat "$scratch/exports/list.part"; ls "$scratc
     "mine
 dangling link list list.part new pipe "
 ok "a failed export leaves no file" sh -c "! ls '$scratch'/never*"
+
+# --- signals
+# A pipe that stays open: import waits for more when the signal comes.
+mkfifo "$scratch/endless"
+"$CAIRN_BUILD/cairn-cli" -p "$server_port" import --into stopped <"$scratch/endless" \
+    2>"$scratch/said" &
+importer=$!
+exec 7>"$scratch/endless"
+seq 300 >&7
+for _ in $(seq 100); do [ "$(cli get stopped)" != null ] && break; sleep 0.05; done
+kill -TERM $importer
+wait $importer
+is "an import ends by the signal" "$?" "143"
+exec 7>&-
+ok "it says how far it came" says "stopped after 300 records"
+is "what was read is stored" "$(cli len stopped)" "300"
+mkdir "$scratch/partial"
+rm "$scratch/endless"
+# More than a server answers in the time the signal takes.
+yes '"0123456789012345678901234567890123456789"' | head -300000 | cli -q import --into lots
+"$CAIRN_BUILD/cairn-cli" -p "$server_port" export --from lots "$scratch/partial/lots" \
+    2>"$scratch/said" &
+exporter=$!
+for _ in $(seq 200); do [ -n "$(ls "$scratch/partial")" ] && break; sleep 0.01; done
+kill -TERM $exporter
+wait $exporter
+is "an export ends by the signal" "$?" "143"
+ok "it says so" says "stopped after"
+is "and leaves no file" "$(ls "$scratch/partial")" ""
+cli del lots >/dev/null
+
+# --- options in the wrong place
+ok "an option behind the method is 2" status 2 cli get a --json
+ok "it is told where options stand" says "--json: options of cairn-cli stand in front of the method"
+ok "also help" status 2 cli get --help
+ok "with its value" status 2 cli get a --port=1
+is "a quoted key may be named so" "$(cli set '"--json"' 1; cli get '"--json"')" "true
+1"
+is "a negative number is no option" "$(cli set a -1; cli get a)" "true
+-1"
 
 # --- import: real data
 iso=/usr/share/iso-codes/json
