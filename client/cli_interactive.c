@@ -4,6 +4,7 @@
  * method, and behind it shows what the method takes. */
 #include <errno.h>
 #include <histedit.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -196,27 +197,59 @@ static bool editor_open(struct editor *e)
     return true;
 }
 
-static void editor_close(struct editor *e)
+/* After each line, so that whatever ends the program, the lines are kept. */
+static void history_save(struct editor *e)
 {
     HistEvent event;
-    if (e->history) {
-        mode_t old = umask(077); /* what was typed may be nobody else's business */
-        if (e->history_path[0]) history(e->history, &event, H_SAVE, e->history_path);
-        umask(old);
-        history_end(e->history);
-    }
+    mode_t old = umask(077); /* what was typed may be nobody else's business */
+    if (e->history_path[0]) history(e->history, &event, H_SAVE, e->history_path);
+    umask(old);
+}
+
+static void editor_close(struct editor *e)
+{
+    if (e->history) history_end(e->history);
     if (e->el) el_end(e->el);
+}
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+/* The next line, or NULL at the end. Ctrl-C drops what has been typed and begins a new one. While a
+ * command runs it ends the program, as it does anywhere else. */
+static const char *read_line(struct editor *e)
+{
+    struct sigaction action = {.sa_handler = on_interrupt}, before;
+    const char *line;
+    int length;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, &before); /* no SA_RESTART: el_gets is to return */
+    do {
+        interrupted = 0;
+        length = 0;
+        line = el_gets(e->el, &length);
+        if (!interrupted) continue;
+        putchar('\n');
+        el_reset(e->el);
+    } while (interrupted);
+    sigaction(SIGINT, &before, NULL);
+    return length > 0 ? line : NULL;
 }
 
 static void read_and_run(struct editor *e)
 {
     const char *line;
-    int length;
     bool quit = false;
-    while (!quit && (line = el_gets(e->el, &length)) != NULL && length > 0) {
+    while (!quit && (line = read_line(e)) != NULL) {
         HistEvent event;
         if (line[strspn(line, " \t\r\n")] == 0) continue;
         history(e->history, &event, H_ENTER, line);
+        history_save(e);
         run_line(e->cli, line, &quit);
         fflush(stdout);
     }

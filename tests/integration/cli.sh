@@ -323,6 +323,15 @@ if command -v script >/dev/null; then
     ok "texts are quoted on a terminal" says '"a b"'
     typed 'exi\tuser:1\nquit\n'
     ok "Tab completes a method" grep -q 'exists.*user:1' "$scratch/.cairn_history"
+    (sleep 1; printf 'set t dropped\003'; sleep 0.5; printf 'ping\nset t sent\n'; sleep 0.5
+        printf 'quit\n') | timeout 30 script -qec "'$CAIRN_BUILD/cairn-cli' -p $server_port" \
+        /dev/null | tr -d '\r' >"$scratch/said"
+    ok "Ctrl-C does not end the program" says 'PONG'
+    is "but drops the line" "$(cli get t)" "sent"
+    (sleep 1; printf 'get kept\n'; sleep 1; cp "$scratch/.cairn_history" "$scratch/history"
+        printf 'quit\n') | timeout 30 script -qec "'$CAIRN_BUILD/cairn-cli' -p $server_port" \
+        /dev/null >/dev/null
+    ok "the history is kept from each line on" grep -q 'kept' "$scratch/history"
     typed 'set \t\nquit\n'
     ok "Tab behind a method shows its parameters" says 'set(path, value, [opts: if, match, create])'
     typed 'mem.\t\nquit\n'
