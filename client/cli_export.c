@@ -197,6 +197,13 @@ static int export_list(struct export *ex, struct cairn_args *args)
         return cli_report(ex->cli, ex->from);
     ex->total = cairn_uint(cairn_reply_result(reply), 0);
     cairn_reply_destroy(reply);
+    if (ex->total == 0) { /* an empty list, or none? */
+        if (cairn_call(ex->cli->cairn, "exists", args, &reply) != CAIRN_OK)
+            return cli_report(ex->cli, ex->from);
+        bool is_there = cairn_uint(cairn_reply_result(reply), 0) > 0;
+        cairn_reply_destroy(reply);
+        if (!is_there) return cli_error(CLI_DATA, "there is nothing at %s", ex->from);
+    }
     for (uint64_t at = 0;; at += PAGE_ITEMS) {
         cairn_args_clear(args);
         if (!cli_path_parse(args, ex->from, strlen(ex->from), &error)) return CLI_USAGE;
@@ -349,8 +356,9 @@ static void summary(const struct export *ex)
 {
     double seconds = cli_progress_seconds(&ex->progress);
     if (ex->cli->options.quiet) return;
-    fprintf(stderr, "%s %" PRIu64 " records in %.2f s: %.0f records/s\n",
-            cli_stop_asked() ? "stopped after" : "exported", ex->records, seconds,
+    fprintf(stderr, "%s %" PRIu64 " record%s in %.2f s: %.0f records/s\n",
+            cli_stop_asked() ? "stopped after" : "exported", ex->records,
+            ex->records == 1 ? "" : "s", seconds,
             seconds > 0 ? (double)ex->records / seconds : 0);
     if (ex->gone > 0)
         fprintf(stderr, "%" PRIu64 " keys were nil, or gone by the time they were read\n",

@@ -247,8 +247,8 @@ static void summary(const struct import *im)
     const struct cli_loader *l = &im->loader;
     double seconds = cli_progress_seconds(&im->progress);
     if (im->cli->options.quiet) return;
-    fprintf(stderr, "%s %" PRIu64 " records", l->status == CLI_OK ? "imported" : "stopped after",
-            l->stored);
+    fprintf(stderr, "%s %" PRIu64 " record%s", l->status == CLI_OK ? "imported" : "stopped after",
+            l->stored, l->stored == 1 ? "" : "s");
     if (!l->into) fprintf(stderr, " (%" PRIu64 " replaced)", l->replaced);
     fprintf(stderr, ", %s, in %.2f s: %.0f records/s\n", cli_bytes_format(bytes, im->bytes),
             seconds, seconds > 0 ? (double)l->stored / seconds : 0);

@@ -62,8 +62,7 @@ static void print_map(const struct cairn_value *v, const char *map, size_t lengt
 {
     char bytes[CLI_BYTES_TEXT_MAX];
     uint64_t first = cairn_uint(cairn_field(v, "first"), 0);
-    printf("pages %" PRIu64 " to %" PRIu64 " of %" PRIu64 ", %s each\n", first,
-           first + (length > 0 ? length - 1 : 0), cairn_uint(cairn_field(v, "pages"), length),
+    printf("pages %" PRIu64 " to %" PRIu64 ", %s each\n", first, first + length - 1,
            cli_bytes_format(bytes, cairn_uint(cairn_field(v, "page_bytes"), 0)));
     for (size_t i = 0; i < length; i += MAP_COLUMNS) {
         size_t columns = length - i < MAP_COLUMNS ? length - i : MAP_COLUMNS;
@@ -87,9 +86,13 @@ int cli_heapmap(struct cli *cli, int count, char **words)
     size_t length;
     const char *map = cairn_text(cairn_field(v, "map"), &length);
     if (!map || cli->options.json) return print_plain(cli, reply);
-    print_map(v, map, length);
+    if (length == 0)
+        result = cli_error(CLI_USAGE, "heapmap: the heap has no page %" PRIu64 ", as it ends in "
+                                      "front of it", cairn_uint(cairn_field(v, "first"), 0));
+    else
+        print_map(v, map, length);
     cairn_reply_destroy(reply);
-    return CLI_OK;
+    return result;
 }
 
 /* --- census -----------------------------------------------------------------------------*/

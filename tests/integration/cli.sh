@@ -209,6 +209,12 @@ ok "import without a key is 2" status 2 cli import "$scratch/odd.jsonl"
 cli set scalar 5 >/dev/null
 ok "an error of the server is 1" status 1 cli import --into scalar "$scratch/odd.jsonl"
 ok "export of a path that is no list is 1" status 1 cli export --from user:1
+ok "export of nothing is 4" status 4 cli export --from nothere
+ok "the path is named" says "there is nothing at nothere"
+is "an empty list is none" "$(cli set empty '[]'; cli -q export --from empty; echo $?)" "true
+0"
+ok "one record" status 0 cli export --match odd:a "$scratch/one"
+ok "is not called records" says "exported 1 record in"
 cli export --from user:1 "$scratch/never" 2>/dev/null
 mkdir "$scratch/exports"
 echo mine >"$scratch/exports/list.part"
@@ -311,6 +317,8 @@ ok "heapmap draws the heap" status 0 cli heapmap
 ok "with a legend" says "a..z"
 ok "heapmap of some pages" status 0 cli heapmap 0 10
 ok "says which" says "pages 0 to"
+ok "heapmap behind the last page is 2" status 2 cli heapmap 999999
+ok "says so" says "the heap has no page 999999"
 ok "heapmap of nonsense is 2" status 2 cli heapmap x
 
 # --- a terminal
