@@ -1,6 +1,7 @@
 # The files of docs/; see Makefile.am for the lists.
 dist_doc_DATA += \
 	%D%/architecture.md \
+	%D%/benchmarks.md \
 	%D%/methods.md \
 	%D%/operations.md \
 	%D%/protocol.md \
