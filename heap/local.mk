@@ -8,6 +8,7 @@ libheap_la_SOURCES = \
 	%D%/equal.c \
 	%D%/equal.h \
 	%D%/ext.c \
+	%D%/external.h \
 	%D%/gc.c \
 	%D%/gc.h \
 	%D%/gc_pace.c \
@@ -38,6 +39,9 @@ libheap_la_SOURCES = \
 	%D%/shape.h \
 	%D%/store.h \
 	%D%/sweep.c \
+	%D%/table.h \
+	%D%/table_int.h \
+	%D%/table_kernels.h \
 	%D%/text.c \
 	%D%/text.h \
 	%D%/text_builder.c \

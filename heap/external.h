@@ -1,0 +1,57 @@
+/* external.h - objects that own memory outside of the heap's pages.
+ *
+ * A leaf of KIND_TABLE holds one pointer, to a `struct external`: the head of whatever owns the
+ * memory. Its bytes count against the heap's limit as if they were pages, so max_bytes bounds
+ * everything. When the leaf is freed, by its owner or by the sweep, the external object is *let
+ * go*: once nobody else holds it (hold), it joins a queue of dying ones that heap_drop_step takes
+ * apart in bounded steps.
+ *
+ *   heap->external.bytes = sum of bytes over the living and the dying    (heap_verify checks)
+ */
+#ifndef CAIRN_HEAP_EXTERNAL_H
+#define CAIRN_HEAP_EXTERNAL_H
+
+#include "heap/heap.h"
+
+struct external;
+
+struct external_class {
+    const char *name;
+    /* Frees a part of what a dying object owns, about `words` words' worth of work, and returns the
+     * work done. Once all is freed, the object itself too, it sets *done. */
+    size_t (*free_step)(struct external *e, size_t words, bool *done);
+    /* The checker: 0, or a sentence about what is wrong. May take its time. */
+    int (*verify)(const struct external *e, char *message, size_t size);
+};
+
+struct external {
+    const struct external_class *class;
+    struct heap *heap;
+    struct external *previous, *next; /* among the living, or in the queue of the dying */
+    size_t bytes;                     /* counted against the heap's limit */
+    uint32_t holds;                   /* the leaf, and whoever else reads it */
+    bool dying;
+};
+
+/* Counts `bytes` more for `e`, before they are allocated; asks the heap for relief when they are
+ * too many. 0 or -ENOMEM; tests can make it fail (heap_fail_nth). */
+warn_unused int external_add(struct external *e, size_t bytes);
+void external_subtract(struct external *e, size_t bytes);
+/* Both in one: malloc and free of counted memory. NULL when memory is short. */
+warn_unused void *external_alloc(struct external *e, size_t bytes);
+void external_free(struct external *e, void *memory, size_t bytes);
+
+/* A leaf that owns `e`, whose class and heap are set, and nothing else. On failure (VALUE_ABSENT)
+ * `e` is the caller's. */
+warn_unused value external_leaf_new(struct heap *h, struct external *e);
+struct external *external_of(const struct heap *h, value leaf);
+/* Keeps `e` beyond its leaf. */
+void external_hold(struct external *e);
+void external_let_go(struct external *e);
+
+/* What the heap itself calls: when a leaf is freed, from heap_drop_step, and at the end. */
+void external_leaf_freed(struct heap *h, const void *cell);
+size_t external_drop_step(struct heap *h, size_t words);
+void external_destroy_all(struct heap *h);
+
+#endif
