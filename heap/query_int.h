@@ -1,0 +1,508 @@
+/* query_int.h - the inside of queries. Only files of heap/query_*.c and their tests include it.
+ *
+ *   spec (heap values) ── query_compile.c, query_literal.c ──> code: instructions and tests
+ *   code × source (a vector; some rows; groups) ── query_eval.c, query_math.c ──> bitmap, registers
+ *   scan:  vectors -> where -> output                                        query_scan.c
+ *          vectors -> where -> keys -> sorter -> rows by address -> output   query_sort.c
+ *   agg:   vectors -> where -> keys -> groups -> accumulators                query_group.c, query_agg.c
+ *          groups -> finished columns -> having -> (sorter) -> output
+ *
+ * `not` is gone after compilation: it is pushed down to the tests (in three-valued logic too, not
+ * (a and b) is (not a) or (not b)), and a test that is negated keeps the rows that are not null
+ * and do not match. So what is evaluated is one bitmap, "true"; unknown and false are alike. */
+#ifndef CAIRN_HEAP_QUERY_INT_H
+#define CAIRN_HEAP_QUERY_INT_H
+
+#include <stdarg.h>
+
+#include "heap/external.h"
+#include "heap/heap_int.h"
+#include "heap/query.h"
+#include "heap/table_kernels.h"
+
+#define QUERY_ROWS_VECTOR TABLE_VECTOR_ROWS
+#define QUERY_WORDS TABLE_VECTOR_WORDS
+#define QUERY_NONE UINT32_MAX
+
+/* What is computed with. Columns up to u32 are INT. */
+enum query_kind {
+    QUERY_INT,
+    QUERY_UINT,
+    QUERY_FLOAT,
+    QUERY_BOOL,
+    QUERY_TEXT,
+    QUERY_BYTES,
+    QUERY_DATE,
+    QUERY_TS,
+    QUERY_NOTHING, /* a literal null */
+};
+enum query_kind query_kind_of(enum table_type type);
+enum table_type query_type_of(enum query_kind kind);
+const char *query_kind_name(enum query_kind kind);
+static inline bool kind_is_text(enum query_kind k) { return k == QUERY_TEXT || k == QUERY_BYTES; }
+static inline bool kind_is_number(enum query_kind k) { return k <= QUERY_FLOAT; }
+static inline bool kind_is_time(enum query_kind k) { return k == QUERY_DATE || k == QUERY_TS; }
+
+/* --- order keys: unsigned numbers that order as the values do ------------------------------------*/
+
+#define KEY_SIGN ((uint64_t)1 << 63)
+#define KEY_NAN (0x7ff0000000000000u + KEY_SIGN + 1)
+#define KEY_MINUS_ZERO (KEY_SIGN - 1) /* never the key of a double */
+static inline uint64_t key_of_int(int64_t i) { return (uint64_t)i ^ KEY_SIGN; }
+static inline int64_t key_to_int(uint64_t key) { return (int64_t)(key ^ KEY_SIGN); }
+static inline uint64_t key_of_double(double d)
+{
+    uint64_t bits;
+    if (d != d) return KEY_NAN;
+    d += 0.0; /* -0.0 becomes 0.0 */
+    memcpy(&bits, &d, sizeof bits);
+    return bits & KEY_SIGN ? ~bits : bits | KEY_SIGN;
+}
+static inline double key_to_double(uint64_t key)
+{
+    uint64_t bits = key & KEY_SIGN ? key ^ KEY_SIGN : ~key;
+    double d;
+    if (key >= KEY_NAN) bits = 0x7ff8000000000000u;
+    memcpy(&d, &bits, sizeof d);
+    return d;
+}
+static inline uint64_t key_of_text(struct table_text t)
+{
+    uint64_t bits = 0;
+    memcpy(&bits, t.data, t.length < 8 ? t.length : 8);
+    return __builtin_bswap64(bits);
+}
+static inline int text_order(struct table_text a, struct table_text b)
+{
+    size_t shorter = a.length < b.length ? a.length : b.length;
+    int order = shorter ? memcmp(a.data, b.data, shorter) : 0;
+    return order ? order : (a.length > b.length) - (a.length < b.length);
+}
+/* The order key of a lane (a decoded element) of a kind that is not a text. */
+static inline uint64_t key_of_lane(enum query_kind kind, uint64_t lane)
+{
+    double d;
+    if (kind == QUERY_UINT) return lane;
+    if (kind != QUERY_FLOAT) return key_of_int((int64_t)lane);
+    memcpy(&d, &lane, sizeof d);
+    return key_of_double(d);
+}
+static inline uint64_t lane_of_key(enum query_kind kind, uint64_t key)
+{
+    uint64_t lane;
+    if (kind == QUERY_UINT) return key;
+    if (kind != QUERY_FLOAT) return (uint64_t)key_to_int(key);
+    double d = key_to_double(key);
+    memcpy(&lane, &d, sizeof lane);
+    return lane;
+}
+
+/* --- bitmaps ------------------------------------------------------------------------------------*/
+
+static inline bool bits_any(const uint64_t *b)
+{
+    uint64_t any = 0;
+    for (unsigned i = 0; i < QUERY_WORDS; i++) any |= b[i];
+    return any != 0;
+}
+static inline void bits_copy(uint64_t *to, const uint64_t *from)
+{
+    memcpy(to, from, QUERY_WORDS * sizeof *to);
+}
+static inline void bits_and(uint64_t *b, const uint64_t *with)
+{
+    for (unsigned i = 0; i < QUERY_WORDS; i++) b[i] &= with[i];
+}
+static inline void bits_clear(uint64_t *b) { memset(b, 0, QUERY_WORDS * sizeof *b); }
+static inline bool bits_get(const uint64_t *b, size_t i) { return b[i / 64] >> i % 64 & 1; }
+static inline void bits_set(uint64_t *b, size_t i) { b[i / 64] |= (uint64_t)1 << i % 64; }
+
+/* --- code ---------------------------------------------------------------------------------------*/
+
+/* One column of 1,024 rows, decoded. */
+struct query_vector {
+    union {
+        int64_t *i;
+        uint64_t *u;
+        double *d;
+        struct table_text *t;
+        void *any;
+    };
+    uint64_t valid[QUERY_WORDS];
+};
+
+enum query_relation { REL_EQ, REL_NE, REL_LT, REL_LE, REL_GT, REL_GE };
+
+/* Frames hold the rows that are still to be decided (active) and those that are true. */
+enum query_op {
+    OP_AND,     /* opens a frame; jump: its OP_END */
+    OP_OR,
+    OP_IF,      /* opens a frame for the predicate and both branches */
+    OP_THEN,    /* active: where the predicate is true */
+    OP_ELSE,    /* active: where not */
+    OP_BLEND,   /* closes it; register to = b where not */
+    OP_END,
+    OP_TEST,    /* index: of the test */
+    OP_CMP,     /* before the operands; jump: its OP_COMPARE */
+    OP_COMPARE, /* registers a and b, by kind */
+    OP_COMPARE_MIXED, /* a is INT, b is UINT */
+    OP_LOAD,    /* index: of the column */
+    OP_LITERAL, /* index: of the literal */
+    OP_CONVERT, /* in place, from kind to kind_to */
+    OP_ADD,
+    OP_SUBTRACT,
+    OP_MULTIPLY,
+    OP_DIVIDE,
+    OP_MODULO,
+    OP_BUCKET,
+    OP_CAST,    /* to `type`, from kind */
+};
+struct query_instr {
+    uint8_t op, kind, kind_to, type;
+    uint8_t to, a, b;
+    uint8_t relation; /* comparisons; of arithmetic: the kind of the result */
+    uint32_t index;
+    uint32_t jump;
+};
+
+enum query_test_form {
+    TEST_UNKNOWN, /* never true */
+    TEST_VALID,   /* not null; negated: never */
+    TEST_NULL,
+    TEST_RANGE,   /* numbers and codes: an inclusive range */
+    TEST_SET,     /* numbers: one of keys[] */
+    TEST_TEXT,    /* texts: low and high */
+    TEST_TEXTS,   /* one of texts[] */
+    TEST_PREFIX,
+    TEST_CONTAINS,
+};
+struct query_test {
+    enum query_test_form form;
+    bool negate;
+    uint32_t column;
+    enum query_kind kind;
+    enum table_class class;
+    struct table_range range;
+    uint64_t *keys;              /* sorted order keys */
+    struct table_text *texts;    /* sorted */
+    uint32_t count;
+    struct table_text low, high; /* data NULL: unbounded. Prefix, contains: low is what to find */
+    bool low_strict, high_strict;
+    /* What is known of codes: 0 nothing yet, 1 no, 2 yes. For a chunk's dictionary: of `chunk`. */
+    uint8_t *verdicts;
+    uint32_t verdict_count, chunk;
+    uint64_t chunks_skipped, vectors_skipped; /* explain */
+};
+
+struct query_literal {
+    enum query_kind kind;
+    uint64_t lane;
+    struct table_text text;
+};
+
+/* A compiled predicate or expression: a part of the code. */
+struct query_code {
+    uint32_t start, end;
+    enum query_kind kind;   /* of an expression's value, in register 0 */
+    enum table_type type;
+    bool null;
+    uint32_t column;        /* an expression that is just a column: which; else QUERY_NONE */
+};
+
+/* What names mean: columns of the table, or of an aggregate's result. */
+struct query_field {
+    const char *name;
+    size_t length;
+    enum table_type type;
+    bool null;
+    value let; /* an expression to put in its place, or VALUE_ABSENT */
+    struct query_code code; /* of the let, by itself */
+};
+struct query_scope {
+    const struct query_field *fields;
+    uint32_t count;
+    bool table; /* fields are the table's columns first, then lets */
+};
+
+/* --- sources: what code runs over ----------------------------------------------------------------*/
+
+enum query_source_form { SOURCE_VECTOR, SOURCE_ADDRESSES, SOURCE_RESULT };
+struct query_source {
+    enum query_source_form form;
+    uint32_t chunk, vector;
+    const uint64_t *addresses; /* chunk << 16 | slot; or groups */
+    uint32_t rows;
+    struct query_vector *result; /* finished columns of groups */
+};
+static inline uint64_t address_make(uint32_t chunk, uint32_t slot)
+{
+    return (uint64_t)chunk << 16 | slot;
+}
+
+/* --- sorting ------------------------------------------------------------------------------------*/
+
+/* An entry: for each key one word (texts: three: prefix, data, length), then the address, with
+ * one bit for each null key from bit SORT_NULL_SHIFT on. A descending key is inverted; a null one is
+ * all ones. */
+#define SORT_NULL_SHIFT 40
+#define SORT_BLOCK_ROWS 4096
+#define SORT_WAYS 16
+#define SORT_DIGITS 9 /* of a word: 8 bytes, then whether it is null */
+struct query_sorter {
+    uint32_t key_count, words;
+    struct {
+        enum query_kind kind;
+        bool descending;
+        uint8_t word;
+    } keys[QUERY_ORDER_MAX];
+    struct query_vector *vectors; /* of the keys, for the callers of sorter_add */
+    bool texts;
+    uint64_t top;               /* keep so many only; 0: all */
+    uint64_t count;
+    uint64_t *heap;             /* top: the worst first; when done, in order */
+    uint64_t heap_left;         /* still to be taken out of the heap */
+    uint64_t **blocks, **other; /* SORT_BLOCK_ROWS entries each */
+    uint32_t block_count, block_capacity;
+    uint32_t (*histograms)[256]; /* radix: of each digit of each key; NULL: merge */
+    uint32_t digit;             /* the pass under way */
+    bool pass_open;
+    uint64_t at;                /* entries done in this pass */
+    uint64_t places[256];
+    struct {                    /* merge */
+        uint32_t width;         /* blocks in a run; 0: blocks are not sorted yet */
+        uint32_t group;         /* the first block of the runs that are being merged */
+        uint32_t ways;
+        struct { uint32_t block, end, row; } runs[SORT_WAYS];
+        uint8_t heap[SORT_WAYS];
+        uint64_t *spare;
+    } merge;
+    bool done;
+    uint64_t read;
+};
+
+/* --- groups -------------------------------------------------------------------------------------*/
+
+#define GROUP_DIRECT_MAX ((uint64_t)1 << 20)
+#define GROUP_BLOCK_SHIFT 12 /* records in a block */
+#define SEGMENT_SLOTS 2048
+#define SEGMENT_DEPTH_MAX 20
+
+/* Extendible hashing over tuples of lanes: growth splits one segment at a time. */
+struct query_segment {
+    uint32_t depth, count;
+    struct { uint32_t tag, index; } slots[SEGMENT_SLOTS]; /* index + 1; 0: free */
+};
+struct query_hash {
+    struct query_segment **directory;
+    uint32_t depth;
+    uint64_t seed[2];
+};
+
+/* Things of one size, in blocks that never move. */
+struct query_array {
+    uint32_t item_bytes;
+    uint32_t shift;       /* items in a block: 1 << shift */
+    uint64_t count;
+    unsigned char **blocks;
+    uint32_t block_count, block_capacity;
+};
+static inline void *array_at(const struct query_array *a, uint64_t i)
+{
+    return a->blocks[i >> a->shift] + (i & (((uint64_t)1 << a->shift) - 1)) * a->item_bytes;
+}
+
+/* Texts to small numbers. */
+struct query_interner {
+    struct query_hash hash;
+    struct query_array texts; /* struct table_text */
+};
+
+struct query_key {
+    struct query_code code;
+    bool texts;            /* lanes are numbers of the interner */
+    bool symbol;           /* lanes are codes */
+    uint64_t min, span;    /* direct: lanes min..min+span-1, then null */
+    uint64_t factor;
+    uint32_t *cache;       /* of the chunk's dictionary: numbers + 1 */
+    uint32_t cache_chunk;
+};
+
+enum query_function {
+    AGG_COUNT, AGG_SUM, AGG_MIN, AGG_MAX, AGG_AVG, AGG_VAR, AGG_STDDEV, AGG_QUANTILE, AGG_MEDIAN,
+    AGG_DISTINCT, AGG_APPROX, AGG_FIRST, AGG_LAST, AGG_FUNCTIONS
+};
+struct query_aggregate {
+    enum query_function function;
+    bool has_argument;
+    struct query_code code;
+    double quantile;
+    uint32_t offset;     /* of its accumulator in a group's record */
+    bool counted;        /* the accumulator counts; else the group's rows do */
+    uint32_t set;        /* distinct, quantile: which of query_agg's sets or sorters */
+};
+
+struct query_agg;
+struct query_scan;
+
+/* --- the query ----------------------------------------------------------------------------------*/
+
+struct query_memory; /* query_memory.c: head of a block */
+
+struct query_frame {
+    uint8_t op;
+    uint32_t end;
+    uint64_t base[QUERY_WORDS], active[QUERY_WORDS], truth[QUERY_WORDS];
+};
+
+struct query {
+    struct external external; /* first: counts the memory */
+    struct heap *heap;
+    struct table_version *version;
+    struct table *table;
+    struct query_memory *memory;
+    size_t memory_max, memory_peak;
+    struct query_error error;
+
+    struct query_instr *code;
+    uint32_t code_count, code_capacity;
+    struct query_test *tests;
+    uint32_t test_count, test_capacity;
+    struct query_literal *literals;
+    uint32_t literal_count, literal_capacity;
+    uint32_t nodes;
+    uint32_t register_count;
+    struct query_vector *registers;
+    struct query_vector scratch; /* of tests */
+    uint32_t *codes;             /* 1,024 of them */
+    struct query_frame *frames;
+
+    struct query_field *fields; /* columns, lets */
+    uint32_t field_count;
+    bool has_where;
+    struct query_code where;
+
+    struct query_column *columns; /* of the result */
+    uint32_t column_count;
+    struct query_vector *output;  /* one for each */
+    struct query_batch_column *batch;
+    uint32_t output_rows;         /* gathered so far */
+    size_t output_bytes;
+
+    uint64_t limit, offset;       /* what is left of them */
+    uint32_t chunk, vector;       /* the next one */
+    bool chunk_open;              /* zone maps of the chunk were looked at */
+    struct query_sorter *sorter;
+    uint32_t order_count;
+    struct query_code order[QUERY_ORDER_MAX];
+    bool descending[QUERY_ORDER_MAX];
+    struct query_scan *scan;      /* one of the two */
+    struct query_agg *agg;
+    struct query_stats stats;
+};
+
+/* query_memory.c */
+__attribute__((format(printf, 3, 4)))
+int query_fail(struct query *q, enum query_fault fault, const char *format, ...);
+int query_fail_memory(struct query *q);
+/* Counted, up to the query's limit; NULL and q->error if there is none. Zeroed. */
+warn_unused void *query_alloc(struct query *q, size_t bytes);
+void query_free(struct query *q, void *memory);
+/* Makes room for one more in an array; *array may move. 0 or an error. */
+warn_unused int query_grow(struct query *q, void *array, uint32_t count, uint32_t *capacity,
+                           size_t item_bytes);
+warn_unused int query_copy_text(struct query *q, const void *data, size_t length,
+                                struct table_text *copy);
+warn_unused int query_copy_value_text(struct query *q, value v, struct table_text *copy);
+warn_unused int array_init(struct query *q, struct query_array *a, size_t item_bytes,
+                           unsigned shift);
+warn_unused int array_push(struct query *q, struct query_array *a);
+warn_unused int query_new(struct heap *h, struct table_version *version, size_t memory_max,
+                          struct query **query, struct query_error *error);
+/* After a failed creation: q's error goes to *error, the version stays the caller's. */
+int query_new_failed(struct query *q, int status, struct query_error *error);
+
+/* query_compile.c */
+warn_unused int query_compile(struct query *q, const struct query_scope *scope, value source,
+                              bool predicate, const char *place, struct query_code *code);
+warn_unused int query_find_name(struct query *q, const struct query_scope *scope, value name,
+                                const char *place, uint32_t *field);
+/* A short form of a value for messages. Returns `out`. */
+const char *query_show(const struct heap *h, value v, char *out, size_t size);
+bool query_text_is(const struct heap *h, value v, const char *text);
+warn_unused int query_emit(struct query *q, struct query_instr instr);
+void query_use_register(struct query *q, unsigned reg);
+
+/* query_literal.c: a test `items` = [op, name, literal…] on a column. */
+warn_unused int query_compile_test(struct query *q, const struct query_field *field,
+                                   uint32_t column, bool table, value list, bool negate,
+                                   const char *place);
+warn_unused int query_literal_read(struct query *q, value v, const char *place,
+                                   struct query_literal *literal);
+/* REL_EQ…, or -1. */
+int query_relation_named(const struct heap *h, value v);
+
+/* query_eval.c */
+warn_unused int query_eval_open(struct query *q);
+/* Bits of `mask` for which the predicate is true. */
+warn_unused int query_run_predicate(struct query *q, const struct query_source *s,
+                                    const struct query_code *code, const uint64_t *mask,
+                                    uint64_t *truth);
+/* The value in register 0, for rows of `mask`. Others are anything. */
+warn_unused int query_run(struct query *q, const struct query_source *s,
+                          const struct query_code *code, const uint64_t *mask);
+/* The same, but sym columns as codes. Not of results. */
+void query_load_codes(struct query *q, const struct query_source *s, uint32_t column,
+                      struct query_vector *to);
+void query_load(struct query *q, const struct query_source *s, uint32_t column,
+                struct query_vector *to);
+
+/* query_test.c */
+warn_unused int query_test_run(struct query *q, const struct query_source *s,
+                               struct query_test *test, const uint64_t *mask, uint64_t *truth);
+enum query_zone { ZONE_NONE, ZONE_SOME, ZONE_ALL };
+/* vector QUERY_NONE: of the whole chunk. With `count`, what tests exclude is counted in them. */
+enum query_zone query_zone_of(struct query *q, uint32_t chunk, uint32_t vector, bool count);
+const char *query_test_on(const struct query *q, const struct query_test *test);
+
+/* query_math.c */
+warn_unused int query_arithmetic(struct query *q, const struct query_instr *in,
+                                 const uint64_t *active);
+warn_unused int query_cast(struct query *q, const struct query_instr *in, const uint64_t *active);
+warn_unused int query_convert(struct query *q, const struct query_instr *in,
+                              const uint64_t *active);
+void query_compare(struct query *q, const struct query_instr *in, const uint64_t *active,
+                   uint64_t *truth);
+
+/* query_sort.c: q->order says by what; descending[i] which way. `top` 0: sort all. */
+warn_unused int sorter_create(struct query *q, uint64_t top);
+/* Adds the rows of `mask`; key i is in q->sorter->vectors[i], and row j has address base + j. */
+warn_unused int sorter_add(struct query *q, const uint64_t *mask, uint64_t base);
+/* 1: more to do, 0: sorted. */
+warn_unused int sorter_step(struct query *q, uint64_t deadline);
+/* Addresses in order, up to `count`; returns how many. */
+uint32_t sorter_read(struct query *q, uint64_t *addresses, uint32_t count);
+/* Top: rows whose first key is outside of the range cannot get in any more. False: any can. */
+bool sorter_range(const struct query *q, struct table_range *range);
+
+/* query_spec.c */
+warn_unused int query_compile_field(struct query *q, const struct query_scope *scope,
+                                    uint32_t field, struct query_code *code);
+warn_unused int query_open_common(struct query *q, const struct query_spec *spec);
+warn_unused int query_read_count(struct query *q, value v, const char *place, uint64_t *count);
+warn_unused int query_compile_order(struct query *q, const struct query_scope *scope, value order);
+
+/* query_scan.c: shared by both */
+warn_unused int query_open_output(struct query *q, uint32_t count);
+/* The next vector with rows that match: 1, and q's source and mask; 0: the end. */
+warn_unused int query_next_vector(struct query *q, struct query_source *s, uint64_t *mask);
+uint32_t query_positions(const uint64_t *mask, uint16_t *positions);
+bool query_budget_over(uint64_t deadline);
+/* Moves gathered rows out as a batch. */
+int query_give(struct query *q, struct query_batch *batch);
+
+/* query_agg.c */
+warn_unused int agg_step(struct query *q, uint64_t deadline, uint32_t rows_max, size_t bytes_max);
+warn_unused int scan_step(struct query *q, uint64_t deadline, uint32_t rows_max,
+                          size_t bytes_max);
+
+#endif

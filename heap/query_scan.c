@@ -1,0 +1,394 @@
+/* query_scan.c - scans: vector after vector through `where`, then either straight into the output or,
+ * with `order`, as keys into a sorter and back by address.
+ *
+ * The output is up to 1,024 rows of the columns that were asked for. It fills over as many steps
+ * as it takes; rows of a vector that do not fit any more stay pending. */
+#include "heap/query_int.h"
+
+#include <stdio.h>
+
+#include "heap/list.h"
+
+enum scan_phase { SCAN_READ, SCAN_SORT, SCAN_WRITE };
+
+struct query_scan {
+    enum scan_phase phase;
+    struct query_source source;    /* where the pending rows are */
+    uint64_t pending[QUERY_WORDS];
+    bool has_pending;
+    struct query_code *columns;    /* of the output */
+    uint64_t addresses[QUERY_ROWS_VECTOR];
+};
+
+bool query_budget_over(uint64_t deadline) { return clock_ns() >= deadline; }
+
+uint32_t query_positions(const uint64_t *mask, uint16_t *positions)
+{
+    return (uint32_t)table_kernels()->positions(mask, positions);
+}
+
+/* --- vectors ----------------------------------------------------------------------------------------*/
+
+#define SKIPS_MAX 64 /* between two looks at the clock */
+
+static bool next_vector_zone(struct query *q, enum query_zone *zone)
+{
+    if (!q->chunk_open) {
+        q->stats.chunks++;
+        uint32_t vectors = table_slots_vectors(table_chunk_slots(q->version, q->chunk));
+        if (query_zone_of(q, q->chunk, QUERY_NONE, false) == ZONE_NONE) {
+            q->stats.chunks_skipped++;
+            q->chunk++;
+            q->vector = 0;
+            return false;
+        }
+        q->chunk_open = true;
+        q->stats.vectors += vectors;
+    }
+    *zone = query_zone_of(q, q->chunk, q->vector, false);
+    return true;
+}
+
+/* The rows of a vector that are not deleted. */
+static void live_rows(struct query *q, const struct query_source *s, uint64_t *mask)
+{
+    if (table_chunk_deleted(q->version, s->chunk))
+        table_vector_live(q->version, s->chunk, s->vector, mask);
+    else bitmap_first(mask, s->rows);
+}
+
+int query_next_vector(struct query *q, struct query_source *s, uint64_t *mask)
+{
+    for (unsigned skips = 0; skips < SKIPS_MAX; skips++) {
+        enum query_zone zone;
+        if (q->chunk == table_version_chunks(q->version)) return 0;
+        if (!next_vector_zone(q, &zone)) continue;
+        uint32_t slots = table_chunk_slots(q->version, q->chunk);
+        uint32_t first = q->vector * QUERY_ROWS_VECTOR;
+        *s = (struct query_source){.form = SOURCE_VECTOR, .chunk = q->chunk, .vector = q->vector,
+                                   .rows = slots - first < QUERY_ROWS_VECTOR
+                                               ? slots - first : QUERY_ROWS_VECTOR};
+        if (++q->vector == table_slots_vectors(slots)) {
+            q->chunk++;
+            q->vector = 0;
+            q->chunk_open = false;
+        }
+        if (zone == ZONE_NONE) {
+            q->stats.vectors_skipped++;
+            continue;
+        }
+        live_rows(q, s, mask);
+        if (zone == ZONE_ALL) q->stats.vectors_whole++;
+        else {
+            int error = query_run_predicate(q, s, &q->where, mask, mask);
+            if (error) return error;
+        }
+        uint64_t matched = bitmap_count(mask);
+        q->stats.rows_matched += matched;
+        if (matched) return 1;
+    }
+    return QUERY_BUSY;
+}
+
+/* --- output -----------------------------------------------------------------------------------------*/
+
+int query_open_output(struct query *q, uint32_t count)
+{
+    q->column_count = count;
+    q->columns = query_alloc(q, (count + 1) * sizeof *q->columns);
+    q->output = query_alloc(q, (count + 1) * sizeof *q->output);
+    q->batch = query_alloc(q, (count + 1) * sizeof *q->batch);
+    return q->columns && q->output && q->batch ? 0 : query_fail_memory(q);
+}
+
+static int open_output_vectors(struct query *q)
+{
+    for (uint32_t i = 0; i < q->column_count; i++) {
+        bool text = table_type_class(q->columns[i].type) == TABLE_CLASS_TEXT;
+        q->output[i].any = query_alloc(q, QUERY_ROWS_VECTOR * (text ? sizeof(struct table_text)
+                                                                    : sizeof(uint64_t)));
+        if (!q->output[i].any) return query_fail_memory(q);
+    }
+    return 0;
+}
+
+/* Appends rows of a register, dense, to an output column. */
+static void gather(struct query *q, uint32_t column, const struct query_vector *from,
+                   const uint16_t *positions, uint32_t count)
+{
+    struct query_vector *to = &q->output[column];
+    bool text = table_type_class(q->columns[column].type) == TABLE_CLASS_TEXT;
+    uint32_t at = q->output_rows;
+    if (text)
+        for (uint32_t i = 0; i < count; i++) to->t[at + i] = from->t[positions[i]];
+    else
+        for (uint32_t i = 0; i < count; i++) to->u[at + i] = from->u[positions[i]];
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t bit = (uint64_t)1 << (at + i) % 64;
+        if (bits_get(from->valid, positions[i])) to->valid[(at + i) / 64] |= bit;
+        else to->valid[(at + i) / 64] &= ~bit;
+    }
+}
+
+/* How many of `count` new rows go into the batch, so that it ends with the one that reaches
+ * bytes_max. */
+static uint32_t rows_within(struct query *q, uint32_t count, size_t bytes_max)
+{
+    size_t bytes = q->output_bytes;
+    for (uint32_t row = 0; row < count; row++) {
+        bytes += q->column_count * sizeof(uint64_t);
+        for (uint32_t c = 0; c < q->column_count; c++)
+            if (table_type_class(q->columns[c].type) == TABLE_CLASS_TEXT &&
+                bits_get(q->output[c].valid, q->output_rows + row))
+                bytes += q->output[c].t[q->output_rows + row].length;
+        q->output_bytes = bytes;
+        if (bytes_max && bytes >= bytes_max) return row + 1;
+    }
+    return count;
+}
+
+/* Appends rows of `mask` as long as there is room; they leave the mask. */
+static int append(struct query *q, const struct query_source *s, uint64_t *mask,
+                  uint32_t rows_max, size_t bytes_max)
+{
+    uint16_t positions[QUERY_ROWS_VECTOR];
+    uint32_t count = query_positions(mask, positions), room = rows_max - q->output_rows;
+    if (count > room) count = room;
+    for (uint32_t c = 0; c < q->column_count; c++) {
+        const struct query_code *code = &q->scan->columns[c];
+        struct query_vector *from = &q->registers[0];
+        if (code->column == QUERY_NONE) {
+            int error = query_run(q, s, code, mask);
+            if (error) return error;
+        } else {
+            query_load_codes(q, s, code->column, from);
+        }
+        gather(q, c, from, positions, count);
+    }
+    count = rows_within(q, count, bytes_max);
+    q->output_rows += count;
+    for (uint32_t i = 0; i < count; i++)
+        mask[positions[i] / 64] &= ~((uint64_t)1 << positions[i] % 64);
+    return 0;
+}
+
+int query_give(struct query *q, struct query_batch *batch)
+{
+    for (uint32_t c = 0; c < q->column_count; c++)
+        q->batch[c] = (struct query_batch_column){.data = q->output[c].any,
+                                                  .valid = q->output[c].valid};
+    *batch = (struct query_batch){.rows = q->output_rows, .columns = q->batch};
+    q->stats.rows_returned += q->output_rows;
+    q->output_rows = 0;
+    q->output_bytes = 0;
+    return QUERY_ROWS;
+}
+
+/* --- without order ------------------------------------------------------------------------------------*/
+
+/* Takes rows before the offset and beyond the limit off the mask. */
+static void trim(struct query *q, uint64_t *mask)
+{
+    for (unsigned w = 0; w < QUERY_WORDS; w++) {
+        uint64_t word = mask[w], kept = 0;
+        uint64_t count = (uint64_t)__builtin_popcountl(word);
+        if (q->offset >= count) {
+            q->offset -= count;
+            mask[w] = 0;
+            continue;
+        }
+        for (; q->offset; q->offset--) word &= word - 1;
+        count = (uint64_t)__builtin_popcountl(word);
+        if (q->limit >= count) {
+            q->limit -= count;
+            kept = word;
+        } else {
+            for (; q->limit; q->limit--, word &= word - 1) kept |= word & -word;
+        }
+        mask[w] = kept;
+    }
+}
+
+static bool batch_full(const struct query *q, uint32_t rows_max, size_t bytes_max)
+{
+    return q->output_rows >= rows_max || (bytes_max && q->output_bytes >= bytes_max);
+}
+
+static int read_rows(struct query *q, uint64_t deadline, uint32_t rows_max, size_t bytes_max)
+{
+    struct query_scan *scan = q->scan;
+    for (;;) {
+        if (scan->has_pending) {
+            int error = append(q, &scan->source, scan->pending, rows_max, bytes_max);
+            if (error) return error;
+            scan->has_pending = bits_any(scan->pending);
+        }
+        if (batch_full(q, rows_max, bytes_max)) return QUERY_ROWS;
+        if (query_budget_over(deadline)) return QUERY_BUSY;
+        if (q->limit == 0) return QUERY_END;
+        int found = query_next_vector(q, &scan->source, scan->pending);
+        if (found <= 0) return found;
+        if (found == QUERY_BUSY) continue;
+        trim(q, scan->pending);
+        scan->has_pending = bits_any(scan->pending);
+    }
+}
+
+/* --- with order -----------------------------------------------------------------------------------------*/
+
+/* Takes rows off that the best so far leave no room for. False if that is all of them. */
+static bool could_get_in(struct query *q, const struct query_source *s, uint64_t *mask)
+{
+    struct table_range range;
+    struct table_zone zone;
+    uint64_t selected[QUERY_WORDS];
+    uint32_t column = q->order[0].column;
+    if (column == QUERY_NONE || !sorter_range(q, &range)) return true;
+    enum query_kind kind = q->order[0].kind;
+    table_vector_zone(q->version, s->chunk, column, s->vector, &zone);
+    if (zone.known && (key_of_lane(kind, zone.max.u) < key_of_lane(kind, range.min.u) ||
+                       key_of_lane(kind, zone.min.u) > key_of_lane(kind, range.max.u)))
+        return false;
+    table_select_range(q->version, s->chunk, column, s->vector, &range, selected);
+    bits_and(mask, selected);
+    return bits_any(mask);
+}
+
+static int read_keys(struct query *q, const struct query_source *s, const uint64_t *mask)
+{
+    for (uint32_t k = 0; k < q->order_count; k++) {
+        const struct query_code *code = &q->order[k];
+        struct query_vector *to = &q->sorter->vectors[k];
+        if (code->column != QUERY_NONE) {
+            query_load(q, s, code->column, to);
+            continue;
+        }
+        int error = query_run(q, s, code, mask);
+        if (error) return error;
+        const struct query_vector *from = &q->registers[0];
+        size_t bytes = kind_is_text(code->kind) ? sizeof *to->t : sizeof *to->u;
+        memcpy(to->any, from->any, QUERY_ROWS_VECTOR * bytes);
+        bits_copy(to->valid, from->valid);
+    }
+    return sorter_add(q, mask, address_make(s->chunk, s->vector * QUERY_ROWS_VECTOR));
+}
+
+static int read_to_sorter(struct query *q, uint64_t deadline)
+{
+    struct query_source s;
+    uint64_t mask[QUERY_WORDS];
+    for (unsigned i = 1;; i++) {
+        int found = query_next_vector(q, &s, mask);
+        if (found <= 0) return found;
+        if (found == QUERY_ROWS && could_get_in(q, &s, mask)) {
+            int error = read_keys(q, &s, mask);
+            if (error) return error;
+        }
+        if (i % 4 == 0 && query_budget_over(deadline)) return QUERY_BUSY;
+    }
+}
+
+static int write_sorted(struct query *q, uint64_t deadline, uint32_t rows_max, size_t bytes_max)
+{
+    struct query_scan *scan = q->scan;
+    while (!batch_full(q, rows_max, bytes_max)) {
+        uint64_t mask[QUERY_WORDS];
+        uint64_t room = rows_max - q->output_rows;
+        uint32_t wanted = (uint32_t)(room < q->limit ? room : q->limit);
+        uint32_t count = sorter_read(q, scan->addresses, wanted), before = q->output_rows;
+        if (count == 0) return QUERY_END;
+        struct query_source s = {.form = SOURCE_ADDRESSES, .addresses = scan->addresses,
+                                 .rows = count};
+        bitmap_first(mask, count);
+        int error = append(q, &s, mask, rows_max, bytes_max);
+        if (error) return error;
+        uint32_t taken = q->output_rows - before;
+        q->sorter->read -= count - taken;
+        if (q->limit != UINT64_MAX) q->limit -= taken;
+        if (query_budget_over(deadline) && !batch_full(q, rows_max, bytes_max)) return QUERY_BUSY;
+    }
+    return QUERY_ROWS;
+}
+
+int scan_step(struct query *q, uint64_t deadline, uint32_t rows_max, size_t bytes_max)
+{
+    struct query_scan *scan = q->scan;
+    int outcome;
+    if (!q->sorter) return read_rows(q, deadline, rows_max, bytes_max);
+    switch (scan->phase) {
+    case SCAN_READ:
+        outcome = read_to_sorter(q, deadline);
+        if (outcome) return outcome;
+        scan->phase = SCAN_SORT;
+        /* fall through */
+    case SCAN_SORT:
+        outcome = sorter_step(q, deadline);
+        if (outcome) return outcome < 0 ? outcome : QUERY_BUSY;
+        q->sorter->read = q->offset;
+        scan->phase = SCAN_WRITE;
+        /* fall through */
+    default: return write_sorted(q, deadline, rows_max, bytes_max);
+    }
+}
+
+/* --- creation ---------------------------------------------------------------------------------------------*/
+
+static int select_column(struct query *q, const struct query_scope *scope, uint32_t index,
+                         uint32_t field, const struct query_code *code)
+{
+    q->scan->columns[index] = *code;
+    q->columns[index] = (struct query_column){
+        .name = scope->fields[field].name, .name_length = scope->fields[field].length,
+        .type = code->type, .null = code->null, .column = code->column};
+    return 0;
+}
+
+static int compile_select(struct query *q, const struct query_scope *scope, value select)
+{
+    char shown[80], place[40];
+    bool all = select == VALUE_ABSENT || select == VALUE_NIL;
+    if (!all && !value_is_kind(select, KIND_LIST))
+        return query_fail(q, QUERY_FAULT_SYNTAX, "select: a list of names is needed, not %s",
+                          query_show(q->heap, select, shown, sizeof shown));
+    size_t count = all ? scope->count : list_length(q->heap, select);
+    if (count == 0 || count > QUERY_COLUMNS_MAX)
+        return query_fail(q, QUERY_FAULT_LIMIT, "select: 1 to %d columns are possible, not %zu",
+                          QUERY_COLUMNS_MAX, count);
+    int error = query_open_output(q, (uint32_t)count);
+    q->scan->columns = query_alloc(q, count * sizeof *q->scan->columns);
+    if (error || !q->scan->columns) return query_fail_memory(q);
+    for (uint32_t i = 0; i < count && !error; i++) {
+        struct query_code code;
+        uint32_t field = i;
+        snprintf(place, sizeof place, "select[%u]", i);
+        value name = all ? VALUE_ABSENT : list_get(q->heap, select, i);
+        if (!all) error = query_find_name(q, scope, name, place, &field);
+        if (!error) error = query_compile_field(q, scope, field, &code);
+        if (!error) error = select_column(q, scope, i, field, &code);
+    }
+    return error ? error : open_output_vectors(q);
+}
+
+static int scan_compile(struct query *q, const struct query_spec *spec)
+{
+    q->scan = query_alloc(q, sizeof *q->scan);
+    if (!q->scan) return query_fail_memory(q);
+    int error = query_open_common(q, spec);
+    struct query_scope scope = {.fields = q->fields, .count = q->field_count, .table = true};
+    if (!error) error = compile_select(q, &scope, spec->select);
+    if (!error) error = query_compile_order(q, &scope, spec->order);
+    if (!error) error = query_eval_open(q);
+    if (error || !q->order_count) return error;
+    bool small = q->limit <= QUERY_TOP_MAX && q->offset <= QUERY_TOP_MAX - q->limit;
+    uint64_t top = small ? q->limit + q->offset : 0;
+    return sorter_create(q, small && top == 0 ? 1 : top);
+}
+
+int query_scan_create(struct heap *h, struct table_version *version, const struct query_spec *spec,
+                      size_t memory_max, struct query **query, struct query_error *error)
+{
+    int status = query_new(h, version, memory_max, query, error);
+    if (status) return status;
+    status = scan_compile(*query, spec);
+    return status ? query_new_failed(*query, status, error) : 0;
+}

@@ -1,0 +1,455 @@
+/* query_sort.c - order, in steps.
+ *
+ * Keys become words that order as unsigned numbers (query_int.h), and rows become entries of such
+ * words and an address. With a small limit, entries go through a heap that keeps the best. Else they
+ * go to blocks: numbers are then sorted by radix, least digit first, passing over digits that are
+ * the same in all entries; texts by sorting blocks and merging them, sixteen runs at a time.
+ *
+ * Rows are added in the order of their addresses, and rows that are equal stay in it: the radix sort
+ * is stable, and comparisons end with the address. */
+#define _GNU_SOURCE /* qsort_r */
+#include "heap/query_int.h"
+
+#include <stdlib.h>
+
+/* --- entries --------------------------------------------------------------------------------------*/
+
+static int compare_entries(const void *x, const void *y, void *sorter)
+{
+    const uint64_t *a = x, *b = y;
+    const struct query_sorter *s = sorter;
+    uint64_t last_a = a[s->words - 1], last_b = b[s->words - 1];
+    for (uint32_t k = 0; k < s->key_count; k++) {
+        uint32_t word = s->keys[k].word;
+        if (a[word] != b[word]) return a[word] < b[word] ? -1 : 1;
+        bool null_a = last_a >> (SORT_NULL_SHIFT + k) & 1, null_b = last_b >> (SORT_NULL_SHIFT + k) & 1;
+        if (null_a != null_b) return null_a ? 1 : -1;
+        if (null_a || !kind_is_text(s->keys[k].kind)) continue;
+        struct table_text left = {(const char *)(uintptr_t)a[word + 1], a[word + 2]};
+        struct table_text right = {(const char *)(uintptr_t)b[word + 1], b[word + 2]};
+        int order = text_order(left, right);
+        if (order) return s->keys[k].descending ? -order : order;
+    }
+    uint64_t addresses = ((uint64_t)1 << SORT_NULL_SHIFT) - 1;
+    last_a &= addresses;
+    last_b &= addresses;
+    return (last_a > last_b) - (last_a < last_b);
+}
+
+static bool entry_less(const struct query_sorter *s, const uint64_t *a, const uint64_t *b)
+{
+    if (a[0] != b[0]) return a[0] < b[0];
+    return compare_entries(a, b, (void *)(uintptr_t)s) < 0;
+}
+
+static void make_entry(const struct query_sorter *s, unsigned row, uint64_t address, uint64_t *e)
+{
+    for (uint32_t k = 0; k < s->key_count; k++) {
+        const struct query_vector *v = &s->vectors[k];
+        uint64_t *word = e + s->keys[k].word;
+        bool text = kind_is_text(s->keys[k].kind);
+        if (!bits_get(v->valid, row)) {
+            address |= (uint64_t)1 << (SORT_NULL_SHIFT + k);
+            word[0] = UINT64_MAX;
+            if (text) word[1] = word[2] = 0;
+            continue;
+        }
+        uint64_t key = text ? key_of_text(v->t[row]) : key_of_lane(s->keys[k].kind, v->u[row]);
+        word[0] = s->keys[k].descending ? ~key : key;
+        if (!text) continue;
+        word[1] = (uintptr_t)v->t[row].data;
+        word[2] = v->t[row].length;
+    }
+    e[s->words - 1] = address;
+}
+
+/* --- making one -------------------------------------------------------------------------------------*/
+
+int sorter_create(struct query *q, uint64_t top)
+{
+    struct query_sorter *s = query_alloc(q, sizeof *s);
+    q->sorter = s;
+    if (!s) return query_fail_memory(q);
+    s->key_count = q->order_count;
+    s->vectors = query_alloc(q, s->key_count * sizeof *s->vectors);
+    if (!s->vectors) return query_fail_memory(q);
+    for (uint32_t k = 0; k < s->key_count; k++) {
+        enum query_kind kind = q->order[k].kind;
+        bool text = kind_is_text(kind);
+        s->keys[k].kind = kind;
+        s->keys[k].descending = q->descending[k];
+        s->keys[k].word = (uint8_t)s->words;
+        s->words += text ? 3 : 1;
+        s->texts |= text;
+        s->vectors[k].any = query_alloc(q, QUERY_ROWS_VECTOR * (text ? sizeof(struct table_text)
+                                                                     : sizeof(uint64_t)));
+        if (!s->vectors[k].any) return query_fail_memory(q);
+    }
+    s->words++;
+    s->top = top;
+    if (top) s->heap = query_alloc(q, top * s->words * sizeof *s->heap);
+    else if (!s->texts)
+        s->histograms = query_alloc(q, s->key_count * SORT_DIGITS * sizeof *s->histograms);
+    bool ready = top ? s->heap != NULL : s->texts || s->histograms;
+    return ready ? 0 : query_fail_memory(q);
+}
+
+/* --- the best ------------------------------------------------------------------------------------------*/
+
+static void entry_copy(const struct query_sorter *s, uint64_t *to, const uint64_t *from)
+{
+    for (uint32_t i = 0; i < s->words; i++) to[i] = from[i];
+}
+
+/* Puts `e` where it belongs below `at`, in a heap of `count` with the worst first. */
+static void sift_down(struct query_sorter *s, uint64_t at, uint64_t count, const uint64_t *e)
+{
+    for (;;) {
+        uint64_t child = 2 * at + 1;
+        if (child >= count) break;
+        uint64_t *c = s->heap + child * s->words;
+        if (child + 1 < count && entry_less(s, c, c + s->words)) {
+            child++;
+            c += s->words;
+        }
+        if (!entry_less(s, e, c)) break;
+        entry_copy(s, s->heap + at * s->words, c);
+        at = child;
+    }
+    entry_copy(s, s->heap + at * s->words, e);
+}
+
+static void sift_up(struct query_sorter *s, uint64_t at, const uint64_t *e)
+{
+    while (at) {
+        uint64_t parent = (at - 1) / 2;
+        uint64_t *p = s->heap + parent * s->words;
+        if (!entry_less(s, p, e)) break;
+        entry_copy(s, s->heap + at * s->words, p);
+        at = parent;
+    }
+    entry_copy(s, s->heap + at * s->words, e);
+}
+
+static void add_top(struct query_sorter *s, unsigned row, uint64_t address)
+{
+    uint64_t e[3 * QUERY_ORDER_MAX + 1];
+    make_entry(s, row, address, e);
+    if (s->count < s->top) sift_up(s, s->count++, e);
+    else if (entry_less(s, e, s->heap)) sift_down(s, 0, s->count, e);
+}
+
+bool sorter_range(const struct query *q, struct table_range *range)
+{
+    const struct query_sorter *s = q->sorter;
+    enum query_kind kind = s->keys[0].kind;
+    if (!s->top || s->count < s->top || s->keys[0].word || kind_is_text(kind)) return false;
+    uint64_t worst = s->heap[0];
+    if (worst == UINT64_MAX) return false;
+    bool descending = s->keys[0].descending;
+    uint64_t least = kind == QUERY_FLOAT ? key_of_double(-__builtin_inf()) : 0;
+    uint64_t most = kind == QUERY_FLOAT ? KEY_NAN : UINT64_MAX;
+    range->min.u = lane_of_key(kind, descending ? ~worst : least);
+    range->max.u = lane_of_key(kind, descending ? most : worst);
+    return true;
+}
+
+/* --- all ---------------------------------------------------------------------------------------------------*/
+
+/* The place for entry `index`, whose block is made if need be. */
+static uint64_t *block_entry(struct query *q, uint64_t **blocks, uint64_t index)
+{
+    struct query_sorter *s = q->sorter;
+    uint64_t **block = &blocks[index / SORT_BLOCK_ROWS];
+    if (!*block) *block = query_alloc(q, SORT_BLOCK_ROWS * s->words * sizeof **block);
+    return *block ? *block + index % SORT_BLOCK_ROWS * s->words : NULL;
+}
+
+static void count_digits(struct query_sorter *s, const uint64_t *e)
+{
+    uint32_t(*histogram)[256] = s->histograms;
+    for (uint32_t k = 0; k < s->key_count; k++) {
+        for (unsigned i = 0; i < 8; i++) (*histogram++)[e[k] >> 8 * i & 255]++;
+        (*histogram++)[e[s->words - 1] >> (SORT_NULL_SHIFT + k) & 1]++;
+    }
+}
+
+static int add_to_blocks(struct query *q, unsigned row, uint64_t address)
+{
+    struct query_sorter *s = q->sorter;
+    if (s->count % SORT_BLOCK_ROWS == 0) {
+        if (s->count + SORT_BLOCK_ROWS > UINT32_MAX)
+            return query_fail(q, QUERY_FAULT_LIMIT, "order: more than %u rows cannot be sorted; "
+                              "give a limit of at most %d", UINT32_MAX, QUERY_TOP_MAX);
+        int error = query_grow(q, &s->blocks, s->block_count, &s->block_capacity,
+                               sizeof *s->blocks);
+        if (error) return error;
+        s->blocks[s->block_count] = NULL;
+        if (!block_entry(q, s->blocks, s->count)) return query_fail_memory(q);
+        s->block_count++;
+    }
+    uint64_t *e = s->blocks[s->count / SORT_BLOCK_ROWS] + s->count % SORT_BLOCK_ROWS * s->words;
+    make_entry(s, row, address, e);
+    if (s->histograms) count_digits(s, e);
+    s->count++;
+    return 0;
+}
+
+int sorter_add(struct query *q, const uint64_t *mask, uint64_t base)
+{
+    struct query_sorter *s = q->sorter;
+    for (unsigned w = 0; w < QUERY_WORDS; w++)
+        for (uint64_t left = mask[w]; left; left &= left - 1) {
+            unsigned row = w * 64 + (unsigned)__builtin_ctzl(left);
+            if (s->top) {
+                add_top(s, row, base + row);
+                continue;
+            }
+            int error = add_to_blocks(q, row, base + row);
+            if (error) return error;
+        }
+    return 0;
+}
+
+/* --- radix ---------------------------------------------------------------------------------------------------*/
+
+static uint32_t digit_count(const struct query_sorter *s) { return s->key_count * SORT_DIGITS; }
+
+/* Passes go from the last key's lowest byte to whether the first key is null. */
+static uint32_t histogram_of(const struct query_sorter *s, uint32_t digit)
+{
+    return (s->key_count - 1 - digit / SORT_DIGITS) * SORT_DIGITS + digit % SORT_DIGITS;
+}
+
+/* Finds where each value of the digit begins. False if all entries have the same. */
+static bool pass_begin(struct query_sorter *s)
+{
+    const uint32_t *histogram = s->histograms[histogram_of(s, s->digit)];
+    uint64_t place = 0;
+    for (unsigned i = 0; i < 256; i++) {
+        if (histogram[i] == s->count) return false;
+        s->places[i] = place;
+        place += histogram[i];
+    }
+    s->at = 0;
+    s->pass_open = true;
+    return true;
+}
+
+/* Moves one block's entries to their places. */
+static int pass_block(struct query *q)
+{
+    struct query_sorter *s = q->sorter;
+    uint32_t key = s->key_count - 1 - s->digit / SORT_DIGITS, digit = s->digit % SORT_DIGITS;
+    uint32_t word = digit == 8 ? s->words - 1 : key;
+    unsigned shift = digit == 8 ? SORT_NULL_SHIFT + key : digit * 8, mask = digit == 8 ? 1 : 255;
+    const uint64_t *e = s->blocks[s->at / SORT_BLOCK_ROWS];
+    uint64_t end = s->at + SORT_BLOCK_ROWS < s->count ? s->at + SORT_BLOCK_ROWS : s->count;
+    for (; s->at < end; s->at++, e += s->words) {
+        uint64_t *to = block_entry(q, s->other, s->places[e[word] >> shift & mask]++);
+        if (!to) return query_fail_memory(q);
+        entry_copy(s, to, e);
+    }
+    return 0;
+}
+
+static int radix_step(struct query *q, uint64_t deadline)
+{
+    struct query_sorter *s = q->sorter;
+    if (!s->other && !(s->other = query_alloc(q, (s->block_count + 1) * sizeof *s->other)))
+        return query_fail_memory(q);
+    while (s->digit < digit_count(s)) {
+        if (s->pass_open || pass_begin(s)) {
+            int error = pass_block(q);
+            if (error) return error;
+            if (s->at == s->count) {
+                uint64_t **swap = s->blocks;
+                s->blocks = s->other;
+                s->other = swap;
+                s->pass_open = false;
+                s->digit++;
+            }
+            if (query_budget_over(deadline)) return 1;
+        } else {
+            s->digit++;
+        }
+    }
+    s->done = true;
+    return 0;
+}
+
+/* --- merging --------------------------------------------------------------------------------------------------*/
+
+static uint32_t rows_in_block(const struct query_sorter *s, uint32_t block)
+{
+    uint64_t left = s->count - (uint64_t)block * SORT_BLOCK_ROWS;
+    return left < SORT_BLOCK_ROWS ? (uint32_t)left : SORT_BLOCK_ROWS;
+}
+
+static const uint64_t *run_entry(const struct query_sorter *s, unsigned run)
+{
+    return s->blocks[s->merge.runs[run].block] + (size_t)s->merge.runs[run].row * s->words;
+}
+
+/* The heap of runs, the one with the least entry first. */
+static void runs_sift_down(struct query_sorter *s, unsigned at)
+{
+    uint8_t *heap = s->merge.heap;
+    for (;;) {
+        unsigned least = at;
+        for (unsigned child = 2 * at + 1; child <= 2 * at + 2 && child < s->merge.ways; child++)
+            if (entry_less(s, run_entry(s, heap[child]), run_entry(s, heap[least]))) least = child;
+        if (least == at) return;
+        uint8_t swap = heap[at];
+        heap[at] = heap[least];
+        heap[least] = swap;
+        at = least;
+    }
+}
+
+static void merge_begin(struct query_sorter *s)
+{
+    uint32_t width = s->merge.width;
+    s->merge.ways = 0;
+    for (uint32_t b = s->merge.group; b < s->block_count && s->merge.ways < SORT_WAYS; b += width) {
+        uint32_t end = b + width < s->block_count ? b + width : s->block_count;
+        s->merge.runs[s->merge.ways].block = b;
+        s->merge.runs[s->merge.ways].end = end;
+        s->merge.runs[s->merge.ways].row = 0;
+        s->merge.heap[s->merge.ways] = (uint8_t)s->merge.ways;
+        s->merge.ways++;
+    }
+    for (unsigned i = s->merge.ways / 2 + 1; i-- > 0;) runs_sift_down(s, i);
+    s->at = (uint64_t)s->merge.group * SORT_BLOCK_ROWS;
+    s->pass_open = true;
+}
+
+/* The least entry's run goes one on. A block that is used up becomes the spare one. */
+static void run_advance(struct query *q)
+{
+    struct query_sorter *s = q->sorter;
+    unsigned run = s->merge.heap[0];
+    if (++s->merge.runs[run].row == rows_in_block(s, s->merge.runs[run].block)) {
+        uint32_t block = s->merge.runs[run].block++;
+        query_free(q, s->merge.spare);
+        s->merge.spare = s->blocks[block];
+        s->blocks[block] = NULL;
+        s->merge.runs[run].row = 0;
+        if (s->merge.runs[run].block == s->merge.runs[run].end)
+            s->merge.heap[0] = s->merge.heap[--s->merge.ways];
+    }
+    if (s->merge.ways) runs_sift_down(s, 0);
+}
+
+/* Merges one block's worth of entries. */
+static int merge_block(struct query *q)
+{
+    struct query_sorter *s = q->sorter;
+    uint64_t **to = &s->other[s->at / SORT_BLOCK_ROWS];
+    if (s->merge.spare) {
+        *to = s->merge.spare;
+        s->merge.spare = NULL;
+    } else if (!block_entry(q, s->other, s->at)) {
+        return query_fail_memory(q);
+    }
+    uint64_t *e = *to;
+    for (unsigned i = 0; i < SORT_BLOCK_ROWS && s->merge.ways; i++, s->at++, e += s->words) {
+        entry_copy(s, e, run_entry(s, s->merge.heap[0]));
+        run_advance(q);
+    }
+    return 0;
+}
+
+/* One block sorted, or merged. *done at the end. */
+static int merge_work(struct query *q, bool *done)
+{
+    struct query_sorter *s = q->sorter;
+    if (s->merge.width == 0) {
+        uint32_t block = s->merge.group++;
+        qsort_r(s->blocks[block], rows_in_block(s, block), s->words * sizeof(uint64_t),
+                compare_entries, s);
+        if (s->merge.group < s->block_count) return 0;
+        s->merge.width = 1;
+        s->merge.group = 0;
+    }
+    if (s->merge.width >= s->block_count) {
+        *done = true;
+        return 0;
+    }
+    if (!s->pass_open) merge_begin(s);
+    int error = merge_block(q);
+    if (error || s->merge.ways) return error;
+    s->pass_open = false;
+    s->merge.group += s->merge.width * SORT_WAYS;
+    if (s->merge.group < s->block_count) return 0;
+    uint64_t **swap = s->blocks;
+    s->blocks = s->other;
+    s->other = swap;
+    memset(s->other, 0, s->block_count * sizeof *s->other);
+    s->merge.width *= SORT_WAYS;
+    s->merge.group = 0;
+    return 0;
+}
+
+static int merge_step(struct query *q, uint64_t deadline)
+{
+    struct query_sorter *s = q->sorter;
+    if (!s->other && !(s->other = query_alloc(q, (s->block_count + 1) * sizeof *s->other)))
+        return query_fail_memory(q);
+    while (!s->done) {
+        int error = merge_work(q, &s->done);
+        if (error) return error;
+        if (!s->done && query_budget_over(deadline)) return 1;
+    }
+    return 0;
+}
+
+/* --- the end ------------------------------------------------------------------------------------------------*/
+
+#define TOP_STEP 256
+
+/* Takes the worst out of the heap again and again, and puts it behind. */
+static int top_step(struct query *q, uint64_t deadline)
+{
+    struct query_sorter *s = q->sorter;
+    uint64_t e[3 * QUERY_ORDER_MAX + 1];
+    while (s->heap_left > 1) {
+        for (unsigned i = 0; i < TOP_STEP && s->heap_left > 1; i++) {
+            uint64_t *last = s->heap + --s->heap_left * s->words;
+            entry_copy(s, e, last);
+            entry_copy(s, last, s->heap);
+            sift_down(s, 0, s->heap_left, e);
+        }
+        if (query_budget_over(deadline)) return 1;
+    }
+    s->done = true;
+    return 0;
+}
+
+int sorter_step(struct query *q, uint64_t deadline)
+{
+    struct query_sorter *s = q->sorter;
+    if (s->done) return 0;
+    if (s->count == 0) {
+        s->done = true;
+        return 0;
+    }
+    if (s->top) {
+        if (s->heap_left == 0) s->heap_left = s->count;
+        return top_step(q, deadline);
+    }
+    return s->histograms ? radix_step(q, deadline) : merge_step(q, deadline);
+}
+
+uint32_t sorter_read(struct query *q, uint64_t *addresses, uint32_t count)
+{
+    struct query_sorter *s = q->sorter;
+    uint32_t got = 0;
+    for (; got < count && s->read < s->count; got++, s->read++) {
+        const uint64_t *e = s->top ? s->heap + s->read * s->words
+                                   : s->blocks[s->read / SORT_BLOCK_ROWS] +
+                                         s->read % SORT_BLOCK_ROWS * s->words;
+        addresses[got] = e[s->words - 1] & (((uint64_t)1 << SORT_NULL_SHIFT) - 1);
+    }
+    return got;
+}
