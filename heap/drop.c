@@ -4,6 +4,7 @@
  * giving up ten million objects costs what giving up one costs. The queue needs no memory: it is
  * linked through the first words of the containers that wait in it, by ordinary references. So
  * a marker that meets one follows the link to the next, and the whole queue stays marked. */
+#include "heap/external.h"
 #include "heap/store.h"
 
 /* The header (or shape) of a waiting container makes room for the link. */
@@ -30,7 +31,10 @@ void value_release(struct heap *h, value v)
     }
 }
 
-bool heap_drop_pending(const struct heap *h) { return h->drop.length != 0; }
+bool heap_drop_pending(const struct heap *h)
+{
+    return h->drop.length != 0 || h->external.dying;
+}
 
 size_t heap_drop_step(struct heap *h, size_t words)
 {
@@ -59,5 +63,6 @@ size_t heap_drop_step(struct heap *h, size_t words)
         cell_free(h, finished);
         done++;
     }
+    if (h->external.dying && done < words) done += external_drop_step(h, words - done);
     return done;
 }

@@ -18,7 +18,7 @@ struct external;
 struct external_class {
     const char *name;
     /* Frees a part of what a dying object owns, about `words` words' worth of work, and returns the
-     * work done. Once all is freed, the object itself too, it sets *done. */
+     * work done. Once nothing is left but the object itself, which malloc made, it sets *done. */
     size_t (*free_step)(struct external *e, size_t words, bool *done);
     /* The checker: 0, or a sentence about what is wrong. May take its time. */
     int (*verify)(const struct external *e, char *message, size_t size);
@@ -30,7 +30,7 @@ struct external {
     struct external *previous, *next; /* among the living, or in the queue of the dying */
     size_t bytes;                     /* counted against the heap's limit */
     uint32_t holds;                   /* the leaf, and whoever else reads it */
-    bool dying;
+    bool dying, leaf_freed;
 };
 
 /* Counts `bytes` more for `e`, before they are allocated; asks the heap for relief when they are
@@ -40,6 +40,8 @@ void external_subtract(struct external *e, size_t bytes);
 /* Both in one: malloc and free of counted memory. NULL when memory is short. */
 warn_unused void *external_alloc(struct external *e, size_t bytes);
 void external_free(struct external *e, void *memory, size_t bytes);
+/* What freeing a block of so many bytes counts as, for free_step. */
+size_t external_free_words(size_t bytes);
 
 /* A leaf that owns `e`, whose class and heap are set, and nothing else. On failure (VALUE_ABSENT)
  * `e` is the caller's. */
@@ -49,9 +51,14 @@ struct external *external_of(const struct heap *h, value leaf);
 void external_hold(struct external *e);
 void external_let_go(struct external *e);
 
+/* An object without a leaf, of any class, whose class and heap are set, begins to die. */
+void external_abandon(struct external *e);
+
 /* What the heap itself calls: when a leaf is freed, from heap_drop_step, and at the end. */
 void external_leaf_freed(struct heap *h, const void *cell);
 size_t external_drop_step(struct heap *h, size_t words);
 void external_destroy_all(struct heap *h);
+/* For heap_verify: 0, or a sentence in `message`. */
+int external_verify(struct heap *h, char *message, size_t size);
 
 #endif

@@ -13,6 +13,7 @@
  * no more than a small share of a core however large the heap is. */
 #include <time.h>
 
+#include "heap/external.h"
 #include "heap/store.h"
 
 #define DEBT_MIN ((size_t)1 << 20)
@@ -34,6 +35,7 @@ void gc_shared_released(struct heap *h, value shared)
 {
     /* Shapes are shared from birth and limited in number. */
     if (ref_kind(shared) != KIND_SHAPE) h->gc.debt_bytes += value_cell_bytes(h, shared);
+    if (ref_kind(shared) == KIND_TABLE) h->gc.debt_bytes += external_of(h, shared)->bytes;
 }
 
 /* A shape that no record uses any more is found by the collector only. Programs have few; one
@@ -78,7 +80,7 @@ void gc_pace_cycle_ended(struct heap *h)
 
 static bool above_soft_limit(const struct heap *h)
 {
-    uint64_t taken = h->page_count - h->free_page_count;
+    uint64_t taken = h->page_count - pages_unclaimed(h);
     return taken * 10 > (uint64_t)h->page_count * SOFT_LIMIT_TENTHS;
 }
 
@@ -105,7 +107,7 @@ static bool cycle_due(const struct heap *h)
 {
     if (h->gc.phase != GC_IDLE || !h->gc.enabled || h->gc.debt_bytes == 0) return false;
     if (debt(h) >= gc_threshold(h)) return true;
-    return above_soft_limit(h) && debt(h) >= (size_t)h->free_page_count * PAGE_BYTES / 8;
+    return above_soft_limit(h) && debt(h) >= (size_t)pages_unclaimed(h) * PAGE_BYTES / 8;
 }
 
 enum gc_urgency gc_urgency(const struct heap *h)

@@ -1,5 +1,6 @@
 /* heap.c - making a heap, its limits, its roots, and who owns what. */
 #include "heap/census.h"
+#include "heap/external.h"
 #include "heap/store.h"
 
 #include <stdio.h>
@@ -70,6 +71,7 @@ void heap_destroy(struct heap *h)
 {
     if (!h) return;
     if (h->walk) heap_walk_end(h->walk);
+    external_destroy_all(h);
     if (h->shapes) shape_table_destroy(h);
     if (h->weak) weak_table_destroy(h);
     if (h->base) {
@@ -136,7 +138,7 @@ void heap_hold_use(struct heap *h, bool use)
     if (use || !h->held_taken) return;
     heap_drop_step(h, 16384);
     allocators_retire_empty(h);
-    h->held_taken = h->free_page_count < h->held_count;
+    h->held_taken = pages_unclaimed(h) < h->held_count;
 }
 
 void heap_fail_nth(struct heap *h, uint64_t n)
@@ -243,6 +245,7 @@ void heap_stats(const struct heap *h, struct heap_stats *stats)
         .used_bytes = h->used_bytes,
         .page_bytes = (size_t)(h->page_count - h->free_page_count) * PAGE_BYTES,
         .committed_bytes = (size_t)h->touched_count * PAGE_BYTES,
+        .external_bytes = h->external.bytes,
         .metadata_bytes = h->page_top * per_page + weak_table_bytes(h),
         .object_count = h->object_count,
         .shared_count = h->shared_count,

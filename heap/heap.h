@@ -142,6 +142,7 @@ struct heap_stats {
     size_t used_bytes;      /* in cells and runs that are taken */
     size_t page_bytes;      /* in pages that are taken */
     size_t committed_bytes; /* in pages that hold memory of the system, taken or free */
+    size_t external_bytes;  /* outside of pages, owned by tables; part of max_bytes */
     size_t metadata_bytes;  /* planes and descriptors of the pages that were ever taken, and the
                                table of weak references; not part of max_bytes */
     uint64_t object_count;  /* cells taken */

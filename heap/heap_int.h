@@ -183,6 +183,12 @@ struct drop_queue {
     uint64_t length;
 };
 
+/* Objects that own memory outside of the pages: external.h. */
+struct externals {
+    struct external *living, *dying; /* lists; the dying wait to be taken apart */
+    size_t bytes;                    /* counted against the limit */
+};
+
 struct weak_table; /* weak.c */
 struct shape_table; /* shape.c */
 struct heap_walk; /* walk.c */
@@ -216,6 +222,7 @@ struct heap {
     value roots[ROOT_COUNT];
     struct root_frame *frames;
     struct drop_queue drop;
+    struct externals external;
     struct collector gc;
     struct weak_table *weak;
     struct shape_table *shapes;
@@ -258,11 +265,18 @@ static inline size_t page_cell_bytes(const struct page *p)
 
 /* --- between the files of the heap -----------------------------------------------------*/
 
+/* Free pages that external memory does not count against the limit. */
+static inline uint32_t pages_unclaimed(const struct heap *h)
+{
+    uint64_t external = (h->external.bytes + PAGE_BYTES - 1) / PAGE_BYTES;
+    return h->free_page_count > external ? h->free_page_count - (uint32_t)external : 0;
+}
 /* Pages that an allocation may take. */
 static inline uint32_t pages_available(const struct heap *h)
 {
-    if (h->using_held) return h->free_page_count;
-    return h->free_page_count > h->held_count ? h->free_page_count - h->held_count : 0;
+    uint32_t unclaimed = pages_unclaimed(h);
+    if (h->using_held) return unclaimed;
+    return unclaimed > h->held_count ? unclaimed - h->held_count : 0;
 }
 
 /* page.c */

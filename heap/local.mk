@@ -8,6 +8,7 @@ libheap_la_SOURCES = \
 	%D%/equal.c \
 	%D%/equal.h \
 	%D%/ext.c \
+	%D%/external.c \
 	%D%/external.h \
 	%D%/gc.c \
 	%D%/gc.h \
@@ -39,9 +40,25 @@ libheap_la_SOURCES = \
 	%D%/shape.h \
 	%D%/store.h \
 	%D%/sweep.c \
+	%D%/table.c \
 	%D%/table.h \
+	%D%/table_append.c \
+	%D%/table_cell.c \
+	%D%/table_change.c \
+	%D%/table_codes.c \
+	%D%/table_column.c \
+	%D%/table_compact.c \
+	%D%/table_decode.c \
+	%D%/table_encode.c \
 	%D%/table_int.h \
 	%D%/table_kernels.h \
+	%D%/table_levels.c \
+	%D%/table_read.c \
+	%D%/table_seal.c \
+	%D%/table_select.c \
+	%D%/table_stats.c \
+	%D%/table_symbols.c \
+	%D%/table_version.c \
 	%D%/text.c \
 	%D%/text.h \
 	%D%/text_builder.c \
@@ -55,3 +72,20 @@ libheap_la_SOURCES = \
 	%D%/walk.c \
 	%D%/weak.c \
 	%D%/weak.h
+
+# The kernels of tables, once per level of the CPU (heap/table_kernels.h).
+KERNEL_CFLAGS = $(AM_CFLAGS) -O3 -ffp-contract=off
+libheap_la_LIBADD = libkernels.la -lm
+noinst_LTLIBRARIES += libkernels.la
+libkernels_la_SOURCES = %D%/table_kernels.c
+libkernels_la_CFLAGS = $(KERNEL_CFLAGS) -DKERNEL_SUFFIX=generic -DKERNEL_ID=KERNEL_GENERIC
+if X86_LEVELS
+libheap_la_LIBADD += libkernels_v3.la libkernels_v4.la
+noinst_LTLIBRARIES += libkernels_v3.la libkernels_v4.la
+libkernels_v3_la_SOURCES = %D%/table_kernels.c
+libkernels_v3_la_CFLAGS = $(KERNEL_CFLAGS) -march=x86-64-v3 \
+	-DKERNEL_SUFFIX=v3 -DKERNEL_ID=KERNEL_V3
+libkernels_v4_la_SOURCES = %D%/table_kernels.c
+libkernels_v4_la_CFLAGS = $(KERNEL_CFLAGS) -march=x86-64-v4 -mprefer-vector-width=512 \
+	-DKERNEL_SUFFIX=v4 -DKERNEL_ID=KERNEL_V4
+endif

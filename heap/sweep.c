@@ -3,6 +3,7 @@
  * HEAD' = HEAD & MARK, MARK' = HEAD ^ MARK: black becomes white, white becomes free, free stays
  * free. No data page is touched (debug builds poison what was freed). A page is swept when the
  * collector comes to it, or before a cell is taken from it, whichever is first. */
+#include "heap/external.h"
 #include "heap/store.h"
 
 static void poison_freed(struct heap *h, uint64_t group, uint64_t freed, size_t cell_bytes)
@@ -15,6 +16,15 @@ static void poison_freed(struct heap *h, uint64_t group, uint64_t freed, size_t 
 #else
     (void)h, (void)group, (void)freed, (void)cell_bytes;
 #endif
+}
+
+/* Cells that own memory outside of the pages let it go. */
+static void finalise_freed(struct heap *h, uint64_t group, uint64_t freed)
+{
+    for (; freed; freed &= freed - 1) {
+        uint64_t granule = group * GROUP_GRANULES + (unsigned)__builtin_ctzl(freed);
+        external_leaf_freed(h, h->base + granule * GRANULE_BYTES);
+    }
 }
 
 static void count_freed(struct heap *h, unsigned cells, size_t cell_bytes)
@@ -61,6 +71,7 @@ size_t page_sweep(struct heap *h, uint32_t page)
         unshared_count += (unsigned)__builtin_popcountl(freed & g->shared);
         g->shared &= ~freed;
         if (unlikely(h->walking)) heap_walk_freed(h, i, freed);
+        if (unlikely(p->content == KIND_TABLE)) finalise_freed(h, i, freed);
         poison_freed(h, i, freed, cell_bytes);
     }
     /* Free cells were 01 and are 01 again: ^ kept their MARK. */

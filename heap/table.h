@@ -99,7 +99,7 @@ size_t table_type_bytes(enum table_type type);
     X(SCHEMA, EINVAL)   /* a schema that cannot be: no columns, a name twice, … */         \
     X(TYPE, EINVAL)     /* a cell of the wrong type */                                     \
     X(RANGE, ERANGE)    /* a number that the column's type does not hold */                \
-    X(NULL, EINVAL)     /* a null in a column without nulls */                             \
+    X(NOT_NULL, EINVAL) /* a null in a column without nulls */                             \
     X(ORDER, EINVAL)    /* a cell that would break the order of a sorted column */         \
     X(LIMIT, E2BIG)     /* a limit of this file; the text says which */                    \
     X(ROW, ENOENT)      /* no such row */                                                  \
@@ -196,15 +196,16 @@ warn_unused value table_cell_to_value(struct heap *h, const struct table_cell *c
  *                      until rows 0..rows-1 are filled, in order
  *     table_append_commit(&a, &error)        or, at any time,        table_append_abort(&a)
  *
- * The rows are invisible until the commit; after an abort the table is as it was, to the byte. A
+ * The rows are invisible until the commit; after an abort the table is as it was. A
  * function that fails leaves the append to be aborted. Nothing else may change this table in
  * between, and it must end before the next safe point. Time is linear in the rows: callers cut
  * large appends into batches if they may be seen in parts. */
 struct table_append {
     struct table *t;
     uint64_t rows;
-    struct table_version *before; /* what an abort goes back to */
-    uint64_t *filled;             /* per column */
+    struct table_version *before;   /* what an abort goes back to */
+    uint32_t first_chunk, first_slot; /* of the new rows */
+    struct append_column *columns;  /* how far each is filled, and what was there before */
 };
 warn_unused int table_append_begin(struct table *t, uint64_t rows, struct table_append *a,
                                    struct table_error *error);
@@ -307,7 +308,7 @@ uint32_t table_vector_valid(const struct table_version *v, uint32_t chunk, uint3
 
 /* What is known about a vector without decoding it. Exact or wider, never narrower. */
 struct table_zone {
-    bool known;      /* min and max are meaningful: there is a cell that is not null */
+    bool known;      /* min and max mean something; if not, nothing is known of them */
     uint32_t rows;   /* of the vector (or chunk) */
     uint32_t nulls;  /* deletions do not matter */
     union table_bound {
@@ -361,13 +362,13 @@ uint32_t table_symbol_find(const struct table *t, uint32_t column, const char *d
 warn_unused int table_symbol_intern(struct table *t, uint32_t column, const char *data,
                                     size_t length, uint32_t *code, struct table_error *error);
 
-/* str and bin columns: a sealed chunk may have a dictionary of its own, sorted by bytes. Returns
+/* str and bin columns: a sealed chunk may have a dictionary of its own, in no order. Returns
  * its count, or 0 if this chunk has none (then read the texts). */
 uint32_t table_chunk_dictionary(const struct table_version *v, uint32_t chunk, uint32_t column);
 struct table_text table_chunk_entry(const struct table_version *v, uint32_t chunk,
                                     uint32_t column, uint32_t code);
 /* Codes of a vector: of a sym column, or of a str or bin column whose chunk has a dictionary.
- * Null cells read as any code that exists. Returns the rows. */
+ * Null cells read as 0 or as some code that exists. Returns the rows. */
 uint32_t table_read_codes(const struct table_version *v, uint32_t chunk, uint32_t column,
                           uint32_t vector, uint32_t *codes, uint64_t *valid);
 

@@ -53,7 +53,7 @@ struct plain_column {
     uint64_t *valid;     /* into this block; NULL: the field has no nulls */
     struct text_arena *arena; /* texts only, else NULL */
     size_t text_bytes;   /* of the texts appended, for the chunk's limit */
-    _Alignas(64) unsigned char elements[];
+    _Alignas(16) unsigned char elements[];
 };
 
 /* 24 bytes: how one vector is stored.
@@ -143,7 +143,6 @@ struct chunk_column {
 struct chunk {
     uint32_t refs;
     uint32_t slots;      /* of the current version; older ones may see fewer (tail_slots) */
-    uint32_t serial;     /* new for every chunk and copy: has it changed? */
     struct deletions *deletions; /* NULL: none */
     struct chunk_column columns[]; /* table->column_count */
 };
@@ -161,8 +160,9 @@ struct directory {
 };
 
 struct table_version {
-    uint32_t refs;            /* table->current counts as one */
-    struct table *table;      /* held */
+    struct external dying;    /* first: once nobody holds it, it is taken apart as one of those */
+    uint32_t refs;            /* table->current counts as one, each pin as one */
+    struct table *table;      /* held by each pin */
     struct directory *directory; /* NULL while there is no chunk */
     uint32_t chunk_count;
     uint32_t tail_slots;      /* of the last chunk */
@@ -180,19 +180,17 @@ struct compactor; /* table_compact.c */
 struct table {
     struct external external; /* first: the heap's side of it */
     uint32_t column_count;
-    uint32_t next_serial;
     struct table_field *fields;
     struct symbols **symbols;  /* per column; NULL for other types */
     struct table_version *current;
     struct sealer *sealer;     /* the column being sealed, or NULL */
     uint32_t sealed_below;     /* chunks below have nothing to seal */
     struct compactor *compactor;
-    uint64_t pins;
+    size_t struct_bytes;       /* of this structure, fields and names included */
 };
 
 static inline struct table *table_of_external(struct external *e) { return (struct table *)e; }
 
-static inline uint32_t version_slots(const struct table_version *v, uint32_t chunk);
 static inline struct chunk *version_chunk(const struct table_version *v, uint32_t chunk)
 {
     return v->directory->pages[chunk / CHUNK_PAGE_SLOTS]->chunks[chunk % CHUNK_PAGE_SLOTS];
@@ -206,11 +204,211 @@ static inline bool bit_get(const uint64_t *bits, size_t i) { return bits[i / 64]
 static inline void bit_set(uint64_t *bits, size_t i) { bits[i / 64] |= (uint64_t)1 << i % 64; }
 static inline void bit_clear(uint64_t *bits, size_t i) { bits[i / 64] &= ~((uint64_t)1 << i % 64); }
 
+static inline uint32_t min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }
+
 /* The bytes of an element of a plain column. */
 static inline size_t element_bytes(enum table_type type)
 {
     size_t bytes = table_type_bytes(type);
     return bytes ? bytes : sizeof(struct table_text);
 }
+static inline bool field_is_text(const struct table_field *f)
+{
+    return table_type_class(f->type) == TABLE_CLASS_TEXT;
+}
+
+/* --- between the files -------------------------------------------------------------------------*/
+
+/* table.c: fills *error (if given) and returns its errno, negative. */
+int table_fail(struct table_error *error, enum table_fault fault, uint64_t row, uint32_t column,
+               const char *format, ...) __attribute__((format(printf, 5, 6)));
+int table_fail_memory(struct table_error *error);
+
+/* table_column.c: counted memory, and what is made of it. All return NULL when it is short. */
+warn_unused struct plain_column *plain_column_new(struct table *t, uint32_t column,
+                                                  uint32_t capacity);
+/* A copy with room for `capacity` elements; the first `count` are copied. */
+warn_unused struct plain_column *plain_column_copy(struct table *t, uint32_t column,
+                                                   const struct plain_column *from, uint32_t count,
+                                                   uint32_t capacity);
+void column_unref(struct table *t, struct column *c);
+/* A copy of a text that stays where it is; *arena is made if it is NULL. */
+warn_unused const char *arena_add(struct table *t, struct text_arena **arena, const char *data,
+                                  size_t length);
+void arena_unref(struct table *t, struct text_arena *arena);
+/* Gives back what was added after `piece` had `used` bytes (piece NULL: everything). */
+void arena_rewind(struct table *t, struct text_arena *arena, const struct text_piece *piece,
+                  size_t used);
+warn_unused struct overlay *overlay_copy(struct table *t, bool texts, const struct overlay *from,
+                                         uint32_t capacity);
+void overlay_unref(struct table *t, struct overlay *o);
+warn_unused struct chunk *chunk_new(struct table *t); /* without columns */
+warn_unused struct chunk *chunk_copy(struct table *t, const struct chunk *from);
+/* Frees it if that was the last reference. Returns the work that was, in words of the drop queue.
+ * */
+size_t chunk_unref(struct table *t, struct chunk *c);
+
+/* table_version.c */
+warn_unused struct table_version *version_new(struct table *t);
+/* t->current, changeable: a copy if somebody else holds it. NULL when memory is short. */
+warn_unused struct table_version *version_writable(struct table *t);
+/* A chunk of t->current that nobody else sees. NULL when memory is short; nothing has changed then,
+ * as far as anybody can see. */
+warn_unused struct chunk *chunk_writable(struct table *t, uint32_t chunk);
+/* Adds a chunk at the end of t->current (changeable already), consuming the reference. */
+warn_unused int version_push_chunk_take(struct table *t, struct chunk *c, uint32_t slots);
+/* Puts `by` (a reference, consumed; or NULL) in place of `count` chunks from `chunk` on. */
+warn_unused int version_replace_take(struct table *t, uint32_t chunk, uint32_t count,
+                                     struct chunk *by);
+/* Takes a version apart, about `words` of work; true once nothing is left but its memory. */
+size_t version_dispose(struct table_version *v, size_t words, bool *done);
+
+/* table_symbols.c */
+warn_unused struct symbols *symbols_new(struct table *t);
+/* Frees some; true once all is gone. */
+bool symbols_free_some(struct table *t, struct symbols *s, size_t *work);
+void symbols_truncate(struct table *t, struct symbols *s, uint32_t count);
+size_t symbols_bytes(const struct symbols *s);
+uint32_t symbols_count(const struct symbols *s);
+
+/* table_cell.c: elements and lanes */
+int table_check_text(const struct table_field *f, uint64_t row, uint32_t column,
+                     struct table_text text, struct table_error *error);
+uint64_t cell_lane(const struct table_field *f, const struct table_cell *cell);
+void lane_cell(const struct table *t, uint32_t column, uint64_t lane, struct table_cell *cell);
+/* Writes a cell of the right type; texts must be where they stay. Symbols: the code. */
+void plain_store(struct plain_column *p, const struct table_field *f, uint32_t slot, bool null,
+                 uint64_t lane, struct table_text text);
+uint64_t plain_lane(const struct plain_column *p, const struct table_field *f, uint32_t slot);
+bool plain_null(const struct plain_column *p, uint32_t slot);
+union table_bound lane_bound(const struct table_field *f, uint64_t lane);
+uint64_t text_prefix(const char *data, size_t length);
+/* -1, 0, 1 in the order of the class. */
+int bound_compare(enum table_class class, union table_bound a, union table_bound b);
+int text_bytes_compare(struct table_text a, struct table_text b);
+
+/* table_encode.c: one vector of lanes -> the smallest encoding.
+ *
+ * What is known about the whole chunk, by sampling, before its vectors are planned. */
+#define ALP_CANDIDATES 3
+#define ENCODE_SAMPLES 256
+struct encode_hints {
+    enum table_class class;
+    bool is_f32;
+    unsigned element;  /* bytes of an element in RAW, RLE and exceptions */
+    bool codes;        /* the lanes are codes of the chunk's dictionary: DICT, of this width */
+    unsigned code_width;
+    unsigned alp_count;
+    struct {
+        uint8_t e, f;
+    } alp[ALP_CANDIDATES];
+    bool fix;
+    int fix_k;
+    bool line;    /* integers: LIN is worth a try, and the chunk as a whole has this slope */
+    double slope;
+    bool few;     /* the sample has few different lanes: a dictionary is worth a try */
+};
+/* Fills the rest of *hints from up to ENCODE_SAMPLES lanes that were taken from all over the
+ * chunk. */
+void encode_sample(struct encode_hints *hints, const uint64_t *lanes, size_t count);
+/* Plans the vector: fills all of *header but its offset; returns the bytes of its data. There are
+ * always 1,024 lanes; RLE and CONST look at `count`, beyond which they repeat the last one. */
+size_t encode_plan(const struct encode_hints *hints, const uint64_t *lanes, unsigned count,
+                   struct vector_header *header);
+/* Writes what was planned, with the same arguments. */
+void encode_write(const struct encode_hints *hints, const uint64_t *lanes, unsigned count,
+                  const struct vector_header *header, unsigned char *data);
+static inline unsigned bits_of(uint64_t x)
+{
+    return x ? 64 - (unsigned)__builtin_clzl(x) : 0;
+}
+
+/* table_codes.c: different lanes or texts of a chunk, with codes in order of first sight. */
+struct code_map {
+    uint32_t capacity, count, limit;
+    size_t text_bytes; /* of all entries */
+    size_t bytes;      /* of this block, which holds the following too */
+    uint64_t key;
+    uint32_t *slots;   /* code + 1; 0: free */
+    uint16_t *codes;   /* by row of the chunk */
+    union {
+        uint64_t *lanes; /* by code */
+        struct table_text *texts;
+    };
+};
+/* NULL when memory is short. */
+warn_unused struct code_map *code_map_new(struct table *t, bool texts, uint32_t limit);
+void code_map_destroy(struct table *t, struct code_map *m);
+/* Sets the code of a row. False if there would be more than `limit`. */
+bool code_map_lane(struct code_map *m, uint32_t row, uint64_t lane);
+bool code_map_text(struct code_map *m, const struct heap *h, uint32_t row, struct table_text text);
+
+/* table_decode.c */
+struct vector_header sealed_header(const struct sealed_column *s, uint32_t vector);
+static inline const unsigned char *sealed_at(const struct sealed_column *s, size_t distance)
+{
+    return (const unsigned char *)s + distance;
+}
+static inline const uint64_t *sealed_validity(const struct sealed_column *s)
+{
+    return s->validity ? (const uint64_t *)(const void *)sealed_at(s, s->validity) : NULL;
+}
+/* Where the exceptions' elements and positions lie; the bytes of packed data are before them. */
+static inline size_t exceptions_positions(unsigned count, unsigned element)
+{
+    return ((size_t)count * element + 7) & ~(size_t)7;
+}
+static inline size_t exceptions_bytes(unsigned count, unsigned element)
+{
+    return exceptions_positions(count, element) + (((size_t)count * 2 + 7) & ~(size_t)7);
+}
+/* The bytes of an element where lanes are stored unpacked. */
+unsigned lane_element(const struct table_field *f);
+/* All 1,024 lanes of a vector. Texts: codes or ends. */
+void sealed_lanes(const struct sealed_column *s, const struct table_field *f, uint32_t vector,
+                  uint64_t *lanes);
+uint64_t sealed_lane(const struct sealed_column *s, const struct table_field *f, uint32_t slot);
+struct table_text sealed_text(const struct sealed_column *s, const struct table_field *f,
+                              uint32_t slot);
+struct table_text sealed_entry(const struct sealed_column *s, uint32_t code);
+/* Doubles of a vector of FLOAT, through the packed form. */
+void sealed_doubles(const struct sealed_column *s, const struct table_field *f, uint32_t vector,
+                    double *out);
+extern const double alp_powers[]; /* 10^0..10^18 */
+extern const double alp_inverses[];
+double alp_decode(uint64_t integer, unsigned e, unsigned f);
+double fix_decode(uint64_t integer, int k);
+static inline int header_k(const struct vector_header *h) { return (int16_t)(h->p | h->q << 8); }
+
+/* table_read.c: the overlay of a column, and its cells in one vector: [*first, *end). */
+void overlay_range(const struct overlay *o, uint32_t vector, unsigned *first, unsigned *end);
+const struct overlay_cell *overlay_find(const struct overlay *o, uint32_t slot);
+/* One vector of a column of any form, overlay included. Any of the outputs may be NULL. */
+struct column_view {
+    const struct table *t;
+    const struct table_field *field;
+    const struct column *column;
+    const struct overlay *overlay;
+    uint32_t slots;
+};
+struct column_view column_view(const struct table_version *v, uint32_t chunk, uint32_t column);
+uint32_t view_lanes(const struct column_view *c, uint32_t vector, uint64_t *lanes);
+uint32_t view_texts(const struct column_view *c, uint32_t vector, struct table_text *texts);
+uint32_t view_valid(const struct column_view *c, uint32_t vector, uint64_t *valid);
+static inline uint32_t vector_rows(uint32_t slots, uint32_t vector)
+{
+    return min_u32(slots - vector * TABLE_VECTOR_ROWS, TABLE_VECTOR_ROWS);
+}
+
+/* table_change.c: the column as a plain one with its overlay merged, in one go. */
+warn_unused struct plain_column *column_to_plain(struct table *t, const struct column_view *view,
+                                                 uint32_t column);
+
+/* A sealed column of the current version, with its overlay, becomes plain. 0 or -ENOMEM. */
+warn_unused int table_merge_overlay(struct table *t, uint32_t chunk, uint32_t column);
+
+/* table_seal.c, table_compact.c: what is under way is given up. */
+void sealer_close(struct table *t);
+void compactor_close(struct table *t);
 
 #endif

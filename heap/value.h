@@ -43,7 +43,7 @@ typedef uint64_t value;
     X(UINT64, "uint64")        /* an integer above INT64_MAX */                       \
     X(DOUBLE, "double")        /* a double whose exponent does not fit the word */    \
     X(EXT, "ext")              /* opaque MessagePack extension: type and bytes */     \
-    X(TABLE, "table")          /* reserved: columns, with a finaliser */              \
+    X(TABLE, "table")          /* table.h: columns outside of the pages */         \
     X(RAW, "raw")              /* bytes that belong to a container */
 
 #define HEAP_CONTAINER_KINDS(X)                                                       \

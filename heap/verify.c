@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "heap/external.h"
 #include "heap/store.h"
 
 /* A depth-first traversal: which granules were met, and which objects wait to be looked at. */
@@ -321,6 +322,7 @@ int heap_verify(struct heap *h, char *message, size_t size)
     if (!c.failed) check_bins(&c);
     if (!c.failed) check_references(&c);
     if (!c.failed) check_marking(&c);
+    if (!c.failed && external_verify(h, message, size) != 0) c.failed = true;
     traversal_close(&c.reached);
     traversal_close(&c.will_mark);
     return c.failed ? -EINVAL : 0;

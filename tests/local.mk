@@ -208,6 +208,18 @@ unit_shape_SOURCES = %D%/unit/test_shape.c
 unit_shape_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_shape_LDADD = $(HEAP_TEST_LIBS)
 
+check_PROGRAMS += unit_table_encode
+TESTS += unit_table_encode
+unit_table_encode_SOURCES = %D%/unit/test_table_encode.c
+unit_table_encode_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_table_encode_LDADD = $(HEAP_TEST_LIBS) -lm
+
+check_PROGRAMS += unit_table_kernels
+TESTS += unit_table_kernels
+unit_table_kernels_SOURCES = %D%/unit/test_table_kernels.c
+unit_table_kernels_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_table_kernels_LDADD = $(HEAP_TEST_LIBS) -lm
+
 check_PROGRAMS += unit_tasks
 TESTS += unit_tasks
 unit_tasks_SOURCES = %D%/unit/test_tasks.c

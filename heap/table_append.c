@@ -1,0 +1,422 @@
+/* table_append.c - new rows: all of them, or none.
+ *
+ * Room for all rows is made first, beyond what any version sees; then columns are filled one by one;
+ * the commit makes them visible. The version from before is pinned meanwhile, and an abort returns to
+ * it, takes back new symbols and the texts that went into the arenas of the chunk that was the last. */
+#include "heap/table_int.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+struct append_column {
+    uint64_t filled;
+    uint32_t symbols;             /* how many there were */
+    bool had_arena;
+    const struct text_piece *piece; /* the arena's newest, and */
+    size_t used;                  /* how full it was */
+    size_t text_bytes;
+};
+
+/* --- room -----------------------------------------------------------------------------------------*/
+
+static struct plain_column *plain_at(const struct table *t, uint32_t chunk, uint32_t column)
+{
+    return (struct plain_column *)version_chunk(t->current, chunk)->columns[column].column;
+}
+
+/* Whether rows can be added to the last chunk: it has room, and only plain columns. */
+static bool tail_is_open(const struct table *t)
+{
+    const struct table_version *v = t->current;
+    if (v->chunk_count == 0 || v->tail_slots == TABLE_CHUNK_ROWS) return false;
+    for (uint32_t i = 0; i < t->column_count; i++)
+        if (plain_at(t, v->chunk_count - 1, i)->head.sealed) return false;
+    return true;
+}
+
+/* Capacities double from 64 on, so that growth copies each element once on average. */
+static uint32_t grown(uint32_t capacity, uint32_t needed)
+{
+    uint32_t wanted = capacity * 2 > needed ? capacity * 2 : needed;
+    return min_u32(wanted < 64 ? 64 : wanted, TABLE_CHUNK_ROWS);
+}
+
+/* Elements [used, slots) of one column of the last chunk become writable, unseen by anybody. */
+static int reserve_column(struct table *t, uint32_t column, uint32_t used, uint32_t slots)
+{
+    uint32_t chunk = t->current->chunk_count - 1;
+    struct plain_column *p = plain_at(t, chunk, column);
+    bool seen = p->written > used; /* by a version that the table went back from */
+    if (p->capacity >= slots && !seen) return 0;
+    uint32_t capacity = p->capacity >= slots ? p->capacity : grown(p->capacity, slots);
+    struct chunk *c = chunk_writable(t, chunk);
+    if (!c) return -ENOMEM;
+    struct plain_column *copy = plain_column_copy(t, column, p, used, capacity);
+    if (!copy) return -ENOMEM;
+    c->columns[column].column = &copy->head;
+    column_unref(t, &p->head);
+    return 0;
+}
+
+static int extend_tail(struct table *t, uint32_t slots)
+{
+    struct table_version *v = t->current;
+    for (uint32_t i = 0; i < t->column_count; i++)
+        if (reserve_column(t, i, v->tail_slots, slots) != 0) return -ENOMEM;
+    v->slots += slots - v->tail_slots;
+    v->tail_slots = slots;
+    return 0;
+}
+
+static int add_chunk(struct table *t, uint32_t slots)
+{
+    struct chunk *c = chunk_new(t);
+    if (!c) return -ENOMEM;
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        struct plain_column *p = plain_column_new(t, i, slots);
+        if (p) c->columns[i].column = &p->head;
+        if (!p) {
+            chunk_unref(t, c);
+            return -ENOMEM;
+        }
+    }
+    int error = version_push_chunk_take(t, c, slots);
+    if (error) chunk_unref(t, c);
+    return error;
+}
+
+static int make_room(struct table_append *a)
+{
+    struct table *t = a->t;
+    uint64_t left = a->rows;
+    if (!version_writable(t)) return -ENOMEM;
+    a->first_chunk = t->current->chunk_count;
+    a->first_slot = 0;
+    if (left && tail_is_open(t)) {
+        uint32_t used = t->current->tail_slots, room = TABLE_CHUNK_ROWS - used;
+        uint32_t take = left < room ? (uint32_t)left : room;
+        a->first_chunk--;
+        a->first_slot = used;
+        if (extend_tail(t, used + take) != 0) return -ENOMEM;
+        left -= take;
+    }
+    while (left) {
+        uint32_t take = left < TABLE_CHUNK_ROWS ? (uint32_t)left : TABLE_CHUNK_ROWS;
+        if (add_chunk(t, take) != 0) return -ENOMEM;
+        left -= take;
+    }
+    return 0;
+}
+
+/* --- begin and end --------------------------------------------------------------------------------*/
+
+static void remember(struct table_append *a)
+{
+    struct table *t = a->t;
+    bool open = tail_is_open(t);
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        struct append_column *c = &a->columns[i];
+        if (t->symbols[i]) c->symbols = symbols_count(t->symbols[i]);
+        if (!open || !field_is_text(&t->fields[i])) continue;
+        const struct plain_column *p = plain_at(t, t->current->chunk_count - 1, i);
+        c->text_bytes = p->text_bytes;
+        c->had_arena = p->arena;
+        if (!p->arena || !p->arena->pieces) continue;
+        c->piece = p->arena->pieces;
+        c->used = c->piece->used;
+    }
+}
+
+int table_append_begin(struct table *t, uint64_t rows, struct table_append *a,
+                       struct table_error *error)
+{
+    *a = (struct table_append){.t = t, .rows = rows};
+    uint64_t chunks = t->current->chunk_count + rows / TABLE_CHUNK_ROWS + 2;
+    if (rows > TABLE_ROWS_MAX || chunks > TABLE_CHUNKS_MAX)
+        return table_fail(error, TABLE_FAULT_LIMIT, UINT64_MAX, UINT32_MAX,
+                          "%" PRIu64 " more rows would be more than the %" PRIu64
+                          " that a table may have", rows, TABLE_ROWS_MAX);
+    a->columns = external_alloc(&t->external, t->column_count * sizeof *a->columns);
+    if (!a->columns) return table_fail_memory(error);
+    memset(a->columns, 0, t->column_count * sizeof *a->columns);
+    remember(a);
+    a->before = table_pin(t);
+    if (make_room(a) == 0) return 0;
+    table_append_abort(a);
+    return table_fail_memory(error);
+}
+
+static void append_close(struct table_append *a)
+{
+    external_free(&a->t->external, a->columns, a->t->column_count * sizeof *a->columns);
+    table_unpin(a->before);
+    *a = (struct table_append){.rows = 0};
+}
+
+/* The texts that went into the last chunk of before. */
+static void forget_texts(struct table_append *a)
+{
+    struct table *t = a->t;
+    if (!tail_is_open(t)) return;
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        if (!field_is_text(&t->fields[i])) continue;
+        const struct append_column *c = &a->columns[i];
+        struct plain_column *p = plain_at(t, t->current->chunk_count - 1, i);
+        p->text_bytes = c->text_bytes;
+        if (p->arena) arena_rewind(t, p->arena, c->piece, c->used);
+        if (c->had_arena || !p->arena) continue;
+        arena_unref(t, p->arena);
+        p->arena = NULL;
+    }
+}
+
+void table_append_abort(struct table_append *a)
+{
+    struct table *t = a->t;
+    if (!t || !a->before) return;
+    table_restore(t, a->before);
+    forget_texts(a);
+    for (uint32_t i = 0; i < t->column_count; i++)
+        if (t->symbols[i]) symbols_truncate(t, t->symbols[i], a->columns[i].symbols);
+    append_close(a);
+}
+
+/* --- filling --------------------------------------------------------------------------------------*/
+
+struct span {
+    struct plain_column *p;
+    uint32_t slot, count;
+};
+
+/* Where the next rows of a column go, as far as they lie in one chunk. */
+static struct span span_of(const struct table_append *a, uint32_t column, uint64_t count)
+{
+    uint64_t at = a->first_slot + a->columns[column].filled;
+    struct span s = {.slot = (uint32_t)(at % TABLE_CHUNK_ROWS)};
+    uint32_t room = TABLE_CHUNK_ROWS - s.slot;
+    s.count = count < room ? (uint32_t)count : room;
+    s.p = plain_at(a->t, a->first_chunk + (uint32_t)(at / TABLE_CHUNK_ROWS), column);
+    return s;
+}
+
+static void check_call(const struct table_append *a, uint32_t column, uint64_t count)
+{
+    assert(a->before && column < a->t->column_count);
+    assert(count <= a->rows - a->columns[column].filled);
+}
+
+static int store_text(struct table_append *a, uint32_t column, struct plain_column *p, uint32_t slot,
+                      struct table_text text, struct table_error *error)
+{
+    struct table *t = a->t;
+    const struct table_field *f = &t->fields[column];
+    uint64_t row = a->columns[column].filled;
+    uint32_t code;
+    if (f->type == TABLE_SYM) {
+        int failed = table_symbol_intern(t, column, text.data, text.length, &code, error);
+        if (!failed) plain_store(p, f, slot, false, code, text);
+        return failed;
+    }
+    if (p->text_bytes + text.length > TABLE_CHUNK_TEXT_BYTES_MAX)
+        return table_fail(error, TABLE_FAULT_LIMIT, row, column,
+                          "row %" PRIu64 ", column \"%.*s\": the texts of %d rows would have more than "
+                          "%zu bytes, which is the limit", row, (int)f->name_length, f->name,
+                          TABLE_CHUNK_ROWS, TABLE_CHUNK_TEXT_BYTES_MAX);
+    text.data = arena_add(t, &p->arena, text.data, text.length);
+    if (!text.data) return table_fail_memory(error);
+    p->text_bytes += text.length;
+    plain_store(p, f, slot, false, 0, text);
+    return 0;
+}
+
+static int store_value(struct table_append *a, uint32_t column, const struct span *s, uint32_t i,
+                       value v, struct table_scratch *scratch, struct table_error *error)
+{
+    const struct table_field *f = &a->t->fields[column];
+    struct table_cell cell;
+    struct table_text none = {NULL, 0};
+    int failed = table_cell_from_value(a->t->external.heap, f, a->columns[column].filled, column, v,
+                                       &cell, scratch, error);
+    if (failed) return failed;
+    enum table_class class = table_type_class(f->type);
+    if (!cell.null && (class == TABLE_CLASS_TEXT || class == TABLE_CLASS_SYMBOL))
+        return store_text(a, column, s->p, s->slot + i, cell.text, error);
+    plain_store(s->p, f, s->slot + i, cell.null, cell.null ? 0 : cell_lane(f, &cell), none);
+    return 0;
+}
+
+int table_append_values(struct table_append *a, uint32_t column, uint64_t count,
+                        const value *cells, size_t stride, struct table_error *error)
+{
+    struct table_scratch scratch = {.capacity = 0};
+    int failed = 0;
+    check_call(a, column, count);
+    while (count && !failed) {
+        struct span s = span_of(a, column, count);
+        for (uint32_t i = 0; i < s.count && !failed; i++, cells += stride) {
+            failed = store_value(a, column, &s, i, *cells, &scratch, error);
+            a->columns[column].filled += !failed;
+        }
+        count -= s.count;
+    }
+    table_scratch_close(&scratch);
+    return failed;
+}
+
+static bool raw_valid(const uint8_t *valid, size_t bit)
+{
+    return !valid || (valid[bit / 8] >> bit % 8 & 1);
+}
+
+static int refuse_null(const struct table_append *a, uint32_t column, uint64_t row,
+                       struct table_error *error)
+{
+    const struct table_field *f = &a->t->fields[column];
+    return table_fail(error, TABLE_FAULT_NOT_NULL, row, column,
+                      "row %" PRIu64 ", column \"%.*s\": a null in a column without nulls", row,
+                      (int)f->name_length, f->name);
+}
+
+/* Checks what the bytes of an array can have wrong, element by element. */
+static int check_raw(const struct table_append *a, uint32_t column, uint64_t count,
+                     const void *elements, const uint8_t *valid, size_t offset,
+                     struct table_error *error)
+{
+    const struct table_field *f = &a->t->fields[column];
+    uint64_t first = a->columns[column].filled;
+    uint32_t symbols = table_symbol_count(a->t, column);
+    for (uint64_t i = 0; i < count; i++) {
+        if (!raw_valid(valid, offset + i)) {
+            if (!f->null) return refuse_null(a, column, first + i, error);
+            continue;
+        }
+        uint32_t code = 0;
+        uint8_t byte = 0;
+        if (f->type == TABLE_SYM) memcpy(&code, (const char *)elements + i * 4, 4);
+        if (f->type == TABLE_BOOL) byte = ((const uint8_t *)elements)[i];
+        if ((f->type == TABLE_SYM && code >= symbols) || byte > 1)
+            return table_fail(error, TABLE_FAULT_RANGE, first + i, column,
+                              "row %" PRIu64 ", column \"%.*s\": %u is no %s", first + i,
+                              (int)f->name_length, f->name, f->type == TABLE_SYM ? code : byte,
+                              f->type == TABLE_SYM ? "code of a symbol" : "boolean, 0 or 1");
+    }
+    return 0;
+}
+
+int table_append_raw(struct table_append *a, uint32_t column, uint64_t count,
+                     const void *elements, const uint8_t *valid, size_t valid_offset,
+                     struct table_error *error)
+{
+    const struct table_field *f = &a->t->fields[column];
+    size_t bytes = table_type_bytes(f->type);
+    check_call(a, column, count);
+    assert(bytes);
+    if (valid || f->type == TABLE_SYM || f->type == TABLE_BOOL) {
+        int failed = check_raw(a, column, count, elements, valid, valid_offset, error);
+        if (failed) return failed;
+    }
+    const unsigned char *from = elements;
+    while (count) {
+        struct span s = span_of(a, column, count);
+        memcpy(s.p->elements + s.slot * bytes, from, s.count * bytes);
+        for (uint32_t i = 0; s.p->valid && i < s.count; i++) {
+            if (raw_valid(valid, valid_offset + i)) {
+                bit_set(s.p->valid, s.slot + i);
+            } else {
+                bit_clear(s.p->valid, s.slot + i);
+                memset(s.p->elements + (s.slot + i) * bytes, 0, bytes);
+            }
+        }
+        from += s.count * bytes;
+        valid_offset += s.count;
+        count -= s.count;
+        a->columns[column].filled += s.count;
+    }
+    return 0;
+}
+
+int table_append_texts(struct table_append *a, uint32_t column, uint64_t count,
+                       const struct table_text *texts, struct table_error *error)
+{
+    const struct table_field *f = &a->t->fields[column];
+    check_call(a, column, count);
+    while (count) {
+        struct span s = span_of(a, column, count);
+        for (uint32_t i = 0; i < s.count; i++, texts++) {
+            int failed = 0;
+            if (texts->data)
+                failed = table_check_text(f, a->columns[column].filled, column, *texts, error);
+            else if (!f->null)
+                failed = refuse_null(a, column, a->columns[column].filled, error);
+            if (!failed && texts->data)
+                failed = store_text(a, column, s.p, s.slot + i, *texts, error);
+            if (failed) return failed;
+            if (!texts->data) plain_store(s.p, f, s.slot + i, true, 0, *texts);
+            a->columns[column].filled++;
+        }
+        count -= s.count;
+    }
+    return 0;
+}
+
+int table_append_nulls(struct table_append *a, uint32_t column, uint64_t count,
+                       struct table_error *error)
+{
+    const struct table_field *f = &a->t->fields[column];
+    struct table_text none = {NULL, 0};
+    check_call(a, column, count);
+    if (count && !f->null) return refuse_null(a, column, a->columns[column].filled, error);
+    while (count) {
+        struct span s = span_of(a, column, count);
+        for (uint32_t i = 0; i < s.count; i++) plain_store(s.p, f, s.slot + i, true, 0, none);
+        count -= s.count;
+        a->columns[column].filled += s.count;
+    }
+    return 0;
+}
+
+/* --- commit ---------------------------------------------------------------------------------------*/
+
+/* The cell before the new rows: of the last row that there was, deleted or not. */
+static bool cell_before(const struct table_append *a, uint32_t column, struct table_cell *cell)
+{
+    const struct table_version *v = a->before;
+    if (v->chunk_count == 0) return false;
+    table_cell(v, v->chunk_count - 1, v->tail_slots - 1, column, cell);
+    return true;
+}
+
+static int check_order(const struct table_append *a, uint32_t column, struct table_error *error)
+{
+    const struct table_field *f = &a->t->fields[column];
+    struct table_cell before, cell;
+    bool any = cell_before(a, column, &before);
+    for (uint64_t row = 0; row < a->rows; row++, before = cell, any = true) {
+        uint64_t at = a->first_slot + row;
+        table_cell(a->t->current, a->first_chunk + (uint32_t)(at / TABLE_CHUNK_ROWS),
+                   (uint32_t)(at % TABLE_CHUNK_ROWS), column, &cell);
+        if (any && table_cell_compare(&before, &cell) > 0)
+            return table_fail(error, TABLE_FAULT_ORDER, row, column,
+                              "row %" PRIu64 ", column \"%.*s\": less than the row before it, in a "
+                              "sorted column", row, (int)f->name_length, f->name);
+    }
+    return 0;
+}
+
+int table_append_commit(struct table_append *a, uint64_t *first, struct table_error *error)
+{
+    struct table *t = a->t;
+    struct table_version *v = t->current;
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        assert(a->columns[i].filled == a->rows && "a column of an append was not filled");
+        int failed = t->fields[i].sorted ? check_order(a, i, error) : 0;
+        if (failed) return failed;
+    }
+    if (first) *first = table_version_rows(a->before);
+    for (uint32_t chunk = a->first_chunk; chunk < v->chunk_count; chunk++)
+        for (uint32_t i = 0; i < t->column_count; i++)
+            plain_at(t, chunk, i)->written = version_slots(v, chunk);
+    if (a->rows) version_chunk(v, v->chunk_count - 1)->slots = v->tail_slots;
+    append_close(a);
+    return 0;
+}

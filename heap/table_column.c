@@ -1,0 +1,181 @@
+/* table_column.c - the pieces that versions share: columns, texts, overlays, chunks. Each counts its
+ * references, and its bytes with its table. */
+#include "heap/table_int.h"
+
+/* --- texts ----------------------------------------------------------------------------------------*/
+
+#define PIECE_BYTES_MIN 1024
+#define PIECE_BYTES_MAX ((size_t)256 << 10)
+
+static struct text_arena *arena_new(struct table *t)
+{
+    struct text_arena *arena = external_alloc(&t->external, sizeof *arena);
+    if (arena) *arena = (struct text_arena){.refs = 1};
+    return arena;
+}
+
+/* Pieces grow with what there is, so that small columns stay small. */
+static struct text_piece *piece_new(struct table *t, struct text_arena *arena, size_t length)
+{
+    size_t capacity = arena->bytes < PIECE_BYTES_MIN   ? PIECE_BYTES_MIN
+                      : arena->bytes > PIECE_BYTES_MAX ? PIECE_BYTES_MAX
+                                                       : arena->bytes;
+    if (capacity < length) capacity = length;
+    struct text_piece *piece = external_alloc(&t->external, sizeof *piece + capacity);
+    if (!piece) return NULL;
+    *piece = (struct text_piece){.next = arena->pieces, .capacity = capacity};
+    arena->pieces = piece;
+    arena->bytes += sizeof *piece + capacity;
+    return piece;
+}
+
+const char *arena_add(struct table *t, struct text_arena **arena, const char *data, size_t length)
+{
+    if (!*arena && !(*arena = arena_new(t))) return NULL;
+    struct text_piece *piece = (*arena)->pieces;
+    if (!piece || piece->capacity - piece->used < length) piece = piece_new(t, *arena, length);
+    if (!piece) return NULL;
+    char *copy = piece->data + piece->used;
+    if (length) memcpy(copy, data, length);
+    piece->used += length;
+    return copy;
+}
+
+void arena_rewind(struct table *t, struct text_arena *arena, const struct text_piece *piece,
+                  size_t used)
+{
+    while (arena->pieces != piece) {
+        struct text_piece *newest = arena->pieces;
+        size_t bytes = sizeof *newest + newest->capacity;
+        arena->pieces = newest->next;
+        arena->bytes -= bytes;
+        external_free(&t->external, newest, bytes);
+    }
+    if (arena->pieces) arena->pieces->used = used;
+}
+
+void arena_unref(struct table *t, struct text_arena *arena)
+{
+    if (!arena || --arena->refs) return;
+    arena_rewind(t, arena, NULL, 0);
+    external_free(&t->external, arena, sizeof *arena);
+}
+
+/* --- columns --------------------------------------------------------------------------------------*/
+
+struct plain_column *plain_column_new(struct table *t, uint32_t column, uint32_t capacity)
+{
+    const struct table_field *f = &t->fields[column];
+    capacity = (capacity + 63) & ~63u;
+    size_t elements = (size_t)capacity * element_bytes(f->type);
+    size_t bytes = sizeof(struct plain_column) + elements + (f->null ? capacity / 8 : 0);
+    struct plain_column *p = external_alloc(&t->external, bytes);
+    if (!p) return NULL;
+    *p = (struct plain_column){.head = {.refs = 1, .bytes = bytes}, .capacity = capacity};
+    /* Slots that are not written yet are zero: texts without bytes, numbers without surprises. */
+    memset(p->elements, 0, bytes - sizeof *p);
+    if (f->null) p->valid = (uint64_t *)(void *)(p->elements + elements);
+    return p;
+}
+
+struct plain_column *plain_column_copy(struct table *t, uint32_t column,
+                                       const struct plain_column *from, uint32_t count,
+                                       uint32_t capacity)
+{
+    struct plain_column *p = plain_column_new(t, column, capacity);
+    if (!p) return NULL;
+    memcpy(p->elements, from->elements, count * element_bytes(t->fields[column].type));
+    if (p->valid) {
+        memcpy(p->valid, from->valid, count / 64 * 8);
+        for (uint32_t i = count & ~63u; i < count; i++)
+            if (bit_get(from->valid, i)) bit_set(p->valid, i);
+    }
+    p->written = count;
+    p->text_bytes = from->text_bytes;
+    p->arena = from->arena;
+    if (p->arena) p->arena->refs++;
+    return p;
+}
+
+void column_unref(struct table *t, struct column *c)
+{
+    if (!c || --c->refs) return;
+    if (!c->sealed) arena_unref(t, ((struct plain_column *)c)->arena);
+    external_free(&t->external, c, c->bytes);
+}
+
+/* --- overlays -------------------------------------------------------------------------------------*/
+
+static size_t overlay_size(uint32_t capacity)
+{
+    return sizeof(struct overlay) + capacity * sizeof(struct overlay_cell);
+}
+
+struct overlay *overlay_copy(struct table *t, bool texts, const struct overlay *from,
+                             uint32_t capacity)
+{
+    struct overlay *o = external_alloc(&t->external, overlay_size(capacity));
+    if (!o) return NULL;
+    *o = (struct overlay){.refs = 1, .capacity = (uint16_t)capacity};
+    if (texts && !(o->arena = from ? from->arena : arena_new(t))) {
+        external_free(&t->external, o, overlay_size(capacity));
+        return NULL;
+    }
+    if (!from) return o;
+    if (texts) o->arena->refs++;
+    o->count = from->count;
+    memcpy(o->cells, from->cells, from->count * sizeof *o->cells);
+    return o;
+}
+
+void overlay_unref(struct table *t, struct overlay *o)
+{
+    if (!o || --o->refs) return;
+    arena_unref(t, o->arena);
+    external_free(&t->external, o, overlay_size(o->capacity));
+}
+
+/* --- chunks ---------------------------------------------------------------------------------------*/
+
+static size_t chunk_size(const struct table *t)
+{
+    return sizeof(struct chunk) + t->column_count * sizeof(struct chunk_column);
+}
+
+struct chunk *chunk_new(struct table *t)
+{
+    struct chunk *c = external_alloc(&t->external, chunk_size(t));
+    if (!c) return NULL;
+    memset(c, 0, chunk_size(t));
+    c->refs = 1;
+    return c;
+}
+
+struct chunk *chunk_copy(struct table *t, const struct chunk *from)
+{
+    struct chunk *c = external_alloc(&t->external, chunk_size(t));
+    if (!c) return NULL;
+    memcpy(c, from, chunk_size(t));
+    c->refs = 1;
+    if (c->deletions) c->deletions->refs++;
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        if (c->columns[i].column) c->columns[i].column->refs++;
+        if (c->columns[i].overlay) c->columns[i].overlay->refs++;
+    }
+    return c;
+}
+
+size_t chunk_unref(struct table *t, struct chunk *c)
+{
+    if (--c->refs) return 1;
+    size_t before = t->external.bytes, pieces = 2;
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        column_unref(t, c->columns[i].column);
+        overlay_unref(t, c->columns[i].overlay);
+        pieces += 2;
+    }
+    if (c->deletions && --c->deletions->refs == 0)
+        external_free(&t->external, c->deletions, sizeof *c->deletions);
+    external_free(&t->external, c, chunk_size(t));
+    return pieces * external_free_words(0) / 4 + external_free_words(before - t->external.bytes);
+}

@@ -1,0 +1,234 @@
+/* table_compact.c - closing up chunks in which rows are deleted, and merging overlays, in steps.
+ *
+ * A group of neighbouring chunks whose live rows fit into one is copied, column by column and vector
+ * by vector, into a new chunk of plain columns, which then takes the group's place and is sealed in
+ * its turn. The compactor holds references to the group's chunks: whoever changes one meanwhile gets
+ * a copy, so that a change shows at the end; then the work is thrown away and begun again. */
+#include "heap/table_int.h"
+
+#define GROUP_MAX 64
+/* An overlay with fewer cells waits for more. */
+#define OVERLAY_MERGE_CELLS 64
+
+struct compactor {
+    uint32_t first, count;          /* chunks of the group */
+    struct chunk *sources[GROUP_MAX]; /* references */
+    uint32_t slots[GROUP_MAX];
+    uint32_t live;                  /* rows of the result */
+    struct chunk *out;              /* NULL if nothing is left */
+    uint32_t column, source, vector; /* where to go on */
+    uint32_t filled;                /* rows of the column that are copied */
+};
+
+/* --- what is worth it -------------------------------------------------------------------------------*/
+
+static uint32_t deleted_in(const struct table_version *v, uint32_t chunk)
+{
+    const struct deletions *d = version_chunk(v, chunk)->deletions;
+    return d ? d->count : 0;
+}
+
+static bool wants_closing(const struct table_version *v, uint32_t chunk, bool all)
+{
+    uint32_t deleted = deleted_in(v, chunk);
+    return deleted && (all || deleted * 4 >= version_slots(v, chunk));
+}
+
+static bool is_small(const struct table_version *v, uint32_t chunk)
+{
+    return version_slots(v, chunk) - deleted_in(v, chunk) < TABLE_CHUNK_ROWS / 2;
+}
+
+static bool begins_group(const struct table_version *v, uint32_t chunk, bool all)
+{
+    if (wants_closing(v, chunk, all)) return true;
+    return chunk + 1 < v->chunk_count && is_small(v, chunk) && is_small(v, chunk + 1);
+}
+
+/* The first group of chunks to close up. Returns its size; 0: none. */
+static uint32_t find_group(const struct table *t, bool all, uint32_t *first)
+{
+    const struct table_version *v = t->current;
+    for (*first = 0; *first < v->chunk_count; ++*first) {
+        if (!begins_group(v, *first, all)) continue;
+        uint32_t count = 0, live = 0;
+        for (uint32_t i = *first; i < v->chunk_count && count < GROUP_MAX; i++, count++) {
+            uint32_t here = version_slots(v, i) - deleted_in(v, i);
+            if (count && (live + here > TABLE_CHUNK_ROWS ||
+                          !(wants_closing(v, i, all) || is_small(v, i))))
+                break;
+            live += here;
+        }
+        return count;
+    }
+    return 0;
+}
+
+static bool find_overlay(const struct table *t, bool all, uint32_t *chunk, uint32_t *column)
+{
+    const struct table_version *v = t->current;
+    for (*chunk = 0; *chunk < v->chunk_count; ++*chunk)
+        for (*column = 0; *column < t->column_count; ++*column) {
+            const struct overlay *o = version_chunk(v, *chunk)->columns[*column].overlay;
+            if (o && (all || o->count >= OVERLAY_MERGE_CELLS)) return true;
+        }
+    return false;
+}
+
+bool table_compact_pending(const struct table *t, bool all)
+{
+    uint32_t a, b;
+    return t->compactor || find_group(t, all, &a) || find_overlay(t, all, &a, &b);
+}
+
+/* --- copying --------------------------------------------------------------------------------------*/
+
+void compactor_close(struct table *t)
+{
+    struct compactor *x = t->compactor;
+    if (!x) return;
+    t->compactor = NULL;
+    for (uint32_t i = 0; i < x->count; i++) chunk_unref(t, x->sources[i]);
+    if (x->out) chunk_unref(t, x->out);
+    external_free(&t->external, x, sizeof *x);
+}
+
+static int compactor_open(struct table *t, uint32_t first, uint32_t count)
+{
+    const struct table_version *v = t->current;
+    struct compactor *x = external_alloc(&t->external, sizeof *x);
+    if (!x) return -ENOMEM;
+    *x = (struct compactor){.first = first, .count = count};
+    for (uint32_t i = 0; i < count; i++) {
+        x->sources[i] = version_chunk(v, first + i);
+        x->sources[i]->refs++;
+        x->slots[i] = version_slots(v, first + i);
+        x->live += x->slots[i] - deleted_in(v, first + i);
+    }
+    t->compactor = x;
+    if (x->live == 0 || (x->out = chunk_new(t))) return 0;
+    compactor_close(t);
+    return -ENOMEM;
+}
+
+static void live_rows(const struct compactor *x, uint64_t *live)
+{
+    const struct deletions *d = x->sources[x->source]->deletions;
+    bitmap_first(live, vector_rows(x->slots[x->source], x->vector));
+    for (uint32_t i = 0; d && i < TABLE_VECTOR_WORDS; i++)
+        live[i] &= ~d->bits[x->vector * TABLE_VECTOR_WORDS + i];
+}
+
+static int copy_row(struct table *t, struct plain_column *p, const struct table_field *f,
+                    uint32_t slot, bool null, uint64_t lane, struct table_text text)
+{
+    if (field_is_text(f) && !null) {
+        text.data = arena_add(t, &p->arena, text.data, text.length);
+        if (!text.data) return -ENOMEM;
+        p->text_bytes += text.length;
+    }
+    plain_store(p, f, slot, null, lane, text);
+    return 0;
+}
+
+static int copy_vector(struct table *t, struct compactor *x, struct plain_column *p)
+{
+    union {
+        uint64_t lanes[TABLE_VECTOR_ROWS];
+        struct table_text texts[TABLE_VECTOR_ROWS];
+    } u;
+    uint64_t live[TABLE_VECTOR_WORDS], valid[TABLE_VECTOR_WORDS];
+    uint16_t rows[TABLE_VECTOR_ROWS];
+    const struct chunk_column *from = &x->sources[x->source]->columns[x->column];
+    const struct table_field *f = &t->fields[x->column];
+    struct column_view view = {t, f, from->column, from->overlay, x->slots[x->source]};
+    bool texts = field_is_text(f);
+    if (texts)
+        view_texts(&view, x->vector, u.texts);
+    else
+        view_lanes(&view, x->vector, u.lanes);
+    view_valid(&view, x->vector, valid);
+    live_rows(x, live);
+    size_t count = table_kernels()->positions(live, rows);
+    for (size_t i = 0; i < count; i++) {
+        bool null = !bit_get(valid, rows[i]);
+        struct table_text text = texts && !null ? u.texts[rows[i]] : (struct table_text){NULL, 0};
+        uint64_t lane = texts || null ? 0 : u.lanes[rows[i]];
+        if (copy_row(t, p, f, x->filled + (uint32_t)i, null, lane, text) != 0) return -ENOMEM;
+    }
+    x->filled += (uint32_t)count;
+    return 0;
+}
+
+/* --- putting in place -------------------------------------------------------------------------------*/
+
+static bool unchanged(const struct table *t, const struct compactor *x)
+{
+    const struct table_version *v = t->current;
+    if (x->first + x->count > v->chunk_count) return false;
+    for (uint32_t i = 0; i < x->count; i++)
+        if (version_chunk(v, x->first + i) != x->sources[i] ||
+            version_slots(v, x->first + i) != x->slots[i])
+            return false;
+    return true;
+}
+
+static int finish(struct table *t, struct compactor *x)
+{
+    if (unchanged(t, x)) {
+        if (x->out) x->out->slots = x->live;
+        if (version_replace_take(t, x->first, x->count, x->out) != 0) return -ENOMEM;
+        x->out = NULL;
+        if (x->first < t->sealed_below) t->sealed_below = x->first;
+        sealer_close(t); /* its chunk may be another one now */
+    }
+    compactor_close(t);
+    return 0;
+}
+
+static void next_vector(struct compactor *x, struct plain_column *p)
+{
+    if (++x->vector < table_slots_vectors(x->slots[x->source])) return;
+    x->vector = 0;
+    if (++x->source < x->count) return;
+    assert(x->filled == x->live);
+    p->written = x->live;
+    x->source = 0;
+    x->filled = 0;
+    x->column++;
+}
+
+/* One vector of one column. */
+static int compact_unit(struct table *t, struct compactor *x)
+{
+    if (!x->out || x->column == t->column_count) return finish(t, x);
+    struct column **place = &x->out->columns[x->column].column;
+    if (!*place) {
+        struct plain_column *fresh = plain_column_new(t, x->column, x->live);
+        if (!fresh) return -ENOMEM;
+        *place = &fresh->head;
+    }
+    struct plain_column *p = (struct plain_column *)*place;
+    if (copy_vector(t, x, p) != 0) return -ENOMEM;
+    next_vector(x, p);
+    return 0;
+}
+
+int table_compact_step(struct table *t, bool all, uint64_t budget_ns)
+{
+    uint64_t begin = clock_ns();
+    do {
+        uint32_t first, count, column;
+        int error;
+        if (t->compactor)
+            error = compact_unit(t, t->compactor);
+        else if ((count = find_group(t, all, &first)))
+            error = compactor_open(t, first, count);
+        else if (find_overlay(t, all, &first, &column))
+            error = table_merge_overlay(t, first, column);
+        else
+            return 0;
+        if (error) return error;
+    } while (clock_ns() - begin < budget_ns);
+    return 1;
+}

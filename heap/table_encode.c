@@ -1,0 +1,450 @@
+/* table_encode.c - choosing the smallest encoding of a vector, and writing it.
+ *
+ * Statistics are exact: each candidate is tried on all of the vector's lanes and its bytes are
+ * counted. Only the candidates themselves (exponents of ALP, the k of FIX, slopes) come from a sample
+ * of the chunk. FOR, LIN, ALP and FIX all end in the same place: 64-bit integers, of which the base
+ * and width with the fewest bytes are found by a histogram; what does not fit becomes an exception.
+ *
+ * ALP: Afroozeh, Kuffo, Boncz, "ALP: Adaptive Lossless floating-Point Compression", SIGMOD 2023. */
+#include "heap/table_int.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define ROWS TABLE_VECTOR_ROWS
+#define WORDS TABLE_VECTOR_WORDS
+
+/* --- integers with exceptions -------------------------------------------------------------------------*/
+
+/* What a candidate made of the lanes; `excluded` ones can only be exceptions. */
+struct integers {
+    uint64_t values[ROWS];
+    uint64_t excluded[WORDS];
+    unsigned excluded_count;
+};
+
+struct fit {
+    uint64_t base;
+    unsigned width, exceptions;
+    size_t bytes;
+};
+
+/* The best width for a base. */
+static struct fit fit_width(const struct integers *in, uint64_t base, unsigned element)
+{
+    unsigned histogram[65] = {0};
+    for (unsigned i = 0; i < ROWS; i++) histogram[bits_of(in->values[i] - base)]++;
+    if (in->excluded_count)
+        for (unsigned i = 0; i < ROWS; i++)
+            if (bit_get(in->excluded, i)) histogram[bits_of(in->values[i] - base)]--;
+    struct fit best = {.base = base, .bytes = SIZE_MAX};
+    unsigned beyond = in->excluded_count;
+    for (unsigned width = 64 + 1; width-- > 0;) {
+        size_t bytes = packed_bytes(width) + exceptions_bytes(beyond, element);
+        if (bytes <= best.bytes) {
+            best.bytes = bytes;
+            best.width = width;
+            best.exceptions = beyond;
+        }
+        beyond += histogram[width];
+    }
+    return best;
+}
+
+static int compare_signed(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+#define FIT_SAMPLES 32
+
+/* Bases to try: the least value, and one that leaves some outliers below. Differences to a first
+ * value are signed, so that unsigned integers of all sizes do as well. */
+static struct fit fit_integers(const struct integers *in, unsigned element)
+{
+    unsigned first = 0;
+    while (first < ROWS && in->excluded_count && bit_get(in->excluded, first)) first++;
+    if (first == ROWS) first = 0; /* all are exceptions */
+    uint64_t origin = in->values[first];
+    int64_t least = 0, sample[FIT_SAMPLES];
+    for (unsigned i = 0; i < ROWS; i++) {
+        int64_t difference = (int64_t)(in->values[i] - origin);
+        if (in->excluded_count && bit_get(in->excluded, i)) difference = 0;
+        if (difference < least) least = difference;
+        if (i % (ROWS / FIT_SAMPLES) == 0) sample[i / (ROWS / FIT_SAMPLES)] = difference;
+    }
+    struct fit best = fit_width(in, origin + (uint64_t)least, element);
+    if (best.width < 2) return best;
+    qsort(sample, FIT_SAMPLES, sizeof *sample, compare_signed);
+    uint64_t span = (uint64_t)(sample[FIT_SAMPLES - 1] - sample[1]);
+    if (bits_of(span) >= best.width) return best;
+    /* Below the second lowest of the sample by as much as the sample spans: a power of two. */
+    uint64_t base = origin + (uint64_t)sample[1] - span / 8;
+    struct fit other = fit_width(in, base, element);
+    return other.bytes < best.bytes ? other : best;
+}
+
+static void write_integers(const struct integers *in, const uint64_t *lanes,
+                           const struct vector_header *header, unsigned element,
+                           unsigned char *data)
+{
+    uint64_t packed[ROWS];
+    unsigned width = header->width, count = 0;
+    unsigned char *elements = data + packed_bytes(width);
+    uint16_t *positions =
+        (uint16_t *)(void *)(elements + exceptions_positions((unsigned)header->exceptions, element));
+    for (unsigned i = 0; i < ROWS; i++) {
+        packed[i] = in->values[i] - header->base;
+        if (bits_of(packed[i]) <= width && !bit_get(in->excluded, i)) continue;
+        packed[i] = 0;
+        memcpy(elements + (size_t)count * element, &lanes[i], element);
+        positions[count++] = (uint16_t)i;
+    }
+    assert(count == header->exceptions);
+    table_kernels()->pack(packed, width, data);
+}
+
+static void take_fit(struct vector_header *header, enum table_encoding encoding,
+                     const struct fit *fit)
+{
+    *header = (struct vector_header){.encoding = (uint8_t)encoding,
+                                     .width = (uint8_t)fit->width,
+                                     .base = fit->base,
+                                     .exceptions = fit->exceptions & 0xffff};
+}
+
+/* --- lines ----------------------------------------------------------------------------------------*/
+
+/* Bits of fraction with which a slope fits 47 bits; -1: too steep. */
+static int slope_bits(double slope)
+{
+    int bits = 16;
+    while (bits >= 0 && fabs(ldexp(slope, bits)) >= 0x1p46) bits--;
+    return bits;
+}
+
+static void subtract_line(const uint64_t *lanes, int64_t slope, unsigned bits, struct integers *out)
+{
+    out->excluded_count = 0;
+    memset(out->excluded, 0, sizeof out->excluded);
+    for (unsigned i = 0; i < ROWS; i++)
+        out->values[i] = lanes[i] - (uint64_t)((slope * (int64_t)i) >> bits);
+}
+
+static void try_line(const struct encode_hints *hints, const uint64_t *lanes, double slope,
+                     int bits, struct vector_header *header, size_t *bytes)
+{
+    struct integers in;
+    int64_t fixed = (int64_t)llrint(ldexp(slope, bits));
+    if (fixed == 0) return;
+    subtract_line(lanes, fixed, (unsigned)bits, &in);
+    struct fit fit = fit_integers(&in, hints->element);
+    if (fit.bytes >= *bytes) return;
+    *bytes = fit.bytes;
+    take_fit(header, TABLE_ENCODING_LIN, &fit);
+    header->slope = fixed;
+    header->p = (uint8_t)bits;
+}
+
+/* The means of the halves are 512 rows apart. */
+static double slope_of(const uint64_t *lanes)
+{
+    double difference = 0;
+    for (unsigned i = 0; i < ROWS / 2; i++)
+        difference += (double)(int64_t)(lanes[i + ROWS / 2] - lanes[i]);
+    return difference / (ROWS / 2) / (ROWS / 2);
+}
+
+static void plan_line(const struct encode_hints *hints, const uint64_t *lanes,
+                      struct vector_header *header, size_t *bytes)
+{
+    double slope = slope_of(lanes);
+    int bits = slope_bits(slope), chunk_bits = slope_bits(hints->slope);
+    if (chunk_bits >= 0) try_line(hints, lanes, hints->slope, 0, header, bytes);
+    if (chunk_bits > 0) try_line(hints, lanes, hints->slope, chunk_bits, header, bytes);
+    if (bits >= 0) try_line(hints, lanes, slope, bits, header, bytes);
+}
+
+/* --- doubles --------------------------------------------------------------------------------------*/
+
+static double lane_double(const struct encode_hints *hints, uint64_t lane)
+{
+    double d;
+    float narrow;
+    if (hints->is_f32) {
+        memcpy(&narrow, &lane, sizeof narrow);
+        return (double)narrow;
+    }
+    memcpy(&d, &lane, sizeof d);
+    return d;
+}
+
+static uint64_t double_lane(const struct encode_hints *hints, double d)
+{
+    uint64_t lane = 0;
+    float narrow = (float)d;
+    if (hints->is_f32)
+        memcpy(&lane, &narrow, sizeof narrow);
+    else
+        memcpy(&lane, &d, sizeof d);
+    return lane;
+}
+
+#define ALP_INTEGERS_MAX 0x1p51
+
+/* False if no integer gives the lane back, to the bit. */
+static bool alp_encode(const struct encode_hints *hints, uint64_t lane, unsigned e, unsigned f,
+                       uint64_t *integer)
+{
+    double scaled = lane_double(hints, lane) * alp_powers[e] * alp_inverses[f];
+    if (!(fabs(scaled) < ALP_INTEGERS_MAX)) return false;
+    double rounded = (scaled + 0x1.8p52) - 0x1.8p52;
+    *integer = (uint64_t)(int64_t)rounded;
+    return double_lane(hints, alp_decode(*integer, e, f)) == lane;
+}
+
+static bool fix_encode(const struct encode_hints *hints, uint64_t lane, int k, double scale,
+                       uint64_t *integer)
+{
+    double scaled = lane_double(hints, lane) * scale;
+    if (!(fabs(scaled) <= 0x1p53) || scaled != trunc(scaled)) return false;
+    *integer = (uint64_t)(int64_t)scaled;
+    return double_lane(hints, fix_decode(*integer, k)) == lane;
+}
+
+static void exclude(struct integers *in, unsigned i)
+{
+    bit_set(in->excluded, i);
+    in->excluded_count++;
+    in->values[i] = i ? in->values[i - 1] : 0;
+}
+
+static void alp_integers(const struct encode_hints *hints, const uint64_t *lanes, unsigned e,
+                         unsigned f, struct integers *out)
+{
+    out->excluded_count = 0;
+    memset(out->excluded, 0, sizeof out->excluded);
+    for (unsigned i = 0; i < ROWS; i++)
+        if (!alp_encode(hints, lanes[i], e, f, &out->values[i])) exclude(out, i);
+}
+
+static void fix_integers(const struct encode_hints *hints, const uint64_t *lanes, int k,
+                         struct integers *out)
+{
+    double scale = ldexp(1, k);
+    out->excluded_count = 0;
+    memset(out->excluded, 0, sizeof out->excluded);
+    for (unsigned i = 0; i < ROWS; i++)
+        if (!fix_encode(hints, lanes[i], k, scale, &out->values[i])) exclude(out, i);
+}
+
+static void plan_doubles(const struct encode_hints *hints, const uint64_t *lanes,
+                         struct vector_header *header, size_t *bytes)
+{
+    struct integers in;
+    for (unsigned i = 0; i < hints->alp_count; i++) {
+        alp_integers(hints, lanes, hints->alp[i].e, hints->alp[i].f, &in);
+        if (in.excluded_count > ROWS / 2) continue;
+        struct fit fit = fit_integers(&in, hints->element);
+        if (fit.bytes >= *bytes) continue;
+        *bytes = fit.bytes;
+        take_fit(header, TABLE_ENCODING_ALP, &fit);
+        header->p = hints->alp[i].e;
+        header->q = hints->alp[i].f;
+    }
+    if (!hints->fix) return;
+    fix_integers(hints, lanes, hints->fix_k, &in);
+    if (in.excluded_count > ROWS / 2) return;
+    struct fit fit = fit_integers(&in, hints->element);
+    if (fit.bytes >= *bytes) return;
+    *bytes = fit.bytes;
+    take_fit(header, TABLE_ENCODING_FIX, &fit);
+    header->p = (uint8_t)(hints->fix_k & 0xff);
+    header->q = (uint8_t)(hints->fix_k >> 8 & 0xff);
+}
+
+/* --- samples --------------------------------------------------------------------------------------*/
+
+#define ALP_SAMPLES 64
+#define ALP_EXPONENT_MAX 18
+#define ALP_EXPONENT_MAX_F32 10
+
+/* Bits that ALP would need for the sample with these exponents; SIZE_MAX: not worth it. */
+static size_t alp_cost(const struct encode_hints *hints, const uint64_t *lanes, size_t count,
+                       unsigned e, unsigned f)
+{
+    int64_t min = INT64_MAX, max = INT64_MIN;
+    size_t exceptions = 0, allowed = count / 2;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t integer;
+        if (!alp_encode(hints, lanes[i], e, f, &integer)) {
+            if (++exceptions > allowed) return SIZE_MAX;
+            continue;
+        }
+        if ((int64_t)integer < min) min = (int64_t)integer;
+        if ((int64_t)integer > max) max = (int64_t)integer;
+    }
+    unsigned width = max >= min ? bits_of((uint64_t)max - (uint64_t)min) : 0;
+    return count * width + exceptions * (hints->element * 8 + 16);
+}
+
+static void sample_alp(struct encode_hints *hints, const uint64_t *lanes, size_t count)
+{
+    size_t costs[ALP_CANDIDATES];
+    unsigned exponent_max = hints->is_f32 ? ALP_EXPONENT_MAX_F32 : ALP_EXPONENT_MAX;
+    for (unsigned e = 0; e <= exponent_max; e++)
+        for (unsigned f = 0; f <= e; f++) {
+            size_t cost = alp_cost(hints, lanes, count, e, f);
+            if (cost >= count * hints->element * 8) continue;
+            unsigned place = hints->alp_count;
+            while (place > 0 && cost < costs[place - 1]) place--;
+            if (place == ALP_CANDIDATES) continue;
+            if (hints->alp_count < ALP_CANDIDATES) hints->alp_count++;
+            for (unsigned i = hints->alp_count - 1; i > place; i--) {
+                costs[i] = costs[i - 1];
+                hints->alp[i] = hints->alp[i - 1];
+            }
+            costs[place] = cost;
+            hints->alp[place].e = (uint8_t)e;
+            hints->alp[place].f = (uint8_t)f;
+        }
+}
+
+/* The least k for which d * 2^k is whole. */
+static int whole_from(double d)
+{
+    int exponent;
+    double mantissa = frexp(d, &exponent); /* 0.5 <= |mantissa| < 1 */
+    uint64_t integer = (uint64_t)fabs(ldexp(mantissa, 53));
+    return 53 - __builtin_ctzl(integer) - exponent;
+}
+
+#define FIX_K_MAX 1000
+
+static void sample_fix(struct encode_hints *hints, const uint64_t *lanes, size_t count)
+{
+    int k = -FIX_K_MAX;
+    size_t fits = 0;
+    for (size_t i = 0; i < count; i++) {
+        double d = lane_double(hints, lanes[i]);
+        if (!isfinite(d) || d == 0) continue;
+        int needed = whole_from(d);
+        if (needed > k) k = needed;
+    }
+    if (k <= -FIX_K_MAX || k > FIX_K_MAX) return;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t integer;
+        fits += fix_encode(hints, lanes[i], k, ldexp(1, k), &integer);
+    }
+    hints->fix = fits >= count - count / 8;
+    hints->fix_k = k;
+}
+
+static size_t count_different(const uint64_t *lanes, size_t count)
+{
+    uint64_t sorted[ENCODE_SAMPLES];
+    size_t different = 1;
+    memcpy(sorted, lanes, count * sizeof *lanes);
+    qsort(sorted, count, sizeof *sorted, compare_signed);
+    for (size_t i = 1; i < count; i++) different += sorted[i] != sorted[i - 1];
+    return different;
+}
+
+void encode_sample(struct encode_hints *hints, const uint64_t *lanes, size_t count)
+{
+    assert(count > 0 && count <= ENCODE_SAMPLES);
+    hints->few = count_different(lanes, count) <= count * 3 / 4;
+    if (hints->class != TABLE_CLASS_FLOAT) return;
+    uint64_t some[ALP_SAMPLES];
+    size_t step = (count + ALP_SAMPLES - 1) / ALP_SAMPLES, taken = 0;
+    for (size_t i = 0; i < count; i += step) some[taken++] = lanes[i];
+    sample_alp(hints, some, taken);
+    sample_fix(hints, lanes, count);
+}
+
+/* --- planning and writing ---------------------------------------------------------------------------*/
+
+static unsigned count_runs(const uint64_t *lanes, unsigned count)
+{
+    unsigned runs = 1;
+    for (unsigned i = 1; i < count; i++) runs += lanes[i] != lanes[i - 1];
+    return runs;
+}
+
+static void plan_integers(const struct encode_hints *hints, const uint64_t *lanes,
+                          struct vector_header *header, size_t *bytes)
+{
+    struct integers in = {.excluded_count = 0};
+    memcpy(in.values, lanes, sizeof in.values);
+    struct fit fit = fit_integers(&in, hints->element);
+    if (fit.bytes < *bytes) {
+        *bytes = fit.bytes;
+        take_fit(header, TABLE_ENCODING_FOR, &fit);
+    }
+    if (hints->line && fit.width > 1) plan_line(hints, lanes, header, bytes);
+}
+
+size_t encode_plan(const struct encode_hints *hints, const uint64_t *lanes, unsigned count,
+                   struct vector_header *header)
+{
+    unsigned runs = count_runs(lanes, count);
+    if (runs == 1) {
+        *header = (struct vector_header){.encoding = TABLE_ENCODING_CONST, .base = lanes[0]};
+        return 0;
+    }
+    size_t bytes = (size_t)ROWS * hints->element;
+    *header = (struct vector_header){.encoding = TABLE_ENCODING_RAW,
+                                     .width = (uint8_t)(hints->element * 8)};
+    if (hints->codes) {
+        bytes = packed_bytes(hints->code_width);
+        *header = (struct vector_header){.encoding = TABLE_ENCODING_DICT,
+                                         .width = (uint8_t)hints->code_width};
+    } else if (hints->class == TABLE_CLASS_FLOAT) {
+        plan_doubles(hints, lanes, header, &bytes);
+    } else {
+        plan_integers(hints, lanes, header, &bytes);
+    }
+    size_t run_bytes = exceptions_bytes(runs, hints->element);
+    if (run_bytes < bytes) {
+        bytes = run_bytes;
+        *header = (struct vector_header){.encoding = TABLE_ENCODING_RLE, .base = runs};
+    }
+    return bytes;
+}
+
+static void write_runs(const uint64_t *lanes, unsigned count, uint64_t runs, unsigned element,
+                       unsigned char *data)
+{
+    uint16_t *ends = (uint16_t *)(void *)(data + exceptions_positions((unsigned)runs, element));
+    unsigned run = 0;
+    for (unsigned i = 1; i <= count; i++) {
+        if (i < count && lanes[i] == lanes[i - 1]) continue;
+        memcpy(data + (size_t)run * element, &lanes[i - 1], element);
+        ends[run++] = (uint16_t)i;
+    }
+    assert(run == runs);
+}
+
+void encode_write(const struct encode_hints *hints, const uint64_t *lanes, unsigned count,
+                  const struct vector_header *header, unsigned char *data)
+{
+    struct integers in = {.excluded_count = 0};
+    switch (header->encoding) {
+    case TABLE_ENCODING_CONST: return;
+    case TABLE_ENCODING_RLE:
+        write_runs(lanes, count, header->base, hints->element, data);
+        return;
+    case TABLE_ENCODING_RAW:
+        table_kernels()->narrow(lanes, hints->element, ROWS, data);
+        return;
+    case TABLE_ENCODING_DICT:
+        table_kernels()->pack(lanes, header->width, data);
+        return;
+    case TABLE_ENCODING_FOR: memcpy(in.values, lanes, sizeof in.values); break;
+    case TABLE_ENCODING_LIN: subtract_line(lanes, header->slope, header->p, &in); break;
+    case TABLE_ENCODING_ALP: alp_integers(hints, lanes, header->p, header->q, &in); break;
+    case TABLE_ENCODING_FIX: fix_integers(hints, lanes, header_k(header), &in); break;
+    }
+    write_integers(&in, lanes, header, hints->element, data);
+}

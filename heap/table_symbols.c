@@ -1,0 +1,200 @@
+/* table_symbols.c - the dictionary of a sym column: text to code and back.
+ *
+ * Codes are given in order of first sight and never change, so that every version of the table can
+ * use the same dictionary. It grows by linear hashing (Litwin 1980): a new symbol splits one bucket,
+ * never the table; symbols and buckets lie in segments that never move. */
+#include "heap/table_int.h"
+
+#define SEGMENT_SYMBOLS 1024
+#define SEGMENTS_MAX (TABLE_SYMBOLS_MAX / SEGMENT_SYMBOLS)
+#define NO_SYMBOL UINT32_MAX
+
+struct symbol {
+    struct table_text text;
+    uint64_t hash;
+    uint32_t next; /* in its bucket; NO_SYMBOL */
+};
+
+/* As many buckets as symbols: bucket i and symbol i live in the same segment. */
+struct symbol_segment {
+    struct symbol symbols[SEGMENT_SYMBOLS];
+    uint32_t buckets[SEGMENT_SYMBOLS];
+};
+
+struct symbols {
+    uint32_t count;
+    uint32_t segment_count;
+    size_t text_bytes;
+    struct text_arena *arena;
+    struct symbol_segment *segments[SEGMENTS_MAX];
+};
+
+struct symbols *symbols_new(struct table *t)
+{
+    struct symbols *s = external_alloc(&t->external, sizeof *s);
+    if (s) *s = (struct symbols){.count = 0};
+    return s;
+}
+
+bool symbols_free_some(struct table *t, struct symbols *s, size_t *work)
+{
+    if (s->arena && s->arena->pieces) {
+        const struct text_piece *piece = s->arena->pieces;
+        *work += external_free_words(piece->capacity);
+        arena_rewind(t, s->arena, piece->next, piece->next ? piece->next->used : 0);
+        return false;
+    }
+    if (s->segment_count) {
+        struct symbol_segment *segment = s->segments[--s->segment_count];
+        *work += external_free_words(sizeof *segment);
+        external_free(&t->external, segment, sizeof *segment);
+        return false;
+    }
+    arena_unref(t, s->arena);
+    external_free(&t->external, s, sizeof *s);
+    return true;
+}
+
+uint32_t symbols_count(const struct symbols *s) { return s->count; }
+
+size_t symbols_bytes(const struct symbols *s)
+{
+    return sizeof *s + s->segment_count * sizeof(struct symbol_segment) +
+           (s->arena ? sizeof *s->arena + s->arena->bytes : 0);
+}
+
+static struct symbol *symbol_at(const struct symbols *s, uint32_t code)
+{
+    return &s->segments[code / SEGMENT_SYMBOLS]->symbols[code % SEGMENT_SYMBOLS];
+}
+
+static uint32_t *bucket_at(const struct symbols *s, uint32_t bucket)
+{
+    return &s->segments[bucket / SEGMENT_SYMBOLS]->buckets[bucket % SEGMENT_SYMBOLS];
+}
+
+/* Among `count` buckets: those that are split already take one bit of the hash more. */
+static uint32_t bucket_of(uint64_t hash, uint32_t count)
+{
+    unsigned bits = count > 1 ? 64 - (unsigned)__builtin_clzl(count - 1) : 0;
+    uint32_t bucket = (uint32_t)(hash & (((uint64_t)1 << bits) - 1));
+    return bucket < count ? bucket : bucket & ((1u << (bits - 1)) - 1);
+}
+
+static uint32_t find(const struct symbols *s, uint64_t hash, const char *data, size_t length)
+{
+    if (s->count == 0) return NO_SYMBOL;
+    for (uint32_t code = *bucket_at(s, bucket_of(hash, s->count)); code != NO_SYMBOL;) {
+        const struct symbol *symbol = symbol_at(s, code);
+        if (symbol->hash == hash && symbol->text.length == length &&
+            memcmp(symbol->text.data, data, length) == 0)
+            return code;
+        code = symbol->next;
+    }
+    return NO_SYMBOL;
+}
+
+static void link_symbol(struct symbols *s, uint32_t code, uint32_t buckets)
+{
+    uint32_t *bucket = bucket_at(s, bucket_of(symbol_at(s, code)->hash, buckets));
+    symbol_at(s, code)->next = *bucket;
+    *bucket = code;
+}
+
+/* Takes the symbols of a bucket out and puts them where they belong among `buckets`. */
+static void relink(struct symbols *s, uint32_t from, uint32_t buckets)
+{
+    uint32_t code = *bucket_at(s, from);
+    *bucket_at(s, from) = NO_SYMBOL;
+    while (code != NO_SYMBOL) {
+        uint32_t next = symbol_at(s, code)->next;
+        link_symbol(s, code, buckets);
+        code = next;
+    }
+}
+
+/* The bucket that is split when bucket `added` comes into being. */
+static uint32_t split_source(uint32_t added)
+{
+    return added & ~(1u << (31 - (unsigned)__builtin_clz(added)));
+}
+
+static int make_room(struct table *t, struct symbols *s)
+{
+    if (s->count < s->segment_count * SEGMENT_SYMBOLS) return 0;
+    struct symbol_segment *segment = external_alloc(&t->external, sizeof *segment);
+    if (!segment) return -ENOMEM;
+    s->segments[s->segment_count++] = segment;
+    return 0;
+}
+
+int table_symbol_intern(struct table *t, uint32_t column, const char *data, size_t length,
+                        uint32_t *code, struct table_error *error)
+{
+    struct symbols *s = t->symbols[column];
+    uint64_t hash = heap_hash(t->external.heap, data, length);
+    *code = find(s, hash, data, length);
+    if (*code != NO_SYMBOL) return 0;
+    if (s->count == TABLE_SYMBOLS_MAX)
+        return table_fail(error, TABLE_FAULT_LIMIT, UINT64_MAX, column,
+                          "column \"%.*s\" has %u different symbols already, which is the limit; "
+                          "use the type str",
+                          (int)t->fields[column].name_length, t->fields[column].name, s->count);
+    if (make_room(t, s) != 0) return table_fail_memory(error);
+    const char *copy = arena_add(t, &s->arena, data, length);
+    if (!copy) return table_fail_memory(error);
+    uint32_t added = s->count++;
+    *symbol_at(s, added) = (struct symbol){{copy, length}, hash, NO_SYMBOL};
+    *bucket_at(s, added) = NO_SYMBOL;
+    if (added) relink(s, split_source(added), s->count);
+    link_symbol(s, added, s->count);
+    s->text_bytes += length;
+    *code = added;
+    return 0;
+}
+
+/* Undoes the newest symbols, as they were made: the bucket that each split gets its own back. */
+void symbols_truncate(struct table *t, struct symbols *s, uint32_t count)
+{
+    while (s->count > count) {
+        uint32_t last = s->count - 1;
+        uint32_t *place = bucket_at(s, bucket_of(symbol_at(s, last)->hash, s->count));
+        while (*place != last) place = &symbol_at(s, *place)->next;
+        *place = symbol_at(s, last)->next;
+        s->text_bytes -= symbol_at(s, last)->text.length;
+        s->count = last;
+        uint32_t code = *bucket_at(s, last);
+        while (code != NO_SYMBOL) {
+            uint32_t next = symbol_at(s, code)->next;
+            link_symbol(s, code, last);
+            code = next;
+        }
+    }
+    /* The texts that are left end with the last one's, in one of the pieces. */
+    const struct text_piece *piece = s->arena && count ? s->arena->pieces : NULL;
+    const char *end = count ? symbol_at(s, count - 1)->text.data + symbol_at(s, count - 1)->text.length
+                            : NULL;
+    while (piece && !(end >= piece->data && end <= piece->data + piece->used)) piece = piece->next;
+    if (s->arena) arena_rewind(t, s->arena, piece, piece ? (size_t)(end - piece->data) : 0);
+    while (s->segment_count && (s->segment_count - 1) * SEGMENT_SYMBOLS >= count) {
+        struct symbol_segment *segment = s->segments[--s->segment_count];
+        external_free(&t->external, segment, sizeof *segment);
+    }
+}
+
+uint32_t table_symbol_count(const struct table *t, uint32_t column)
+{
+    return t->symbols[column] ? t->symbols[column]->count : 0;
+}
+
+struct table_text table_symbol(const struct table *t, uint32_t column, uint32_t code)
+{
+    assert(code < t->symbols[column]->count);
+    return symbol_at(t->symbols[column], code)->text;
+}
+
+uint32_t table_symbol_find(const struct table *t, uint32_t column, const char *data,
+                           size_t length)
+{
+    return find(t->symbols[column], heap_hash(t->external.heap, data, length), data, length);
+}

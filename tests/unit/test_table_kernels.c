@@ -1,0 +1,317 @@
+/* Kernels of tables: every level that this machine has, against loops over single elements. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "heap/table_kernels.h"
+#include "tests/support/random.h"
+#include "tests/support/runner.h"
+
+#define ROWS KERNEL_ROWS
+
+static uint64_t seed;
+
+static uint64_t masked(unsigned width) { return width ? UINT64_MAX >> (64 - width) : 0; }
+
+/* Values of a width: random, with all extremes among them. */
+static void fill(uint64_t *values, unsigned width, uint64_t *random)
+{
+    for (unsigned i = 0; i < ROWS; i++) {
+        uint64_t x = random_next(random);
+        switch (random_below(random, 8)) {
+        case 0: x = 0; break;
+        case 1: x = UINT64_MAX; break;
+        case 2: x = UINT64_MAX - 1; break;
+        }
+        values[i] = x & masked(width);
+    }
+}
+
+static void random_bitmap(uint64_t *bits, uint64_t *random)
+{
+    for (unsigned i = 0; i < KERNEL_WORDS; i++)
+        switch (random_below(random, 4)) {
+        case 0: bits[i] = 0; break;
+        case 1: bits[i] = UINT64_MAX; break;
+        default: bits[i] = random_next(random) & random_next(random); break;
+        }
+}
+
+static bool bit(const uint64_t *bits, unsigned i) { return bits[i / 64] >> i % 64 & 1; }
+
+/* A double of any kind: every exponent, NaNs, infinities, zeros of both signs. */
+static double any_double(uint64_t *random)
+{
+    static const double special[] = {0.0, -0.0, INFINITY, -INFINITY, 1, -1, 0x1p-1074, 0x1p1023};
+    uint64_t bits = random_next(random);
+    double d;
+    if (random_below(random, 4) == 0) return special[random_below(random, 8)];
+    memcpy(&d, &bits, sizeof d);
+    return d;
+}
+
+#define FOR_LEVELS(k)                                                               \
+    for (unsigned level_ = 0; level_ < KERNEL_LEVEL_COUNT; level_++)                \
+        if (table_kernels_use((enum kernel_level)level_))                           \
+            for (const struct table_kernels *k = table_kernels(); k; k = NULL)
+
+START_TEST(every_width_packs_and_unpacks)
+{
+    uint64_t random = seed;
+    for (unsigned width = 0; width <= 64; width++) {
+        uint64_t values[ROWS], out[ROWS], base = random_next(&random);
+        _Alignas(8) unsigned char packed[8192 + 8], first[8192];
+        fill(values, width, &random);
+        FOR_LEVELS(k)
+        {
+            memset(packed, 0xa5, sizeof packed);
+            k->pack(values, width, packed);
+            ck_assert_msg(packed[packed_bytes(width)] == 0xa5, "width %u writes beyond", width);
+            if (k->level == KERNEL_GENERIC) memcpy(first, packed, packed_bytes(width));
+            ck_assert_msg(memcmp(packed, first, packed_bytes(width)) == 0,
+                          "width %u is packed differently at %s", width, kernel_level_name(k->level));
+            k->unpack(packed, width, base, out);
+            for (unsigned i = 0; i < ROWS; i++)
+                ck_assert_msg(out[i] == base + values[i], "width %u, element %u at %s", width, i,
+                              kernel_level_name(k->level));
+            if (width > 32) continue;
+            uint32_t narrow[ROWS];
+            k->unpack32(packed, width, narrow);
+            for (unsigned i = 0; i < ROWS; i++) ck_assert_uint_eq(narrow[i], values[i]);
+        }
+    }
+}
+END_TEST
+
+START_TEST(packed_values_are_selected_by_range)
+{
+    uint64_t random = seed;
+    for (unsigned round = 0; round < 65 * 8; round++) {
+        unsigned width = round % 65;
+        uint64_t values[ROWS], selected[KERNEL_WORDS];
+        _Alignas(8) unsigned char packed[8192];
+        fill(values, width, &random);
+        uint64_t min = values[random_below(&random, ROWS)], max = values[random_below(&random, ROWS)];
+        if (random_below(&random, 4) == 0) max = random_next(&random);
+        if (random_below(&random, 8) == 0) min = random_next(&random);
+        FOR_LEVELS(k)
+        {
+            k->pack(values, width, packed);
+            k->select_packed(packed, width, min, max, selected);
+            for (unsigned i = 0; i < ROWS; i++)
+                ck_assert_msg(bit(selected, i) == (values[i] >= min && values[i] <= max),
+                              "width %u, element %u at %s", width, i, kernel_level_name(k->level));
+        }
+    }
+}
+END_TEST
+
+START_TEST(integers_and_doubles_are_selected_by_range)
+{
+    uint64_t random = seed;
+    for (unsigned round = 0; round < 200; round++) {
+        uint64_t values[ROWS], selected[KERNEL_WORDS];
+        double doubles[ROWS];
+        fill(values, 64, &random);
+        for (unsigned i = 0; i < ROWS; i++) doubles[i] = any_double(&random);
+        int64_t min = (int64_t)values[0], max = (int64_t)values[1];
+        if (min > max) min = max;
+        double low = doubles[random_below(&random, ROWS)], high = doubles[random_below(&random, ROWS)];
+        bool nan = random_below(&random, 2);
+        FOR_LEVELS(k)
+        {
+            k->select_integers(values, (uint64_t)min, (uint64_t)max, selected);
+            for (unsigned i = 0; i < ROWS; i++)
+                ck_assert_int_eq(bit(selected, i),
+                                 (int64_t)values[i] >= min && (int64_t)values[i] <= max);
+            k->select_doubles(doubles, low, high, nan, selected);
+            for (unsigned i = 0; i < ROWS; i++)
+                ck_assert_int_eq(bit(selected, i), (doubles[i] >= low && doubles[i] <= high) ||
+                                                       (nan && isnan(doubles[i])));
+        }
+    }
+}
+END_TEST
+
+START_TEST(integers_are_summed_exactly)
+{
+    uint64_t random = seed;
+    for (unsigned round = 0; round < 200; round++) {
+        uint64_t values[ROWS], bits[KERNEL_WORDS];
+        fill(values, 64, &random);
+        random_bitmap(bits, &random);
+        __int128 sum = 0;
+        unsigned __int128 unsigned_sum = 0;
+        int64_t least = INT64_MAX, most = INT64_MIN;
+        uint64_t unsigned_least = UINT64_MAX, unsigned_most = 0;
+        for (unsigned i = 0; i < ROWS; i++) {
+            if (!bit(bits, i)) continue;
+            int64_t x = (int64_t)values[i];
+            sum += x;
+            unsigned_sum += values[i];
+            if (x < least) least = x;
+            if (x > most) most = x;
+            if (values[i] < unsigned_least) unsigned_least = values[i];
+            if (values[i] > unsigned_most) unsigned_most = values[i];
+        }
+        FOR_LEVELS(k)
+        {
+            int64_t high, min = INT64_MAX, max = INT64_MIN;
+            uint64_t unsigned_high, low, unsigned_min = UINT64_MAX, unsigned_max = 0;
+            k->sum_signed((const int64_t *)values, bits, &high, &low);
+            ck_assert((__int128)high * ((__int128)1 << 32) + (__int128)low == sum);
+            k->sum_unsigned(values, bits, &unsigned_high, &low);
+            ck_assert(((unsigned __int128)unsigned_high << 32) + low == unsigned_sum);
+            k->extremes_signed((const int64_t *)values, bits, &min, &max);
+            k->extremes_unsigned(values, bits, &unsigned_min, &unsigned_max);
+            ck_assert(min == least && max == most);
+            ck_assert(unsigned_min == unsigned_least && unsigned_max == unsigned_most);
+        }
+    }
+}
+END_TEST
+
+/* The definition: 16 sums, then halves onto halves. */
+static double sum_of(const double *in, const uint64_t *bits)
+{
+    volatile double sums[16] = {0};
+    for (unsigned i = 0; i < ROWS; i++)
+        if (bit(bits, i)) sums[i % 16] = sums[i % 16] + in[i];
+    for (unsigned step = 8; step; step /= 2)
+        for (unsigned i = 0; i < step; i++) sums[i] = sums[i] + sums[i + step];
+    return sums[0];
+}
+
+START_TEST(doubles_are_summed_to_the_same_bits_everywhere)
+{
+    uint64_t random = seed;
+    for (unsigned round = 0; round < 200; round++) {
+        double doubles[ROWS];
+        uint64_t bits[KERNEL_WORDS];
+        random_bitmap(bits, &random);
+        for (unsigned i = 0; i < ROWS; i++)
+            doubles[i] = (double)(int64_t)random_next(&random) *
+                         ldexp(1, (int)random_below(&random, 200) - 100);
+        double sum = sum_of(doubles, bits), least = INFINITY, most = -INFINITY;
+        for (unsigned i = 0; i < ROWS; i++) {
+            if (bit(bits, i) && doubles[i] < least) least = doubles[i];
+            if (bit(bits, i) && doubles[i] > most) most = doubles[i];
+        }
+        FOR_LEVELS(k)
+        {
+            double got = k->sum_doubles(doubles, bits), min = INFINITY, max = -INFINITY;
+            ck_assert_msg(memcmp(&got, &sum, sizeof sum) == 0, "%.17g at %s, not %.17g", got,
+                          kernel_level_name(k->level), sum);
+            k->extremes_doubles(doubles, bits, &min, &max);
+            ck_assert(min == least && max == most);
+        }
+    }
+}
+END_TEST
+
+START_TEST(integers_are_scaled_alike_everywhere)
+{
+    uint64_t random = seed;
+    for (unsigned round = 0; round < 100; round++) {
+        uint64_t values[ROWS];
+        double out[ROWS];
+        for (unsigned i = 0; i < ROWS; i++)
+            values[i] = (uint64_t)((int64_t)random_next(&random) >> random_below(&random, 64));
+        double a = ldexp(1, (int)random_below(&random, 60) - 30), b = 0.01;
+        FOR_LEVELS(k)
+        {
+            k->scale(values, a, b, out);
+            for (unsigned i = 0; i < ROWS; i++) {
+                volatile double step = (double)(int64_t)values[i] * a;
+                ck_assert_msg(out[i] == step * b, "%ld at %s", (long)values[i],
+                              kernel_level_name(k->level));
+            }
+        }
+    }
+}
+END_TEST
+
+START_TEST(lines_floats_and_widths)
+{
+    uint64_t random = seed;
+    for (unsigned round = 0; round < 100; round++) {
+        uint64_t values[ROWS], copy[ROWS], floats[ROWS];
+        uint32_t codes[ROWS];
+        double doubles[ROWS];
+        fill(values, 64, &random);
+        int64_t slope = (int64_t)random_next(&random) >> 17;
+        unsigned bits = (unsigned)random_below(&random, 17);
+        for (unsigned i = 0; i < ROWS; i++) codes[i] = (uint32_t)random_below(&random, ROWS);
+        for (unsigned i = 0; i < ROWS; i++) doubles[i] = any_double(&random);
+        FOR_LEVELS(k)
+        {
+            memcpy(copy, values, sizeof copy);
+            k->add_line(copy, slope, bits);
+            for (unsigned i = 0; i < ROWS; i++)
+                ck_assert_uint_eq(copy[i], values[i] + (uint64_t)((slope * (int64_t)i) >> bits));
+            k->look_up(values, codes, copy);
+            for (unsigned i = 0; i < ROWS; i++) ck_assert_uint_eq(copy[i], values[codes[i]]);
+            k->narrow_floats(doubles, floats);
+            for (unsigned i = 0; i < ROWS; i++) {
+                float f = (float)doubles[i];
+                if (!isnan(doubles[i])) ck_assert(memcmp(&f, &floats[i], sizeof f) == 0);
+            }
+            for (unsigned bytes = 1; bytes <= 8; bytes *= 2) {
+                unsigned char narrow[ROWS * 8];
+                k->narrow(values, bytes, ROWS, narrow);
+                k->widen(narrow, bytes, false, ROWS, copy);
+                for (unsigned i = 0; i < ROWS; i++)
+                    ck_assert_uint_eq(copy[i], values[i] & masked(bytes * 8));
+                k->widen(narrow, bytes, true, ROWS, copy);
+                for (unsigned i = 0; i < ROWS; i++)
+                    ck_assert_int_eq((int64_t)copy[i],
+                                     (int64_t)(values[i] << (64 - bytes * 8)) >> (64 - bytes * 8));
+            }
+        }
+    }
+}
+END_TEST
+
+START_TEST(selected_elements_are_brought_together)
+{
+    uint64_t random = seed, values[ROWS], bits[KERNEL_WORDS], out[ROWS];
+    uint16_t places[ROWS];
+    fill(values, 64, &random);
+    for (unsigned round = 0; round < 50; round++) {
+        random_bitmap(bits, &random);
+        FOR_LEVELS(k)
+        {
+            size_t count = k->compress(values, bits, out), next = 0;
+            ck_assert_uint_eq(k->positions(bits, places), count);
+            ck_assert_uint_eq(bitmap_count(bits), count);
+            for (unsigned i = 0; i < ROWS; i++) {
+                if (!bit(bits, i)) continue;
+                ck_assert_uint_eq(out[next], values[i]);
+                ck_assert_uint_eq(places[next++], i);
+            }
+            ck_assert_uint_eq(next, count);
+        }
+    }
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    seed = random_seed();
+    printf("# CAIRN_SEED=%lu, levels:", (unsigned long)seed);
+    FOR_LEVELS(k) printf(" %s", kernel_level_name(k->level));
+    printf("\n");
+    Suite *suite = suite_create("table kernels");
+    TCase *kernels = tcase_create("kernels");
+    tcase_set_timeout(kernels, 120);
+    tcase_add_test(kernels, every_width_packs_and_unpacks);
+    tcase_add_test(kernels, packed_values_are_selected_by_range);
+    tcase_add_test(kernels, integers_and_doubles_are_selected_by_range);
+    tcase_add_test(kernels, integers_are_summed_exactly);
+    tcase_add_test(kernels, doubles_are_summed_to_the_same_bits_everywhere);
+    tcase_add_test(kernels, integers_are_scaled_alike_everywhere);
+    tcase_add_test(kernels, lines_floats_and_widths);
+    tcase_add_test(kernels, selected_elements_are_brought_together);
+    suite_add_tcase(suite, kernels);
+    return suite;
+}
