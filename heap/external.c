@@ -105,6 +105,14 @@ struct external *external_of(const struct heap *h, value leaf)
     return leaf_external(cell_bytes(h, leaf));
 }
 
+void external_open(struct external *e)
+{
+    e->holds = 1;
+    e->dying = false;
+    e->leaf_freed = true;
+    list_push(&e->heap->external.living, e);
+}
+
 void external_hold(struct external *e)
 {
     assert(!e->dying);

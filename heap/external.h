@@ -46,6 +46,8 @@ size_t external_free_words(size_t bytes);
 /* A leaf that owns `e`, whose class and heap are set, and nothing else. On failure (VALUE_ABSENT)
  * `e` is the caller's. */
 warn_unused value external_leaf_new(struct heap *h, struct external *e);
+/* The same without a leaf: `e` lives until external_let_go. */
+void external_open(struct external *e);
 struct external *external_of(const struct heap *h, value leaf);
 /* Keeps `e` beyond its leaf. */
 void external_hold(struct external *e);

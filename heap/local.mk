@@ -35,6 +35,23 @@ libheap_la_SOURCES = \
 	%D%/number.h \
 	%D%/page.c \
 	%D%/poison.c \
+	%D%/query.h \
+	%D%/query_accumulate.c \
+	%D%/query_agg.c \
+	%D%/query_compile.c \
+	%D%/query_eval.c \
+	%D%/query_explain.c \
+	%D%/query_finish.c \
+	%D%/query_group.c \
+	%D%/query_hash.c \
+	%D%/query_int.h \
+	%D%/query_literal.c \
+	%D%/query_math.c \
+	%D%/query_memory.c \
+	%D%/query_scan.c \
+	%D%/query_sort.c \
+	%D%/query_spec.c \
+	%D%/query_test.c \
 	%D%/rope.c \
 	%D%/shape.c \
 	%D%/shape.h \

@@ -596,7 +596,7 @@ static int step_cmp(struct compiler *c, struct frame *f)
     }
     if (f->next == 4) return finish_compare(c, f);
     f->next++;
-    return push(c, items[f->next - 1], false, false, f->reg + f->next - 3);
+    return push(c, items[f->next - 1], false, false, f->reg + (unsigned)f->next - 3);
 }
 
 static int step_if(struct compiler *c, struct frame *f)

@@ -248,13 +248,14 @@ static inline uint64_t address_make(uint32_t chunk, uint32_t slot)
 #define SORT_BLOCK_ROWS 4096
 #define SORT_WAYS 16
 #define SORT_DIGITS 9 /* of a word: 8 bytes, then whether it is null */
+struct query_sort_key {
+    enum query_kind kind;
+    bool descending;
+    uint8_t word;
+};
 struct query_sorter {
     uint32_t key_count, words;
-    struct {
-        enum query_kind kind;
-        bool descending;
-        uint8_t word;
-    } keys[QUERY_ORDER_MAX];
+    struct query_sort_key keys[QUERY_ORDER_MAX];
     struct query_vector *vectors; /* of the keys, for the callers of sorter_add */
     bool texts;
     uint64_t top;               /* keep so many only; 0: all */
@@ -280,23 +281,31 @@ struct query_sorter {
     uint64_t read;
 };
 
-/* --- groups -------------------------------------------------------------------------------------*/
+/* --- groups ------------------------------------------------------------------------------------*/
 
 #define GROUP_DIRECT_MAX ((uint64_t)1 << 20)
-#define GROUP_BLOCK_SHIFT 12 /* records in a block */
+#define GROUP_CHUNKS_MAX 4096 /* whose zone maps are looked at for the domain of a key */
+#define RECORD_BLOCK_SHIFT 10 /* records in a block */
+#define GROUPS_MAX (UINT32_MAX - 1)
 #define SEGMENT_SLOTS 2048
-#define SEGMENT_DEPTH_MAX 20
+#define SEGMENT_DEPTH_MAX 17
 
-/* Extendible hashing over tuples of lanes: growth splits one segment at a time. */
+/* Extendible hashing from 32 bits of a hash to the index of a thing: growth splits one segment at a
+ * time. Who asks compares the things. */
 struct query_segment {
     uint32_t depth, count;
-    struct { uint32_t tag, index; } slots[SEGMENT_SLOTS]; /* index + 1; 0: free */
+    struct query_slot {
+        uint32_t tag, index; /* index + 1; 0: free */
+    } slots[SEGMENT_SLOTS];
 };
 struct query_hash {
-    struct query_segment **directory;
+    struct query_segment **directory; /* 1 << depth, by the highest bits of the tag */
     uint32_t depth;
-    uint64_t seed[2];
 };
+static inline struct query_segment *hash_segment(const struct query_hash *h, uint32_t tag)
+{
+    return h->directory[(uint64_t)tag << h->depth >> 32];
+}
 
 /* Things of one size, in blocks that never move. */
 struct query_array {
@@ -311,20 +320,27 @@ static inline void *array_at(const struct query_array *a, uint64_t i)
     return a->blocks[i >> a->shift] + (i & (((uint64_t)1 << a->shift) - 1)) * a->item_bytes;
 }
 
-/* Texts to small numbers. */
+/* Texts to numbers 0, 1, …: equal texts have one. */
 struct query_interner {
     struct query_hash hash;
     struct query_array texts; /* struct table_text */
 };
 
+/* Pairs of numbers: is it new? */
+struct query_pairs {
+    struct query_hash hash;
+    struct query_array pairs;
+};
+
 struct query_key {
     struct query_code code;
-    bool texts;            /* lanes are numbers of the interner */
-    bool symbol;           /* lanes are codes */
-    uint64_t min, span;    /* direct: lanes min..min+span-1, then null */
+    bool text;             /* lanes are numbers of the interner */
+    struct query_interner *interner;
+    uint64_t min, span;    /* direct: lanes min..min+span-1, and null */
     uint64_t factor;
-    uint32_t *cache;       /* of the chunk's dictionary: numbers + 1 */
-    uint32_t cache_chunk;
+    struct query_vector lanes;
+    uint32_t *cache;       /* by code of the chunk's dictionary: number + 1 */
+    uint32_t cache_count, cache_chunk;
 };
 
 enum query_function {
@@ -334,14 +350,54 @@ enum query_function {
 struct query_aggregate {
     enum query_function function;
     bool has_argument;
+    bool text;           /* its values are texts */
+    bool whole;          /* without groups: from packed data, into `sum` and `extremes` */
     struct query_code code;
     double quantile;
     uint32_t offset;     /* of its accumulator in a group's record */
-    bool counted;        /* the accumulator counts; else the group's rows do */
-    uint32_t set;        /* distinct, quantile: which of query_agg's sets or sorters */
+    uint32_t count_offset; /* of the count of values: its own, or of the group's rows */
+    struct table_sum sum;
+    struct table_extremes extremes;
+    struct query_interner *interner; /* distinct */
+    struct query_pairs *pairs;
+    struct query_sorter *values;     /* quantile: by group and value */
 };
 
-struct query_agg;
+enum agg_phase { AGG_READ, AGG_VALUES, AGG_KEYS, AGG_SORT, AGG_WRITE };
+
+/* A group's record: [rows][which keys are null, if any can be][keys][accumulators]. */
+struct query_agg {
+    enum agg_phase phase;
+    uint32_t key_count, aggregate_count;
+    struct query_key *keys;
+    struct query_aggregate *aggregates;
+    bool count_rows;         /* somebody needs the count of a group's rows */
+    uint32_t null_offset;    /* 0: keys are never null */
+    uint32_t key_offset;
+    struct query_array records;
+    uint32_t *direct;        /* group + 1, by key; NULL: hash */
+    struct query_hash hash;
+    uint64_t seed[2];
+    unsigned char **at;      /* the record of each selected row of the vector */
+    uint32_t *groups;
+    uint32_t *tags;
+    uint16_t *positions;
+    unsigned char **kept_at; /* those of them with a value */
+    uint16_t *kept_positions;
+    uint32_t null_group;     /* of a single key of texts; QUERY_NONE: not met yet */
+    uint32_t loaded;         /* the column in register 0, or QUERY_NONE */
+    struct query_vector *result; /* finished columns of up to 1,024 groups */
+    uint64_t *addresses;     /* their numbers */
+    struct query_source source;
+    uint64_t pending[QUERY_WORDS];
+    bool has_pending;
+    struct query_code having;
+    bool has_having;
+    uint64_t next;           /* the next group to finish */
+    uint32_t value_next;     /* the next quantile to sort */
+    uint64_t value_group, value_place;
+};
+
 struct query_scan;
 
 /* --- the query ----------------------------------------------------------------------------------*/
@@ -413,8 +469,7 @@ warn_unused int query_grow(struct query *q, void *array, uint32_t count, uint32_
 warn_unused int query_copy_text(struct query *q, const void *data, size_t length,
                                 struct table_text *copy);
 warn_unused int query_copy_value_text(struct query *q, value v, struct table_text *copy);
-warn_unused int array_init(struct query *q, struct query_array *a, size_t item_bytes,
-                           unsigned shift);
+void array_init(struct query_array *a, size_t item_bytes, unsigned shift);
 warn_unused int array_push(struct query *q, struct query_array *a);
 warn_unused int query_new(struct heap *h, struct table_version *version, size_t memory_max,
                           struct query **query, struct query_error *error);
@@ -473,16 +528,21 @@ warn_unused int query_convert(struct query *q, const struct query_instr *in,
 void query_compare(struct query *q, const struct query_instr *in, const uint64_t *active,
                    uint64_t *truth);
 
-/* query_sort.c: q->order says by what; descending[i] which way. `top` 0: sort all. */
-warn_unused int sorter_create(struct query *q, uint64_t top);
-/* Adds the rows of `mask`; key i is in q->sorter->vectors[i], and row j has address base + j. */
-warn_unused int sorter_add(struct query *q, const uint64_t *mask, uint64_t base);
+/* query_sort.c. `top` 0: sort all. */
+warn_unused int sorter_create(struct query *q, uint32_t key_count,
+                              const struct query_sort_key *keys, uint64_t top,
+                              struct query_sorter **sorter);
+/* Adds the rows of `mask`; key i is in s->vectors[i], and row j has address base + j. */
+warn_unused int sorter_add(struct query *q, struct query_sorter *s, const uint64_t *mask,
+                           uint64_t base);
 /* 1: more to do, 0: sorted. */
-warn_unused int sorter_step(struct query *q, uint64_t deadline);
+warn_unused int sorter_step(struct query *q, struct query_sorter *s, uint64_t deadline);
 /* Addresses in order, up to `count`; returns how many. */
-uint32_t sorter_read(struct query *q, uint64_t *addresses, uint32_t count);
+uint32_t sorter_read(struct query_sorter *s, uint64_t *addresses, uint32_t count);
+/* An entry of what was sorted whole. */
+const uint64_t *sorter_entry(const struct query_sorter *s, uint64_t index);
 /* Top: rows whose first key is outside of the range cannot get in any more. False: any can. */
-bool sorter_range(const struct query *q, struct table_range *range);
+bool sorter_range(const struct query_sorter *s, struct table_range *range);
 
 /* query_spec.c */
 warn_unused int query_compile_field(struct query *q, const struct query_scope *scope,
@@ -493,16 +553,61 @@ warn_unused int query_compile_order(struct query *q, const struct query_scope *s
 
 /* query_scan.c: shared by both */
 warn_unused int query_open_output(struct query *q, uint32_t count);
-/* The next vector with rows that match: 1, and q's source and mask; 0: the end. */
+warn_unused int query_open_output_vectors(struct query *q);
+warn_unused int query_open_sorter(struct query *q);
+/* Appends rows of `mask` to the output as long as there is room; they leave the mask. */
+warn_unused int query_append(struct query *q, const struct query_source *s, uint64_t *mask,
+                             uint32_t rows_max, size_t bytes_max);
+/* Takes rows before the offset and beyond the limit off the mask. */
+void query_trim(struct query *q, uint64_t *mask);
+bool query_batch_full(const struct query *q, uint32_t rows_max, size_t bytes_max);
+/* The next vector with rows that match: 1, and its source and mask; 0: the
+ * end; QUERY_BUSY: none yet. */
 warn_unused int query_next_vector(struct query *q, struct query_source *s, uint64_t *mask);
 uint32_t query_positions(const uint64_t *mask, uint16_t *positions);
 bool query_budget_over(uint64_t deadline);
 /* Moves gathered rows out as a batch. */
 int query_give(struct query *q, struct query_batch *batch);
 
-/* query_agg.c */
-warn_unused int agg_step(struct query *q, uint64_t deadline, uint32_t rows_max, size_t bytes_max);
+/* query_scan.c */
 warn_unused int scan_step(struct query *q, uint64_t deadline, uint32_t rows_max,
                           size_t bytes_max);
+
+/* query_hash.c */
+warn_unused int hash_open(struct query *q, struct query_hash *h);
+warn_unused int hash_insert(struct query *q, struct query_hash *h, uint32_t tag, uint32_t index);
+warn_unused int interner_new(struct query *q, struct query_interner **interner);
+warn_unused int intern(struct query *q, struct query_interner *n, struct table_text text,
+                       uint32_t *number);
+warn_unused int pairs_new(struct query *q, struct query_pairs **pairs);
+/* 1 if the pair is new, 0 if not, or an error. */
+warn_unused int pairs_add(struct query *q, struct query_pairs *p, uint64_t a, uint64_t b);
+static inline uint64_t hash_mix(uint64_t a, uint64_t b)
+{
+    unsigned __int128 product = (unsigned __int128)(a ^ 0x9e3779b97f4a7c15) *
+                                (b ^ 0xd6e8feb86659fd93);
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* query_group.c */
+warn_unused int groups_open(struct query *q);
+/* The record of each selected row goes to agg->at, its group to agg->groups. */
+warn_unused int groups_find(struct query *q, const struct query_source *s, uint32_t count);
+warn_unused int group_new(struct query *q, uint32_t *group);
+
+/* query_agg.c */
+warn_unused int agg_step(struct query *q, uint64_t deadline, uint32_t rows_max, size_t bytes_max);
+
+/* query_accumulate.c */
+/* Bytes of the accumulator, without its count. */
+uint32_t accumulator_bytes(const struct query_aggregate *a);
+void accumulator_init(const struct query_aggregate *a, unsigned char *record);
+warn_unused int accumulate(struct query *q, const struct query_source *s,
+                           struct query_aggregate *a, const uint64_t *mask, uint32_t count);
+
+/* query_finish.c */
+enum table_type aggregate_type(const struct query_aggregate *a);
+/* The groups agg->addresses[0..count) as columns in agg->result. */
+warn_unused int finish_groups(struct query *q, uint32_t count);
 
 #endif

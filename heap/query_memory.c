@@ -127,11 +127,9 @@ int query_copy_value_text(struct query *q, value v, struct table_text *copy)
 
 /* --- arrays in blocks ----------------------------------------------------------------------------*/
 
-int array_init(struct query *q, struct query_array *a, size_t item_bytes, unsigned shift)
+void array_init(struct query_array *a, size_t item_bytes, unsigned shift)
 {
-    (void)q;
     *a = (struct query_array){.item_bytes = (uint32_t)item_bytes, .shift = shift};
-    return 0;
 }
 
 int array_push(struct query *q, struct query_array *a)

@@ -101,7 +101,7 @@ int query_open_output(struct query *q, uint32_t count)
     return q->columns && q->output && q->batch ? 0 : query_fail_memory(q);
 }
 
-static int open_output_vectors(struct query *q)
+int query_open_output_vectors(struct query *q)
 {
     for (uint32_t i = 0; i < q->column_count; i++) {
         bool text = table_type_class(q->columns[i].type) == TABLE_CLASS_TEXT;
@@ -147,23 +147,27 @@ static uint32_t rows_within(struct query *q, uint32_t count, size_t bytes_max)
     return count;
 }
 
-/* Appends rows of `mask` as long as there is room; they leave the mask. */
-static int append(struct query *q, const struct query_source *s, uint64_t *mask,
-                  uint32_t rows_max, size_t bytes_max)
+/* The values of an output column in a register. */
+static int compute(struct query *q, const struct query_source *s, uint32_t column,
+                   const uint64_t *mask)
+{
+    const struct query_code *code = &q->scan->columns[column];
+    if (code->column == QUERY_NONE) return query_run(q, s, code, mask);
+    query_load_codes(q, s, code->column, &q->registers[0]);
+    return 0;
+}
+
+int query_append(struct query *q, const struct query_source *s, uint64_t *mask, uint32_t rows_max,
+                 size_t bytes_max)
 {
     uint16_t positions[QUERY_ROWS_VECTOR];
     uint32_t count = query_positions(mask, positions), room = rows_max - q->output_rows;
     if (count > room) count = room;
     for (uint32_t c = 0; c < q->column_count; c++) {
-        const struct query_code *code = &q->scan->columns[c];
-        struct query_vector *from = &q->registers[0];
-        if (code->column == QUERY_NONE) {
-            int error = query_run(q, s, code, mask);
-            if (error) return error;
-        } else {
-            query_load_codes(q, s, code->column, from);
-        }
-        gather(q, c, from, positions, count);
+        bool result = s->form == SOURCE_RESULT;
+        int error = result ? 0 : compute(q, s, c, mask);
+        if (error) return error;
+        gather(q, c, result ? &s->result[c] : &q->registers[0], positions, count);
     }
     count = rows_within(q, count, bytes_max);
     q->output_rows += count;
@@ -186,8 +190,7 @@ int query_give(struct query *q, struct query_batch *batch)
 
 /* --- without order ------------------------------------------------------------------------------------*/
 
-/* Takes rows before the offset and beyond the limit off the mask. */
-static void trim(struct query *q, uint64_t *mask)
+void query_trim(struct query *q, uint64_t *mask)
 {
     for (unsigned w = 0; w < QUERY_WORDS; w++) {
         uint64_t word = mask[w], kept = 0;
@@ -209,7 +212,7 @@ static void trim(struct query *q, uint64_t *mask)
     }
 }
 
-static bool batch_full(const struct query *q, uint32_t rows_max, size_t bytes_max)
+bool query_batch_full(const struct query *q, uint32_t rows_max, size_t bytes_max)
 {
     return q->output_rows >= rows_max || (bytes_max && q->output_bytes >= bytes_max);
 }
@@ -219,17 +222,17 @@ static int read_rows(struct query *q, uint64_t deadline, uint32_t rows_max, size
     struct query_scan *scan = q->scan;
     for (;;) {
         if (scan->has_pending) {
-            int error = append(q, &scan->source, scan->pending, rows_max, bytes_max);
+            int error = query_append(q, &scan->source, scan->pending, rows_max, bytes_max);
             if (error) return error;
             scan->has_pending = bits_any(scan->pending);
         }
-        if (batch_full(q, rows_max, bytes_max)) return QUERY_ROWS;
+        if (query_batch_full(q, rows_max, bytes_max)) return QUERY_ROWS;
         if (query_budget_over(deadline)) return QUERY_BUSY;
         if (q->limit == 0) return QUERY_END;
         int found = query_next_vector(q, &scan->source, scan->pending);
         if (found <= 0) return found;
         if (found == QUERY_BUSY) continue;
-        trim(q, scan->pending);
+        query_trim(q, scan->pending);
         scan->has_pending = bits_any(scan->pending);
     }
 }
@@ -243,7 +246,7 @@ static bool could_get_in(struct query *q, const struct query_source *s, uint64_t
     struct table_zone zone;
     uint64_t selected[QUERY_WORDS];
     uint32_t column = q->order[0].column;
-    if (column == QUERY_NONE || !sorter_range(q, &range)) return true;
+    if (column == QUERY_NONE || !sorter_range(q->sorter, &range)) return true;
     enum query_kind kind = q->order[0].kind;
     table_vector_zone(q->version, s->chunk, column, s->vector, &zone);
     if (zone.known && (key_of_lane(kind, zone.max.u) < key_of_lane(kind, range.min.u) ||
@@ -270,7 +273,7 @@ static int read_keys(struct query *q, const struct query_source *s, const uint64
         memcpy(to->any, from->any, QUERY_ROWS_VECTOR * bytes);
         bits_copy(to->valid, from->valid);
     }
-    return sorter_add(q, mask, address_make(s->chunk, s->vector * QUERY_ROWS_VECTOR));
+    return sorter_add(q, q->sorter, mask, address_make(s->chunk, s->vector * QUERY_ROWS_VECTOR));
 }
 
 static int read_to_sorter(struct query *q, uint64_t deadline)
@@ -291,21 +294,21 @@ static int read_to_sorter(struct query *q, uint64_t deadline)
 static int write_sorted(struct query *q, uint64_t deadline, uint32_t rows_max, size_t bytes_max)
 {
     struct query_scan *scan = q->scan;
-    while (!batch_full(q, rows_max, bytes_max)) {
+    while (!query_batch_full(q, rows_max, bytes_max)) {
         uint64_t mask[QUERY_WORDS];
         uint64_t room = rows_max - q->output_rows;
         uint32_t wanted = (uint32_t)(room < q->limit ? room : q->limit);
-        uint32_t count = sorter_read(q, scan->addresses, wanted), before = q->output_rows;
+        uint32_t count = sorter_read(q->sorter, scan->addresses, wanted), before = q->output_rows;
         if (count == 0) return QUERY_END;
         struct query_source s = {.form = SOURCE_ADDRESSES, .addresses = scan->addresses,
                                  .rows = count};
         bitmap_first(mask, count);
-        int error = append(q, &s, mask, rows_max, bytes_max);
+        int error = query_append(q, &s, mask, rows_max, bytes_max);
         if (error) return error;
         uint32_t taken = q->output_rows - before;
         q->sorter->read -= count - taken;
         if (q->limit != UINT64_MAX) q->limit -= taken;
-        if (query_budget_over(deadline) && !batch_full(q, rows_max, bytes_max)) return QUERY_BUSY;
+        if (query_budget_over(deadline) && !query_batch_full(q, rows_max, bytes_max)) return QUERY_BUSY;
     }
     return QUERY_ROWS;
 }
@@ -322,13 +325,24 @@ int scan_step(struct query *q, uint64_t deadline, uint32_t rows_max, size_t byte
         scan->phase = SCAN_SORT;
         /* fall through */
     case SCAN_SORT:
-        outcome = sorter_step(q, deadline);
+        outcome = sorter_step(q, q->sorter, deadline);
         if (outcome) return outcome < 0 ? outcome : QUERY_BUSY;
         q->sorter->read = q->offset;
         scan->phase = SCAN_WRITE;
         /* fall through */
     default: return write_sorted(q, deadline, rows_max, bytes_max);
     }
+}
+
+int query_open_sorter(struct query *q)
+{
+    struct query_sort_key keys[QUERY_ORDER_MAX];
+    bool small = q->limit <= QUERY_TOP_MAX && q->offset <= QUERY_TOP_MAX - q->limit;
+    uint64_t top = small ? q->limit + q->offset : 0;
+    for (uint32_t i = 0; i < q->order_count; i++)
+        keys[i] = (struct query_sort_key){.kind = q->order[i].kind,
+                                          .descending = q->descending[i]};
+    return sorter_create(q, q->order_count, keys, small && top == 0 ? 1 : top, &q->sorter);
 }
 
 /* --- creation ---------------------------------------------------------------------------------------------*/
@@ -366,7 +380,7 @@ static int compile_select(struct query *q, const struct query_scope *scope, valu
         if (!error) error = query_compile_field(q, scope, field, &code);
         if (!error) error = select_column(q, scope, i, field, &code);
     }
-    return error ? error : open_output_vectors(q);
+    return error ? error : query_open_output_vectors(q);
 }
 
 static int scan_compile(struct query *q, const struct query_spec *spec)
@@ -378,10 +392,7 @@ static int scan_compile(struct query *q, const struct query_spec *spec)
     if (!error) error = compile_select(q, &scope, spec->select);
     if (!error) error = query_compile_order(q, &scope, spec->order);
     if (!error) error = query_eval_open(q);
-    if (error || !q->order_count) return error;
-    bool small = q->limit <= QUERY_TOP_MAX && q->offset <= QUERY_TOP_MAX - q->limit;
-    uint64_t top = small ? q->limit + q->offset : 0;
-    return sorter_create(q, small && top == 0 ? 1 : top);
+    return error || !q->order_count ? error : query_open_sorter(q);
 }
 
 int query_scan_create(struct heap *h, struct table_version *version, const struct query_spec *spec,

@@ -7,7 +7,6 @@
  *
  * Rows are added in the order of their addresses, and rows that are equal stay in it: the radix sort
  * is stable, and comparisons end with the address. */
-#define _GNU_SOURCE /* qsort_r */
 #include "heap/query_int.h"
 
 #include <stdlib.h>
@@ -65,19 +64,18 @@ static void make_entry(const struct query_sorter *s, unsigned row, uint64_t addr
 
 /* --- making one -------------------------------------------------------------------------------------*/
 
-int sorter_create(struct query *q, uint64_t top)
+int sorter_create(struct query *q, uint32_t key_count, const struct query_sort_key *keys,
+                  uint64_t top, struct query_sorter **sorter)
 {
     struct query_sorter *s = query_alloc(q, sizeof *s);
-    q->sorter = s;
+    *sorter = s;
     if (!s) return query_fail_memory(q);
-    s->key_count = q->order_count;
+    s->key_count = key_count;
     s->vectors = query_alloc(q, s->key_count * sizeof *s->vectors);
     if (!s->vectors) return query_fail_memory(q);
     for (uint32_t k = 0; k < s->key_count; k++) {
-        enum query_kind kind = q->order[k].kind;
-        bool text = kind_is_text(kind);
-        s->keys[k].kind = kind;
-        s->keys[k].descending = q->descending[k];
+        bool text = kind_is_text(keys[k].kind);
+        s->keys[k] = keys[k];
         s->keys[k].word = (uint8_t)s->words;
         s->words += text ? 3 : 1;
         s->texts |= text;
@@ -139,9 +137,8 @@ static void add_top(struct query_sorter *s, unsigned row, uint64_t address)
     else if (entry_less(s, e, s->heap)) sift_down(s, 0, s->count, e);
 }
 
-bool sorter_range(const struct query *q, struct table_range *range)
+bool sorter_range(const struct query_sorter *s, struct table_range *range)
 {
-    const struct query_sorter *s = q->sorter;
     enum query_kind kind = s->keys[0].kind;
     if (!s->top || s->count < s->top || s->keys[0].word || kind_is_text(kind)) return false;
     uint64_t worst = s->heap[0];
@@ -157,9 +154,9 @@ bool sorter_range(const struct query *q, struct table_range *range)
 /* --- all ---------------------------------------------------------------------------------------------------*/
 
 /* The place for entry `index`, whose block is made if need be. */
-static uint64_t *block_entry(struct query *q, uint64_t **blocks, uint64_t index)
+static uint64_t *block_entry(struct query *q, const struct query_sorter *s, uint64_t **blocks,
+                             uint64_t index)
 {
-    struct query_sorter *s = q->sorter;
     uint64_t **block = &blocks[index / SORT_BLOCK_ROWS];
     if (!*block) *block = query_alloc(q, SORT_BLOCK_ROWS * s->words * sizeof **block);
     return *block ? *block + index % SORT_BLOCK_ROWS * s->words : NULL;
@@ -174,9 +171,8 @@ static void count_digits(struct query_sorter *s, const uint64_t *e)
     }
 }
 
-static int add_to_blocks(struct query *q, unsigned row, uint64_t address)
+static int add_to_blocks(struct query *q, struct query_sorter *s, unsigned row, uint64_t address)
 {
-    struct query_sorter *s = q->sorter;
     if (s->count % SORT_BLOCK_ROWS == 0) {
         if (s->count + SORT_BLOCK_ROWS > UINT32_MAX)
             return query_fail(q, QUERY_FAULT_LIMIT, "order: more than %u rows cannot be sorted; "
@@ -185,7 +181,7 @@ static int add_to_blocks(struct query *q, unsigned row, uint64_t address)
                                sizeof *s->blocks);
         if (error) return error;
         s->blocks[s->block_count] = NULL;
-        if (!block_entry(q, s->blocks, s->count)) return query_fail_memory(q);
+        if (!block_entry(q, s, s->blocks, s->count)) return query_fail_memory(q);
         s->block_count++;
     }
     uint64_t *e = s->blocks[s->count / SORT_BLOCK_ROWS] + s->count % SORT_BLOCK_ROWS * s->words;
@@ -195,9 +191,8 @@ static int add_to_blocks(struct query *q, unsigned row, uint64_t address)
     return 0;
 }
 
-int sorter_add(struct query *q, const uint64_t *mask, uint64_t base)
+int sorter_add(struct query *q, struct query_sorter *s, const uint64_t *mask, uint64_t base)
 {
-    struct query_sorter *s = q->sorter;
     for (unsigned w = 0; w < QUERY_WORDS; w++)
         for (uint64_t left = mask[w]; left; left &= left - 1) {
             unsigned row = w * 64 + (unsigned)__builtin_ctzl(left);
@@ -205,7 +200,7 @@ int sorter_add(struct query *q, const uint64_t *mask, uint64_t base)
                 add_top(s, row, base + row);
                 continue;
             }
-            int error = add_to_blocks(q, row, base + row);
+            int error = add_to_blocks(q, s, row, base + row);
             if (error) return error;
         }
     return 0;
@@ -237,30 +232,28 @@ static bool pass_begin(struct query_sorter *s)
 }
 
 /* Moves one block's entries to their places. */
-static int pass_block(struct query *q)
+static int pass_block(struct query *q, struct query_sorter *s)
 {
-    struct query_sorter *s = q->sorter;
     uint32_t key = s->key_count - 1 - s->digit / SORT_DIGITS, digit = s->digit % SORT_DIGITS;
     uint32_t word = digit == 8 ? s->words - 1 : key;
     unsigned shift = digit == 8 ? SORT_NULL_SHIFT + key : digit * 8, mask = digit == 8 ? 1 : 255;
     const uint64_t *e = s->blocks[s->at / SORT_BLOCK_ROWS];
     uint64_t end = s->at + SORT_BLOCK_ROWS < s->count ? s->at + SORT_BLOCK_ROWS : s->count;
     for (; s->at < end; s->at++, e += s->words) {
-        uint64_t *to = block_entry(q, s->other, s->places[e[word] >> shift & mask]++);
+        uint64_t *to = block_entry(q, s, s->other, s->places[e[word] >> shift & mask]++);
         if (!to) return query_fail_memory(q);
         entry_copy(s, to, e);
     }
     return 0;
 }
 
-static int radix_step(struct query *q, uint64_t deadline)
+static int radix_step(struct query *q, struct query_sorter *s, uint64_t deadline)
 {
-    struct query_sorter *s = q->sorter;
     if (!s->other && !(s->other = query_alloc(q, (s->block_count + 1) * sizeof *s->other)))
         return query_fail_memory(q);
     while (s->digit < digit_count(s)) {
         if (s->pass_open || pass_begin(s)) {
-            int error = pass_block(q);
+            int error = pass_block(q, s);
             if (error) return error;
             if (s->at == s->count) {
                 uint64_t **swap = s->blocks;
@@ -325,9 +318,8 @@ static void merge_begin(struct query_sorter *s)
 }
 
 /* The least entry's run goes one on. A block that is used up becomes the spare one. */
-static void run_advance(struct query *q)
+static void run_advance(struct query *q, struct query_sorter *s)
 {
-    struct query_sorter *s = q->sorter;
     unsigned run = s->merge.heap[0];
     if (++s->merge.runs[run].row == rows_in_block(s, s->merge.runs[run].block)) {
         uint32_t block = s->merge.runs[run].block++;
@@ -342,28 +334,26 @@ static void run_advance(struct query *q)
 }
 
 /* Merges one block's worth of entries. */
-static int merge_block(struct query *q)
+static int merge_block(struct query *q, struct query_sorter *s)
 {
-    struct query_sorter *s = q->sorter;
     uint64_t **to = &s->other[s->at / SORT_BLOCK_ROWS];
     if (s->merge.spare) {
         *to = s->merge.spare;
         s->merge.spare = NULL;
-    } else if (!block_entry(q, s->other, s->at)) {
+    } else if (!block_entry(q, s, s->other, s->at)) {
         return query_fail_memory(q);
     }
     uint64_t *e = *to;
     for (unsigned i = 0; i < SORT_BLOCK_ROWS && s->merge.ways; i++, s->at++, e += s->words) {
         entry_copy(s, e, run_entry(s, s->merge.heap[0]));
-        run_advance(q);
+        run_advance(q, s);
     }
     return 0;
 }
 
 /* One block sorted, or merged. *done at the end. */
-static int merge_work(struct query *q, bool *done)
+static int merge_work(struct query *q, struct query_sorter *s, bool *done)
 {
-    struct query_sorter *s = q->sorter;
     if (s->merge.width == 0) {
         uint32_t block = s->merge.group++;
         qsort_r(s->blocks[block], rows_in_block(s, block), s->words * sizeof(uint64_t),
@@ -377,7 +367,7 @@ static int merge_work(struct query *q, bool *done)
         return 0;
     }
     if (!s->pass_open) merge_begin(s);
-    int error = merge_block(q);
+    int error = merge_block(q, s);
     if (error || s->merge.ways) return error;
     s->pass_open = false;
     s->merge.group += s->merge.width * SORT_WAYS;
@@ -391,13 +381,12 @@ static int merge_work(struct query *q, bool *done)
     return 0;
 }
 
-static int merge_step(struct query *q, uint64_t deadline)
+static int merge_step(struct query *q, struct query_sorter *s, uint64_t deadline)
 {
-    struct query_sorter *s = q->sorter;
     if (!s->other && !(s->other = query_alloc(q, (s->block_count + 1) * sizeof *s->other)))
         return query_fail_memory(q);
     while (!s->done) {
-        int error = merge_work(q, &s->done);
+        int error = merge_work(q, s, &s->done);
         if (error) return error;
         if (!s->done && query_budget_over(deadline)) return 1;
     }
@@ -409,9 +398,8 @@ static int merge_step(struct query *q, uint64_t deadline)
 #define TOP_STEP 256
 
 /* Takes the worst out of the heap again and again, and puts it behind. */
-static int top_step(struct query *q, uint64_t deadline)
+static int top_step(struct query_sorter *s, uint64_t deadline)
 {
-    struct query_sorter *s = q->sorter;
     uint64_t e[3 * QUERY_ORDER_MAX + 1];
     while (s->heap_left > 1) {
         for (unsigned i = 0; i < TOP_STEP && s->heap_left > 1; i++) {
@@ -426,9 +414,8 @@ static int top_step(struct query *q, uint64_t deadline)
     return 0;
 }
 
-int sorter_step(struct query *q, uint64_t deadline)
+int sorter_step(struct query *q, struct query_sorter *s, uint64_t deadline)
 {
-    struct query_sorter *s = q->sorter;
     if (s->done) return 0;
     if (s->count == 0) {
         s->done = true;
@@ -436,19 +423,21 @@ int sorter_step(struct query *q, uint64_t deadline)
     }
     if (s->top) {
         if (s->heap_left == 0) s->heap_left = s->count;
-        return top_step(q, deadline);
+        return top_step(s, deadline);
     }
-    return s->histograms ? radix_step(q, deadline) : merge_step(q, deadline);
+    return s->histograms ? radix_step(q, s, deadline) : merge_step(q, s, deadline);
 }
 
-uint32_t sorter_read(struct query *q, uint64_t *addresses, uint32_t count)
+const uint64_t *sorter_entry(const struct query_sorter *s, uint64_t index)
 {
-    struct query_sorter *s = q->sorter;
+    return s->blocks[index / SORT_BLOCK_ROWS] + index % SORT_BLOCK_ROWS * s->words;
+}
+
+uint32_t sorter_read(struct query_sorter *s, uint64_t *addresses, uint32_t count)
+{
     uint32_t got = 0;
     for (; got < count && s->read < s->count; got++, s->read++) {
-        const uint64_t *e = s->top ? s->heap + s->read * s->words
-                                   : s->blocks[s->read / SORT_BLOCK_ROWS] +
-                                         s->read % SORT_BLOCK_ROWS * s->words;
+        const uint64_t *e = s->top ? s->heap + s->read * s->words : sorter_entry(s, s->read);
         addresses[got] = e[s->words - 1] & (((uint64_t)1 << SORT_NULL_SHIFT) - 1);
     }
     return got;
