@@ -77,7 +77,7 @@ static struct fit fit_integers(const struct integers *in, unsigned element)
     struct fit best = fit_width(in, origin + (uint64_t)least, element);
     if (best.width < 2) return best;
     qsort(sample, FIT_SAMPLES, sizeof *sample, compare_signed);
-    uint64_t span = (uint64_t)(sample[FIT_SAMPLES - 1] - sample[1]);
+    uint64_t span = (uint64_t)sample[FIT_SAMPLES - 1] - (uint64_t)sample[1];
     if (bits_of(span) >= best.width) return best;
     /* Below the second lowest of the sample by as much as the sample spans: a power of two. */
     uint64_t base = origin + (uint64_t)sample[1] - span / 8;

@@ -10,6 +10,7 @@ EXTRA_DIST += %D%/data/msgpack-vectors.json
 if HAVE_CHECK
 check_LTLIBRARIES += libtestsupport.la
 libtestsupport_la_SOURCES = \
+	%D%/support/expect.h \
 	%D%/support/heap_fixture.c \
 	%D%/support/heap_fixture.h \
 	%D%/support/map_model.c \
@@ -219,6 +220,12 @@ TESTS += unit_table_kernels
 unit_table_kernels_SOURCES = %D%/unit/test_table_kernels.c
 unit_table_kernels_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_table_kernels_LDADD = $(HEAP_TEST_LIBS) -lm
+
+check_PROGRAMS += unit_table_model
+TESTS += unit_table_model
+unit_table_model_SOURCES = %D%/unit/test_table_model.c
+unit_table_model_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_table_model_LDADD = $(HEAP_TEST_LIBS) -lm
 
 check_PROGRAMS += unit_tasks
 TESTS += unit_tasks

@@ -6,6 +6,7 @@
 
 #include "heap/table_int.h"
 #include "tests/support/heap_fixture.h"
+#include "tests/support/expect.h"
 #include "tests/support/random.h"
 #include "tests/support/runner.h"
 
@@ -164,11 +165,11 @@ static value table_with(struct heap *h, enum table_type type, bool null, uint32_
     struct table_append a;
     struct table_error error;
     value v;
-    ck_assert_int_eq(table_create(h, &field, 1, &v, &error), 0);
+    expect_equal(table_create(h, &field, 1, &v, &error), 0);
     struct table *t = table_of(h, v);
-    ck_assert_int_eq(table_append_begin(t, rows, &a, &error), 0);
-    ck_assert_int_eq(table_append_raw(&a, 0, rows, elements, null ? valid_bytes : NULL, 0, &error), 0);
-    ck_assert_int_eq(table_append_commit(&a, NULL, &error), 0);
+    expect_equal(table_append_begin(t, rows, &a, &error), 0);
+    expect_equal(table_append_raw(&a, 0, rows, elements, null ? valid_bytes : NULL, 0, &error), 0);
+    expect_equal(table_append_commit(&a, NULL, &error), 0);
     return v;
 }
 
@@ -176,8 +177,8 @@ static void seal(struct table *t)
 {
     int more;
     while ((more = table_seal_step(t, 0)) == 1) continue;
-    ck_assert_int_eq(more, 0);
-    ck_assert(!table_seal_pending(t));
+    expect_equal(more, 0);
+    expect_true(!table_seal_pending(t));
 }
 
 /* The elements in their own width. */
@@ -197,9 +198,9 @@ static void check_reads(const struct table_version *v, enum table_type type, boo
         for (uint32_t i = 0; i < TABLE_VECTOR_ROWS; i++) {
             uint32_t slot = vector * TABLE_VECTOR_ROWS + i;
             bool is_valid = !null || (valid_bytes[slot / 8] >> slot % 8 & 1);
-            ck_assert_msg(bit_get(valid, i) == is_valid, "%s: validity of row %u", what, slot);
+            expect(bit_get(valid, i) == is_valid, "%s: validity of row %u", what, slot);
             if (is_valid)
-                ck_assert_msg(memcmp((char *)out + i * bytes, elements + slot * bytes, bytes) == 0,
+                expect(memcmp((char *)out + i * bytes, elements + slot * bytes, bytes) == 0,
                               "%s: row %u of a %s vector, at %s", what, slot,
                               table_encoding_name(table_vector_encoding(v, 0, 0, vector)),
                               kernel_level_name(table_kernels()->level));
@@ -215,10 +216,10 @@ static void check_cells(const struct table_version *v, bool null, uint64_t *rand
         uint32_t slot = (uint32_t)random_below(random, ROWS);
         struct table_cell cell;
         table_cell(v, 0, slot, 0, &cell);
-        ck_assert_int_eq(cell.null, null && !(valid_bytes[slot / 8] >> slot % 8 & 1));
+        expect_equal(cell.null, null && !(valid_bytes[slot / 8] >> slot % 8 & 1));
         union table_bound wanted = lane_bound(f, plain_lane(plain, f, slot));
         if (!cell.null)
-            ck_assert_msg(cell.u == wanted.u, "%s: cell of row %u: %lx, not %lx (%s)", what, slot,
+            expect(cell.u == wanted.u, "%s: cell of row %u: %lx, not %lx (%s)", what, slot,
                           cell.u, wanted.u,
                           table_encoding_name(table_vector_encoding(v, 0, 0, slot / 1024)));
     }
@@ -249,12 +250,12 @@ static void check_ranges(const struct table_version *v, const struct plain_colum
                 bool wanted = !plain_null(plain, base + i) && bound_compare(class, r.min, x) <= 0 &&
                               bound_compare(class, x, r.max) <= 0;
                 count += wanted;
-                ck_assert_msg(bit_get(selected, i) == wanted,
+                expect(bit_get(selected, i) == wanted,
                               "%s: row %u (%lx) in %lx..%lx, of a %s vector", what, base + i, x.u,
                               r.min.u, r.max.u,
                               table_encoding_name(table_vector_encoding(v, 0, 0, vector)));
             }
-            ck_assert_uint_eq(got, count);
+            expect_equal(got, count);
         }
 }
 
@@ -274,17 +275,17 @@ static void check_sums(const struct table_version *sealed, const struct table_ve
         table_extremes_vector(sealed, 0, 0, vector, all, &x);
         table_extremes_vector(plain, 0, 0, vector, all, &y);
         table_vector_zone(sealed, 0, 0, vector, &zone);
-        ck_assert_uint_eq(x.count, y.count);
-        ck_assert_uint_eq(zone.nulls, TABLE_VECTOR_ROWS - x.count);
+        expect_equal(x.count, y.count);
+        expect_equal(zone.nulls, TABLE_VECTOR_ROWS - x.count);
         if (!x.count) continue;
-        ck_assert_msg(bound_compare(class, x.min, y.min) == 0, "%s: min", what);
-        ck_assert_msg(bound_compare(class, x.max, y.max) == 0, "%s: max", what);
-        ck_assert(zone.known && bound_compare(class, zone.min, x.min) <= 0 &&
+        expect(bound_compare(class, x.min, y.min) == 0, "%s: min", what);
+        expect(bound_compare(class, x.max, y.max) == 0, "%s: max", what);
+        expect_true(zone.known && bound_compare(class, zone.min, x.min) <= 0 &&
                   bound_compare(class, zone.max, x.max) >= 0);
     }
-    ck_assert_uint_eq(a.count, b.count);
-    ck_assert(a.integer == b.integer);
-    ck_assert_msg(memcmp(&a.number, &b.number, sizeof a.number) == 0 ||
+    expect_equal(a.count, b.count);
+    expect_true(a.integer == b.integer);
+    expect(memcmp(&a.number, &b.number, sizeof a.number) == 0 ||
                       (isnan(a.number) && isnan(b.number)), "%s: sum", what);
 }
 
@@ -360,11 +361,11 @@ static double bytes_each(enum table_type type, const struct pattern *pattern,
     seal(t);
     struct table_version *version = table_pin(t);
     for (uint32_t i = 0; i < TABLE_CHUNK_VECTORS; i++)
-        ck_assert_msg(table_vector_encoding(version, 0, 0, i) == expected, "%s: %s, not %s",
+        expect(table_vector_encoding(version, 0, 0, i) == expected, "%s: %s, not %s",
                       pattern->name, table_encoding_name(table_vector_encoding(version, 0, 0, i)),
                       table_encoding_name(expected));
     table_column_stats(version, 0, 0, UINT32_MAX, &stats);
-    ck_assert_uint_eq(stats.bytes, version_chunk(version, 0)->columns[0].column->bytes);
+    expect_equal(stats.bytes, version_chunk(version, 0)->columns[0].column->bytes);
     table_unpin(version);
     value_release(h, v);
     heap_fixture_close(h);
@@ -417,13 +418,13 @@ START_TEST(an_exception_may_be_at_every_place)
         seal(t);
         struct table_version *version = table_pin(t);
         for (uint32_t vector = 0; vector < TABLE_CHUNK_VECTORS; vector++) {
-            ck_assert_int_eq(table_vector_encoding(version, 0, 0, vector), TABLE_ENCODING_ALP);
+            expect_equal(table_vector_encoding(version, 0, 0, vector), TABLE_ENCODING_ALP);
             table_read_vector(version, 0, 0, vector, out, valid);
-            ck_assert(memcmp(out, doubles + vector * 1024, sizeof out) == 0);
+            expect_true(memcmp(out, doubles + vector * 1024, sizeof out) == 0);
             for (uint32_t n = 0; n < TABLE_VECTOR_ROWS; n++) {
                 struct table_cell cell;
                 table_cell(version, 0, vector * 1024 + n, 0, &cell);
-                ck_assert(cell.u == as_bits(doubles[vector * 1024 + n]));
+                expect_true(cell.u == as_bits(doubles[vector * 1024 + n]));
             }
         }
         table_unpin(version);
@@ -451,14 +452,14 @@ static void check_texts(unsigned different, bool null, bool dictionary)
         texts[i] = (struct table_text){text_pool[i], (size_t)length};
         if (null && random_below(&random, 3) == 0) texts[i].data = NULL;
     }
-    ck_assert_int_eq(table_create(h, &field, 1, &v, NULL), 0);
+    expect_equal(table_create(h, &field, 1, &v, NULL), 0);
     struct table *t = table_of(h, v);
-    ck_assert_int_eq(table_append_begin(t, ROWS, &a, NULL), 0);
-    ck_assert_int_eq(table_append_texts(&a, 0, ROWS, texts, NULL), 0);
-    ck_assert_int_eq(table_append_commit(&a, NULL, NULL), 0);
+    expect_equal(table_append_begin(t, ROWS, &a, NULL), 0);
+    expect_equal(table_append_texts(&a, 0, ROWS, texts, NULL), 0);
+    expect_equal(table_append_commit(&a, NULL, NULL), 0);
     seal(t);
     struct table_version *version = table_pin(t);
-    ck_assert_int_eq(table_chunk_dictionary(version, 0, 0) != 0, dictionary);
+    expect_equal(table_chunk_dictionary(version, 0, 0) != 0, dictionary);
     for (uint32_t vector = 0; vector < TABLE_CHUNK_VECTORS; vector++) {
         static struct table_text read[TABLE_VECTOR_ROWS];
         static uint32_t codes[TABLE_VECTOR_ROWS];
@@ -469,13 +470,13 @@ static void check_texts(unsigned different, bool null, bool dictionary)
             const struct table_text *wanted = &texts[vector * TABLE_VECTOR_ROWS + i];
             struct table_cell cell;
             table_cell(version, 0, vector * TABLE_VECTOR_ROWS + i, 0, &cell);
-            ck_assert_int_eq(cell.null, wanted->data == NULL);
-            ck_assert_int_eq(bit_get(valid, i), wanted->data != NULL);
+            expect_equal(cell.null, wanted->data == NULL);
+            expect_equal(bit_get(valid, i), wanted->data != NULL);
             if (cell.null) continue;
-            ck_assert_int_eq(text_bytes_compare(cell.text, *wanted), 0);
-            ck_assert_int_eq(text_bytes_compare(read[i], *wanted), 0);
+            expect_equal(text_bytes_compare(cell.text, *wanted), 0);
+            expect_equal(text_bytes_compare(read[i], *wanted), 0);
             if (dictionary)
-                ck_assert_int_eq(
+                expect_equal(
                     text_bytes_compare(table_chunk_entry(version, 0, 0, codes[i]), *wanted), 0);
         }
     }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "heap/table_kernels.h"
+#include "tests/support/expect.h"
 #include "tests/support/random.h"
 #include "tests/support/runner.h"
 
@@ -66,18 +67,18 @@ START_TEST(every_width_packs_and_unpacks)
         {
             memset(packed, 0xa5, sizeof packed);
             k->pack(values, width, packed);
-            ck_assert_msg(packed[packed_bytes(width)] == 0xa5, "width %u writes beyond", width);
+            expect(packed[packed_bytes(width)] == 0xa5, "width %u writes beyond", width);
             if (k->level == KERNEL_GENERIC) memcpy(first, packed, packed_bytes(width));
-            ck_assert_msg(memcmp(packed, first, packed_bytes(width)) == 0,
+            expect(memcmp(packed, first, packed_bytes(width)) == 0,
                           "width %u is packed differently at %s", width, kernel_level_name(k->level));
             k->unpack(packed, width, base, out);
             for (unsigned i = 0; i < ROWS; i++)
-                ck_assert_msg(out[i] == base + values[i], "width %u, element %u at %s", width, i,
+                expect(out[i] == base + values[i], "width %u, element %u at %s", width, i,
                               kernel_level_name(k->level));
             if (width > 32) continue;
             uint32_t narrow[ROWS];
             k->unpack32(packed, width, narrow);
-            for (unsigned i = 0; i < ROWS; i++) ck_assert_uint_eq(narrow[i], values[i]);
+            for (unsigned i = 0; i < ROWS; i++) expect_equal(narrow[i], values[i]);
         }
     }
 }
@@ -99,7 +100,7 @@ START_TEST(packed_values_are_selected_by_range)
             k->pack(values, width, packed);
             k->select_packed(packed, width, min, max, selected);
             for (unsigned i = 0; i < ROWS; i++)
-                ck_assert_msg(bit(selected, i) == (values[i] >= min && values[i] <= max),
+                expect(bit(selected, i) == (values[i] >= min && values[i] <= max),
                               "width %u, element %u at %s", width, i, kernel_level_name(k->level));
         }
     }
@@ -122,11 +123,11 @@ START_TEST(integers_and_doubles_are_selected_by_range)
         {
             k->select_integers(values, (uint64_t)min, (uint64_t)max, selected);
             for (unsigned i = 0; i < ROWS; i++)
-                ck_assert_int_eq(bit(selected, i),
+                expect_equal(bit(selected, i),
                                  (int64_t)values[i] >= min && (int64_t)values[i] <= max);
             k->select_doubles(doubles, low, high, nan, selected);
             for (unsigned i = 0; i < ROWS; i++)
-                ck_assert_int_eq(bit(selected, i), (doubles[i] >= low && doubles[i] <= high) ||
+                expect_equal(bit(selected, i), (doubles[i] >= low && doubles[i] <= high) ||
                                                        (nan && isnan(doubles[i])));
         }
     }
@@ -159,13 +160,13 @@ START_TEST(integers_are_summed_exactly)
             int64_t high, min = INT64_MAX, max = INT64_MIN;
             uint64_t unsigned_high, low, unsigned_min = UINT64_MAX, unsigned_max = 0;
             k->sum_signed((const int64_t *)values, bits, &high, &low);
-            ck_assert((__int128)high * ((__int128)1 << 32) + (__int128)low == sum);
+            expect_true((__int128)high * ((__int128)1 << 32) + (__int128)low == sum);
             k->sum_unsigned(values, bits, &unsigned_high, &low);
-            ck_assert(((unsigned __int128)unsigned_high << 32) + low == unsigned_sum);
+            expect_true(((unsigned __int128)unsigned_high << 32) + low == unsigned_sum);
             k->extremes_signed((const int64_t *)values, bits, &min, &max);
             k->extremes_unsigned(values, bits, &unsigned_min, &unsigned_max);
-            ck_assert(min == least && max == most);
-            ck_assert(unsigned_min == unsigned_least && unsigned_max == unsigned_most);
+            expect_true(min == least && max == most);
+            expect_true(unsigned_min == unsigned_least && unsigned_max == unsigned_most);
         }
     }
 }
@@ -200,10 +201,10 @@ START_TEST(doubles_are_summed_to_the_same_bits_everywhere)
         FOR_LEVELS(k)
         {
             double got = k->sum_doubles(doubles, bits), min = INFINITY, max = -INFINITY;
-            ck_assert_msg(memcmp(&got, &sum, sizeof sum) == 0, "%.17g at %s, not %.17g", got,
+            expect(memcmp(&got, &sum, sizeof sum) == 0, "%.17g at %s, not %.17g", got,
                           kernel_level_name(k->level), sum);
             k->extremes_doubles(doubles, bits, &min, &max);
-            ck_assert(min == least && max == most);
+            expect_true(min == least && max == most);
         }
     }
 }
@@ -223,7 +224,7 @@ START_TEST(integers_are_scaled_alike_everywhere)
             k->scale(values, a, b, out);
             for (unsigned i = 0; i < ROWS; i++) {
                 volatile double step = (double)(int64_t)values[i] * a;
-                ck_assert_msg(out[i] == step * b, "%ld at %s", (long)values[i],
+                expect(out[i] == step * b, "%ld at %s", (long)values[i],
                               kernel_level_name(k->level));
             }
         }
@@ -248,23 +249,23 @@ START_TEST(lines_floats_and_widths)
             memcpy(copy, values, sizeof copy);
             k->add_line(copy, slope, bits);
             for (unsigned i = 0; i < ROWS; i++)
-                ck_assert_uint_eq(copy[i], values[i] + (uint64_t)((slope * (int64_t)i) >> bits));
+                expect_equal(copy[i], values[i] + (uint64_t)((slope * (int64_t)i) >> bits));
             k->look_up(values, codes, copy);
-            for (unsigned i = 0; i < ROWS; i++) ck_assert_uint_eq(copy[i], values[codes[i]]);
+            for (unsigned i = 0; i < ROWS; i++) expect_equal(copy[i], values[codes[i]]);
             k->narrow_floats(doubles, floats);
             for (unsigned i = 0; i < ROWS; i++) {
                 float f = (float)doubles[i];
-                if (!isnan(doubles[i])) ck_assert(memcmp(&f, &floats[i], sizeof f) == 0);
+                if (!isnan(doubles[i])) expect_true(memcmp(&f, &floats[i], sizeof f) == 0);
             }
             for (unsigned bytes = 1; bytes <= 8; bytes *= 2) {
                 unsigned char narrow[ROWS * 8];
                 k->narrow(values, bytes, ROWS, narrow);
                 k->widen(narrow, bytes, false, ROWS, copy);
                 for (unsigned i = 0; i < ROWS; i++)
-                    ck_assert_uint_eq(copy[i], values[i] & masked(bytes * 8));
+                    expect_equal(copy[i], values[i] & masked(bytes * 8));
                 k->widen(narrow, bytes, true, ROWS, copy);
                 for (unsigned i = 0; i < ROWS; i++)
-                    ck_assert_int_eq((int64_t)copy[i],
+                    expect_equal((int64_t)copy[i],
                                      (int64_t)(values[i] << (64 - bytes * 8)) >> (64 - bytes * 8));
             }
         }
@@ -282,14 +283,14 @@ START_TEST(selected_elements_are_brought_together)
         FOR_LEVELS(k)
         {
             size_t count = k->compress(values, bits, out), next = 0;
-            ck_assert_uint_eq(k->positions(bits, places), count);
-            ck_assert_uint_eq(bitmap_count(bits), count);
+            expect_equal(k->positions(bits, places), count);
+            expect_equal(bitmap_count(bits), count);
             for (unsigned i = 0; i < ROWS; i++) {
                 if (!bit(bits, i)) continue;
-                ck_assert_uint_eq(out[next], values[i]);
-                ck_assert_uint_eq(places[next++], i);
+                expect_equal(out[next], values[i]);
+                expect_equal(places[next++], i);
             }
-            ck_assert_uint_eq(next, count);
+            expect_equal(next, count);
         }
     }
 }
