@@ -176,13 +176,13 @@ static int write_groups(struct query *q, uint64_t deadline, uint32_t rows_max, s
             agg->has_pending = bits_any(agg->pending);
         }
         if (query_batch_full(q, rows_max, bytes_max)) return QUERY_ROWS;
-        if (query_budget_over(deadline)) return QUERY_BUSY;
         bool any;
         if (q->limit == 0) return QUERY_END;
         int error = refill(q, &any);
         if (error) return error;
         if (!any) return QUERY_END;
         agg->has_pending = bits_any(agg->pending);
+        if (query_budget_over(deadline)) return QUERY_BUSY;
     }
 }
 

@@ -227,13 +227,14 @@ static int read_rows(struct query *q, uint64_t deadline, uint32_t rows_max, size
             scan->has_pending = bits_any(scan->pending);
         }
         if (query_batch_full(q, rows_max, bytes_max)) return QUERY_ROWS;
-        if (query_budget_over(deadline)) return QUERY_BUSY;
         if (q->limit == 0) return QUERY_END;
         int found = query_next_vector(q, &scan->source, scan->pending);
         if (found <= 0) return found;
-        if (found == QUERY_BUSY) continue;
-        query_trim(q, scan->pending);
-        scan->has_pending = bits_any(scan->pending);
+        if (found == QUERY_ROWS) {
+            query_trim(q, scan->pending);
+            scan->has_pending = bits_any(scan->pending);
+        }
+        if (query_budget_over(deadline)) return QUERY_BUSY;
     }
 }
 
@@ -248,6 +249,10 @@ static bool could_get_in(struct query *q, const struct query_source *s, uint64_t
     uint32_t column = q->order[0].column;
     if (column == QUERY_NONE || !sorter_range(q->sorter, &range)) return true;
     enum query_kind kind = q->order[0].kind;
+    /* The order keys of small unsigned integers and of bools go below zero; the columns do not. */
+    if (kind != QUERY_UINT && range.min.i < 0 &&
+        table_type_class(table_field(q->table, column)->type) == TABLE_CLASS_UINT)
+        range.min.u = 0;
     table_vector_zone(q->version, s->chunk, column, s->vector, &zone);
     if (zone.known && (key_of_lane(kind, zone.max.u) < key_of_lane(kind, range.min.u) ||
                        key_of_lane(kind, zone.min.u) > key_of_lane(kind, range.max.u)))

@@ -13,6 +13,8 @@ libtestsupport_la_SOURCES = \
 	%D%/support/expect.h \
 	%D%/support/heap_fixture.c \
 	%D%/support/heap_fixture.h \
+	%D%/support/heap_literal.c \
+	%D%/support/heap_literal.h \
 	%D%/support/map_model.c \
 	%D%/support/map_model.h \
 	%D%/support/nodes.h \
@@ -208,6 +210,15 @@ TESTS += unit_shape
 unit_shape_SOURCES = %D%/unit/test_shape.c
 unit_shape_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_shape_LDADD = $(HEAP_TEST_LIBS)
+
+check_PROGRAMS += unit_query_model
+TESTS += unit_query_model
+unit_query_model_SOURCES = \
+	%D%/support/query_rows.c \
+	%D%/support/query_rows.h \
+	%D%/unit/test_query_model.c
+unit_query_model_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_query_model_LDADD = $(HEAP_TEST_LIBS) -lm
 
 check_PROGRAMS += unit_table_encode
 TESTS += unit_table_encode
