@@ -151,6 +151,7 @@ size_t external_drop_step(struct heap *h, size_t words)
 
 void external_destroy_all(struct heap *h)
 {
+    while (h->external.dying) external_drop_step(h, SIZE_MAX / 2); /* they may hold living ones */
     while (h->external.living) {
         struct external *e = h->external.living;
         assert(e->holds == 1 && !e->leaf_freed && "pinned while its heap is destroyed");

@@ -83,21 +83,21 @@ size_t version_dispose(struct table_version *v, size_t words, bool *done)
     return work;
 }
 
-/* What costs little is done now; a directory of its own is left to the drop queue, which holds the
- * table as long. */
+/* What is done at once when a version ends. */
+#define DISPOSE_WORDS 64
+
+/* The rest is left to the drop queue, which holds the table as long. */
 static void version_unref(struct table_version *v)
 {
     if (--v->refs) return;
-    struct table *t = v->table;
-    if (v->directory && v->directory->refs == 1) {
-        external_hold(&t->external);
-        external_abandon(&v->dying);
+    bool done = false;
+    version_dispose(v, DISPOSE_WORDS, &done);
+    if (done) {
+        free(v);
         return;
     }
-    bool done = false;
-    version_dispose(v, 1, &done);
-    assert(done);
-    free(v);
+    external_hold(&v->table->external);
+    external_abandon(&v->dying);
 }
 
 /* --- pins -----------------------------------------------------------------------------------------*/

@@ -209,6 +209,12 @@ unit_shape_SOURCES = %D%/unit/test_shape.c
 unit_shape_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_shape_LDADD = $(HEAP_TEST_LIBS)
 
+check_PROGRAMS += unit_table
+TESTS += unit_table
+unit_table_SOURCES = %D%/unit/test_table.c
+unit_table_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_table_LDADD = $(HEAP_TEST_LIBS) -lm
+
 check_PROGRAMS += unit_table_encode
 TESTS += unit_table_encode
 unit_table_encode_SOURCES = %D%/unit/test_table_encode.c
