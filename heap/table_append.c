@@ -29,15 +29,18 @@ static bool tail_is_open(const struct table *t)
 {
     const struct table_version *v = t->current;
     if (v->chunk_count == 0 || v->tail_slots == TABLE_CHUNK_ROWS) return false;
+    if (v->chunk_count == t->closed_count) return false;
     for (uint32_t i = 0; i < t->column_count; i++)
         if (plain_at(t, v->chunk_count - 1, i)->head.sealed) return false;
     return true;
 }
 
-/* Capacities double from 64 on, so that growth copies each element once on average. */
+/* Capacities double from 64 on, and then grow in steps: little is copied, and little is empty. */
+#define CAPACITY_STEP 8192
 static uint32_t grown(uint32_t capacity, uint32_t needed)
 {
-    uint32_t wanted = capacity * 2 > needed ? capacity * 2 : needed;
+    uint32_t wanted = capacity + (capacity < CAPACITY_STEP ? capacity : CAPACITY_STEP);
+    if (wanted < needed) wanted = needed;
     return min_u32(wanted < 64 ? 64 : wanted, TABLE_CHUNK_ROWS);
 }
 

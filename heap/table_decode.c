@@ -11,11 +11,6 @@ const double alp_powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8
 const double alp_inverses[] = {1e0,   1e-1,  1e-2,  1e-3,  1e-4,  1e-5,  1e-6,  1e-7,  1e-8, 1e-9,
                                1e-10, 1e-11, 1e-12, 1e-13, 1e-14, 1e-15, 1e-16, 1e-17, 1e-18};
 
-/* Both as the kernel `scale` has them. */
-double alp_decode(uint64_t integer, unsigned e, unsigned f)
-{
-    return (double)(int64_t)integer * alp_powers[f] * alp_inverses[e];
-}
 double fix_decode(uint64_t integer, int k) { return (double)(int64_t)integer * ldexp(1, -k); }
 
 unsigned lane_element(const struct table_field *f)

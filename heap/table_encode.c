@@ -204,13 +204,15 @@ static bool alp_encode(const struct encode_hints *hints, uint64_t lane, unsigned
     return double_lane(hints, alp_decode(*integer, e, f)) == lane;
 }
 
-static bool fix_encode(const struct encode_hints *hints, uint64_t lane, int k, double scale,
+/* `scale` is 2^k, `back` 2^-k. */
+static bool fix_encode(const struct encode_hints *hints, uint64_t lane, double scale, double back,
                        uint64_t *integer)
 {
     double scaled = lane_double(hints, lane) * scale;
-    if (!(fabs(scaled) <= 0x1p53) || scaled != trunc(scaled)) return false;
-    *integer = (uint64_t)(int64_t)scaled;
-    return double_lane(hints, fix_decode(*integer, k)) == lane;
+    if (!(fabs(scaled) <= 0x1p53)) return false;
+    int64_t whole = (int64_t)scaled;
+    *integer = (uint64_t)whole;
+    return double_lane(hints, (double)whole * back) == lane;
 }
 
 static void exclude(struct integers *in, unsigned i)
@@ -232,11 +234,11 @@ static void alp_integers(const struct encode_hints *hints, const uint64_t *lanes
 static void fix_integers(const struct encode_hints *hints, const uint64_t *lanes, int k,
                          struct integers *out)
 {
-    double scale = ldexp(1, k);
+    double scale = ldexp(1, k), back = ldexp(1, -k);
     out->excluded_count = 0;
     memset(out->excluded, 0, sizeof out->excluded);
     for (unsigned i = 0; i < ROWS; i++)
-        if (!fix_encode(hints, lanes[i], k, scale, &out->values[i])) exclude(out, i);
+        if (!fix_encode(hints, lanes[i], scale, back, &out->values[i])) exclude(out, i);
 }
 
 static void plan_doubles(const struct encode_hints *hints, const uint64_t *lanes,
@@ -252,6 +254,7 @@ static void plan_doubles(const struct encode_hints *hints, const uint64_t *lanes
         take_fit(header, TABLE_ENCODING_ALP, &fit);
         header->p = hints->alp[i].e;
         header->q = hints->alp[i].f;
+        if (in.excluded_count == 0) break; /* the candidates come in the order of the sample */
     }
     if (!hints->fix) return;
     fix_integers(hints, lanes, hints->fix_k, &in);
@@ -335,7 +338,7 @@ static void sample_fix(struct encode_hints *hints, const uint64_t *lanes, size_t
     if (k <= -FIX_K_MAX || k > FIX_K_MAX) return;
     for (size_t i = 0; i < count; i++) {
         uint64_t integer;
-        fits += fix_encode(hints, lanes[i], k, ldexp(1, k), &integer);
+        fits += fix_encode(hints, lanes[i], ldexp(1, k), ldexp(1, -k), &integer);
     }
     hints->fix = fits >= count - count / 8;
     hints->fix_k = k;

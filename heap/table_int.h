@@ -185,6 +185,7 @@ struct table {
     struct table_version *current;
     struct sealer *sealer;     /* the column being sealed, or NULL */
     uint32_t sealed_below;     /* chunks below have nothing to seal */
+    uint32_t closed_count;     /* with so many chunks, the last one takes no more rows */
     struct compactor *compactor;
     size_t struct_bytes;       /* of this structure, fields and names included */
 };
@@ -376,7 +377,11 @@ void sealed_doubles(const struct sealed_column *s, const struct table_field *f, 
                     double *out);
 extern const double alp_powers[]; /* 10^0..10^18 */
 extern const double alp_inverses[];
-double alp_decode(uint64_t integer, unsigned e, unsigned f);
+/* As the kernel `scale` does it. */
+static inline double alp_decode(uint64_t integer, unsigned e, unsigned f)
+{
+    return (double)(int64_t)integer * alp_powers[f] * alp_inverses[e];
+}
 double fix_decode(uint64_t integer, int k);
 static inline int header_k(const struct vector_header *h) { return (int16_t)(h->p | h->q << 8); }
 
@@ -399,6 +404,10 @@ static inline uint32_t vector_rows(uint32_t slots, uint32_t vector)
 {
     return min_u32(slots - vector * TABLE_VECTOR_ROWS, TABLE_VECTOR_ROWS);
 }
+
+/* table_select.c: folds the selected lanes of a vector into *e. */
+void lanes_extremes(const struct table_field *f, const uint64_t *lanes, const uint64_t *bits,
+                    struct table_extremes *e);
 
 /* table_change.c: the column as a plain one with its overlay merged, in one go. */
 warn_unused struct plain_column *column_to_plain(struct table *t, const struct column_view *view,

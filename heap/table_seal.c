@@ -230,26 +230,35 @@ static void widen_zone(struct zone_bounds *zone, bool *known, enum table_class c
     *known = true;
 }
 
+static void zone_of_texts(struct sealer *s, uint32_t vector, uint32_t rows)
+{
+    for (uint32_t i = vector * ROWS; i < vector * ROWS + rows; i++) {
+        if (is_null(s, i)) continue;
+        union table_bound bound = {.u = text_prefix(texts_of(s)[i].data, texts_of(s)[i].length)};
+        widen_zone(&s->zones[vector], &s->zone_known[vector], TABLE_CLASS_TEXT, bound, bound);
+    }
+}
+
+static void zone_of_numbers(struct sealer *s, uint32_t vector, const uint64_t *lanes,
+                            const uint64_t *valid)
+{
+    struct table_extremes e = {.count = 0};
+    lanes_extremes(s->field, lanes, valid, &e);
+    if (e.count) widen_zone(&s->zones[vector], &s->zone_known[vector], s->hints.class, e.min, e.max);
+}
+
 static void plan_zone(struct sealer *s, uint32_t vector, uint32_t rows, const uint64_t *lanes)
 {
-    enum table_class class = table_type_class(s->field->type);
-    uint32_t nulls = 0;
-    for (uint32_t i = 0; i < rows; i++) {
-        if (is_null(s, vector * ROWS + i)) {
-            nulls++;
-            continue;
-        }
-        if (class == TABLE_CLASS_SYMBOL) continue;
-        union table_bound bound;
-        if (class == TABLE_CLASS_TEXT) {
-            struct table_text text = texts_of(s)[vector * ROWS + i];
-            bound.u = text_prefix(text.data, text.length);
-        } else {
-            bound = lane_bound(s->field, lanes[i]);
-        }
-        widen_zone(&s->zones[vector], &s->zone_known[vector], class, bound, bound);
-    }
-    s->nulls[vector] = (uint16_t)nulls;
+    uint64_t valid[TABLE_VECTOR_WORDS];
+    bitmap_first(valid, rows);
+    if (s->source->valid)
+        for (uint32_t i = 0; i < (rows + 63) / 64; i++)
+            valid[i] &= s->source->valid[vector * TABLE_VECTOR_WORDS + i];
+    s->nulls[vector] = (uint16_t)(rows - bitmap_count(valid));
+    if (s->hints.class == TABLE_CLASS_TEXT)
+        zone_of_texts(s, vector, rows);
+    else if (s->hints.class != TABLE_CLASS_SYMBOL)
+        zone_of_numbers(s, vector, lanes, valid);
 }
 
 /* A dictionary of numbers may be worth it: there seem to be few, and the vectors are not small. */
@@ -518,16 +527,20 @@ static enum seal_phase seal_unit(struct table *t, struct sealer *s)
 }
 
 /* The chunk takes no more appends. */
-static bool is_full(const struct table_version *v, uint32_t chunk)
+static bool is_full(const struct table *t, uint32_t chunk)
 {
-    return chunk + 1 < v->chunk_count || v->tail_slots == TABLE_CHUNK_ROWS;
+    const struct table_version *v = t->current;
+    return chunk + 1 < v->chunk_count || v->tail_slots == TABLE_CHUNK_ROWS ||
+           t->closed_count == v->chunk_count;
 }
+
+void table_close_tail(struct table *t) { t->closed_count = t->current->chunk_count; }
 
 /* The first plain column of the first full chunk that has one. */
 static bool find_plain(const struct table *t, uint32_t *chunk, uint32_t *column)
 {
     const struct table_version *v = t->current;
-    for (*chunk = t->sealed_below; *chunk < v->chunk_count && is_full(v, *chunk); ++*chunk)
+    for (*chunk = t->sealed_below; *chunk < v->chunk_count && is_full(t, *chunk); ++*chunk)
         for (*column = 0; *column < t->column_count; ++*column)
             if (!version_chunk(v, *chunk)->columns[*column].column->sealed) return true;
     return false;

@@ -275,29 +275,38 @@ static void extremes_doubles(const double *in, const uint64_t *bits, union table
     if (!any_number) min->d = NAN;
 }
 
-void table_extremes_vector(const struct table_version *v, uint32_t chunk, uint32_t column,
-                           uint32_t vector, const uint64_t *selected, struct table_extremes *e)
+void lanes_extremes(const struct table_field *f, const uint64_t *lanes, const uint64_t *bits,
+                    struct table_extremes *e)
 {
     const struct table_kernels *k = table_kernels();
-    struct column_view c = column_view(v, chunk, column);
-    enum table_class class = table_type_class(c.field->type);
-    uint64_t bits[TABLE_VECTOR_WORDS], lanes[TABLE_VECTOR_ROWS];
-    union table_bound min, max;
-    assert(class != TABLE_CLASS_TEXT && class != TABLE_CLASS_SYMBOL);
-    if (!effective(&c, vector, selected, bits)) return;
-    load_numbers(&c, vector, lanes);
+    enum table_class class = table_type_class(f->type);
+    size_t count = bitmap_count(bits);
+    union table_bound min = {.u = UINT64_MAX}, max = {.u = 0};
+    double doubles[TABLE_VECTOR_ROWS];
+    if (count == 0) return;
+    if (f->type == TABLE_F32) k->widen_floats(lanes, doubles);
     if (class == TABLE_CLASS_FLOAT) {
-        extremes_doubles((const double *)(const void *)lanes, bits, &min, &max);
+        const double *in = (const double *)(const void *)lanes;
+        extremes_doubles(f->type == TABLE_F32 ? doubles : in, bits, &min, &max);
     } else if (class == TABLE_CLASS_INT) {
         min.i = INT64_MAX;
         max.i = INT64_MIN;
         k->extremes_signed((const int64_t *)(const void *)lanes, bits, &min.i, &max.i);
     } else {
-        min.u = UINT64_MAX;
-        max.u = 0;
         k->extremes_unsigned(lanes, bits, &min.u, &max.u);
     }
     if (e->count == 0 || bound_compare(class, min, e->min) < 0) e->min = min;
     if (e->count == 0 || bound_compare(class, max, e->max) > 0) e->max = max;
-    e->count += bitmap_count(bits);
+    e->count += count;
+}
+
+void table_extremes_vector(const struct table_version *v, uint32_t chunk, uint32_t column,
+                           uint32_t vector, const uint64_t *selected, struct table_extremes *e)
+{
+    struct column_view c = column_view(v, chunk, column);
+    uint64_t bits[TABLE_VECTOR_WORDS], lanes[TABLE_VECTOR_ROWS];
+    assert(!field_is_text(c.field) && c.field->type != TABLE_SYM);
+    if (!effective(&c, vector, selected, bits)) return;
+    view_lanes(&c, vector, lanes);
+    lanes_extremes(c.field, lanes, bits, e);
 }

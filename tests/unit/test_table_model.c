@@ -306,6 +306,7 @@ static void op_delete(struct model *m)
 static void op_work(struct model *m)
 {
     uint64_t steps = random_below(&m->random, 300), budget = random_below(&m->random, 2) * 100000;
+    if (random_below(&m->random, 4) == 0) table_close_tail(m->t);
     bool all = random_below(&m->random, 3) == 0, seal = random_below(&m->random, 3);
     for (uint64_t i = 0; i < steps; i++) {
         int more = seal ? table_seal_step(m->t, budget) : table_compact_step(m->t, all, budget);
