@@ -3,8 +3,8 @@
  *     bench_table [--rows=N] [--rounds=N]
  *
  * Bytes are all that the table holds: data, headers, zones, dictionaries, whatever is not full yet;
- * of a million rows each. Rates are of one core, by CPU time, over --rows sealed rows. The kernels are
- * those of the highest level of this CPU (CAIRN_CPU_LEVEL chooses a lower one). */
+ * of a million rows each. Rates are of one core, by CPU time, over --rows sealed rows. The
+ * kernels are those of the highest level of this CPU (CAIRN_CPU_LEVEL chooses a lower one). */
 #include <stdio.h>
 #include <string.h>
 
@@ -19,7 +19,7 @@
 
 static uint64_t seed = 1;
 
-/* --- columns --------------------------------------------------------------------------------------*/
+/* --- columns -----------------------------------------------------------------------------------*/
 
 struct source {
     const char *name;
@@ -134,7 +134,7 @@ static uint64_t seal(struct heap *h, struct table *t, uint64_t *max_ns)
     return last - begin;
 }
 
-/* --- bytes ----------------------------------------------------------------------------------------*/
+/* --- bytes -------------------------------------------------------------------------------------*/
 
 /* With the last chunk closed, as an idle server leaves it. */
 static double sealed_bytes(const struct source *sources, uint32_t count)
@@ -158,7 +158,7 @@ static void bytes_of(const char *name, const struct source *source, double goal,
     figure_print(&(struct figure){name, bytes, whole ? "MB" : "bytes", GOAL_MAX, goal, anchor});
 }
 
-/* --- rates ----------------------------------------------------------------------------------------*/
+/* --- rates -------------------------------------------------------------------------------------*/
 
 /* sum(price) where price between min and max, over all vectors. */
 static double filter_sum(const struct table_version *v, uint32_t filter, uint32_t column,

@@ -1,8 +1,9 @@
 /* table_append.c - new rows: all of them, or none.
  *
- * Room for all rows is made first, beyond what any version sees; then columns are filled one by one;
- * the commit makes them visible. The version from before is pinned meanwhile, and an abort returns to
- * it, takes back new symbols and the texts that went into the arenas of the chunk that was the last. */
+ * Room for all rows is made first, beyond what any version sees; then columns are filled one by
+ * one; the commit makes them visible. The version from before is pinned meanwhile, and an abort
+ * returns to it, takes back new symbols and the texts that went into the arenas of the chunk that
+ * was the last. */
 #include "heap/table_int.h"
 
 #include <inttypes.h>
@@ -17,7 +18,7 @@ struct append_column {
     size_t text_bytes;
 };
 
-/* --- room -----------------------------------------------------------------------------------------*/
+/* --- room --------------------------------------------------------------------------------------*/
 
 static struct plain_column *plain_at(const struct table *t, uint32_t chunk, uint32_t column)
 {
@@ -111,7 +112,7 @@ static int make_room(struct table_append *a)
     return 0;
 }
 
-/* --- begin and end --------------------------------------------------------------------------------*/
+/* --- begin and end -----------------------------------------------------------------------------*/
 
 static void remember(struct table_append *a)
 {
@@ -184,7 +185,7 @@ void table_append_abort(struct table_append *a)
     append_close(a);
 }
 
-/* --- filling --------------------------------------------------------------------------------------*/
+/* --- filling -----------------------------------------------------------------------------------*/
 
 struct span {
     struct plain_column *p;
@@ -208,8 +209,8 @@ static void check_call(const struct table_append *a, uint32_t column, uint64_t c
     assert(count <= a->rows - a->columns[column].filled);
 }
 
-static int store_text(struct table_append *a, uint32_t column, struct plain_column *p, uint32_t slot,
-                      struct table_text text, struct table_error *error)
+static int store_text(struct table_append *a, uint32_t column, struct plain_column *p,
+                      uint32_t slot, struct table_text text, struct table_error *error)
 {
     struct table *t = a->t;
     const struct table_field *f = &t->fields[column];
@@ -222,8 +223,8 @@ static int store_text(struct table_append *a, uint32_t column, struct plain_colu
     }
     if (p->text_bytes + text.length > TABLE_CHUNK_TEXT_BYTES_MAX)
         return table_fail(error, TABLE_FAULT_LIMIT, row, column,
-                          "row %" PRIu64 ", column \"%.*s\": the texts of %d rows would have more than "
-                          "%zu bytes, which is the limit", row, (int)f->name_length, f->name,
+                          "row %" PRIu64 ", column \"%.*s\": the texts of %d rows would have more "
+                          "than %zu bytes, which is the limit", row, (int)f->name_length, f->name,
                           TABLE_CHUNK_ROWS, TABLE_CHUNK_TEXT_BYTES_MAX);
     text.data = arena_add(t, &p->arena, text.data, text.length);
     if (!text.data) return table_fail_memory(error);
@@ -378,7 +379,7 @@ int table_append_nulls(struct table_append *a, uint32_t column, uint64_t count,
     return 0;
 }
 
-/* --- commit ---------------------------------------------------------------------------------------*/
+/* --- commit ------------------------------------------------------------------------------------*/
 
 /* The cell before the new rows: of the last row that there was, deleted or not. */
 static bool cell_before(const struct table_append *a, uint32_t column, struct table_cell *cell)

@@ -1,9 +1,10 @@
 /* table_encode.c - choosing the smallest encoding of a vector, and writing it.
  *
  * Statistics are exact: each candidate is tried on all of the vector's lanes and its bytes are
- * counted. Only the candidates themselves (exponents of ALP, the k of FIX, slopes) come from a sample
- * of the chunk. FOR, LIN, ALP and FIX all end in the same place: 64-bit integers, of which the base
- * and width with the fewest bytes are found by a histogram; what does not fit becomes an exception.
+ * counted. Only the candidates themselves (exponents of ALP, the k of FIX, slopes) come from a
+ * sample of the chunk. FOR, LIN, ALP and FIX all end in the same place: 64-bit integers, of which
+ * the base and width with the fewest bytes are found by a histogram; what does not fit becomes an
+ * exception.
  *
  * ALP: Afroozeh, Kuffo, Boncz, "ALP: Adaptive Lossless floating-Point Compression", SIGMOD 2023. */
 #include "heap/table_int.h"
@@ -14,7 +15,7 @@
 #define ROWS TABLE_VECTOR_ROWS
 #define WORDS TABLE_VECTOR_WORDS
 
-/* --- integers with exceptions -------------------------------------------------------------------------*/
+/* --- integers with exceptions ------------------------------------------------------------------*/
 
 /* What a candidate made of the lanes; `excluded` ones can only be exceptions. */
 struct integers {
@@ -92,8 +93,8 @@ static void write_integers(const struct integers *in, const uint64_t *lanes,
     uint64_t packed[ROWS];
     unsigned width = header->width, count = 0;
     unsigned char *elements = data + packed_bytes(width);
-    uint16_t *positions =
-        (uint16_t *)(void *)(elements + exceptions_positions((unsigned)header->exceptions, element));
+    size_t distance = exceptions_positions((unsigned)header->exceptions, element);
+    uint16_t *positions = (uint16_t *)(void *)(elements + distance);
     for (unsigned i = 0; i < ROWS; i++) {
         packed[i] = in->values[i] - header->base;
         if (bits_of(packed[i]) <= width && !bit_get(in->excluded, i)) continue;
@@ -114,7 +115,7 @@ static void take_fit(struct vector_header *header, enum table_encoding encoding,
                                      .exceptions = fit->exceptions & 0xffff};
 }
 
-/* --- lines ----------------------------------------------------------------------------------------*/
+/* --- lines -------------------------------------------------------------------------------------*/
 
 /* Bits of fraction with which a slope fits 47 bits; -1: too steep. */
 static int slope_bits(double slope)
@@ -166,7 +167,7 @@ static void plan_line(const struct encode_hints *hints, const uint64_t *lanes,
     if (bits >= 0) try_line(hints, lanes, slope, bits, header, bytes);
 }
 
-/* --- doubles --------------------------------------------------------------------------------------*/
+/* --- doubles -----------------------------------------------------------------------------------*/
 
 static double lane_double(const struct encode_hints *hints, uint64_t lane)
 {
@@ -267,7 +268,7 @@ static void plan_doubles(const struct encode_hints *hints, const uint64_t *lanes
     header->q = (uint8_t)(hints->fix_k >> 8 & 0xff);
 }
 
-/* --- samples --------------------------------------------------------------------------------------*/
+/* --- samples -----------------------------------------------------------------------------------*/
 
 #define ALP_SAMPLES 64
 #define ALP_EXPONENT_MAX 18
@@ -366,7 +367,7 @@ void encode_sample(struct encode_hints *hints, const uint64_t *lanes, size_t cou
     sample_fix(hints, lanes, count);
 }
 
-/* --- planning and writing ---------------------------------------------------------------------------*/
+/* --- planning and writing ----------------------------------------------------------------------*/
 
 static unsigned count_runs(const uint64_t *lanes, unsigned count)
 {

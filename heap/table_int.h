@@ -1,8 +1,8 @@
 /* table_int.h - the inside of tables. Only files of heap/table_*.c and their tests include it.
  *
- *   table ── current ──> version ──> directory ──> page of 64 chunks ──> chunk ──> column
- *                          ^                                               └────> deletions
- *   reader ── pin ─────────┘                                               └────> overlay
+ *   table -- current --> version --> directory --> page of 64 chunks --> chunk --> column
+ *                          ^                                               |-----> deletions
+ *   reader -- pin ---------+                                               +-----> overlay
  *
  * Everything below a version is counted (refs) and shared between versions. What only the current
  * version reaches, and it alone (all counts on the way are 1), may be changed in place; anything
@@ -67,7 +67,8 @@ struct vector_header {
     uint32_t offset;       /* of the data, in units of 8 bytes, from sealed->data on */
     uint8_t encoding;      /* enum table_encoding */
     uint8_t width;         /* of the packed integers, 0..64 */
-    uint8_t p, q;          /* ALP: exponents e and f; FIX: p = k; LIN: p = bits of fraction in slope */
+    uint8_t p, q;          /* ALP: exponents e, f; FIX: k, low byte first; LIN: p = bits of
+                              fraction in slope */
     uint64_t base;         /* CONST: the lane; RLE: the number of runs; else what is added */
     int64_t slope : 48;    /* LIN */
     uint64_t exceptions : 16;

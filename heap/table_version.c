@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-/* --- making and counting ----------------------------------------------------------------------------*/
+/* --- making and counting -----------------------------------------------------------------------*/
 
 static size_t version_free_step(struct external *e, size_t words, bool *done)
 {
@@ -100,7 +100,7 @@ static void version_unref(struct table_version *v)
     external_abandon(&v->dying);
 }
 
-/* --- pins -----------------------------------------------------------------------------------------*/
+/* --- pins --------------------------------------------------------------------------------------*/
 
 struct table_version *table_pin(struct table *t)
 {
@@ -144,7 +144,7 @@ uint32_t table_chunk_deleted(const struct table_version *v, uint32_t chunk)
     return d ? d->count : 0;
 }
 
-/* --- paths that can be changed ------------------------------------------------------------------------*/
+/* --- paths that can be changed -----------------------------------------------------------------*/
 
 struct table_version *version_writable(struct table *t)
 {
@@ -253,7 +253,7 @@ int version_push_chunk_take(struct table *t, struct chunk *c, uint32_t slots)
     return 0;
 }
 
-/* --- replacing chunks -----------------------------------------------------------------------------*/
+/* --- replacing chunks --------------------------------------------------------------------------*/
 
 static bool version_is_even(const struct table_version *v)
 {
@@ -310,7 +310,7 @@ int version_replace_take(struct table *t, uint32_t first, uint32_t count, struct
     return 0;
 }
 
-/* --- positions ------------------------------------------------------------------------------------*/
+/* --- positions ---------------------------------------------------------------------------------*/
 
 /* The slot of the n-th row that is not deleted. */
 static uint32_t slot_of_live(const struct deletions *d, uint32_t n)

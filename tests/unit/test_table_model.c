@@ -1,6 +1,6 @@
-/* Random programs on a table, against an array of rows: appends, failing appends, changes, deletions,
- * sealing, compaction, pinned versions and restored ones, memory that is short at random moments, and
- * a collector that steps in between. */
+/* Random programs on a table, against an array of rows: appends, failing appends, changes,
+ * deletions, sealing, compaction, pinned versions and restored ones, memory that is short at
+ * random moments, and a collector that steps in between. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -55,7 +55,7 @@ struct model {
     } pins[PINS];
 };
 
-/* --- rows -----------------------------------------------------------------------------------------*/
+/* --- rows --------------------------------------------------------------------------------------*/
 
 static struct table_text text_of(unsigned column, uint64_t n, char *room)
 {
@@ -63,7 +63,8 @@ static struct table_text text_of(unsigned column, uint64_t n, char *room)
     switch (column) {
     case CITY: length = (size_t)sprintf(room, "city %" PRIu64, n % 300); break;
     case NAME:
-        length = n % 3 ? (size_t)sprintf(room, "n%" PRIu64, n % 40) : (size_t)sprintf(room, "%" PRIx64, n);
+        length = (size_t)(n % 3 ? sprintf(room, "n%u", (unsigned)(n % 40))
+                                : sprintf(room, "%" PRIx64, n));
         break;
     default:
         length = n % 50;
@@ -125,7 +126,7 @@ static bool cell_is(const struct row *row, unsigned column, const struct table_c
     return cell->u == lane_bound(&fields[column], row->lanes[column]).u;
 }
 
-/* --- comparing --------------------------------------------------------------------------------------*/
+/* --- comparing ---------------------------------------------------------------------------------*/
 
 static void check_vector(const struct table_version *v, uint32_t chunk, uint32_t vector,
                          unsigned column, const struct row *rows, const uint64_t *live)
@@ -134,8 +135,8 @@ static void check_vector(const struct table_version *v, uint32_t chunk, uint32_t
     static uint64_t lanes[TABLE_VECTOR_ROWS];
     uint64_t valid[TABLE_VECTOR_WORDS];
     bool plain_texts = column == NAME || column == BLOB;
-    uint32_t count = table_read_vector(v, chunk, column, vector, plain_texts ? (void *)texts : lanes,
-                                       valid);
+    uint32_t count = table_read_vector(v, chunk, column, vector,
+                                       plain_texts ? (void *)texts : lanes, valid);
     for (uint32_t i = 0; i < count; i++) {
         if (!bit_get(live, i)) continue;
         struct table_cell cell = {.type = fields[column].type, .null = !bit_get(valid, i)};
@@ -145,8 +146,8 @@ static void check_vector(const struct table_version *v, uint32_t chunk, uint32_t
             cell.text = table_symbol(table_version_table(v), column, (uint32_t)lanes[i]);
         else
             cell.u = lanes[i];
-        expect(cell_is(rows++, column, &cell), "chunk %u, vector %u, row %u, column %s", chunk, vector,
-               i, fields[column].name);
+        expect(cell_is(rows++, column, &cell), "chunk %u, vector %u, row %u, column %s", chunk,
+               vector, i, fields[column].name);
     }
 }
 
@@ -188,7 +189,7 @@ static void check_now(struct model *m)
     table_unpin(v);
 }
 
-/* --- appending --------------------------------------------------------------------------------------*/
+/* --- appending ---------------------------------------------------------------------------------*/
 
 static int append_column(struct model *m, struct table_append *a, unsigned column,
                          const struct row *rows, size_t count, struct table_error *error)
@@ -208,9 +209,11 @@ static int append_column(struct model *m, struct table_append *a, unsigned colum
     memset(valid, 0, sizeof valid);
     for (size_t i = 0; i < count; i++) {
         memcpy(raw + i * bytes, &rows[i].lanes[column], bytes);
-        if (!is_null(&rows[i], column)) valid[(offset + i) / 8] |= (uint8_t)(1u << (offset + i) % 8);
+        uint8_t bit = (uint8_t)(1u << (offset + i) % 8);
+        if (!is_null(&rows[i], column)) valid[(offset + i) / 8] |= bit;
     }
-    return table_append_raw(a, column, count, raw, fields[column].null ? valid : NULL, offset, error);
+    const uint8_t *bits = fields[column].null ? valid : NULL;
+    return table_append_raw(a, column, count, raw, bits, offset, error);
 }
 
 static int append_rows(struct model *m, const struct row *rows, size_t count,
@@ -256,7 +259,7 @@ static void op_append(struct model *m)
     m->now.count += count;
 }
 
-/* --- changing ---------------------------------------------------------------------------------------*/
+/* --- changing ----------------------------------------------------------------------------------*/
 
 static void op_set(struct model *m)
 {
@@ -315,7 +318,7 @@ static void op_work(struct model *m)
     }
 }
 
-/* --- versions ---------------------------------------------------------------------------------------*/
+/* --- versions ----------------------------------------------------------------------------------*/
 
 static void pin_or_unpin(struct model *m, unsigned i)
 {
@@ -351,7 +354,8 @@ static void op_check(struct model *m)
 static void run(uint64_t seed, unsigned operations)
 {
     static void (*const ops[])(struct model *) = {
-        op_append, op_append, op_append, op_set, op_set, op_delete, op_work, op_work, op_work, op_pin,
+        op_append, op_append, op_append, op_set,  op_set,
+        op_delete, op_work,   op_work,   op_work, op_pin,
     };
     struct model m = {.h = heap_fixture_open(0), .random = seed};
     value v;
