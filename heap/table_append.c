@@ -420,7 +420,6 @@ int table_append_commit(struct table_append *a, uint64_t *first, struct table_er
     for (uint32_t chunk = a->first_chunk; chunk < v->chunk_count; chunk++)
         for (uint32_t i = 0; i < t->column_count; i++)
             plain_at(t, chunk, i)->written = version_slots(v, chunk);
-    if (a->rows) version_chunk(v, v->chunk_count - 1)->slots = v->tail_slots;
     append_close(a);
     return 0;
 }

@@ -94,17 +94,20 @@ struct zone_bounds {
  * without exceptions), or base + v * 1024 * slope (LIN with p = 0). */
 struct sealed_column {
     struct column head;
-    uint32_t slots;
-    uint32_t nulls;
+    /* What reading a cell needs comes first, in one line of the cache. Distances are from the start
+     * of this block, in bytes; 0: there is none. */
     uint16_t header_count;
     uint16_t zone_count;
-    bool zone_known;
-    bool has_dictionary;
     uint32_t dictionary_count;
-    struct zone_bounds zone;
-    /* Distances from the start of this block, in bytes. 0: there is none. */
-    size_t zones, null_counts, validity, data, dictionary, texts;
+    size_t data, validity, dictionary;
+    size_t texts;
+    bool has_dictionary;
+    bool zone_known;
+    uint32_t slots;
+    uint32_t nulls;
+    size_t zones, null_counts;
     size_t text_bytes;
+    struct zone_bounds zone;
     struct vector_header headers[];
 };
 
@@ -143,7 +146,7 @@ struct chunk_column {
 
 struct chunk {
     uint32_t refs;
-    uint32_t slots;      /* of the current version; older ones may see fewer (tail_slots) */
+    uint32_t slots;      /* means nothing while it is a version's last: see tail_slots */
     struct deletions *deletions; /* NULL: none */
     struct chunk_column columns[]; /* table->column_count */
 };

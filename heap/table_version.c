@@ -223,11 +223,25 @@ struct chunk *chunk_writable(struct table *t, uint32_t index)
     return copy;
 }
 
+/* The last chunk is about to be one among others: it says itself how many slots it has, in a copy
+ * if other versions see fewer or more of it. */
+static int end_tail(struct table *t)
+{
+    struct table_version *v = t->current;
+    if (v->chunk_count == 0) return 0;
+    if (version_chunk(v, v->chunk_count - 1)->slots == v->tail_slots) return 0;
+    struct chunk *last = chunk_writable(t, v->chunk_count - 1);
+    if (!last) return -ENOMEM;
+    last->slots = v->tail_slots;
+    return 0;
+}
+
 int version_push_chunk_take(struct table *t, struct chunk *c, uint32_t slots)
 {
     struct table_version *v = t->current;
     assert(v->refs == 1);
     uint32_t index = v->chunk_count, page_index = index / CHUNK_PAGE_SLOTS;
+    if (end_tail(t) != 0) return -ENOMEM;
     if (directory_writable(t, v, page_index + 1) != 0) return -ENOMEM;
     struct chunk_page *page;
     if (index % CHUNK_PAGE_SLOTS == 0) {
@@ -239,12 +253,7 @@ int version_push_chunk_take(struct table *t, struct chunk *c, uint32_t slots)
         page = page_writable(t, v->directory, page_index, index % CHUNK_PAGE_SLOTS);
         if (!page) return -ENOMEM;
     }
-    /* Versions in which the chunk before is the last one have their own count of its slots. */
-    if (index) {
-        struct chunk *before = version_chunk(v, index - 1);
-        before->slots = v->tail_slots;
-        if (before->slots != TABLE_CHUNK_ROWS) v->even = false;
-    }
+    if (index && v->tail_slots != TABLE_CHUNK_ROWS) v->even = false;
     page->chunks[index % CHUNK_PAGE_SLOTS] = c;
     c->slots = slots;
     v->chunk_count++;

@@ -246,6 +246,41 @@ START_TEST(an_append_with_one_bad_cell_changes_nothing)
 }
 END_TEST
 
+START_TEST(symbols_of_an_aborted_append_are_forgotten)
+{
+    struct table_field f = FIELD("s", SYM, false, false);
+    value v = make(&f, 1);
+    struct table *t = table_of(h, v);
+    struct table_append a;
+    uint32_t code, kept = 0;
+    char room[32];
+    for (uint32_t round = 0; round < 40; round++) { /* buckets split and are joined again */
+        size_t bytes = table_bytes(t);
+        ck_assert_int_eq(table_append_begin(t, 1, &a, NULL), 0);
+        for (uint32_t i = 0; i < 1 + round * 60; i++) {
+            int length = snprintf(room, sizeof room, "aborted %u", i);
+            ck_assert_int_eq(table_symbol_intern(t, 0, room, (size_t)length, &code, NULL), 0);
+            ck_assert_uint_eq(code, kept + i);
+        }
+        table_append_abort(&a);
+        ck_assert_uint_eq(table_symbol_count(t, 0), kept);
+        ck_assert_uint_le(table_bytes(t), bytes + 64);
+        ck_assert_uint_eq(table_symbol_find(t, 0, "aborted 0", 9), UINT32_MAX);
+        for (uint32_t i = 0; i < 37; i++, kept++) {
+            int length = snprintf(room, sizeof room, "kept %u", kept);
+            ck_assert_int_eq(table_symbol_intern(t, 0, room, (size_t)length, &code, NULL), 0);
+        }
+        for (uint32_t i = 0; i < kept; i++) {
+            size_t length = (size_t)snprintf(room, sizeof room, "kept %u", i);
+            expect_true(table_symbol_find(t, 0, room, length) == i);
+            struct table_text text = table_symbol(t, 0, i);
+            expect_true(text.length == length && memcmp(text.data, room, length) == 0);
+        }
+    }
+    value_release(h, v);
+}
+END_TEST
+
 START_TEST(a_sorted_column_stays_sorted)
 {
     value v = make(points, POINT_COLUMNS);
@@ -332,17 +367,20 @@ START_TEST(a_table_goes_back_to_a_version)
 {
     value v = make(points, POINT_COLUMNS);
     struct table *t = table_of(h, v);
-    ck_assert_int_eq(append_points(t, 0, 300), 0);
+    ck_assert_int_eq(append_points(t, 0, 100), 0);
+    ck_assert_int_eq(append_points(t, 100, 60), 0); /* leaves room for more in the columns */
     struct table_version *before = table_pin(t);
-    ck_assert_int_eq(append_points(t, 300, 300), 0);
+    ck_assert_int_eq(append_points(t, 160, 50), 0);
     struct table_version *after = table_pin(t);
     ck_assert_int_eq(table_delete(t, 0, 5, NULL, NULL), 0);
     table_restore(t, before);
-    ck_assert_int_eq(append_points(t, 300, 50), 0);
+    ck_assert_int_eq(append_points(t, 1000, 20), 0); /* where `after` has other rows */
+    table_restore(t, before);
+    ck_assert_int_eq(append_points(t, 160, 30), 0);
     struct table_version *now = table_pin(t);
-    check_points(before, 300);
-    check_points(after, 600);
-    check_points(now, 350);
+    check_points(before, 160);
+    check_points(after, 210);
+    check_points(now, 190);
     table_unpin(before);
     table_unpin(after);
     table_unpin(now);
@@ -502,6 +540,7 @@ Suite *test_suite(void)
     tcase_add_test(table, values_become_cells_without_loss_or_not_at_all);
     tcase_add_test(table, long_texts_come_back);
     tcase_add_test(table, an_append_with_one_bad_cell_changes_nothing);
+    tcase_add_test(table, symbols_of_an_aborted_append_are_forgotten);
     tcase_add_test(table, a_sorted_column_stays_sorted);
     tcase_add_test(table, raw_arrays_are_checked);
     tcase_add_test(table, a_pinned_version_outlives_everything);
