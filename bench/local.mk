@@ -29,7 +29,7 @@ libmeasure_la_SOURCES = \
 
 MEASURE_LIBS = libmeasure.la libbench.la libheap.la -lm
 bench_programs = bench_alloc bench_mark bench_barrier bench_drop bench_growth bench_pause \
-	bench_pause_server bench_churn bench_bytes bench_idle
+	bench_pause_server bench_churn bench_bytes bench_idle bench_query bench_table
 noinst_PROGRAMS += $(bench_programs)
 
 bench_alloc_SOURCES = %D%/alloc.c
@@ -70,6 +70,16 @@ bench_bytes_LDADD = libcli.la $(SERVER_CHILD_LIBS)
 
 bench_idle_SOURCES = %D%/idle.c
 bench_idle_LDADD = $(SERVER_CHILD_LIBS)
+
+bench_query_SOURCES = \
+	%D%/query.c \
+	tests/support/heap_literal.c \
+	tests/support/heap_literal.h \
+	tests/support/random.h
+bench_query_LDADD = $(MEASURE_LIBS)
+
+bench_table_SOURCES = %D%/table.c
+bench_table_LDADD = $(MEASURE_LIBS)
 
 EXTRA_DIST += %D%/report
 CLEANFILES += bench-results.jsonl

@@ -10,7 +10,7 @@
 #define FREE_WORDS 64
 #define BYTES_PER_FREE_WORD 512
 
-/* --- lists ----------------------------------------------------------------------------------------*/
+/* --- lists -------------------------------------------------------------------------------------*/
 
 static void list_push(struct external **list, struct external *e)
 {
@@ -30,7 +30,7 @@ static void list_remove(struct external **list, struct external *e)
     e->previous = e->next = NULL;
 }
 
-/* --- accounts -------------------------------------------------------------------------------------*/
+/* --- accounts ----------------------------------------------------------------------------------*/
 
 static bool fits(const struct heap *h, size_t bytes)
 {
@@ -79,7 +79,7 @@ void external_free(struct external *e, void *memory, size_t bytes)
 
 size_t external_free_words(size_t bytes) { return FREE_WORDS + bytes / BYTES_PER_FREE_WORD; }
 
-/* --- leaves ---------------------------------------------------------------------------------------*/
+/* --- leaves ------------------------------------------------------------------------------------*/
 
 value external_leaf_new(struct heap *h, struct external *e)
 {
@@ -159,6 +159,7 @@ size_t external_drop_step(struct heap *h, size_t words)
 
 void external_destroy_all(struct heap *h)
 {
+    while (h->external.dying) external_drop_step(h, SIZE_MAX / 2); /* they may hold living ones */
     while (h->external.living) {
         struct external *e = h->external.living;
         assert(e->holds == 1 && !e->leaf_freed && "pinned while its heap is destroyed");
@@ -167,7 +168,7 @@ void external_destroy_all(struct heap *h)
     while (h->external.dying) external_drop_step(h, SIZE_MAX / 2);
 }
 
-/* --- the checker ----------------------------------------------------------------------------------*/
+/* --- the checker -------------------------------------------------------------------------------*/
 
 static uint64_t count_leaves(const struct heap *h)
 {

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* --- names ----------------------------------------------------------------------------------------*/
+/* --- names -------------------------------------------------------------------------------------*/
 
 struct type_facts {
     const char *name;
@@ -40,7 +40,7 @@ const char *table_encoding_name(enum table_encoding encoding)
     return names[encoding];
 }
 
-/* --- errors ---------------------------------------------------------------------------------------*/
+/* --- errors ------------------------------------------------------------------------------------*/
 
 int table_fail(struct table_error *error, enum table_fault fault, uint64_t row, uint32_t column,
                const char *format, ...)
@@ -66,7 +66,7 @@ int table_fail_memory(struct table_error *error)
     return table_fail(error, TABLE_FAULT_MEMORY, UINT64_MAX, UINT32_MAX, "memory is short");
 }
 
-/* --- schemas --------------------------------------------------------------------------------------*/
+/* --- schemas -----------------------------------------------------------------------------------*/
 
 static int check_field(const struct table_field *f, uint32_t column, struct table_error *error)
 {
@@ -121,7 +121,7 @@ static int check_schema(const struct table_field *fields, uint32_t count,
     return check_names(fields, count, error);
 }
 
-/* --- tables -----------------------------------------------------------------------------------------
+/* --- tables --------------------------------------------------------------------------------------
  *
  * One block: the structure, fields, symbols' places, names. */
 
@@ -247,7 +247,7 @@ struct table *table_first_unsealed(struct heap *h)
     return NULL;
 }
 
-/* --- the checker ----------------------------------------------------------------------------------*/
+/* --- the checker -------------------------------------------------------------------------------*/
 
 __attribute__((format(printf, 3, 4)))
 static int wrong(char *message, size_t size, const char *format, ...)
@@ -274,7 +274,8 @@ static int table_check(const struct external *e, char *message, size_t size)
         if (here == 0 || here > TABLE_CHUNK_ROWS)
             return wrong(message, size, "chunk %u of a table has %u slots", i, here);
         if (i + 1 < v->chunk_count && here != TABLE_CHUNK_ROWS) even = false;
-        for (uint32_t s = 0; c->deletions && s < here; s++) marked += bit_get(c->deletions->bits, s);
+        for (uint32_t s = 0; c->deletions && s < here; s++)
+            marked += bit_get(c->deletions->bits, s);
         if (c->deletions && marked != c->deletions->count)
             return wrong(message, size, "chunk %u counts %u deletions, and has %u", i,
                          c->deletions->count, marked);

@@ -247,6 +247,9 @@ void table_restore(struct table *t, struct table_version *version);
  * (a later call tries again). Versions that are pinned do not change. */
 int table_seal_step(struct table *t, uint64_t budget_ns);
 bool table_seal_pending(const struct table *t);
+/* Nothing is being appended: the last chunk, full or not, is to be sealed too. The next append
+ * begins a chunk of its own; compaction joins small neighbours. */
+void table_close_tail(struct table *t);
 /* Merges overlays into their columns, and closes up chunks in which a quarter of the rows are
  * deleted. `all`: also those with fewer. Addresses change; positions do not. */
 int table_compact_step(struct table *t, bool all, uint64_t budget_ns);

@@ -1,8 +1,9 @@
 /* table_append.c - new rows: all of them, or none.
  *
- * Room for all rows is made first, beyond what any version sees; then columns are filled one by one;
- * the commit makes them visible. The version from before is pinned meanwhile, and an abort returns to
- * it, takes back new symbols and the texts that went into the arenas of the chunk that was the last. */
+ * Room for all rows is made first, beyond what any version sees; then columns are filled one by
+ * one; the commit makes them visible. The version from before is pinned meanwhile, and an abort
+ * returns to it, takes back new symbols and the texts that went into the arenas of the chunk that
+ * was the last. */
 #include "heap/table_int.h"
 
 #include <inttypes.h>
@@ -17,7 +18,7 @@ struct append_column {
     size_t text_bytes;
 };
 
-/* --- room -----------------------------------------------------------------------------------------*/
+/* --- room --------------------------------------------------------------------------------------*/
 
 static struct plain_column *plain_at(const struct table *t, uint32_t chunk, uint32_t column)
 {
@@ -29,15 +30,18 @@ static bool tail_is_open(const struct table *t)
 {
     const struct table_version *v = t->current;
     if (v->chunk_count == 0 || v->tail_slots == TABLE_CHUNK_ROWS) return false;
+    if (v->chunk_count == t->closed_count) return false;
     for (uint32_t i = 0; i < t->column_count; i++)
         if (plain_at(t, v->chunk_count - 1, i)->head.sealed) return false;
     return true;
 }
 
-/* Capacities double from 64 on, so that growth copies each element once on average. */
+/* Capacities double from 64 on, and then grow in steps: little is copied, and little is empty. */
+#define CAPACITY_STEP 8192
 static uint32_t grown(uint32_t capacity, uint32_t needed)
 {
-    uint32_t wanted = capacity * 2 > needed ? capacity * 2 : needed;
+    uint32_t wanted = capacity + (capacity < CAPACITY_STEP ? capacity : CAPACITY_STEP);
+    if (wanted < needed) wanted = needed;
     return min_u32(wanted < 64 ? 64 : wanted, TABLE_CHUNK_ROWS);
 }
 
@@ -108,7 +112,7 @@ static int make_room(struct table_append *a)
     return 0;
 }
 
-/* --- begin and end --------------------------------------------------------------------------------*/
+/* --- begin and end -----------------------------------------------------------------------------*/
 
 static void remember(struct table_append *a)
 {
@@ -181,7 +185,7 @@ void table_append_abort(struct table_append *a)
     append_close(a);
 }
 
-/* --- filling --------------------------------------------------------------------------------------*/
+/* --- filling -----------------------------------------------------------------------------------*/
 
 struct span {
     struct plain_column *p;
@@ -205,8 +209,8 @@ static void check_call(const struct table_append *a, uint32_t column, uint64_t c
     assert(count <= a->rows - a->columns[column].filled);
 }
 
-static int store_text(struct table_append *a, uint32_t column, struct plain_column *p, uint32_t slot,
-                      struct table_text text, struct table_error *error)
+static int store_text(struct table_append *a, uint32_t column, struct plain_column *p,
+                      uint32_t slot, struct table_text text, struct table_error *error)
 {
     struct table *t = a->t;
     const struct table_field *f = &t->fields[column];
@@ -219,8 +223,8 @@ static int store_text(struct table_append *a, uint32_t column, struct plain_colu
     }
     if (p->text_bytes + text.length > TABLE_CHUNK_TEXT_BYTES_MAX)
         return table_fail(error, TABLE_FAULT_LIMIT, row, column,
-                          "row %" PRIu64 ", column \"%.*s\": the texts of %d rows would have more than "
-                          "%zu bytes, which is the limit", row, (int)f->name_length, f->name,
+                          "row %" PRIu64 ", column \"%.*s\": the texts of %d rows would have more "
+                          "than %zu bytes, which is the limit", row, (int)f->name_length, f->name,
                           TABLE_CHUNK_ROWS, TABLE_CHUNK_TEXT_BYTES_MAX);
     text.data = arena_add(t, &p->arena, text.data, text.length);
     if (!text.data) return table_fail_memory(error);
@@ -375,7 +379,7 @@ int table_append_nulls(struct table_append *a, uint32_t column, uint64_t count,
     return 0;
 }
 
-/* --- commit ---------------------------------------------------------------------------------------*/
+/* --- commit ------------------------------------------------------------------------------------*/
 
 /* The cell before the new rows: of the last row that there was, deleted or not. */
 static bool cell_before(const struct table_append *a, uint32_t column, struct table_cell *cell)
@@ -416,7 +420,6 @@ int table_append_commit(struct table_append *a, uint64_t *first, struct table_er
     for (uint32_t chunk = a->first_chunk; chunk < v->chunk_count; chunk++)
         for (uint32_t i = 0; i < t->column_count; i++)
             plain_at(t, chunk, i)->written = version_slots(v, chunk);
-    if (a->rows) version_chunk(v, v->chunk_count - 1)->slots = v->tail_slots;
     append_close(a);
     return 0;
 }

@@ -9,7 +9,7 @@
 #include "heap/number.h"
 #include "heap/text.h"
 
-/* --- the order of values ----------------------------------------------------------------------------*/
+/* --- the order of values -----------------------------------------------------------------------*/
 
 int text_bytes_compare(struct table_text a, struct table_text b)
 {
@@ -54,7 +54,7 @@ uint64_t text_prefix(const char *data, size_t length)
     return prefix;
 }
 
-/* --- lanes ----------------------------------------------------------------------------------------*/
+/* --- lanes -------------------------------------------------------------------------------------*/
 
 
 
@@ -90,7 +90,7 @@ void lane_cell(const struct table *t, uint32_t column, uint64_t lane, struct tab
         cell->u = lane_bound(f, lane).u;
 }
 
-/* --- plain columns ----------------------------------------------------------------------------------*/
+/* --- plain columns -----------------------------------------------------------------------------*/
 
 void plain_store(struct plain_column *p, const struct table_field *f, uint32_t slot, bool null,
                  uint64_t lane, struct table_text text)
@@ -131,7 +131,7 @@ bool plain_null(const struct plain_column *p, uint32_t slot)
     return p->valid && !bit_get(p->valid, slot);
 }
 
-/* --- values to cells ----------------------------------------------------------------------------------*/
+/* --- values to cells ---------------------------------------------------------------------------*/
 
 /* A value as people read it, cut to fit. */
 static const char *describe(const struct heap *h, value v, char *out, size_t size)
@@ -141,7 +141,12 @@ static const char *describe(const struct heap *h, value v, char *out, size_t siz
     switch (n.class) {
     case NUMBER_INT64: snprintf(out, size, "%" PRId64, n.i); return out;
     case NUMBER_UINT64: snprintf(out, size, "%" PRIu64, n.u); return out;
-    case NUMBER_DOUBLE: snprintf(out, size, "%.17g", n.d); return out;
+    case NUMBER_DOUBLE:
+        for (int digits = 15; digits <= 17; digits++) { /* the shortest that is exact */
+            snprintf(out, size, "%.*g", digits, n.d);
+            if (strtod(out, NULL) == n.d) break;
+        }
+        return out;
     case NUMBER_NONE: break;
     }
     if (v == VALUE_NIL) return "nil";
@@ -267,8 +272,8 @@ int table_check_text(const struct table_field *f, uint64_t row, uint32_t column,
                           row, (int)f->name_length, f->name, text.length, TABLE_TEXT_BYTES_MAX);
     if (f->type != TABLE_BIN && !utf8_valid(text.data, text.length))
         return table_fail(error, TABLE_FAULT_TYPE, row, column,
-                          "row %" PRIu64 ", column \"%.*s\": not valid UTF-8; use the type bin", row,
-                          (int)f->name_length, f->name);
+                          "row %" PRIu64 ", column \"%.*s\": not valid UTF-8; use the type bin",
+                          row, (int)f->name_length, f->name);
     return 0;
 }
 

@@ -1,13 +1,13 @@
 /* table_change.c - changing cells and deleting rows.
  *
- * Plain columns are changed in place, or as a copy while somebody else sees them. A changed cell of a
- * sealed column goes into its overlay; with OVERLAY_CELLS_MAX of them the column becomes plain again,
- * and is sealed anew later. */
+ * Plain columns are changed in place, or as a copy while somebody else sees them. A changed cell
+ * of a sealed column goes into its overlay; with OVERLAY_CELLS_MAX of them the column becomes
+ * plain again, and is sealed anew later. */
 #include "heap/table_int.h"
 
 #include <inttypes.h>
 
-/* --- sealed to plain ------------------------------------------------------------------------------*/
+/* --- sealed to plain ---------------------------------------------------------------------------*/
 
 static int plain_vector(struct table *t, struct plain_column *p, const struct column_view *view,
                         uint32_t vector)
@@ -65,7 +65,7 @@ int table_merge_overlay(struct table *t, uint32_t chunk, uint32_t column)
     return 0;
 }
 
-/* --- cells ----------------------------------------------------------------------------------------*/
+/* --- cells -------------------------------------------------------------------------------------*/
 
 struct change {
     struct table *t;
@@ -204,7 +204,7 @@ int table_set(struct table *t, uint32_t chunk, uint32_t slot, uint32_t column,
     return apply(&x) == 0 ? 0 : table_fail_memory(error);
 }
 
-/* --- rows -----------------------------------------------------------------------------------------*/
+/* --- rows --------------------------------------------------------------------------------------*/
 
 static struct deletions *deletions_writable(struct table *t, struct chunk *c)
 {

@@ -1,8 +1,8 @@
-/* table_column.c - the pieces that versions share: columns, texts, overlays, chunks. Each counts its
- * references, and its bytes with its table. */
+/* table_column.c - the pieces that versions share: columns, texts, overlays, chunks. Each counts
+ * its references, and its bytes with its table. */
 #include "heap/table_int.h"
 
-/* --- texts ----------------------------------------------------------------------------------------*/
+/* --- texts -------------------------------------------------------------------------------------*/
 
 #define PIECE_BYTES_MIN 1024
 #define PIECE_BYTES_MAX ((size_t)256 << 10)
@@ -61,7 +61,7 @@ void arena_unref(struct table *t, struct text_arena *arena)
     external_free(&t->external, arena, sizeof *arena);
 }
 
-/* --- columns --------------------------------------------------------------------------------------*/
+/* --- columns -----------------------------------------------------------------------------------*/
 
 struct plain_column *plain_column_new(struct table *t, uint32_t column, uint32_t capacity)
 {
@@ -104,7 +104,7 @@ void column_unref(struct table *t, struct column *c)
     external_free(&t->external, c, c->bytes);
 }
 
-/* --- overlays -------------------------------------------------------------------------------------*/
+/* --- overlays ----------------------------------------------------------------------------------*/
 
 static size_t overlay_size(uint32_t capacity)
 {
@@ -135,7 +135,7 @@ void overlay_unref(struct table *t, struct overlay *o)
     external_free(&t->external, o, overlay_size(o->capacity));
 }
 
-/* --- chunks ---------------------------------------------------------------------------------------*/
+/* --- chunks ------------------------------------------------------------------------------------*/
 
 static size_t chunk_size(const struct table *t)
 {

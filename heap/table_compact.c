@@ -1,9 +1,10 @@
 /* table_compact.c - closing up chunks in which rows are deleted, and merging overlays, in steps.
  *
- * A group of neighbouring chunks whose live rows fit into one is copied, column by column and vector
- * by vector, into a new chunk of plain columns, which then takes the group's place and is sealed in
- * its turn. The compactor holds references to the group's chunks: whoever changes one meanwhile gets
- * a copy, so that a change shows at the end; then the work is thrown away and begun again. */
+ * A group of neighbouring chunks whose live rows fit into one is copied, column by column and
+ * vector by vector, into a new chunk of plain columns, which then takes the group's place and is
+ * sealed in its turn. The compactor holds references to the group's chunks: whoever changes one
+ * meanwhile gets a copy, so that a change shows at the end; then the work is thrown away and
+ * begun again. */
 #include "heap/table_int.h"
 
 #define GROUP_MAX 64
@@ -20,7 +21,7 @@ struct compactor {
     uint32_t filled;                /* rows of the column that are copied */
 };
 
-/* --- what is worth it -------------------------------------------------------------------------------*/
+/* --- what is worth it --------------------------------------------------------------------------*/
 
 static uint32_t deleted_in(const struct table_version *v, uint32_t chunk)
 {
@@ -81,7 +82,7 @@ bool table_compact_pending(const struct table *t, bool all)
     return t->compactor || find_group(t, all, &a) || find_overlay(t, all, &a, &b);
 }
 
-/* --- copying --------------------------------------------------------------------------------------*/
+/* --- copying -----------------------------------------------------------------------------------*/
 
 void compactor_close(struct table *t)
 {
@@ -160,7 +161,7 @@ static int copy_vector(struct table *t, struct compactor *x, struct plain_column
     return 0;
 }
 
-/* --- putting in place -------------------------------------------------------------------------------*/
+/* --- putting in place --------------------------------------------------------------------------*/
 
 static bool unchanged(const struct table *t, const struct compactor *x)
 {

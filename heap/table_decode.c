@@ -1,4 +1,5 @@
-/* table_decode.c - reading sealed columns: a vector at once, or one cell in O(1) (RLE: O(log runs)).
+/* table_decode.c - reading sealed columns: a vector at once, or one cell in O(1) (RLE: O(log
+ * runs)).
  *
  * An encoding of integers gives base + packed; LIN adds its line; ALP and FIX scale the result to
  * doubles. Then exceptions overwrite single elements. */
@@ -11,11 +12,6 @@ const double alp_powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8
 const double alp_inverses[] = {1e0,   1e-1,  1e-2,  1e-3,  1e-4,  1e-5,  1e-6,  1e-7,  1e-8, 1e-9,
                                1e-10, 1e-11, 1e-12, 1e-13, 1e-14, 1e-15, 1e-16, 1e-17, 1e-18};
 
-/* Both as the kernel `scale` has them. */
-double alp_decode(uint64_t integer, unsigned e, unsigned f)
-{
-    return (double)(int64_t)integer * alp_powers[f] * alp_inverses[e];
-}
 double fix_decode(uint64_t integer, int k) { return (double)(int64_t)integer * ldexp(1, -k); }
 
 unsigned lane_element(const struct table_field *f)
@@ -48,7 +44,9 @@ static const uint64_t *dictionary_lanes(const struct sealed_column *s)
 static uint64_t element_lane(const void *elements, unsigned bytes, bool is_signed, size_t i)
 {
     switch (bytes) {
-    case 1: return is_signed ? (uint64_t)((const int8_t *)elements)[i] : ((const uint8_t *)elements)[i];
+    case 1:
+        return is_signed ? (uint64_t)((const int8_t *)elements)[i]
+                         : ((const uint8_t *)elements)[i];
     case 2:
         return is_signed ? (uint64_t)((const int16_t *)elements)[i]
                          : ((const uint16_t *)elements)[i];
@@ -64,7 +62,7 @@ static bool lane_signed(const struct table_field *f)
     return table_type_class(f->type) == TABLE_CLASS_INT;
 }
 
-/* --- exceptions -----------------------------------------------------------------------------------*/
+/* --- exceptions --------------------------------------------------------------------------------*/
 
 struct exceptions {
     const unsigned char *elements;
@@ -108,7 +106,7 @@ static bool find_exception(const struct sealed_column *s, const struct table_fie
     return true;
 }
 
-/* --- runs -------------------------------------------------------------------------------------------
+/* --- runs ----------------------------------------------------------------------------------------
  *
  * base elements, filled up to 8 bytes, then as many ends (uint16_t). */
 
@@ -147,7 +145,7 @@ static uint64_t run_lane(const unsigned char *data, const struct table_field *f,
     return element_lane(data, lane_element(f), lane_signed(f), low);
 }
 
-/* --- vectors --------------------------------------------------------------------------------------*/
+/* --- vectors -----------------------------------------------------------------------------------*/
 
 static void scale_vector(const struct vector_header *header, const uint64_t *integers, double *out)
 {
@@ -211,7 +209,7 @@ void sealed_doubles(const struct sealed_column *s, const struct table_field *f, 
     if (f->type == TABLE_F32) table_kernels()->widen_floats(lanes, out);
 }
 
-/* --- cells ----------------------------------------------------------------------------------------*/
+/* --- cells -------------------------------------------------------------------------------------*/
 
 static uint64_t packed_lane(const unsigned char *data, unsigned width, uint32_t row)
 {
@@ -264,7 +262,7 @@ uint64_t sealed_lane(const struct sealed_column *s, const struct table_field *f,
     }
 }
 
-/* --- texts ----------------------------------------------------------------------------------------*/
+/* --- texts -------------------------------------------------------------------------------------*/
 
 struct table_text sealed_entry(const struct sealed_column *s, uint32_t code)
 {

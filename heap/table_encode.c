@@ -1,9 +1,10 @@
 /* table_encode.c - choosing the smallest encoding of a vector, and writing it.
  *
  * Statistics are exact: each candidate is tried on all of the vector's lanes and its bytes are
- * counted. Only the candidates themselves (exponents of ALP, the k of FIX, slopes) come from a sample
- * of the chunk. FOR, LIN, ALP and FIX all end in the same place: 64-bit integers, of which the base
- * and width with the fewest bytes are found by a histogram; what does not fit becomes an exception.
+ * counted. Only the candidates themselves (exponents of ALP, the k of FIX, slopes) come from a
+ * sample of the chunk. FOR, LIN, ALP and FIX all end in the same place: 64-bit integers, of which
+ * the base and width with the fewest bytes are found by a histogram; what does not fit becomes an
+ * exception.
  *
  * ALP: Afroozeh, Kuffo, Boncz, "ALP: Adaptive Lossless floating-Point Compression", SIGMOD 2023. */
 #include "heap/table_int.h"
@@ -14,7 +15,7 @@
 #define ROWS TABLE_VECTOR_ROWS
 #define WORDS TABLE_VECTOR_WORDS
 
-/* --- integers with exceptions -------------------------------------------------------------------------*/
+/* --- integers with exceptions ------------------------------------------------------------------*/
 
 /* What a candidate made of the lanes; `excluded` ones can only be exceptions. */
 struct integers {
@@ -92,8 +93,8 @@ static void write_integers(const struct integers *in, const uint64_t *lanes,
     uint64_t packed[ROWS];
     unsigned width = header->width, count = 0;
     unsigned char *elements = data + packed_bytes(width);
-    uint16_t *positions =
-        (uint16_t *)(void *)(elements + exceptions_positions((unsigned)header->exceptions, element));
+    size_t distance = exceptions_positions((unsigned)header->exceptions, element);
+    uint16_t *positions = (uint16_t *)(void *)(elements + distance);
     for (unsigned i = 0; i < ROWS; i++) {
         packed[i] = in->values[i] - header->base;
         if (bits_of(packed[i]) <= width && !bit_get(in->excluded, i)) continue;
@@ -114,7 +115,7 @@ static void take_fit(struct vector_header *header, enum table_encoding encoding,
                                      .exceptions = fit->exceptions & 0xffff};
 }
 
-/* --- lines ----------------------------------------------------------------------------------------*/
+/* --- lines -------------------------------------------------------------------------------------*/
 
 /* Bits of fraction with which a slope fits 47 bits; -1: too steep. */
 static int slope_bits(double slope)
@@ -166,7 +167,7 @@ static void plan_line(const struct encode_hints *hints, const uint64_t *lanes,
     if (bits >= 0) try_line(hints, lanes, slope, bits, header, bytes);
 }
 
-/* --- doubles --------------------------------------------------------------------------------------*/
+/* --- doubles -----------------------------------------------------------------------------------*/
 
 static double lane_double(const struct encode_hints *hints, uint64_t lane)
 {
@@ -204,13 +205,15 @@ static bool alp_encode(const struct encode_hints *hints, uint64_t lane, unsigned
     return double_lane(hints, alp_decode(*integer, e, f)) == lane;
 }
 
-static bool fix_encode(const struct encode_hints *hints, uint64_t lane, int k, double scale,
+/* `scale` is 2^k, `back` 2^-k. */
+static bool fix_encode(const struct encode_hints *hints, uint64_t lane, double scale, double back,
                        uint64_t *integer)
 {
     double scaled = lane_double(hints, lane) * scale;
-    if (!(fabs(scaled) <= 0x1p53) || scaled != trunc(scaled)) return false;
-    *integer = (uint64_t)(int64_t)scaled;
-    return double_lane(hints, fix_decode(*integer, k)) == lane;
+    if (!(fabs(scaled) <= 0x1p53)) return false;
+    int64_t whole = (int64_t)scaled;
+    *integer = (uint64_t)whole;
+    return double_lane(hints, (double)whole * back) == lane;
 }
 
 static void exclude(struct integers *in, unsigned i)
@@ -232,11 +235,11 @@ static void alp_integers(const struct encode_hints *hints, const uint64_t *lanes
 static void fix_integers(const struct encode_hints *hints, const uint64_t *lanes, int k,
                          struct integers *out)
 {
-    double scale = ldexp(1, k);
+    double scale = ldexp(1, k), back = ldexp(1, -k);
     out->excluded_count = 0;
     memset(out->excluded, 0, sizeof out->excluded);
     for (unsigned i = 0; i < ROWS; i++)
-        if (!fix_encode(hints, lanes[i], k, scale, &out->values[i])) exclude(out, i);
+        if (!fix_encode(hints, lanes[i], scale, back, &out->values[i])) exclude(out, i);
 }
 
 static void plan_doubles(const struct encode_hints *hints, const uint64_t *lanes,
@@ -252,6 +255,7 @@ static void plan_doubles(const struct encode_hints *hints, const uint64_t *lanes
         take_fit(header, TABLE_ENCODING_ALP, &fit);
         header->p = hints->alp[i].e;
         header->q = hints->alp[i].f;
+        if (in.excluded_count == 0) break; /* the candidates come in the order of the sample */
     }
     if (!hints->fix) return;
     fix_integers(hints, lanes, hints->fix_k, &in);
@@ -264,7 +268,7 @@ static void plan_doubles(const struct encode_hints *hints, const uint64_t *lanes
     header->q = (uint8_t)(hints->fix_k >> 8 & 0xff);
 }
 
-/* --- samples --------------------------------------------------------------------------------------*/
+/* --- samples -----------------------------------------------------------------------------------*/
 
 #define ALP_SAMPLES 64
 #define ALP_EXPONENT_MAX 18
@@ -335,7 +339,7 @@ static void sample_fix(struct encode_hints *hints, const uint64_t *lanes, size_t
     if (k <= -FIX_K_MAX || k > FIX_K_MAX) return;
     for (size_t i = 0; i < count; i++) {
         uint64_t integer;
-        fits += fix_encode(hints, lanes[i], k, ldexp(1, k), &integer);
+        fits += fix_encode(hints, lanes[i], ldexp(1, k), ldexp(1, -k), &integer);
     }
     hints->fix = fits >= count - count / 8;
     hints->fix_k = k;
@@ -363,7 +367,7 @@ void encode_sample(struct encode_hints *hints, const uint64_t *lanes, size_t cou
     sample_fix(hints, lanes, count);
 }
 
-/* --- planning and writing ---------------------------------------------------------------------------*/
+/* --- planning and writing ----------------------------------------------------------------------*/
 
 static unsigned count_runs(const uint64_t *lanes, unsigned count)
 {

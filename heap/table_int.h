@@ -1,8 +1,8 @@
 /* table_int.h - the inside of tables. Only files of heap/table_*.c and their tests include it.
  *
- *   table ── current ──> version ──> directory ──> page of 64 chunks ──> chunk ──> column
- *                          ^                                               └────> deletions
- *   reader ── pin ─────────┘                                               └────> overlay
+ *   table -- current --> version --> directory --> page of 64 chunks --> chunk --> column
+ *                          ^                                               |-----> deletions
+ *   reader -- pin ---------+                                               +-----> overlay
  *
  * Everything below a version is counted (refs) and shared between versions. What only the current
  * version reaches, and it alone (all counts on the way are 1), may be changed in place; anything
@@ -67,7 +67,8 @@ struct vector_header {
     uint32_t offset;       /* of the data, in units of 8 bytes, from sealed->data on */
     uint8_t encoding;      /* enum table_encoding */
     uint8_t width;         /* of the packed integers, 0..64 */
-    uint8_t p, q;          /* ALP: exponents e and f; FIX: p = k; LIN: p = bits of fraction in slope */
+    uint8_t p, q;          /* ALP: exponents e, f; FIX: k, low byte first; LIN: p = bits of
+                              fraction in slope */
     uint64_t base;         /* CONST: the lane; RLE: the number of runs; else what is added */
     int64_t slope : 48;    /* LIN */
     uint64_t exceptions : 16;
@@ -93,17 +94,20 @@ struct zone_bounds {
  * without exceptions), or base + v * 1024 * slope (LIN with p = 0). */
 struct sealed_column {
     struct column head;
-    uint32_t slots;
-    uint32_t nulls;
+    /* What reading a cell needs comes first, in one line of the cache. Distances are from the start
+     * of this block, in bytes; 0: there is none. */
     uint16_t header_count;
     uint16_t zone_count;
-    bool zone_known;
-    bool has_dictionary;
     uint32_t dictionary_count;
-    struct zone_bounds zone;
-    /* Distances from the start of this block, in bytes. 0: there is none. */
-    size_t zones, null_counts, validity, data, dictionary, texts;
+    size_t data, validity, dictionary;
+    size_t texts;
+    bool has_dictionary;
+    bool zone_known;
+    uint32_t slots;
+    uint32_t nulls;
+    size_t zones, null_counts;
     size_t text_bytes;
+    struct zone_bounds zone;
     struct vector_header headers[];
 };
 
@@ -142,7 +146,7 @@ struct chunk_column {
 
 struct chunk {
     uint32_t refs;
-    uint32_t slots;      /* of the current version; older ones may see fewer (tail_slots) */
+    uint32_t slots;      /* means nothing while it is a version's last: see tail_slots */
     struct deletions *deletions; /* NULL: none */
     struct chunk_column columns[]; /* table->column_count */
 };
@@ -185,6 +189,7 @@ struct table {
     struct table_version *current;
     struct sealer *sealer;     /* the column being sealed, or NULL */
     uint32_t sealed_below;     /* chunks below have nothing to seal */
+    uint32_t closed_count;     /* with so many chunks, the last one takes no more rows */
     struct compactor *compactor;
     size_t struct_bytes;       /* of this structure, fields and names included */
 };
@@ -376,7 +381,11 @@ void sealed_doubles(const struct sealed_column *s, const struct table_field *f, 
                     double *out);
 extern const double alp_powers[]; /* 10^0..10^18 */
 extern const double alp_inverses[];
-double alp_decode(uint64_t integer, unsigned e, unsigned f);
+/* As the kernel `scale` does it. */
+static inline double alp_decode(uint64_t integer, unsigned e, unsigned f)
+{
+    return (double)(int64_t)integer * alp_powers[f] * alp_inverses[e];
+}
 double fix_decode(uint64_t integer, int k);
 static inline int header_k(const struct vector_header *h) { return (int16_t)(h->p | h->q << 8); }
 
@@ -399,6 +408,10 @@ static inline uint32_t vector_rows(uint32_t slots, uint32_t vector)
 {
     return min_u32(slots - vector * TABLE_VECTOR_ROWS, TABLE_VECTOR_ROWS);
 }
+
+/* table_select.c: folds the selected lanes of a vector into *e. */
+void lanes_extremes(const struct table_field *f, const uint64_t *lanes, const uint64_t *bits,
+                    struct table_extremes *e);
 
 /* table_change.c: the column as a plain one with its overlay merged, in one go. */
 warn_unused struct plain_column *column_to_plain(struct table *t, const struct column_view *view,

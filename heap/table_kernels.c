@@ -30,7 +30,7 @@
 #define SUMS 16
 #define INLINE static inline __attribute__((always_inline))
 
-/* --- packing ------------------------------------------------------------------------------------*/
+/* --- packing -----------------------------------------------------------------------------------*/
 
 static void pack32(const uint64_t *restrict in, unsigned width, uint32_t *restrict out)
 {
@@ -125,7 +125,7 @@ static void unpack(const void *packed, unsigned width, uint64_t base, uint64_t *
     }
 }
 
-/* --- selecting ------------------------------------------------------------------------------------*/
+/* --- selecting ---------------------------------------------------------------------------------*/
 
 /* 64 bytes, each 0 or 1, as the bits of a word. */
 INLINE uint64_t gather_bits(const uint8_t *bytes)
@@ -210,7 +210,7 @@ static void select_doubles(const double *in, double min, double max, bool nan, u
     }
 }
 
-/* --- decoding -------------------------------------------------------------------------------------*/
+/* --- decoding ----------------------------------------------------------------------------------*/
 
 static void add_line(uint64_t *out, int64_t slope, unsigned fraction_bits)
 {
@@ -265,7 +265,7 @@ static void look_up(const uint64_t *dictionary, const uint32_t *codes, uint64_t 
     for (unsigned i = 0; i < KERNEL_ROWS; i++) out[i] = dictionary[codes[i]];
 }
 
-/* --- sums and extremes ------------------------------------------------------------------------------
+/* --- sums and extremes ---------------------------------------------------------------------------
  *
  * mask[i]: all ones if bit i of the 16 is set. */
 INLINE void spread(uint64_t bits, uint64_t *mask)
@@ -360,7 +360,7 @@ EXTREMES(extremes_signed, int64_t, INT64_MIN, INT64_MAX)
 EXTREMES(extremes_unsigned, uint64_t, 0, UINT64_MAX)
 EXTREMES(extremes_doubles, double, -__builtin_inf(), __builtin_inf())
 
-/* --- moving elements --------------------------------------------------------------------------------*/
+/* --- moving elements ---------------------------------------------------------------------------*/
 
 static size_t compress(const uint64_t *in, const uint64_t *selected, uint64_t *out)
 {

@@ -1,6 +1,7 @@
 /* table_read.c - reading versions: cells, vectors, validity, zones, dictionaries.
  *
- * A column_view is one column of one chunk as a version has it: plain, or sealed with its overlay. */
+ * A column_view is one column of one chunk as a version has it: plain, or sealed with its
+ * overlay. */
 #include "heap/table_int.h"
 
 #include <math.h>
@@ -22,7 +23,7 @@ static const struct sealed_column *sealed_of(const struct column_view *c)
     return (const struct sealed_column *)c->column;
 }
 
-/* --- overlays -------------------------------------------------------------------------------------*/
+/* --- overlays ----------------------------------------------------------------------------------*/
 
 /* The first cell at or after `slot`. */
 static unsigned overlay_at(const struct overlay *o, uint32_t slot)
@@ -53,7 +54,7 @@ const struct overlay_cell *overlay_find(const struct overlay *o, uint32_t slot)
     return i < o->count && o->cells[i].slot == slot ? &o->cells[i] : NULL;
 }
 
-/* --- cells ----------------------------------------------------------------------------------------*/
+/* --- cells -------------------------------------------------------------------------------------*/
 
 static bool view_null(const struct column_view *c, uint32_t slot)
 {
@@ -84,7 +85,7 @@ void table_cell(const struct table_version *v, uint32_t chunk, uint32_t slot, ui
     lane_cell(v->table, column, lane, cell);
 }
 
-/* --- vectors --------------------------------------------------------------------------------------*/
+/* --- vectors -----------------------------------------------------------------------------------*/
 
 static uint32_t rows_of(const struct column_view *c, uint32_t vector)
 {
@@ -138,7 +139,7 @@ uint32_t view_texts(const struct column_view *c, uint32_t vector, struct table_t
 {
     uint32_t rows = rows_of(c, vector);
     if (!c->column->sealed) {
-        const struct table_text *from = (const struct table_text *)(const void *)plain_of(c)->elements;
+        const struct table_text *from = (const void *)plain_of(c)->elements;
         memcpy(texts, from + vector * TABLE_VECTOR_ROWS, rows * sizeof *texts);
         return rows;
     }
@@ -217,7 +218,7 @@ uint32_t table_vector_live(const struct table_version *v, uint32_t chunk, uint32
     return (uint32_t)bitmap_count(live);
 }
 
-/* --- zones ----------------------------------------------------------------------------------------*/
+/* --- zones -------------------------------------------------------------------------------------*/
 
 static void zone_widen(struct table_zone *z, enum table_class class, union table_bound bound)
 {
@@ -318,7 +319,7 @@ void table_chunk_zone(const struct table_version *v, uint32_t chunk, uint32_t co
     }
 }
 
-/* --- dictionaries ---------------------------------------------------------------------------------*/
+/* --- dictionaries ------------------------------------------------------------------------------*/
 
 uint32_t table_chunk_dictionary(const struct table_version *v, uint32_t chunk, uint32_t column)
 {

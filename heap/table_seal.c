@@ -10,8 +10,9 @@
  *   SWAP     the block takes the place of the plain column, if that is still what it was
  *
  * Each phase goes vector by vector, so a step ends some tens of microseconds after its budget. The
- * sealer holds a reference to the plain column: whoever changes a cell meanwhile makes a copy, which
- * SWAP notices, and the work is done again. Versions that are pinned keep the plain column. */
+ * sealer holds a reference to the plain column: whoever changes a cell meanwhile makes a copy,
+ * which SWAP notices, and the work is done again. Versions that are pinned keep the plain column.
+ * */
 #include "heap/table_int.h"
 
 #define VECTORS TABLE_CHUNK_VECTORS
@@ -64,7 +65,7 @@ static const struct table_text *texts_of(const struct sealer *s)
 
 static bool is_null(const struct sealer *s, uint32_t slot) { return plain_null(s->source, slot); }
 
-/* --- lanes ----------------------------------------------------------------------------------------*/
+/* --- lanes -------------------------------------------------------------------------------------*/
 
 /* Nulls take the value before them (the first ones, the value after), so that they cost little. */
 static void fill_nulls(const struct sealer *s, uint32_t vector, uint32_t rows, uint64_t *lanes)
@@ -118,7 +119,7 @@ static uint32_t load_lanes(const struct sealer *s, uint32_t vector, uint64_t *la
     return rows;
 }
 
-/* --- sample, count ----------------------------------------------------------------------------------*/
+/* --- sample, count -----------------------------------------------------------------------------*/
 
 static double mean_of(const uint64_t *lanes, uint64_t origin)
 {
@@ -220,7 +221,7 @@ static enum seal_phase seal_count(struct table *t, struct sealer *s)
     return SEAL_PLAN;
 }
 
-/* --- plan -----------------------------------------------------------------------------------------*/
+/* --- plan --------------------------------------------------------------------------------------*/
 
 static void widen_zone(struct zone_bounds *zone, bool *known, enum table_class class,
                        union table_bound min, union table_bound max)
@@ -230,26 +231,36 @@ static void widen_zone(struct zone_bounds *zone, bool *known, enum table_class c
     *known = true;
 }
 
+static void zone_of_texts(struct sealer *s, uint32_t vector, uint32_t rows)
+{
+    for (uint32_t i = vector * ROWS; i < vector * ROWS + rows; i++) {
+        if (is_null(s, i)) continue;
+        union table_bound bound = {.u = text_prefix(texts_of(s)[i].data, texts_of(s)[i].length)};
+        widen_zone(&s->zones[vector], &s->zone_known[vector], TABLE_CLASS_TEXT, bound, bound);
+    }
+}
+
+static void zone_of_numbers(struct sealer *s, uint32_t vector, const uint64_t *lanes,
+                            const uint64_t *valid)
+{
+    struct table_extremes e = {.count = 0};
+    lanes_extremes(s->field, lanes, valid, &e);
+    if (!e.count) return;
+    widen_zone(&s->zones[vector], &s->zone_known[vector], s->hints.class, e.min, e.max);
+}
+
 static void plan_zone(struct sealer *s, uint32_t vector, uint32_t rows, const uint64_t *lanes)
 {
-    enum table_class class = table_type_class(s->field->type);
-    uint32_t nulls = 0;
-    for (uint32_t i = 0; i < rows; i++) {
-        if (is_null(s, vector * ROWS + i)) {
-            nulls++;
-            continue;
-        }
-        if (class == TABLE_CLASS_SYMBOL) continue;
-        union table_bound bound;
-        if (class == TABLE_CLASS_TEXT) {
-            struct table_text text = texts_of(s)[vector * ROWS + i];
-            bound.u = text_prefix(text.data, text.length);
-        } else {
-            bound = lane_bound(s->field, lanes[i]);
-        }
-        widen_zone(&s->zones[vector], &s->zone_known[vector], class, bound, bound);
-    }
-    s->nulls[vector] = (uint16_t)nulls;
+    uint64_t valid[TABLE_VECTOR_WORDS];
+    bitmap_first(valid, rows);
+    if (s->source->valid)
+        for (uint32_t i = 0; i < (rows + 63) / 64; i++)
+            valid[i] &= s->source->valid[vector * TABLE_VECTOR_WORDS + i];
+    s->nulls[vector] = (uint16_t)(rows - bitmap_count(valid));
+    if (s->hints.class == TABLE_CLASS_TEXT)
+        zone_of_texts(s, vector, rows);
+    else if (s->hints.class != TABLE_CLASS_SYMBOL)
+        zone_of_numbers(s, vector, lanes, valid);
 }
 
 /* A dictionary of numbers may be worth it: there seem to be few, and the vectors are not small. */
@@ -273,7 +284,7 @@ static enum seal_phase seal_plan(struct table *t, struct sealer *s)
     return s->map ? SEAL_MAP : SEAL_LAYOUT; /* without memory, without a dictionary */
 }
 
-/* --- map: numbers ---------------------------------------------------------------------------------*/
+/* --- map: numbers ------------------------------------------------------------------------------*/
 
 static void decide_numbers(struct table *t, struct sealer *s)
 {
@@ -309,7 +320,7 @@ static enum seal_phase seal_map(struct table *t, struct sealer *s)
     return SEAL_LAYOUT;
 }
 
-/* --- layout ---------------------------------------------------------------------------------------*/
+/* --- layout ------------------------------------------------------------------------------------*/
 
 static bool header_follows(const struct vector_header *first, const struct vector_header *h,
                            uint32_t vector)
@@ -334,8 +345,7 @@ static bool headers_uniform(const struct sealer *s)
 static bool zones_uniform(const struct sealer *s, const struct zone_bounds *zone)
 {
     for (uint32_t i = 0; i < s->vectors; i++)
-        if (s->zone_known[i] && (s->zones[i].min.u != zone->min.u || s->zones[i].max.u != zone->max.u))
-            return false;
+        if (s->zone_known[i] && memcmp(&s->zones[i], zone, sizeof *zone) != 0) return false;
     return true;
 }
 
@@ -372,7 +382,8 @@ static void layout_dictionary(struct sealer *s, struct sealed_column *c, size_t 
     if (s->map) {
         c->has_dictionary = true;
         c->dictionary_count = s->map->count;
-        c->dictionary = take_space(at, s->map->count * (texts ? sizeof(uint32_t) : sizeof(uint64_t)));
+        size_t entry = texts ? sizeof(uint32_t) : sizeof(uint64_t);
+        c->dictionary = take_space(at, s->map->count * entry);
     }
     if (!texts) return;
     c->text_bytes = s->map ? s->map->text_bytes : s->text_begin[s->vectors];
@@ -414,7 +425,7 @@ static enum seal_phase seal_layout(struct table *t, struct sealer *s)
     return SEAL_WRITE;
 }
 
-/* --- write ----------------------------------------------------------------------------------------*/
+/* --- write -------------------------------------------------------------------------------------*/
 
 static enum seal_phase seal_write(struct sealer *s)
 {
@@ -466,7 +477,7 @@ static enum seal_phase seal_texts(struct sealer *s)
     return s->next < s->slots ? SEAL_TEXTS : SEAL_SWAP;
 }
 
-/* --- swap -----------------------------------------------------------------------------------------*/
+/* --- swap --------------------------------------------------------------------------------------*/
 
 static struct column *current_column(const struct table *t, uint32_t chunk, uint32_t column)
 {
@@ -488,7 +499,7 @@ static enum seal_phase seal_swap(struct table *t, struct sealer *s)
     return SEAL_DONE;
 }
 
-/* --- steps ----------------------------------------------------------------------------------------*/
+/* --- steps -------------------------------------------------------------------------------------*/
 
 void sealer_close(struct table *t)
 {
@@ -518,16 +529,20 @@ static enum seal_phase seal_unit(struct table *t, struct sealer *s)
 }
 
 /* The chunk takes no more appends. */
-static bool is_full(const struct table_version *v, uint32_t chunk)
+static bool is_full(const struct table *t, uint32_t chunk)
 {
-    return chunk + 1 < v->chunk_count || v->tail_slots == TABLE_CHUNK_ROWS;
+    const struct table_version *v = t->current;
+    return chunk + 1 < v->chunk_count || v->tail_slots == TABLE_CHUNK_ROWS ||
+           t->closed_count == v->chunk_count;
 }
+
+void table_close_tail(struct table *t) { t->closed_count = t->current->chunk_count; }
 
 /* The first plain column of the first full chunk that has one. */
 static bool find_plain(const struct table *t, uint32_t *chunk, uint32_t *column)
 {
     const struct table_version *v = t->current;
-    for (*chunk = t->sealed_below; *chunk < v->chunk_count && is_full(v, *chunk); ++*chunk)
+    for (*chunk = t->sealed_below; *chunk < v->chunk_count && is_full(t, *chunk); ++*chunk)
         for (*column = 0; *column < t->column_count; ++*column)
             if (!version_chunk(v, *chunk)->columns[*column].column->sealed) return true;
     return false;

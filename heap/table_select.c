@@ -1,9 +1,9 @@
 /* table_select.c - predicates, sums and extremes over one vector.
  *
- * A range over packed integers is a range of the packed values, modulo 2^64: value - min <= max - min
- * holds for base + packed exactly if it holds for packed against min - base and max - base. ALP and FIX
- * decode monotonically, so a range of doubles is a range of their integers, found by bisection. Then
- * exceptions, overlay and nulls correct single bits. */
+ * A range over packed integers is a range of the packed values, modulo 2^64: value - min <= max -
+ * min holds for base + packed exactly if it holds for packed against min - base and max - base.
+ * ALP and FIX decode monotonically, so a range of doubles is a range of their integers, found by
+ * bisection. Then exceptions, overlay and nulls correct single bits. */
 #include "heap/table_int.h"
 
 #include <math.h>
@@ -15,7 +15,10 @@ static bool in_range(const struct table_field *f, uint64_t lane, const struct ta
     return bound_compare(class, r->min, bound) <= 0 && bound_compare(class, bound, r->max) <= 0;
 }
 
-static void set_bit(uint64_t *bits, unsigned i, bool on) { on ? bit_set(bits, i) : bit_clear(bits, i); }
+static void set_bit(uint64_t *bits, unsigned i, bool on)
+{
+    on ? bit_set(bits, i) : bit_clear(bits, i);
+}
 
 static const unsigned char *data_of(const struct sealed_column *s, const struct vector_header *h)
 {
@@ -38,7 +41,7 @@ static void correct_exceptions(const struct sealed_column *s, const struct table
         set_bit(selected, positions[i], in_range(f, lanes[i], r));
 }
 
-/* --- packed integers --------------------------------------------------------------------------------*/
+/* --- packed integers ---------------------------------------------------------------------------*/
 
 /* Selects packed values from `first` to `last`, modulo 2^64: that may go through 0. */
 static void select_modular(const unsigned char *data, unsigned width, uint64_t first, uint64_t last,
@@ -72,10 +75,10 @@ static void select_sealed_integers(const struct sealed_column *s, const struct t
     table_kernels()->select_integers(lanes, r->min.u, r->max.u, selected);
 }
 
-/* --- doubles --------------------------------------------------------------------------------------*/
+/* --- doubles -----------------------------------------------------------------------------------*/
 
-static double decode_scaled(const struct table_field *f, const struct vector_header *h, double scale,
-                            uint64_t packed)
+static double decode_scaled(const struct table_field *f, const struct vector_header *h,
+                            double scale, uint64_t packed)
 {
     uint64_t integer = h->base + packed;
     double d = h->encoding == TABLE_ENCODING_ALP ? alp_decode(integer, h->p, h->q)
@@ -85,8 +88,8 @@ static double decode_scaled(const struct table_field *f, const struct vector_hea
 
 /* How many packed values, of all that the width holds, decode to less than `bound` (or to no more,
  * if `through`). */
-static uint64_t count_below(const struct table_field *f, const struct vector_header *h, double bound,
-                            bool through)
+static uint64_t count_below(const struct table_field *f, const struct vector_header *h,
+                            double bound, bool through)
 {
     double scale = h->encoding == TABLE_ENCODING_FIX ? ldexp(1, -header_k(h)) : 0;
     uint64_t low = 0, high = (uint64_t)1 << h->width;
@@ -142,7 +145,7 @@ static void select_sealed_doubles(const struct sealed_column *s, const struct ta
     select_doubles(doubles, r, selected);
 }
 
-/* --- one vector -----------------------------------------------------------------------------------*/
+/* --- one vector --------------------------------------------------------------------------------*/
 
 static void select_plain(const struct column_view *c, uint32_t vector, const struct table_range *r,
                          uint64_t *selected)
@@ -216,7 +219,7 @@ uint32_t table_select_range(const struct table_version *v, uint32_t chunk, uint3
     return (uint32_t)bitmap_count(selected);
 }
 
-/* --- sums and extremes --------------------------------------------------------------------------------*/
+/* --- sums and extremes -------------------------------------------------------------------------*/
 
 /* Selected rows that are not null; false if there are none. */
 static bool effective(const struct column_view *c, uint32_t vector, const uint64_t *selected,
@@ -275,29 +278,38 @@ static void extremes_doubles(const double *in, const uint64_t *bits, union table
     if (!any_number) min->d = NAN;
 }
 
-void table_extremes_vector(const struct table_version *v, uint32_t chunk, uint32_t column,
-                           uint32_t vector, const uint64_t *selected, struct table_extremes *e)
+void lanes_extremes(const struct table_field *f, const uint64_t *lanes, const uint64_t *bits,
+                    struct table_extremes *e)
 {
     const struct table_kernels *k = table_kernels();
-    struct column_view c = column_view(v, chunk, column);
-    enum table_class class = table_type_class(c.field->type);
-    uint64_t bits[TABLE_VECTOR_WORDS], lanes[TABLE_VECTOR_ROWS];
-    union table_bound min, max;
-    assert(class != TABLE_CLASS_TEXT && class != TABLE_CLASS_SYMBOL);
-    if (!effective(&c, vector, selected, bits)) return;
-    load_numbers(&c, vector, lanes);
+    enum table_class class = table_type_class(f->type);
+    size_t count = bitmap_count(bits);
+    union table_bound min = {.u = UINT64_MAX}, max = {.u = 0};
+    double doubles[TABLE_VECTOR_ROWS];
+    if (count == 0) return;
+    if (f->type == TABLE_F32) k->widen_floats(lanes, doubles);
     if (class == TABLE_CLASS_FLOAT) {
-        extremes_doubles((const double *)(const void *)lanes, bits, &min, &max);
+        const double *in = (const double *)(const void *)lanes;
+        extremes_doubles(f->type == TABLE_F32 ? doubles : in, bits, &min, &max);
     } else if (class == TABLE_CLASS_INT) {
         min.i = INT64_MAX;
         max.i = INT64_MIN;
         k->extremes_signed((const int64_t *)(const void *)lanes, bits, &min.i, &max.i);
     } else {
-        min.u = UINT64_MAX;
-        max.u = 0;
         k->extremes_unsigned(lanes, bits, &min.u, &max.u);
     }
     if (e->count == 0 || bound_compare(class, min, e->min) < 0) e->min = min;
     if (e->count == 0 || bound_compare(class, max, e->max) > 0) e->max = max;
-    e->count += bitmap_count(bits);
+    e->count += count;
+}
+
+void table_extremes_vector(const struct table_version *v, uint32_t chunk, uint32_t column,
+                           uint32_t vector, const uint64_t *selected, struct table_extremes *e)
+{
+    struct column_view c = column_view(v, chunk, column);
+    uint64_t bits[TABLE_VECTOR_WORDS], lanes[TABLE_VECTOR_ROWS];
+    assert(!field_is_text(c.field) && c.field->type != TABLE_SYM);
+    if (!effective(&c, vector, selected, bits)) return;
+    view_lanes(&c, vector, lanes);
+    lanes_extremes(c.field, lanes, bits, e);
 }

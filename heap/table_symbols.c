@@ -1,8 +1,8 @@
 /* table_symbols.c - the dictionary of a sym column: text to code and back.
  *
  * Codes are given in order of first sight and never change, so that every version of the table can
- * use the same dictionary. It grows by linear hashing (Litwin 1980): a new symbol splits one bucket,
- * never the table; symbols and buckets lie in segments that never move. */
+ * use the same dictionary. It grows by linear hashing (Litwin 1980): a new symbol splits one
+ * bucket, never the table; symbols and buckets lie in segments that never move. */
 #include "heap/table_int.h"
 
 #define SEGMENT_SYMBOLS 1024
@@ -172,8 +172,8 @@ void symbols_truncate(struct table *t, struct symbols *s, uint32_t count)
     }
     /* The texts that are left end with the last one's, in one of the pieces. */
     const struct text_piece *piece = s->arena && count ? s->arena->pieces : NULL;
-    const char *end = count ? symbol_at(s, count - 1)->text.data + symbol_at(s, count - 1)->text.length
-                            : NULL;
+    struct table_text last = count ? symbol_at(s, count - 1)->text : (struct table_text){NULL, 0};
+    const char *end = last.data + last.length;
     while (piece && !(end >= piece->data && end <= piece->data + piece->used)) piece = piece->next;
     if (s->arena) arena_rewind(t, s->arena, piece, piece ? (size_t)(end - piece->data) : 0);
     while (s->segment_count && (s->segment_count - 1) * SEGMENT_SYMBOLS >= count) {

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-/* --- making and counting ----------------------------------------------------------------------------*/
+/* --- making and counting -----------------------------------------------------------------------*/
 
 static size_t version_free_step(struct external *e, size_t words, bool *done)
 {
@@ -83,24 +83,24 @@ size_t version_dispose(struct table_version *v, size_t words, bool *done)
     return work;
 }
 
-/* What costs little is done now; a directory of its own is left to the drop queue, which holds the
- * table as long. */
+/* What is done at once when a version ends. */
+#define DISPOSE_WORDS 64
+
+/* The rest is left to the drop queue, which holds the table as long. */
 static void version_unref(struct table_version *v)
 {
     if (--v->refs) return;
-    struct table *t = v->table;
-    if (v->directory && v->directory->refs == 1) {
-        external_hold(&t->external);
-        external_abandon(&v->dying);
+    bool done = false;
+    version_dispose(v, DISPOSE_WORDS, &done);
+    if (done) {
+        free(v);
         return;
     }
-    bool done = false;
-    version_dispose(v, 1, &done);
-    assert(done);
-    free(v);
+    external_hold(&v->table->external);
+    external_abandon(&v->dying);
 }
 
-/* --- pins -----------------------------------------------------------------------------------------*/
+/* --- pins --------------------------------------------------------------------------------------*/
 
 struct table_version *table_pin(struct table *t)
 {
@@ -144,7 +144,7 @@ uint32_t table_chunk_deleted(const struct table_version *v, uint32_t chunk)
     return d ? d->count : 0;
 }
 
-/* --- paths that can be changed ------------------------------------------------------------------------*/
+/* --- paths that can be changed -----------------------------------------------------------------*/
 
 struct table_version *version_writable(struct table *t)
 {
@@ -223,11 +223,25 @@ struct chunk *chunk_writable(struct table *t, uint32_t index)
     return copy;
 }
 
+/* The last chunk is about to be one among others: it says itself how many slots it has, in a copy
+ * if other versions see fewer or more of it. */
+static int end_tail(struct table *t)
+{
+    struct table_version *v = t->current;
+    if (v->chunk_count == 0) return 0;
+    if (version_chunk(v, v->chunk_count - 1)->slots == v->tail_slots) return 0;
+    struct chunk *last = chunk_writable(t, v->chunk_count - 1);
+    if (!last) return -ENOMEM;
+    last->slots = v->tail_slots;
+    return 0;
+}
+
 int version_push_chunk_take(struct table *t, struct chunk *c, uint32_t slots)
 {
     struct table_version *v = t->current;
     assert(v->refs == 1);
     uint32_t index = v->chunk_count, page_index = index / CHUNK_PAGE_SLOTS;
+    if (end_tail(t) != 0) return -ENOMEM;
     if (directory_writable(t, v, page_index + 1) != 0) return -ENOMEM;
     struct chunk_page *page;
     if (index % CHUNK_PAGE_SLOTS == 0) {
@@ -239,12 +253,7 @@ int version_push_chunk_take(struct table *t, struct chunk *c, uint32_t slots)
         page = page_writable(t, v->directory, page_index, index % CHUNK_PAGE_SLOTS);
         if (!page) return -ENOMEM;
     }
-    /* Versions in which the chunk before is the last one have their own count of its slots. */
-    if (index) {
-        struct chunk *before = version_chunk(v, index - 1);
-        before->slots = v->tail_slots;
-        if (before->slots != TABLE_CHUNK_ROWS) v->even = false;
-    }
+    if (index && v->tail_slots != TABLE_CHUNK_ROWS) v->even = false;
     page->chunks[index % CHUNK_PAGE_SLOTS] = c;
     c->slots = slots;
     v->chunk_count++;
@@ -253,7 +262,7 @@ int version_push_chunk_take(struct table *t, struct chunk *c, uint32_t slots)
     return 0;
 }
 
-/* --- replacing chunks -----------------------------------------------------------------------------*/
+/* --- replacing chunks --------------------------------------------------------------------------*/
 
 static bool version_is_even(const struct table_version *v)
 {
@@ -310,7 +319,7 @@ int version_replace_take(struct table *t, uint32_t first, uint32_t count, struct
     return 0;
 }
 
-/* --- positions ------------------------------------------------------------------------------------*/
+/* --- positions ---------------------------------------------------------------------------------*/
 
 /* The slot of the n-th row that is not deleted. */
 static uint32_t slot_of_live(const struct deletions *d, uint32_t n)

@@ -22,11 +22,12 @@ enum call_outcome method_mem_info(struct call *call)
     struct writer *w = call->reply;
     struct heap_stats s;
     heap_stats(call->heap, &s);
-    writer_map(w, 13);
+    writer_map(w, 14);
     reply_figure(w, "max_bytes", s.max_bytes);
     reply_figure(w, "used_bytes", s.used_bytes);
     reply_figure(w, "page_bytes", s.page_bytes);
     reply_figure(w, "committed_bytes", s.committed_bytes);
+    reply_figure(w, "external_bytes", s.external_bytes);
     reply_figure(w, "metadata_bytes", s.metadata_bytes);
     reply_figure(w, "objects", s.object_count);
     reply_figure(w, "shared_objects", s.shared_count);

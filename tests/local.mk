@@ -187,6 +187,21 @@ unit_path_SOURCES = %D%/unit/test_path.c
 unit_path_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_path_LDADD = $(SESSION_TEST_LIBS)
 
+check_PROGRAMS += unit_query
+TESTS += unit_query
+unit_query_SOURCES = %D%/unit/test_query.c
+unit_query_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_query_LDADD = $(HEAP_TEST_LIBS) -lm
+
+check_PROGRAMS += unit_query_model
+TESTS += unit_query_model
+unit_query_model_SOURCES = \
+	%D%/support/query_rows.c \
+	%D%/support/query_rows.h \
+	%D%/unit/test_query_model.c
+unit_query_model_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_query_model_LDADD = $(HEAP_TEST_LIBS) -lm
+
 check_PROGRAMS += unit_reply
 TESTS += unit_reply
 unit_reply_SOURCES = %D%/unit/test_reply.c
@@ -211,14 +226,11 @@ unit_shape_SOURCES = %D%/unit/test_shape.c
 unit_shape_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_shape_LDADD = $(HEAP_TEST_LIBS)
 
-check_PROGRAMS += unit_query_model
-TESTS += unit_query_model
-unit_query_model_SOURCES = \
-	%D%/support/query_rows.c \
-	%D%/support/query_rows.h \
-	%D%/unit/test_query_model.c
-unit_query_model_CFLAGS = $(HEAP_TEST_CFLAGS)
-unit_query_model_LDADD = $(HEAP_TEST_LIBS) -lm
+check_PROGRAMS += unit_table
+TESTS += unit_table
+unit_table_SOURCES = %D%/unit/test_table.c
+unit_table_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_table_LDADD = $(HEAP_TEST_LIBS) -lm
 
 check_PROGRAMS += unit_table_encode
 TESTS += unit_table_encode

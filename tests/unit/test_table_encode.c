@@ -28,7 +28,7 @@ static uint64_t as_bits(double d)
     return bits;
 }
 
-/* --- data -----------------------------------------------------------------------------------------*/
+/* --- data --------------------------------------------------------------------------------------*/
 
 static uint64_t extreme_integer(uint64_t i, uint64_t *random)
 {
@@ -54,7 +54,10 @@ static uint64_t steep(uint64_t i, uint64_t *random)
 {
     return i * ((uint64_t)1 << 50) + random_below(random, 100);
 }
-static uint64_t small(uint64_t i, uint64_t *random) { return (void)i, 100 + random_below(random, 50); }
+static uint64_t small(uint64_t i, uint64_t *random)
+{
+    return (void)i, 100 + random_below(random, 50);
+}
 static uint64_t outliers(uint64_t i, uint64_t *random)
 {
     (void)i;
@@ -154,7 +157,7 @@ static const struct pattern float_patterns[] = {
     {"runs", runs}, {NULL, NULL},
 };
 
-/* --- tables of one column ---------------------------------------------------------------------------*/
+/* --- tables of one column ----------------------------------------------------------------------*/
 
 static uint8_t valid_bytes[ROWS / 8];
 
@@ -236,8 +239,10 @@ static void check_ranges(const struct table_version *v, const struct plain_colum
             struct table_range r;
             uint32_t base = vector * TABLE_VECTOR_ROWS, count = 0;
             uint64_t selected[TABLE_VECTOR_WORDS];
-            r.min = lane_bound(f, plain_lane(plain, f, base + (uint32_t)random_below(random, 1024)));
-            r.max = lane_bound(f, plain_lane(plain, f, base + (uint32_t)random_below(random, 1024)));
+            uint32_t one = (uint32_t)random_below(random, 1024);
+            uint32_t other = (uint32_t)random_below(random, 1024);
+            r.min = lane_bound(f, plain_lane(plain, f, base + one));
+            r.max = lane_bound(f, plain_lane(plain, f, base + other));
             if (random_below(random, 5) == 0) r.max.u = random_next(random);
             if (bound_compare(class, r.min, r.max) > 0 && random_below(random, 4)) {
                 union table_bound swap = r.min;
@@ -344,7 +349,7 @@ START_TEST(numbers_of_every_type_come_back)
 }
 END_TEST
 
-/* --- which encoding ---------------------------------------------------------------------------------*/
+/* --- which encoding ----------------------------------------------------------------------------*/
 
 /* Bytes a value, headers and zones included, of a sealed chunk of this pattern. */
 static double bytes_each(enum table_type type, const struct pattern *pattern,
@@ -401,7 +406,7 @@ START_TEST(each_encoding_is_chosen_where_it_is_smallest)
 }
 END_TEST
 
-/* --- exceptions -------------------------------------------------------------------------------------*/
+/* --- exceptions --------------------------------------------------------------------------------*/
 
 START_TEST(an_exception_may_be_at_every_place)
 {
@@ -434,7 +439,7 @@ START_TEST(an_exception_may_be_at_every_place)
 }
 END_TEST
 
-/* --- texts ----------------------------------------------------------------------------------------*/
+/* --- texts -------------------------------------------------------------------------------------*/
 
 static char text_pool[ROWS][24];
 static struct table_text texts[ROWS];

@@ -70,7 +70,8 @@ START_TEST(every_width_packs_and_unpacks)
             expect(packed[packed_bytes(width)] == 0xa5, "width %u writes beyond", width);
             if (k->level == KERNEL_GENERIC) memcpy(first, packed, packed_bytes(width));
             expect(memcmp(packed, first, packed_bytes(width)) == 0,
-                          "width %u is packed differently at %s", width, kernel_level_name(k->level));
+                          "width %u is packed differently at %s", width,
+                          kernel_level_name(k->level));
             k->unpack(packed, width, base, out);
             for (unsigned i = 0; i < ROWS; i++)
                 expect(out[i] == base + values[i], "width %u, element %u at %s", width, i,
@@ -92,7 +93,8 @@ START_TEST(packed_values_are_selected_by_range)
         uint64_t values[ROWS], selected[KERNEL_WORDS];
         _Alignas(8) unsigned char packed[8192];
         fill(values, width, &random);
-        uint64_t min = values[random_below(&random, ROWS)], max = values[random_below(&random, ROWS)];
+        uint64_t min = values[random_below(&random, ROWS)];
+        uint64_t max = values[random_below(&random, ROWS)];
         if (random_below(&random, 4) == 0) max = random_next(&random);
         if (random_below(&random, 8) == 0) min = random_next(&random);
         FOR_LEVELS(k)
@@ -117,7 +119,8 @@ START_TEST(integers_and_doubles_are_selected_by_range)
         for (unsigned i = 0; i < ROWS; i++) doubles[i] = any_double(&random);
         int64_t min = (int64_t)values[0], max = (int64_t)values[1];
         if (min > max) min = max;
-        double low = doubles[random_below(&random, ROWS)], high = doubles[random_below(&random, ROWS)];
+        double low = doubles[random_below(&random, ROWS)];
+        double high = doubles[random_below(&random, ROWS)];
         bool nan = random_below(&random, 2);
         FOR_LEVELS(k)
         {

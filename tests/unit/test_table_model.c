@@ -1,6 +1,6 @@
-/* Random programs on a table, against an array of rows: appends, failing appends, changes, deletions,
- * sealing, compaction, pinned versions and restored ones, memory that is short at random moments, and
- * a collector that steps in between. */
+/* Random programs on a table, against an array of rows: appends, failing appends, changes,
+ * deletions, sealing, compaction, pinned versions and restored ones, memory that is short at
+ * random moments, and a collector that steps in between. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -55,7 +55,7 @@ struct model {
     } pins[PINS];
 };
 
-/* --- rows -----------------------------------------------------------------------------------------*/
+/* --- rows --------------------------------------------------------------------------------------*/
 
 static struct table_text text_of(unsigned column, uint64_t n, char *room)
 {
@@ -63,7 +63,8 @@ static struct table_text text_of(unsigned column, uint64_t n, char *room)
     switch (column) {
     case CITY: length = (size_t)sprintf(room, "city %" PRIu64, n % 300); break;
     case NAME:
-        length = n % 3 ? (size_t)sprintf(room, "n%" PRIu64, n % 40) : (size_t)sprintf(room, "%" PRIx64, n);
+        length = (size_t)(n % 3 ? sprintf(room, "n%u", (unsigned)(n % 40))
+                                : sprintf(room, "%" PRIx64, n));
         break;
     default:
         length = n % 50;
@@ -125,7 +126,7 @@ static bool cell_is(const struct row *row, unsigned column, const struct table_c
     return cell->u == lane_bound(&fields[column], row->lanes[column]).u;
 }
 
-/* --- comparing --------------------------------------------------------------------------------------*/
+/* --- comparing ---------------------------------------------------------------------------------*/
 
 static void check_vector(const struct table_version *v, uint32_t chunk, uint32_t vector,
                          unsigned column, const struct row *rows, const uint64_t *live)
@@ -134,8 +135,8 @@ static void check_vector(const struct table_version *v, uint32_t chunk, uint32_t
     static uint64_t lanes[TABLE_VECTOR_ROWS];
     uint64_t valid[TABLE_VECTOR_WORDS];
     bool plain_texts = column == NAME || column == BLOB;
-    uint32_t count = table_read_vector(v, chunk, column, vector, plain_texts ? (void *)texts : lanes,
-                                       valid);
+    uint32_t count = table_read_vector(v, chunk, column, vector,
+                                       plain_texts ? (void *)texts : lanes, valid);
     for (uint32_t i = 0; i < count; i++) {
         if (!bit_get(live, i)) continue;
         struct table_cell cell = {.type = fields[column].type, .null = !bit_get(valid, i)};
@@ -145,8 +146,8 @@ static void check_vector(const struct table_version *v, uint32_t chunk, uint32_t
             cell.text = table_symbol(table_version_table(v), column, (uint32_t)lanes[i]);
         else
             cell.u = lanes[i];
-        expect(cell_is(rows++, column, &cell), "chunk %u, vector %u, row %u, column %s", chunk, vector,
-               i, fields[column].name);
+        expect(cell_is(rows++, column, &cell), "chunk %u, vector %u, row %u, column %s", chunk,
+               vector, i, fields[column].name);
     }
 }
 
@@ -181,6 +182,71 @@ static void check_cells(struct model *m, const struct table_version *v, const st
     }
 }
 
+static void random_range(struct model *m, const struct row *row, unsigned column,
+                         struct table_range *r)
+{
+    r->min = lane_bound(&fields[column], row->lanes[column]);
+    r->max = lane_bound(&fields[column], random_lane(m, column));
+    if (random_below(&m->random, 3) == 0) r->max = r->min;
+    if (bound_compare(table_type_class(fields[column].type), r->min, r->max) <= 0) return;
+    union table_bound swap = r->min;
+    r->min = r->max;
+    r->max = swap;
+}
+
+/* What ranges, sums, extremes and zones say of a vector, against its cells one by one. */
+static void check_one_range(const struct table_version *v, uint32_t chunk, uint32_t vector,
+                            unsigned column, const struct table_range *r)
+{
+    enum table_class class = table_type_class(fields[column].type);
+    uint64_t selected[TABLE_VECTOR_WORDS], all[TABLE_VECTOR_WORDS];
+    struct table_zone zone;
+    struct table_sum sum = {.count = 0};
+    struct table_extremes extremes = {.count = 0};
+    uint32_t rows = vector_rows(table_chunk_slots(v, chunk), vector), nulls = 0;
+    __int128 expected = 0;
+    uint32_t count = table_select_range(v, chunk, column, vector, r, selected), found = 0;
+    table_vector_zone(v, chunk, column, vector, &zone);
+    bitmap_first(all, TABLE_VECTOR_ROWS);
+    table_sum_vector(v, chunk, column, vector, all, &sum);
+    table_extremes_vector(v, chunk, column, vector, all, &extremes);
+    for (uint32_t i = 0; i < TABLE_VECTOR_ROWS; i++) {
+        struct table_cell cell = {.null = true};
+        if (i < rows) table_cell(v, chunk, vector * TABLE_VECTOR_ROWS + i, column, &cell);
+        union table_bound x = {.u = cell.u};
+        bool wanted = !cell.null && bound_compare(class, r->min, x) <= 0 &&
+                      bound_compare(class, x, r->max) <= 0;
+        expect(bit_get(selected, i) == wanted, "row %u of column %s, %s", i, fields[column].name,
+               table_encoding_name(table_vector_encoding(v, chunk, column, vector)));
+        found += wanted;
+        nulls += i < rows && cell.null;
+        if (cell.null) continue;
+        expect_true(zone.known && bound_compare(class, zone.min, x) <= 0 &&
+                    bound_compare(class, x, zone.max) <= 0);
+        expect_true(bound_compare(class, extremes.min, x) <= 0 &&
+                    bound_compare(class, x, extremes.max) <= 0);
+        expected += class == TABLE_CLASS_INT ? (__int128)cell.i : (__int128)cell.u;
+    }
+    expect_equal(count, found);
+    expect_equal(zone.nulls, nulls);
+    expect_equal(sum.count, rows - nulls);
+    expect_true(class == TABLE_CLASS_FLOAT || sum.integer == expected);
+}
+
+static void check_ranges(struct model *m, const struct table_version *v, const struct rows *rows)
+{
+    static const unsigned columns[] = {ID, SMALL, BIG, PRICE, RATIO, FLAG};
+    for (unsigned n = 0; n < 3 && rows->count; n++) {
+        uint64_t position = random_below(&m->random, rows->count);
+        unsigned column = columns[random_below(&m->random, 6)];
+        struct table_range r;
+        uint32_t chunk, slot;
+        random_range(m, &rows->rows[position], column, &r);
+        expect_true(table_locate(v, position, &chunk, &slot));
+        check_one_range(v, chunk, slot / TABLE_VECTOR_ROWS, column, &r);
+    }
+}
+
 static void check_now(struct model *m)
 {
     struct table_version *v = table_pin(m->t);
@@ -188,7 +254,7 @@ static void check_now(struct model *m)
     table_unpin(v);
 }
 
-/* --- appending --------------------------------------------------------------------------------------*/
+/* --- appending ---------------------------------------------------------------------------------*/
 
 static int append_column(struct model *m, struct table_append *a, unsigned column,
                          const struct row *rows, size_t count, struct table_error *error)
@@ -208,9 +274,11 @@ static int append_column(struct model *m, struct table_append *a, unsigned colum
     memset(valid, 0, sizeof valid);
     for (size_t i = 0; i < count; i++) {
         memcpy(raw + i * bytes, &rows[i].lanes[column], bytes);
-        if (!is_null(&rows[i], column)) valid[(offset + i) / 8] |= (uint8_t)(1u << (offset + i) % 8);
+        uint8_t bit = (uint8_t)(1u << (offset + i) % 8);
+        if (!is_null(&rows[i], column)) valid[(offset + i) / 8] |= bit;
     }
-    return table_append_raw(a, column, count, raw, fields[column].null ? valid : NULL, offset, error);
+    const uint8_t *bits = fields[column].null ? valid : NULL;
+    return table_append_raw(a, column, count, raw, bits, offset, error);
 }
 
 static int append_rows(struct model *m, const struct row *rows, size_t count,
@@ -256,7 +324,7 @@ static void op_append(struct model *m)
     m->now.count += count;
 }
 
-/* --- changing ---------------------------------------------------------------------------------------*/
+/* --- changing ----------------------------------------------------------------------------------*/
 
 static void op_set(struct model *m)
 {
@@ -305,7 +373,10 @@ static void op_delete(struct model *m)
 
 static void op_work(struct model *m)
 {
-    uint64_t steps = random_below(&m->random, 300), budget = random_below(&m->random, 2) * 100000;
+    static const uint64_t most[] = {3, 30, 300};
+    uint64_t steps = random_below(&m->random, most[random_below(&m->random, 3)]);
+    uint64_t budget = random_below(&m->random, 4) == 0 ? 100000 : 0;
+    if (random_below(&m->random, 4) == 0) table_close_tail(m->t);
     bool all = random_below(&m->random, 3) == 0, seal = random_below(&m->random, 3);
     for (uint64_t i = 0; i < steps; i++) {
         int more = seal ? table_seal_step(m->t, budget) : table_compact_step(m->t, all, budget);
@@ -314,7 +385,7 @@ static void op_work(struct model *m)
     }
 }
 
-/* --- versions ---------------------------------------------------------------------------------------*/
+/* --- versions ----------------------------------------------------------------------------------*/
 
 static void pin_or_unpin(struct model *m, unsigned i)
 {
@@ -350,7 +421,8 @@ static void op_check(struct model *m)
 static void run(uint64_t seed, unsigned operations)
 {
     static void (*const ops[])(struct model *) = {
-        op_append, op_append, op_append, op_set, op_set, op_delete, op_work, op_work, op_work, op_pin,
+        op_append, op_append, op_append, op_set,  op_set,  op_set,
+        op_delete, op_work,   op_work,   op_work, op_work, op_pin,
     };
     struct model m = {.h = heap_fixture_open(0), .random = seed};
     value v;
@@ -363,6 +435,7 @@ static void run(uint64_t seed, unsigned operations)
         ops[random_below(&m.random, sizeof ops / sizeof *ops)](&m);
         heap_fail_nth(m.h, 0);
         check_cells(&m, m.t->current, &m.now);
+        check_ranges(&m, m.t->current, &m.now);
         if (random_below(&m.random, 30) == 0) op_check(&m);
         heap_fixture_jitter(m.h, &m.random);
         if (i == operations * 3 / 4) { /* let it shrink and close up */

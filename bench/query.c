@@ -1,0 +1,135 @@
+/* query.c - how fast do questions to a table go, on one core?
+ *
+ * A table of 10 million rows (argument: another number), sealed: an id, a price with two decimals,
+ * integers of which 1,000 and a million are different, 20 cities as sym and as str. Each figure is
+ * rows of the table per second of CPU time, compilation and result included; the median of rounds. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/measure.h"
+#include "heap/query.h"
+#include "tests/support/heap_literal.h"
+#include "tests/support/random.h"
+
+#define ROWS ((uint64_t)10000000)
+#define BATCH 65536
+#define ROUNDS 5
+#define HEAP_BYTES ((size_t)3 << 30)
+
+enum { ID, PRICE, SMALL, LARGE, CITY, NAME, COLUMNS };
+static const struct table_field fields[COLUMNS] = {
+    {"id", 2, TABLE_I64, false, false},   {"price", 5, TABLE_F64, false, false},
+    {"small", 5, TABLE_I32, false, false}, {"large", 5, TABLE_I32, false, false},
+    {"city", 4, TABLE_SYM, false, false}, {"name", 4, TABLE_STR, false, false},
+};
+
+static const struct question {
+    const char *name, *text;
+    bool aggregate;
+    double goal; /* million rows a second */
+    const char *anchor;
+} questions[] = {
+    {"filter + sum, compressed decimals",
+     "{'where': ['>', 'price', 5000], 'agg': {'s': ['sum', 'price']}}", true, 500,
+     "DuckDB 48 to 108, Polars 150"},
+    {"group by 1,000 integers", "{'group': ['small'], 'agg': {'s': ['sum', 'price']}}", true, 180,
+     "DuckDB 181, compressed 75"},
+    {"group by a million integers", "{'group': ['large'], 'agg': {'s': ['sum', 'price']}}", true,
+     15, "DuckDB 13"},
+    {"group by 20 strings, sym", "{'group': ['city'], 'agg': {'s': ['sum', 'price']}}", true, 250,
+     "DuckDB 36"},
+    {"group by 20 strings, str", "{'group': ['name'], 'agg': {'s': ['sum', 'price']}}", true, 250,
+     "DuckDB 36"},
+    {"top 10", "{'select': ['id', 'price'], 'order': [['price', 'desc']], 'limit': 10}", false, 500,
+     "DuckDB 539"},
+    {"full sort", "{'select': ['price'], 'order': ['price']}", false, 8, "DuckDB 4.1, Polars 16.6"},
+};
+
+static void fail(const char *what)
+{
+    fprintf(stderr, "bench_query: %s\n", what);
+    exit(1);
+}
+
+static void append(struct table *t, uint64_t first, uint64_t count, uint64_t *random)
+{
+    static int64_t ids[BATCH];
+    static double prices[BATCH];
+    static int32_t small[BATCH], large[BATCH];
+    static uint32_t cities[BATCH];
+    static struct table_text names[BATCH];
+    static char texts[20][16];
+    struct table_append a;
+    struct table_error error;
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t city = random_below(random, 20);
+        int length = snprintf(texts[city], sizeof texts[city], "city %u", (unsigned)city);
+        ids[i] = (int64_t)(first + i);
+        prices[i] = (double)random_below(random, 1000000) / 100;
+        small[i] = (int32_t)random_below(random, 1000);
+        large[i] = (int32_t)random_below(random, 1000000);
+        names[i] = (struct table_text){texts[city], (size_t)length};
+        if (table_symbol_intern(t, CITY, texts[city], (size_t)length, &cities[i], &error) != 0)
+            fail(error.text);
+    }
+    if (table_append_begin(t, count, &a, &error) != 0 ||
+        table_append_raw(&a, ID, count, ids, NULL, 0, &error) != 0 ||
+        table_append_raw(&a, PRICE, count, prices, NULL, 0, &error) != 0 ||
+        table_append_raw(&a, SMALL, count, small, NULL, 0, &error) != 0 ||
+        table_append_raw(&a, LARGE, count, large, NULL, 0, &error) != 0 ||
+        table_append_raw(&a, CITY, count, cities, NULL, 0, &error) != 0 ||
+        table_append_texts(&a, NAME, count, names, &error) != 0 ||
+        table_append_commit(&a, NULL, &error) != 0)
+        fail(error.text);
+    while (table_seal_step(t, 1000000) == 1) continue;
+}
+
+/* Rows a second, in millions. */
+static double ask(struct heap *h, struct table *t, const struct question *asked)
+{
+    struct query_spec spec;
+    struct query_error error;
+    struct query_batch batch;
+    struct query *q;
+    int outcome;
+    value options = heap_literal(h, asked->text);
+    struct table_version *v = table_pin(t);
+    uint64_t rows = table_version_rows(v), began = measure_cpu_ns();
+    if (query_spec_read(h, options, asked->aggregate, &spec, &error) != 0 ||
+        (asked->aggregate ? query_agg_create : query_scan_create)(h, v, &spec, 0, &q, &error) != 0)
+        fail(error.text);
+    while ((outcome = query_next(q, 500000, 0, 0, &batch, &error)) > 0) continue;
+    if (outcome < 0) fail(error.text);
+    double seconds = (double)(measure_cpu_ns() - began) / 1e9;
+    query_destroy(q);
+    value_release(h, options);
+    while (heap_drop_pending(h)) heap_drop_step(h, 1 << 20);
+    return (double)rows / seconds / 1e6;
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t rows = argc > 1 ? strtoull(argv[1], NULL, 10) : ROWS, random = 1;
+    struct heap_config config = {.max_bytes = HEAP_BYTES, .hash_key = "fixed for bench"};
+    struct table_error error;
+    struct heap *h;
+    value table;
+    if (heap_create(&h, &config) != 0) fail("no heap");
+    if (table_create(h, fields, COLUMNS, &table, &error) != 0) fail(error.text);
+    struct table *t = table_of(h, table);
+    for (uint64_t i = 0; i < rows; i += BATCH)
+        append(t, i, rows - i < BATCH ? rows - i : BATCH, &random);
+    for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
+        struct measure_rounds rounds = {.count = 0};
+        for (unsigned j = 0; j < ROUNDS; j++) measure_rounds_add(&rounds, ask(h, t, &questions[i]));
+        struct figure f = {.name = questions[i].name, .value = measure_median(&rounds),
+                           .unit = "M rows/s", .goal_is = GOAL_MIN, .goal = questions[i].goal,
+                           .anchor = questions[i].anchor};
+        figure_print(&f);
+    }
+    value_release(h, table);
+    while (heap_drop_pending(h)) heap_drop_step(h, 1 << 20);
+    heap_destroy(h);
+    return 0;
+}
