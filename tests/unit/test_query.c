@@ -211,7 +211,7 @@ START_TEST(groups_are_filtered_ordered_and_limited)
                   "0 1000; 1000 1000; 2000 1000; 3000 82");
     expect_answer(&p, "{'group': ['f'], 'agg': {'m': ['median', 'n'], 'd': ['distinct', 'k'], "
                       "'l': ['last', 'k'], 'a': ['min', 'k']}}",
-                  "0 1540 3 Rome Bergen; 1 1541 3 Oslo Bergen");
+                  "0 1540 3 Bergen Bergen; 1 1541 3 Oslo Bergen");
     close_place(&p);
 }
 END_TEST
