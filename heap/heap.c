@@ -1,5 +1,6 @@
 /* heap.c - making a heap, its limits, its roots, and who owns what. */
 #include "heap/census.h"
+#include "heap/oracle.h"
 #include "heap/store.h"
 
 #include <stdio.h>
@@ -70,6 +71,7 @@ void heap_destroy(struct heap *h)
 {
     if (!h) return;
     if (h->walk) heap_walk_end(h->walk);
+    oracle_end(h);
     if (h->shapes) shape_table_destroy(h);
     if (h->weak) weak_table_destroy(h);
     if (h->base) {

@@ -186,6 +186,7 @@ struct drop_queue {
 struct weak_table; /* weak.c */
 struct shape_table; /* shape.c */
 struct heap_walk; /* walk.c */
+struct oracle; /* oracle.c */
 
 struct heap {
     /* Read by every store: marking is under way, or a walk must hear of frees. */
@@ -220,6 +221,7 @@ struct heap {
     struct weak_table *weak;
     struct shape_table *shapes;
     struct heap_walk *walk;
+    struct oracle *oracle; /* debug builds, while marking */
 
     uint64_t hash_key[2];
     size_t used_bytes;

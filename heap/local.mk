@@ -31,6 +31,8 @@ libheap_la_SOURCES = \
 	%D%/map_segmented.c \
 	%D%/number.c \
 	%D%/number.h \
+	%D%/oracle.c \
+	%D%/oracle.h \
 	%D%/page.c \
 	%D%/poison.c \
 	%D%/rope.c \
@@ -42,8 +44,10 @@ libheap_la_SOURCES = \
 	%D%/text.h \
 	%D%/text_builder.c \
 	%D%/text_int.h \
-	%D%/utf8.c \
+	%D%/traversal.c \
+	%D%/traversal.h \
 	%D%/trim.c \
+	%D%/utf8.c \
 	%D%/value.c \
 	%D%/value.h \
 	%D%/verify.c \

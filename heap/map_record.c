@@ -174,6 +174,7 @@ void record_forget(struct heap *h, value map)
         words_forget(r.values, r.capacity);
     } else {
         store(h, map_body(h, map), VALUE_NIL);
+        store(h, &cell_words(h, r.cell)[0], VALUE_NIL); /* shades the shape */
         cell_free(h, r.cell);
     }
 }

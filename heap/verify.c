@@ -6,17 +6,9 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "heap/store.h"
-
-/* A depth-first traversal: which granules were met, and which objects wait to be looked at. */
-struct traversal {
-    struct heap *h;
-    uint64_t *met;  /* one bit per granule below page_top */
-    value *stack;
-    size_t count, capacity;
-};
+#include "heap/traversal.h"
 
 struct verifier {
     struct heap *h;
@@ -36,41 +28,6 @@ static void fail(struct verifier *v, const char *format, ...)
     va_start(args, format);
     vsnprintf(v->message, v->size, format, args);
     va_end(args);
-}
-
-/* --- traversals -----------------------------------------------------------------------------*/
-
-static int traversal_open(struct traversal *t, struct heap *h)
-{
-    *t = (struct traversal){.h = h};
-    t->met = calloc((size_t)h->page_top * PAGE_GROUPS + 1, sizeof *t->met);
-    return t->met ? 0 : -ENOMEM;
-}
-
-static void traversal_close(struct traversal *t)
-{
-    free(t->met);
-    free(t->stack);
-}
-
-static bool traversal_met(const struct traversal *t, value v)
-{
-    return t->met[ref_granule(v) / GROUP_GRANULES] & ref_bit(v);
-}
-
-/* True if `v` is met for the first time; containers are then put on the stack. */
-static bool traversal_meet(struct traversal *t, value v)
-{
-    if (traversal_met(t, v)) return false;
-    t->met[ref_granule(v) / GROUP_GRANULES] |= ref_bit(v);
-    if (kind_is_leaf(ref_kind(v))) return true;
-    if (t->count == t->capacity) {
-        t->capacity = t->capacity ? t->capacity * 2 : 1024;
-        t->stack = realloc(t->stack, t->capacity * sizeof *t->stack);
-        if (!t->stack) abort(); /* a checker has nothing better to do */
-    }
-    t->stack[t->count++] = v;
-    return true;
 }
 
 /* --- one reference --------------------------------------------------------------------------*/

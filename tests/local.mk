@@ -178,6 +178,14 @@ unit_number_SOURCES = %D%/unit/test_number.c
 unit_number_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_number_LDADD = $(HEAP_TEST_LIBS)
 
+if DEBUG_BUILD
+check_PROGRAMS += unit_oracle
+TESTS += unit_oracle
+endif
+unit_oracle_SOURCES = %D%/unit/test_oracle.c
+unit_oracle_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_oracle_LDADD = $(HEAP_TEST_LIBS)
+
 check_PROGRAMS += unit_path
 TESTS += unit_path
 unit_path_SOURCES = %D%/unit/test_path.c
