@@ -18,6 +18,8 @@ libtestsupport_la_SOURCES = \
 	%D%/support/random.h \
 	%D%/support/runner.c \
 	%D%/support/runner.h \
+	%D%/support/seeds.c \
+	%D%/support/seeds.h \
 	%D%/support/trace.c \
 	%D%/support/trace.h
 libtestsupport_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
@@ -43,10 +45,21 @@ libsessiontest_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 SESSION_TEST_LIBS = libsessiontest.la libserver.la libprotocol.la $(HEAP_TEST_LIBS)
 
 # Keep the list sorted: one program, three lines.
-# Random programs for as long as asked, with seeds that no run has seen: make soak HOURS=8
+# Random programs for as long as asked, with seeds that no run has seen: make soak HOURS=8. They run
+# in the stress build, which is made in the directory soak if this is another one.
 HOURS = 1
-soak: model_heap
-	$(SHELL) $(srcdir)/%D%/soak.sh ./model_heap $(HOURS)
+soak_tests = model_heap unit_build unit_heap unit_list unit_map unit_map_model unit_methods \
+	unit_methods_more unit_path unit_reply unit_text
+if GC_STRESS
+soak: $(soak_tests)
+	$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/%D%/soak.sh $(HOURS) $(soak_tests:%=./%)
+else
+soak:
+	$(MKDIR_P) soak
+	cd soak && { test -e Makefile || \
+	    $(SHELL) $(abs_top_srcdir)/configure -q --enable-debug --enable-gc-stress; }
+	cd soak && $(MAKE) $(AM_MAKEFLAGS) soak HOURS=$(HOURS)
+endif
 EXTRA_DIST += %D%/soak.sh
 
 check_PROGRAMS += model_heap
