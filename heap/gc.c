@@ -215,7 +215,7 @@ static bool mark_next_frame(struct heap *h)
         struct root_frame *frame = gc->frame_next;
         gc->frame_next = frame->next;
         if (frame->cycle == gc->cycle) continue;
-        gc_mark_frame(h, frame);
+        if (!planted(18)) gc_mark_frame(h, frame);
         return true;
     }
     return false;

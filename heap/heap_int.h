@@ -35,20 +35,13 @@
 
 #include "heap/gc.h"
 #include "heap/heap.h"
+#include "heap/plant.h"
 
 /* Costly assertions: only with --enable-debug. assert() itself stays on in releases. */
 #ifdef CAIRN_DEBUG
 #define debug_assert(condition) assert(condition)
 #else
 #define debug_assert(condition) ((void)sizeof(condition))
-#endif
-
-/* Deliberate bugs, built one at a time by -DCAIRN_PLANT=n, that the tests must catch;
- * tests/plants.md lists them. */
-#ifdef CAIRN_PLANT
-#define planted(n) (CAIRN_PLANT == (n))
-#else
-#define planted(n) 0
 #endif
 
 #define likely(x) __builtin_expect(!!(x), 1)

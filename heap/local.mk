@@ -34,6 +34,7 @@ libheap_la_SOURCES = \
 	%D%/oracle.c \
 	%D%/oracle.h \
 	%D%/page.c \
+	%D%/plant.h \
 	%D%/poison.c \
 	%D%/rope.c \
 	%D%/shape.c \

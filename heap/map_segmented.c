@@ -190,7 +190,7 @@ static void node_double(struct heap *h, const struct location *at, value node)
         store_new(&slots[2 * i], v);
         store_new(&slots[2 * i + 1], value_is_ref(v) ? value_int((int64_t)(2 * i)) : v);
     }
-    cell_moved_in(h, node);
+    cell_moved_in_for(h, node, MOVED_HASH_NODE);
 }
 
 /* --- growing --------------------------------------------------------------------------------*/
@@ -313,7 +313,7 @@ static int segment_split(struct heap *h, const struct location *at, const struct
     for (unsigned i = 0; i < 2; i++) {
         if (split.half[i] == VALUE_NIL) continue;
         segment_save(h, &halves[i]);
-        cell_moved_in(h, split.half[i]);
+        cell_moved_in_for(h, split.half[i], MOVED_HASH_SPLIT);
     }
     value old = s->cell;
     split_link(h, at, s, &split);

@@ -93,9 +93,13 @@ static inline void store_new(value *slot, value v) { *slot = v; }
 
 /* Must follow when references that were already in the heap were moved into `container`,
  * or moved around inside it (memmove), by other means than store(). */
+static inline void cell_moved_in_for(struct heap *h, value container, enum moved why)
+{
+    if (unlikely(h->marking) && !planted(MOVED) && !planted(why)) gc_regray(h, container);
+}
 static inline void cell_moved_in(struct heap *h, value container)
 {
-    if (unlikely(h->marking) && !planted(3)) gc_regray(h, container);
+    cell_moved_in_for(h, container, MOVED);
 }
 
 /* Moves words inside a container, or from one container into another that the caller

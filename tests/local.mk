@@ -71,6 +71,12 @@ model_heap_SOURCES = \
 model_heap_CFLAGS = $(HEAP_TEST_CFLAGS)
 model_heap_LDADD = $(HEAP_TEST_LIBS)
 
+check_PROGRAMS += unit_barriers
+TESTS += unit_barriers
+unit_barriers_SOURCES = %D%/unit/test_barriers.c
+unit_barriers_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_barriers_LDADD = $(HEAP_TEST_LIBS)
+
 check_PROGRAMS += unit_build
 TESTS += unit_build
 unit_build_SOURCES = %D%/unit/test_build.c
@@ -204,6 +210,12 @@ TESTS += unit_path
 unit_path_SOURCES = %D%/unit/test_path.c
 unit_path_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_path_LDADD = $(SESSION_TEST_LIBS)
+
+check_PROGRAMS += unit_pins
+TESTS += unit_pins
+unit_pins_SOURCES = %D%/unit/test_pins.c
+unit_pins_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_pins_LDADD = $(SESSION_TEST_LIBS)
 
 check_PROGRAMS += unit_reply
 TESTS += unit_reply
