@@ -40,7 +40,9 @@ libsessiontest_la_SOURCES = \
 	%D%/support/in_process.c \
 	%D%/support/in_process.h \
 	%D%/support/literal.c \
-	%D%/support/literal.h
+	%D%/support/literal.h \
+	%D%/support/method_cases.c \
+	%D%/support/method_cases.h
 libsessiontest_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 SESSION_TEST_LIBS = libsessiontest.la libserver.la libprotocol.la $(HEAP_TEST_LIBS)
 

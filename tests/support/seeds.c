@@ -46,7 +46,7 @@ struct seeds seeds_open(const char *tcase, uint64_t count)
     if (one) {
         seeds.next = seeds.last = strtoull(one, NULL, 0);
     } else if (range && sscanf(range, "%" SCNu64 "-%" SCNu64, &seeds.next, &seeds.last) != 2) {
-        fprintf(stderr, "CAIRN_SEEDS=%s: should be the first and the last seed, as 1-1000\n", range);
+        fprintf(stderr, "CAIRN_SEEDS=%s: should be first and last seed, as 1-1000\n", range);
         exit(EXIT_FAILURE);
     }
     running.tcase = tcase;

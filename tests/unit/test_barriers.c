@@ -109,7 +109,10 @@ static value two_nodes(struct heap *h)
 }
 
 static void remove_the_first(struct heap *h, value list) { list_remove(h, list, 0, 1, NULL); }
-static void split_a_leaf(struct heap *h, value list) { insert_numbers(h, list, LEAF / 3, LEAF / 2); }
+static void split_a_leaf(struct heap *h, value list)
+{
+    insert_numbers(h, list, LEAF / 3, LEAF / 2);
+}
 static void remove_the_first_leaf(struct heap *h, value list)
 {
     list_remove(h, list, 0, LEAF, NULL);
@@ -376,7 +379,7 @@ START_TEST(a_cell_of_a_page_that_is_yet_to_be_swept)
     for (unsigned i = 0; i < 100; i++) {
         value garbage = cell_take(h, KIND_STRING, 64, 0);
         if (i % 2) value_share(h, garbage);
-        value_release(h, garbage); /* every other cell is free at once, the rest are for the sweep */
+        value_release(h, garbage); /* every other cell is free at once, the rest in the sweep */
     }
     gc_start(h);
     while (gc_phase(h) != GC_SWEEP) gc_step(h, 1);
