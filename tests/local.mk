@@ -187,6 +187,14 @@ unit_methods_hostile_SOURCES = %D%/unit/test_methods_hostile.c
 unit_methods_hostile_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_methods_hostile_LDADD = $(SESSION_TEST_LIBS)
 
+check_PROGRAMS += unit_methods_malloc
+TESTS += unit_methods_malloc
+unit_methods_malloc_SOURCES = %D%/unit/test_methods_malloc.c
+unit_methods_malloc_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_methods_malloc_LDADD = $(SESSION_TEST_LIBS)
+unit_methods_malloc_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
+	-Wl,--wrap=realloc -Wl,--wrap=heap_shadow_mark -Wl,--wrap=oracle_begin
+
 check_PROGRAMS += unit_methods_more
 TESTS += unit_methods_more
 unit_methods_more_SOURCES = %D%/unit/test_methods_more.c

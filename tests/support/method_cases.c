@@ -123,8 +123,9 @@ char *method_cases_data(struct in_process *p)
 {
     uint64_t seed = p->seed;
     p->seed = 0;
-    char *data = strdup(ask(p, "mget", "['l', 'm', 's', 'n', 'rope', 'shared rope', 'weak', 'x', 'y', "
-                                       "'q', 'a new key']"));
+    char *data = strdup(ask(p, "mget",
+                            "['l', 'm', 's', 'n', 'rope', 'shared rope', 'weak', 'x', 'y', 'q', "
+                            "'a new key']"));
     const char *count = ask(p, "count", "");
     size_t length = strlen(data);
     data = realloc(data, length + strlen(count) + 1);
