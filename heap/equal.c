@@ -50,10 +50,21 @@ static bool charge(size_t *limit, size_t bytes)
     return true;
 }
 
+/* Texts of which at least one is a view. */
+static enum equality views_compare(const struct heap *h, value a, value b, size_t *limit)
+{
+    if (!value_is_text(a) || !value_is_text(b) || text_is_bytes(a) != text_is_bytes(b) ||
+        text_length(h, a) != text_length(h, b))
+        return DIFFERENT;
+    if (!charge(limit, text_length(h, a))) return LIMIT;
+    return text_compare(h, a, b) == 0 ? EQUAL : DIFFERENT;
+}
+
 /* Compares two values but not their members. */
 static enum equality pair_compare(const struct heap *h, value a, value b, size_t *limit)
 {
     if (a == b) return EQUAL;
+    if (value_is_view(a) || value_is_view(b)) return views_compare(h, a, b, limit);
     if (!value_is_ref(a) || !value_is_ref(b) || ref_kind(a) != ref_kind(b)) return DIFFERENT;
     size_t size;
     switch (ref_kind(a)) {

@@ -25,10 +25,16 @@ libheap_la_SOURCES = \
 	%D%/map_int.h \
 	%D%/map_key.c \
 	%D%/map_linear.c \
+	%D%/map_merge.c \
+	%D%/map_move.c \
 	%D%/map_ordered.c \
+	%D%/map_packed.c \
+	%D%/map_packed.h \
 	%D%/map_page.c \
 	%D%/map_record.c \
 	%D%/map_segmented.c \
+	%D%/map_values.c \
+	%D%/map_verify.c \
 	%D%/number.c \
 	%D%/number.h \
 	%D%/oracle.c \

@@ -10,7 +10,7 @@
  *   record      RECORD       [shape][value 0][value 1]…
  *   linear      MAP_LINEAR   [header][nil][key][value][key][value]…
  *   ordered     MAP_ORDERED  map_ordered.c
- *   segmented   MAP_NODE     map_segmented.c
+ *   segmented   MAP_NODE     map_segmented.c: keys and short values are packed (map_packed.h)
  *
  *                 text keys, up to 64              9th entry         2049th entry
  *   empty ----------------------------> record -----------> ordered -----------> segmented
@@ -24,7 +24,8 @@
  *
  * Keys in cells of a map or a shape are canonical: a text is a string if it is valid UTF-8,
  * and a reference carries the low bits of the key's hash. So two keys are equal if their
- * words are; and may be equal otherwise only if both are references with the same hash bits. */
+ * words are; and may be equal otherwise only if both are references with the same hash bits.
+ * Segmented maps hold keys in this form only if they do not pack them. */
 #ifndef CAIRN_HEAP_MAP_INT_H
 #define CAIRN_HEAP_MAP_INT_H
 
@@ -169,31 +170,46 @@ void ordered_free(struct heap *h, value body);
 
 /* --- segmented maps: map_segmented.c --------------------------------------------------------*/
 
-/* How a map that is being built is laid out from the start: hash bits used up by nodes, and
- * pairs of a new segment. */
+/* How new parts of a map are laid out. */
 struct segmented_plan {
-    unsigned depth;
-    unsigned segment_pairs;
+    unsigned depth; /* hash bits used up by nodes from the start */
+    size_t content, entries; /* of a new segment */
+    bool tracked;
+    bool copies; /* cells whose content is packed stay, and are the caller's */
 };
 extern const struct segmented_plan segmented_growing;
-struct segmented_plan segmented_plan_for(size_t count);
+/* For a map that is to get so many entries, whose segmented_entry_bytes add up to `bytes`. */
+struct segmented_plan segmented_plan_for(size_t count, size_t bytes);
+size_t segmented_entry_bytes(struct heap *h, const struct map_key *key, value v);
 
+/* `*body` may be replaced by each function that gets it by address. */
 warn_unused value segmented_new(struct heap *h, const struct segmented_plan *plan);
-/* The key is not there. Consumes both; 0 or -ENOMEM. *body may be replaced. */
+/* The key is not there. `stored` is its canonical value, if there is one already, or
+ * VALUE_ABSENT. Consumes `v`, and `stored` unless it is packed; 0 or -ENOMEM. */
 warn_unused int segmented_add_take(struct heap *h, value *body, const struct segmented_plan *plan,
-                                   uint64_t hash, value key, value v);
-value *segmented_find(const struct heap *h, value body, const struct map_key *key);
-value segmented_remove(struct heap *h, value *body, const struct map_key *key,
-                       value *removed_key);
-/* The segment, or VALUE_NIL, of the part of the hash space in which `hash` lies; *end is where
- * the next part begins, 0 after the last. */
-value segmented_part(const struct heap *h, value body, uint64_t hash, uint64_t *end);
-/* References to segments carry their capacity where others have the hash. */
-static inline size_t segment_pair_count(value segment) { return ref_hash(segment); }
+                                   const struct map_key *key, value stored, value v);
+/* Whether the content of such a key's, or value's, cell is copied. */
+bool segmented_key_packs(const struct map_key *key);
+bool segmented_value_packs(struct heap *h, value v);
+value segmented_get(const struct heap *h, value body, const struct map_key *key);
+/* Sets or replaces. 0 or -ENOMEM. */
+warn_unused int segmented_set_take(struct heap *h, value *body, const struct map_key *key, value v,
+                                   bool tracked, bool *added);
+/* map_ready, map_set_ready_take and map_settle. */
+warn_unused int segmented_ready(struct heap *h, value *body, const struct map_key *key, value v);
+void segmented_set_ready_take(struct heap *h, value *body, const struct map_key *key, value v);
+void segmented_settle(struct heap *h, value *body, const struct map_key *key);
+/* 0, -ENOENT, or -ENOMEM as map_remove. */
+int segmented_remove(struct heap *h, value *body, const struct map_key *key, value *out);
+bool segmented_next(const struct heap *h, value body, struct map_iterator *it, value *key,
+                    value *v);
+/* The segment, or VALUE_NIL, of the part of the hash space in which `hash` lies, and its values;
+ * *end is where the next part begins, 0 after the last. */
+value segmented_part(const struct heap *h, value body, uint64_t hash, uint64_t *end,
+                     value *values);
+/* For the checker: NULL, or what is wrong with a map. */
+const char *map_verify(const struct heap *h, value map);
 /* Frees the cells, and not what they hold; O(size). For what could not be built to the end. */
 void segmented_forget(struct heap *h, value body);
-
-/* A key of a slot that holds an entry. */
-static inline bool key_is_live(value key) { return key != VALUE_NIL && key != VALUE_TOMBSTONE; }
 
 #endif

@@ -83,13 +83,18 @@ static inline enum kind header_kind(value header) { return (enum kind)(header >>
  * the caller's to release. */
 static inline void store(struct heap *h, value *slot, value v)
 {
+    debug_assert(!value_is_view(v));
     if (unlikely(h->marking) && !planted(2)) gc_shade(h, *slot);
     *slot = v;
 }
 
 /* Fills a slot of a cell that was taken since the last safe point and is not yet reachable,
  * with a value that is as new, or that is not a reference. */
-static inline void store_new(value *slot, value v) { *slot = v; }
+static inline void store_new(value *slot, value v)
+{
+    debug_assert(!value_is_view(v));
+    *slot = v;
+}
 
 /* Must follow when references that were already in the heap were moved into `container`,
  * or moved around inside it (memmove), by other means than store(). */

@@ -6,12 +6,15 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-#include "heap/store.h"
+#include "heap/map_int.h"
 #include "heap/traversal.h"
 
 struct verifier {
     struct heap *h;
+    value *maps; /* roots of maps that were met */
+    size_t map_count, map_capacity;
     struct traversal reached;  /* from the roots */
     struct traversal will_mark; /* what marking under way would still mark */
     char *message;
@@ -103,6 +106,27 @@ static void check_container(struct verifier *c, value container)
     }
 }
 
+/* Maps are looked into when all references are known to be good. What waits in the drop queue is
+ * not met here as a map: it has no header. */
+static void map_met(struct verifier *c, value container)
+{
+    if (ref_kind(container) != KIND_MAP || !value_is_int(cell_words(c->h, container)[0])) return;
+    if (c->map_count == c->map_capacity) {
+        c->map_capacity = c->map_capacity ? c->map_capacity * 2 : 64;
+        c->maps = realloc(c->maps, c->map_capacity * sizeof *c->maps);
+        if (!c->maps) abort();
+    }
+    c->maps[c->map_count++] = container;
+}
+
+static void check_maps(struct verifier *c)
+{
+    for (size_t i = 0; i < c->map_count && !c->failed; i++) {
+        const char *wrong = map_verify(c->h, c->maps[i]);
+        if (wrong) fail(c, "the map at granule %lu: %s", ref_granule(c->maps[i]), wrong);
+    }
+}
+
 static void check_references(struct verifier *c)
 {
     struct heap *h = c->h;
@@ -111,8 +135,11 @@ static void check_references(struct verifier *c)
         for (size_t i = 0; i < f->count; i++) check_reference(c, f->slots[i], "a frame", false);
     check_reference(c, h->drop.first, "the drop queue", true);
     check_reference(c, h->drop.current, "the drop queue", true);
-    while (c->reached.count && !c->failed)
-        check_container(c, c->reached.stack[--c->reached.count]);
+    while (c->reached.count && !c->failed) {
+        value container = c->reached.stack[--c->reached.count];
+        map_met(c, container);
+        check_container(c, container);
+    }
 }
 
 /* --- the collector's invariant ----------------------------------------------------------------*/
@@ -277,7 +304,9 @@ int heap_verify(struct heap *h, char *message, size_t size)
     if (!c.failed) check_pages(&c);
     if (!c.failed) check_bins(&c);
     if (!c.failed) check_references(&c);
+    if (!c.failed) check_maps(&c);
     if (!c.failed) check_marking(&c);
+    free(c.maps);
     traversal_close(&c.reached);
     traversal_close(&c.will_mark);
     return c.failed ? -EINVAL : 0;
@@ -295,6 +324,7 @@ int heap_shadow_mark(struct heap *h, char *message, size_t size)
             fail(&c, "marking ended, and the reachable object at granule %lu is white",
                  i * GROUP_GRANULES + (unsigned)__builtin_ctzl(lost));
     }
+    free(c.maps);
     traversal_close(&c.reached);
     return c.failed ? -EINVAL : 0;
 }

@@ -169,6 +169,12 @@ unit_map_model_SOURCES = %D%/unit/test_map_model.c
 unit_map_model_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_map_model_LDADD = $(HEAP_TEST_LIBS)
 
+check_PROGRAMS += unit_map_packed
+TESTS += unit_map_packed
+unit_map_packed_SOURCES = %D%/unit/test_map_packed.c
+unit_map_packed_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_map_packed_LDADD = $(HEAP_TEST_LIBS)
+
 check_PROGRAMS += unit_methods
 TESTS += unit_methods
 unit_methods_SOURCES = %D%/unit/test_methods.c

@@ -194,7 +194,12 @@ static void op_move(struct program *p)
         struct map_key key;
         const char *name = from.object->keys[index];
         map_key_text(p->h, &key, name, strlen(name));
-        ck_assert_int_eq(map_remove(p->h, from.v, &key, &v), 0);
+        int error = map_remove(p->h, from.v, &key, &v);
+        if (error == -ENOMEM) { /* a packed text needs a cell of its own outside */
+            p->failures++;
+            return;
+        }
+        ck_assert_int_eq(error, 0);
     } else {
         list_remove(p->h, from.v, index, 1, &v);
     }
