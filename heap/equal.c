@@ -81,6 +81,7 @@ static enum equality pair_compare(const struct heap *h, value a, value b, size_t
         if (size != list_length(h, b)) return DIFFERENT;
         return size == 0 ? EQUAL : MEMBERS;
     case KIND_MAP:
+    case KIND_SET:
         size = map_count(h, a);
         if (size != map_count(h, b)) return DIFFERENT;
         return size == 0 ? EQUAL : MEMBERS;
@@ -101,7 +102,8 @@ static int stack_push(struct equal_stack *stack, value a, value b)
     return 0;
 }
 
-/* The next pair of members; b is VALUE_ABSENT if the other map has no such key. False when
+/* Sets are maps whose values are nil.
+ * The next pair of members; b is VALUE_ABSENT if the other map has no such key. False when
  * all have been compared. A long key, which must be hashed, is charged as far as the limit
  * goes. */
 static bool frame_next(const struct heap *h, struct equal_frame *frame, size_t *limit, value *a,

@@ -34,6 +34,8 @@ libheap_la_SOURCES = \
 	%D%/page.c \
 	%D%/poison.c \
 	%D%/rope.c \
+	%D%/set.c \
+	%D%/set.h \
 	%D%/shape.c \
 	%D%/shape.h \
 	%D%/store.h \

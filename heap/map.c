@@ -5,13 +5,14 @@
  * when it is complete. At most MAP_ORDERED_MAX entries ever move. */
 #include "heap/map_int.h"
 
-value map_new(struct heap *h)
+value map_root_new(struct heap *h, enum kind kind)
 {
-    value map = cell_take(h, KIND_MAP, 2 * sizeof(value), 0);
-    if (map != VALUE_ABSENT)
-        store_new(&cell_words(h, map)[0], cell_header(KIND_MAP, MODE_EMPTY));
+    value map = cell_take(h, kind, 2 * sizeof(value), 0);
+    if (map != VALUE_ABSENT) store_new(&cell_words(h, map)[0], cell_header(kind, MODE_EMPTY));
     return map;
 }
+
+value map_new(struct heap *h) { return map_root_new(h, KIND_MAP); }
 
 size_t map_count(const struct heap *h, value map)
 {
@@ -104,6 +105,13 @@ static int map_turn(struct heap *h, value map, enum map_mode mode)
     return 0;
 }
 
+/* The smallest representation of `count` entries that is not a record. */
+static enum map_mode mode_for(enum kind kind, size_t count)
+{
+    if (count <= MAP_LINEAR_MAX) return MODE_LINEAR;
+    return kind == KIND_MAP && count <= MAP_ORDERED_MAX ? MODE_ORDERED : MODE_SEGMENTED;
+}
+
 /* Makes room for one more entry in a map that is not a record. 0 or -ENOMEM. */
 static int map_make_room(struct heap *h, value map)
 {
@@ -111,9 +119,10 @@ static int map_make_room(struct heap *h, value map)
     switch (map_mode(h, map)) {
     case MODE_EMPTY:
     case MODE_RECORD:
-        return map_turn(h, map, map_count(h, map) < MAP_LINEAR_MAX ? MODE_LINEAR : MODE_ORDERED);
+        return map_turn(h, map, mode_for(ref_kind(map), map_count(h, map) + 1));
     case MODE_LINEAR:
-        if (map_root_count(h, map) == MAP_LINEAR_MAX) return map_turn(h, map, MODE_ORDERED);
+        if (map_root_count(h, map) == MAP_LINEAR_MAX)
+            return map_turn(h, map, mode_for(ref_kind(map), MAP_LINEAR_MAX + 1));
         return linear_make_room(h, map);
     case MODE_ORDERED:
         status = ordered_make_room(h, *map_body(h, map), map_root_count(h, map));
@@ -142,10 +151,11 @@ static int map_insert_take(struct heap *h, value map, uint64_t hash, value key, 
     return 0;
 }
 
-static int map_add_take(struct heap *h, value map, const struct map_key *key, value v)
+int map_add_take(struct heap *h, value map, const struct map_key *key, value v)
 {
     enum map_mode mode = map_mode(h, map);
-    if ((mode == MODE_EMPTY || mode == MODE_RECORD) && map_key_is_text(key)) {
+    if ((mode == MODE_EMPTY || mode == MODE_RECORD) && value_is_kind(map, KIND_MAP) &&
+        map_key_is_text(key)) {
         int status = record_add_take(h, map, key, v);
         if (status != RECORD_REFUSED) return status;
     }
@@ -298,13 +308,12 @@ static void pairs_release(struct heap *h, const value *pairs, size_t count)
 }
 
 /* An empty map that takes `count` entries without turning. */
-static value map_new_for(struct heap *h, size_t count, struct segmented_plan *plan)
+static value map_new_for(struct heap *h, enum kind kind, size_t count,
+                         struct segmented_plan *plan)
 {
-    value map = map_new(h), body;
+    value map = map_root_new(h, kind), body;
     if (map == VALUE_ABSENT) return map;
-    enum map_mode mode = count <= MAP_LINEAR_MAX    ? MODE_LINEAR
-                         : count <= MAP_ORDERED_MAX ? MODE_ORDERED
-                                                    : MODE_SEGMENTED;
+    enum map_mode mode = mode_for(kind, count);
     *plan = segmented_plan_for(count);
     if (mode == MODE_LINEAR)
         body = linear_new(h, count);
@@ -360,10 +369,10 @@ static int map_build_step(struct heap *h, value map, const struct segmented_plan
 }
 
 /* At any time pairs[0..lost) hold what lost, the map the rest of pairs[0..i). */
-static value map_build_take(struct heap *h, value *pairs, size_t count)
+value map_build_take(struct heap *h, enum kind kind, value *pairs, size_t count)
 {
     struct segmented_plan plan;
-    value map = map_new_for(h, count, &plan);
+    value map = map_new_for(h, kind, count, &plan);
     if (map == VALUE_ABSENT) return map;
     size_t lost = 0;
     for (size_t i = 0; i < count; i++) {
@@ -403,5 +412,5 @@ value map_from_take(struct heap *h, value *pairs, size_t pair_count)
             return map;
         }
     }
-    return map_build_take(h, pairs, pair_count);
+    return map_build_take(h, KIND_MAP, pairs, pair_count);
 }

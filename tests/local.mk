@@ -196,6 +196,12 @@ unit_rpc_SOURCES = %D%/unit/test_rpc.c
 unit_rpc_CFLAGS = $(PROTOCOL_TEST_CFLAGS)
 unit_rpc_LDADD = $(PROTOCOL_TEST_LIBS)
 
+check_PROGRAMS += unit_set
+TESTS += unit_set
+unit_set_SOURCES = %D%/unit/test_set.c
+unit_set_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_set_LDADD = $(HEAP_TEST_LIBS)
+
 check_PROGRAMS += unit_settings
 TESTS += unit_settings
 unit_settings_SOURCES = %D%/unit/test_settings.c
