@@ -20,7 +20,8 @@
  *
  * A set (KIND_SET, set.c) is a map whose values are all nil. It is never a record, and goes from
  * linear to segmented with its 9th member: a segment keeps what it can do without out of memory,
- * and an ordered table has no use for values that are all nil.
+ * and an ordered table has no use for values that are all nil. The scores of a sorted set
+ * (KIND_SCORES) are a map of these two representations as well.
  *
  * A map goes from left to right only, and back to empty when its last entry goes. In a
  * record the value of a removed field is VALUE_TOMBSTONE; the shape stays, so that removing
@@ -93,7 +94,7 @@ static inline void pair_moves(struct heap *h, value key, value v)
 
 /* --- what sets are made of: map.c, for set.c ------------------------------------------------*/
 
-/* An empty root: KIND_MAP or KIND_SET. */
+/* An empty root: KIND_MAP, KIND_SET or KIND_SCORES. */
 warn_unused value map_root_new(struct heap *h, enum kind kind);
 /* Adds an entry whose key is not there and not too long. 0 or -ENOMEM. */
 warn_unused int map_add_take(struct heap *h, value map, const struct map_key *key, value v);

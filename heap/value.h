@@ -63,6 +63,7 @@ typedef uint64_t value;
     X(MAP_ENTRIES, "ordered map entries")                                             \
     X(MAP_NODE, "segmented map node")                                                 \
     X(MAP_SEGMENT, "map segment")                                                     \
+    X(SCORES, "sorted set scores") /* the root of a map */                            \
     X(SORTED_NODE, "sorted set node")
 
 enum kind {

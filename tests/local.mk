@@ -214,6 +214,12 @@ unit_shape_SOURCES = %D%/unit/test_shape.c
 unit_shape_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_shape_LDADD = $(HEAP_TEST_LIBS)
 
+check_PROGRAMS += unit_sorted_set
+TESTS += unit_sorted_set
+unit_sorted_set_SOURCES = %D%/unit/test_sorted_set.c
+unit_sorted_set_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_sorted_set_LDADD = $(HEAP_TEST_LIBS)
+
 check_PROGRAMS += unit_tasks
 TESTS += unit_tasks
 unit_tasks_SOURCES = %D%/unit/test_tasks.c
