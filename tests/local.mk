@@ -172,6 +172,12 @@ unit_methods_more_SOURCES = %D%/unit/test_methods_more.c
 unit_methods_more_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_methods_more_LDADD = $(SESSION_TEST_LIBS)
 
+check_PROGRAMS += unit_methods_sets
+TESTS += unit_methods_sets
+unit_methods_sets_SOURCES = %D%/unit/test_methods_sets.c
+unit_methods_sets_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_methods_sets_LDADD = $(SESSION_TEST_LIBS)
+
 check_PROGRAMS += unit_number
 TESTS += unit_number
 unit_number_SOURCES = %D%/unit/test_number.c

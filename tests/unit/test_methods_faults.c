@@ -82,9 +82,13 @@ static void check_faults(const char *method, const char *params, const char *ans
                           got);
             break;
         }
+        in_process_verify(&p);
+        if (strncmp(got, answer, strlen(answer)) == 0) { /* it could do without */
+            fill();
+            continue;
+        }
         ck_assert_msg(strncmp(got, "! OUT_OF_MEMORY ", 16) == 0, "%s(%s), allocation %u: %s",
                       method, params, (unsigned)n, got);
-        in_process_verify(&p);
         char *after = all_data();
         ck_assert_str_eq(after, before);
         ck_assert_uint_eq(p.refs.count, handles);
@@ -104,6 +108,15 @@ START_TEST(set_fails_whole)
     check_faults("set", "['l', 1], 'a text of more than seven bytes'", "true");
     check_faults("set", "'l', 5, {'match': [1, 'two', ['three']]}", "true");
     check_faults("set", "'x', {'self': <1:00>}", "true");
+}
+END_TEST
+
+START_TEST(insert_splice_swap_and_rename_fail_whole)
+{
+    check_faults("insert", "'l', 1, ['a text of a cell', [5]]", "5");
+    check_faults("splice", "'l', 0, 2, ['a text of a cell', [5]]", "[1, 'two']");
+    check_faults("swap", "'m', ['a text of a cell']", "{");
+    check_faults("rename", "'l', 'a new key of a cell'", "true");
 }
 END_TEST
 
@@ -236,6 +249,7 @@ Suite *test_suite(void)
     TCase *tcase = tcase_create("faults");
     tcase_set_timeout(tcase, 120);
     tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, insert_splice_swap_and_rename_fail_whole);
     tcase_add_test(tcase, set_fails_whole);
     tcase_add_test(tcase, the_first_set_fails_whole);
     tcase_add_test(tcase, mset_fails_whole);
