@@ -3,7 +3,7 @@
  *   root   KIND_SORTED_SET   [header][scores: a map of member to score][top or nil][nil]
  *   node   KIND_SORTED_NODE  [header: children]([entries below][child][bound])…
  *   leaf   KIND_RAW          [count:16][end:16][entry]…   …[offset of entry 1:16][of entry 0:16]
- *   entry                    [format:8][score: 0..8 bytes][member]
+ *   entry                    [format:8][score: 0..8 bytes][member]   (sorted_leaf.c)
  *
  * The tree is a counted B+ tree of the entries in order. A leaf's entries lie in order without
  * gaps, so an entry ends where the next begins; `end` is where the last does. Their offsets grow

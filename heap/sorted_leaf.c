@@ -2,8 +2,9 @@
  * that moving half of it to insert an entry costs less than a miss of the cache. */
 #include "heap/sorted_int.h"
 
-/* The format of a score: so many bytes of an integer, or a double. */
-#define FORMAT_DOUBLE 9
+/* The format of a score: so many low bytes of an integer; or this and so many high bytes of a
+ * double, whose low ones are zero. (Byte order: little-endian, here as in values.) */
+#define FORMAT_DOUBLE 8
 #define ENTRIES_BEGIN (2 * sizeof(uint16_t))
 
 struct leaf {
@@ -54,9 +55,11 @@ static unsigned int_bytes(int64_t i)
     return (65 - (unsigned)__builtin_clzl((uint64_t)(i ^ i >> 63) | 1) + 7) / 8;
 }
 
+/* No double that is a score is zero. */
 static unsigned score_bytes(struct number score)
 {
-    return score.class == NUMBER_DOUBLE ? sizeof score.d : int_bytes(score.i);
+    if (score.class == NUMBER_INT64) return int_bytes(score.i);
+    return 8 - (unsigned)__builtin_ctzl(score.u) / 8;
 }
 
 size_t sorted_entry_bytes(const struct sorted_entry *entry)
@@ -67,19 +70,22 @@ size_t sorted_entry_bytes(const struct sorted_entry *entry)
 static void entry_write(unsigned char *to, const struct sorted_entry *entry)
 {
     unsigned bytes = score_bytes(entry->score);
-    *to++ = entry->score.class == NUMBER_DOUBLE ? FORMAT_DOUBLE : (unsigned char)bytes;
-    memcpy(to, &entry->score.i, bytes); /* little-endian: the low bytes */
+    bool is_double = entry->score.class == NUMBER_DOUBLE;
+    *to++ = (unsigned char)(is_double ? FORMAT_DOUBLE + bytes : bytes);
+    memcpy(to, (const char *)&entry->score.i + (is_double ? 8 - bytes : 0), bytes);
     memcpy(to + bytes, entry->member, entry->length);
 }
 
 static void entry_read(const unsigned char *from, const unsigned char *end,
                        struct sorted_entry *entry)
 {
-    unsigned format = *from++, bytes = format == FORMAT_DOUBLE ? sizeof(double) : format;
-    entry->score.class = format == FORMAT_DOUBLE ? NUMBER_DOUBLE : NUMBER_INT64;
+    unsigned format = *from++;
+    bool is_double = format > FORMAT_DOUBLE;
+    unsigned bytes = is_double ? format - FORMAT_DOUBLE : format;
+    entry->score.class = is_double ? NUMBER_DOUBLE : NUMBER_INT64;
     entry->score.i = 0;
-    memcpy(&entry->score.i, from, bytes);
-    if (format != FORMAT_DOUBLE && bytes > 0 && bytes < sizeof(int64_t)) {
+    memcpy((char *)&entry->score.i + (is_double ? 8 - bytes : 0), from, bytes);
+    if (!is_double && bytes > 0 && bytes < sizeof(int64_t)) {
         unsigned shift = 64 - 8 * bytes;
         entry->score.i = (int64_t)((uint64_t)entry->score.i << shift) >> shift;
     }
