@@ -405,7 +405,7 @@ START_TEST(sorted_infinities)
     }
     ASK(&p, "sorted.range", "'z', 0", "['bottom', 'zero', 'one', 'top']");
     ASK(&p, "sorted.score", "'z', 'zero'", "0");
-    ASK(&p, "sorted.increment", "'z', 'top', 5", ask(&p, "sorted.score", "'z', 'top'"));
+    ASK(&p, "sorted.increment", "'z', 'top', 5", "inf");
 }
 END_TEST
 
@@ -508,7 +508,6 @@ START_TEST(a_large_sorted_set)
     ASK(&p, "sorted.range", "'z', 9999.5, nil, {'by': 'score', 'scores': true}",
         "[['member:000019999', 9999.5]]");
     ASK(&p, "sorted.range", "'z', 10000, 10002", "['member:000010000', 'member:000010001']");
-    ASK(&p, "mem.census", "", ask(&p, "mem.census", ""));
     ASK_HAS(&p, "mem.census", "", "'sorted set'");
 }
 END_TEST
