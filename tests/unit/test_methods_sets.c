@@ -112,8 +112,8 @@ START_TEST(combining_small_sets)
     ASK(&p, "union", "['a', 'm']", "! WRONG_TYPE union: \"m\" is a map; union needs a set");
     p.host.reply_elements_max = 4;
     ASK(&p, "union", "['a', 'b']",
-        "! LIMIT union: the result has more members than reply-elements (4) allows; the option into "
-        "stores it instead");
+        "! LIMIT union: the result has more members than reply-elements (4) allows; the option "
+        "into stores it instead");
     ASK(&p, "union", "['a', 'b'], {'into': 'u'}", "5");
 }
 END_TEST
@@ -250,10 +250,10 @@ START_TEST(sets_as_extension_values)
     ASK(&p, "set", "'u', 1, {'match': <4:91c0>}",
         "! BAD_PARAMS set: the payload of a SET is one array of members (strings, bytes, integers, "
         "floats and booleans); this one has nil in it");
-    static const char *const wrong[] = {"<4:>",           "<4:01>",     "<4:9201>", "<4:910101>",
-                                        "<4:919101>",     "<4:9181>",   "<4:91c1>", "<4:9180>",
-                                        "<4:91d4050a>",   "<4:9101c0>", "<4:80>",   "<4:dd00000001>",
-                                        "<4:ddffffffff01>"};
+    static const char *const wrong[] = {
+        "<4:>",       "<4:01>",         "<4:9201>",       "<4:910101>", "<4:919101>",
+        "<4:9181>",   "<4:91c1>",       "<4:9180>",       "<4:9101c0>", "<4:91d4050a>",
+        "<4:80>",     "<4:dd00000001>", "<4:ddffffffff01>"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         char params[80];
         snprintf(params, sizeof params, "'bad', %s", wrong[i]);
@@ -340,7 +340,8 @@ START_TEST(sorted_conditions)
     ASK(&p, "sorted.add", "'z', [['a', 8], ['b', 7]], {'if': 'less'}", "0");
     ASK(&p, "get", "'z'", "[['p', 0], ['n', 1], ['b', 6], ['a', 8]]");
     ASK(&p, "sorted.add", "'z', [], {'if': 'x'}",
-        "! BAD_PARAMS sorted.add: option if is \"x\"; it may be one of: absent present greater less");
+        "! BAD_PARAMS sorted.add: option if is \"x\"; it may be one of: absent present "
+        "greater less");
 }
 END_TEST
 
@@ -377,7 +378,8 @@ START_TEST(sorted_errors)
     writer_array(&params, 1);
     writer_str(&params, member, sizeof member);
     ck_assert_int_eq(strncmp(ask_bytes(&p, "sorted.remove", &params),
-                             "! LIMIT sorted.remove: member 1 has 5000 bytes; the limit is", 60), 0);
+                             "! LIMIT sorted.remove: member 1 has 5000 bytes; the limit is", 60),
+                     0);
     writer_close(&params);
 }
 END_TEST
