@@ -43,8 +43,15 @@ libheap_la_SOURCES = \
 	%D%/plant.h \
 	%D%/poison.c \
 	%D%/rope.c \
+	%D%/set.c \
+	%D%/set.h \
 	%D%/shape.c \
 	%D%/shape.h \
+	%D%/sorted_int.h \
+	%D%/sorted_leaf.c \
+	%D%/sorted_set.c \
+	%D%/sorted_set.h \
+	%D%/sorted_tree.c \
 	%D%/store.h \
 	%D%/sweep.c \
 	%D%/text.c \

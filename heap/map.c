@@ -7,13 +7,14 @@
  * has succeeded. */
 #include "heap/map_int.h"
 
-value map_new(struct heap *h)
+value map_root_new(struct heap *h, enum kind kind)
 {
-    value map = cell_take(h, KIND_MAP, 2 * sizeof(value), 0);
-    if (map != VALUE_ABSENT)
-        store_new(&cell_words(h, map)[0], cell_header(KIND_MAP, MODE_EMPTY));
+    value map = cell_take(h, kind, 2 * sizeof(value), 0);
+    if (map != VALUE_ABSENT) store_new(&cell_words(h, map)[0], cell_header(kind, MODE_EMPTY));
     return map;
 }
+
+value map_new(struct heap *h) { return map_root_new(h, KIND_MAP); }
 
 size_t map_count(const struct heap *h, value map)
 {
@@ -87,7 +88,7 @@ static void body_fill(struct heap *h, value map, enum map_mode mode, value body)
 
 /* Turns into `mode`, with room for one more entry. 0 or -ENOMEM. The keys of a record stay
  * its shape's as well; they are shared. */
-static int map_turn(struct heap *h, value map, enum map_mode mode)
+static int map_turn_small(struct heap *h, value map, enum map_mode mode)
 {
     size_t count = map_count(h, map);
     value body = mode == MODE_LINEAR ? linear_new(h, count + 1) : ordered_new(h, count + 1);
@@ -114,9 +115,9 @@ static void pair_release_packed(struct heap *h, value key_value, value v)
     if (segmented_key_packs(&key)) value_release(h, key_value);
 }
 
-/* A segmented body with the entries of an ordered map, whose keys and values keep their cells.
+/* A segmented body with the entries of a smaller map, whose keys and values keep their cells.
  * VALUE_ABSENT when memory is short. */
-static value segmented_from_ordered(struct heap *h, value map)
+static value segmented_from_small(struct heap *h, value map)
 {
     struct map_iterator it = {0};
     struct map_key key;
@@ -144,7 +145,7 @@ static value segmented_from_ordered(struct heap *h, value map)
 static int map_turn_segmented(struct heap *h, value map)
 {
     size_t count = map_root_count(h, map);
-    value body = segmented_from_ordered(h, map), key, v;
+    value body = segmented_from_small(h, map), key, v;
     if (body == VALUE_ABSENT) return -ENOMEM;
     struct map_iterator it = {0};
     while (map_next(h, map, &it, &key, &v)) pair_release_packed(h, key, v);
@@ -154,6 +155,18 @@ static int map_turn_segmented(struct heap *h, value map)
     return 0;
 }
 
+static int map_turn(struct heap *h, value map, enum map_mode mode)
+{
+    return mode == MODE_SEGMENTED ? map_turn_segmented(h, map) : map_turn_small(h, map, mode);
+}
+
+/* The smallest representation of `count` entries that is not a record. */
+static enum map_mode mode_for(enum kind kind, size_t count)
+{
+    if (count <= MAP_LINEAR_MAX) return MODE_LINEAR;
+    return kind == KIND_MAP && count <= MAP_ORDERED_MAX ? MODE_ORDERED : MODE_SEGMENTED;
+}
+
 /* Makes room for one more entry in a map that is not a record. 0 or -ENOMEM. */
 static int map_make_room(struct heap *h, value map)
 {
@@ -161,9 +174,10 @@ static int map_make_room(struct heap *h, value map)
     switch (map_mode(h, map)) {
     case MODE_EMPTY:
     case MODE_RECORD:
-        return map_turn(h, map, map_count(h, map) < MAP_LINEAR_MAX ? MODE_LINEAR : MODE_ORDERED);
+        return map_turn(h, map, mode_for(ref_kind(map), map_count(h, map) + 1));
     case MODE_LINEAR:
-        if (map_root_count(h, map) == MAP_LINEAR_MAX) return map_turn(h, map, MODE_ORDERED);
+        if (map_root_count(h, map) == MAP_LINEAR_MAX)
+            return map_turn(h, map, mode_for(ref_kind(map), MAP_LINEAR_MAX + 1));
         return linear_make_room(h, map);
     case MODE_ORDERED:
         status = ordered_make_room(h, *map_body(h, map), map_root_count(h, map));
@@ -197,10 +211,12 @@ static int map_set_segmented_take(struct heap *h, value map, const struct map_ke
     return status;
 }
 
-static int map_add_take(struct heap *h, value map, const struct map_key *key, value v)
+int map_add_take(struct heap *h, value map, const struct map_key *key, value v)
 {
     enum map_mode mode = map_mode(h, map);
-    if ((mode == MODE_EMPTY || mode == MODE_RECORD) && map_key_is_text(key)) {
+    if (mode == MODE_SEGMENTED) return map_set_segmented_take(h, map, key, v);
+    if ((mode == MODE_EMPTY || mode == MODE_RECORD) && value_is_kind(map, KIND_MAP) &&
+        map_key_is_text(key)) {
         int status = record_add_take(h, map, key, v);
         if (status != RECORD_REFUSED) return status;
     }
@@ -362,12 +378,12 @@ static void pairs_release(struct heap *h, const value *pairs, size_t count)
     for (size_t i = 0; i < 2 * count; i++) value_release(h, pairs[i]);
 }
 
-/* An empty map that takes up to MAP_ORDERED_MAX entries without turning. */
-static value map_new_for(struct heap *h, size_t count)
+/* An empty map that takes `count` entries without turning: not for segmented ones. */
+static value map_new_for(struct heap *h, enum kind kind, size_t count)
 {
-    value map = map_new(h);
+    value map = map_root_new(h, kind);
     if (map == VALUE_ABSENT) return map;
-    enum map_mode mode = count <= MAP_LINEAR_MAX ? MODE_LINEAR : MODE_ORDERED;
+    enum map_mode mode = mode_for(kind, count);
     value body = mode == MODE_LINEAR ? linear_new(h, count) : ordered_new(h, count);
     if (body == VALUE_ABSENT) {
         cell_free(h, map);
@@ -408,9 +424,9 @@ static int map_build_step(struct heap *h, value map, value *pair)
 }
 
 /* At any time pairs[0..lost) hold what lost, the map the rest of pairs[0..i). */
-static value map_build_take(struct heap *h, value *pairs, size_t count)
+static value small_build_take(struct heap *h, enum kind kind, value *pairs, size_t count)
 {
-    value map = map_new_for(h, count);
+    value map = map_new_for(h, kind, count);
     if (map == VALUE_ABSENT) return map;
     size_t lost = 0;
     for (size_t i = 0; i < count; i++) {
@@ -452,7 +468,7 @@ static int segmented_fill(struct heap *h, value *body, const struct segmented_pl
     return 0;
 }
 
-static value segmented_build_take(struct heap *h, value *pairs, size_t count)
+static value segmented_build_take(struct heap *h, enum kind kind, value *pairs, size_t count)
 {
     size_t bytes = 0, lost;
     struct map_key key;
@@ -462,7 +478,7 @@ static value segmented_build_take(struct heap *h, value *pairs, size_t count)
     }
     struct segmented_plan plan = segmented_plan_for(count, bytes);
     plan.copies = true;
-    value map = map_new(h), body = VALUE_ABSENT;
+    value map = map_root_new(h, kind), body = VALUE_ABSENT;
     if (map != VALUE_ABSENT) body = segmented_new(h, &plan);
     if (body == VALUE_ABSENT || segmented_fill(h, &body, &plan, pairs, count, &lost) < 0) {
         if (body != VALUE_ABSENT) segmented_forget(h, body);
@@ -474,6 +490,12 @@ static value segmented_build_take(struct heap *h, value *pairs, size_t count)
     map_root_set(h, map, MODE_SEGMENTED, count - lost);
     store_new(map_body(h, map), body);
     return map;
+}
+
+value map_build_take(struct heap *h, enum kind kind, value *pairs, size_t count)
+{
+    return mode_for(kind, count) == MODE_SEGMENTED ? segmented_build_take(h, kind, pairs, count)
+                                                   : small_build_take(h, kind, pairs, count);
 }
 
 value map_from_take(struct heap *h, value *pairs, size_t pair_count)
@@ -499,6 +521,5 @@ value map_from_take(struct heap *h, value *pairs, size_t pair_count)
             return map;
         }
     }
-    return pair_count <= MAP_ORDERED_MAX ? map_build_take(h, pairs, pair_count)
-                                         : segmented_build_take(h, pairs, pair_count);
+    return map_build_take(h, KIND_MAP, pairs, pair_count);
 }

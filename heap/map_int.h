@@ -18,6 +18,11 @@
  *                                                         \  |
  *                                                        linear
  *
+ * A set (KIND_SET, set.c) is a map whose values are all nil. It is never a record, and goes from
+ * linear to segmented with its 9th member: a segment keeps what it can do without out of memory,
+ * and an ordered table has no use for values that are all nil. The scores of a sorted set
+ * (KIND_SCORES) are a map of these two representations as well.
+ *
  * A map goes from left to right only, and back to empty when its last entry goes. In a
  * record the value of a removed field is VALUE_TOMBSTONE; the shape stays, so that removing
  * needs no memory, and the next field to be added leaves the removed ones behind.
@@ -70,7 +75,7 @@ static inline value *map_body(const struct heap *h, value map)
 }
 static inline void map_root_set(struct heap *h, value map, enum map_mode mode, size_t count)
 {
-    store(h, &cell_words(h, map)[0], cell_header(KIND_MAP, (uint64_t)count << 3 | mode));
+    store(h, &cell_words(h, map)[0], cell_header(ref_kind(map), (uint64_t)count << 3 | mode));
 }
 
 /* Forgets words whose values now live elsewhere. */
@@ -87,6 +92,15 @@ static inline void pair_moves(struct heap *h, value key, value v)
         gc_shade(h, v);
     }
 }
+
+/* --- what sets are made of: map.c, for set.c ------------------------------------------------*/
+
+/* An empty root: KIND_MAP, KIND_SET or KIND_SCORES. */
+warn_unused value map_root_new(struct heap *h, enum kind kind);
+/* Adds an entry whose key is not there and not too long. 0 or -ENOMEM. */
+warn_unused int map_add_take(struct heap *h, value map, const struct map_key *key, value v);
+/* map_from_take, but for records. */
+warn_unused value map_build_take(struct heap *h, enum kind kind, value *pairs, size_t count);
 
 /* --- keys: map_key.c ------------------------------------------------------------------------*/
 

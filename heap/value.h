@@ -50,7 +50,8 @@ typedef uint64_t value;
 #define HEAP_CONTAINER_KINDS(X)                                                       \
     X(LIST, "list")            /* list.h */                                           \
     X(MAP, "map")              /* map.h: the root of a map or a record */             \
-    X(SET, "set")              /* reserved */                                         \
+    X(SET, "set")              /* set.h: the root, laid out as that of a map */       \
+    X(SORTED_SET, "sorted set") /* sorted_set.h */                                    \
     X(SHAPE, "shape")          /* shape.h: the field names that alike records share */ \
     X(ROPE, "string rope")     /* a string in chunks: text.h */                       \
     X(ROPE_BYTES, "bytes rope")                                                       \
@@ -62,7 +63,9 @@ typedef uint64_t value;
     X(MAP_ORDERED, "ordered map body")                                                \
     X(MAP_ENTRIES, "ordered map entries")                                             \
     X(MAP_NODE, "segmented map node")                                                 \
-    X(MAP_VALUES, "map values")
+    X(MAP_VALUES, "map values")                                                       \
+    X(SCORES, "sorted set scores") /* the root of a map */                            \
+    X(SORTED_NODE, "sorted set node")
 
 enum kind {
 #define X(name, text) KIND_##name,

@@ -110,7 +110,9 @@ static void check_container(struct verifier *c, value container)
  * not met here as a map: it has no header. */
 static void map_met(struct verifier *c, value container)
 {
-    if (ref_kind(container) != KIND_MAP || !value_is_int(cell_words(c->h, container)[0])) return;
+    enum kind kind = ref_kind(container);
+    if (kind != KIND_MAP && kind != KIND_SET && kind != KIND_SCORES) return;
+    if (!value_is_int(cell_words(c->h, container)[0])) return;
     if (c->map_count == c->map_capacity) {
         c->map_capacity = c->map_capacity ? c->map_capacity * 2 : 64;
         c->maps = realloc(c->maps, c->map_capacity * sizeof *c->maps);

@@ -12,6 +12,8 @@
 #include "heap/list.h"
 #include "heap/map.h"
 #include "heap/number.h"
+#include "heap/set.h"
+#include "heap/sorted_set.h"
 #include "heap/text.h"
 #include "server/params.h"
 #include "server/path.h"
@@ -108,6 +110,44 @@ enum call_outcome method_del(struct call *call)
     return reply_int(call, count);
 }
 
+/* Writes what is at a place that is then to be replaced or emptied. 0, or -1 after call_fail. */
+static int write_held(struct call *call, const struct place *place)
+{
+    struct reply r;
+    if (place->kind == PLACE_HANDLE) {
+        call_fail(call, ERROR_BAD_PATH, "%s: a handle cannot be given another value, or none",
+                  call->method->name);
+        return -1;
+    }
+    reply_open(&r, call);
+    return reply_finish(&r, reply_value(&r, path_follow(call->heap, place->held))) == CALL_DONE
+               ? 0 : -1;
+}
+
+enum call_outcome method_swap(struct call *call)
+{
+    struct place place;
+    if (place_find(call, call->args[0], 0, &place) < 0 || write_held(call, &place) < 0 ||
+        place_set_take(call, &place, param_take(call, 1)) < 0)
+        return CALL_FAILED;
+    return CALL_DONE;
+}
+
+enum call_outcome method_take(struct call *call)
+{
+    value v;
+    struct place place;
+    if (path_read(call, call->args[0], PATH_LENIENT, &v) < 0) return CALL_FAILED;
+    if (v == VALUE_ABSENT) {
+        writer_nil(call->reply);
+        return CALL_DONE;
+    }
+    if (place_find(call, call->args[0], 0, &place) < 0 || write_held(call, &place) < 0)
+        return CALL_FAILED;
+    place_remove(call, &place);
+    return CALL_DONE;
+}
+
 enum call_outcome method_exists(struct call *call)
 {
     int64_t count = 0;
@@ -138,7 +178,9 @@ enum call_outcome method_len(struct call *call)
     if (value_is_text(v)) return reply_uint(call, text_length(h, v));
     if (value_is_kind(v, KIND_LIST)) return reply_uint(call, list_length(h, v));
     if (value_is_kind(v, KIND_MAP)) return reply_uint(call, map_count(h, v));
-    return fail_type(call, call->args[0], v, "a list, a map, a string or bytes");
+    if (value_is_kind(v, KIND_SET)) return reply_uint(call, set_count(h, v));
+    if (value_is_kind(v, KIND_SORTED_SET)) return reply_uint(call, sorted_set_count(h, v));
+    return fail_type(call, call->args[0], v, "a list, a map, a set, a string or bytes");
 }
 
 enum call_outcome method_add(struct call *call)

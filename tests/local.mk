@@ -207,6 +207,12 @@ unit_methods_more_SOURCES = %D%/unit/test_methods_more.c
 unit_methods_more_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_methods_more_LDADD = $(SESSION_TEST_LIBS)
 
+check_PROGRAMS += unit_methods_sets
+TESTS += unit_methods_sets
+unit_methods_sets_SOURCES = %D%/unit/test_methods_sets.c
+unit_methods_sets_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_methods_sets_LDADD = $(SESSION_TEST_LIBS)
+
 check_PROGRAMS += unit_number
 TESTS += unit_number
 unit_number_SOURCES = %D%/unit/test_number.c
@@ -245,6 +251,12 @@ unit_rpc_SOURCES = %D%/unit/test_rpc.c
 unit_rpc_CFLAGS = $(PROTOCOL_TEST_CFLAGS)
 unit_rpc_LDADD = $(PROTOCOL_TEST_LIBS)
 
+check_PROGRAMS += unit_set
+TESTS += unit_set
+unit_set_SOURCES = %D%/unit/test_set.c
+unit_set_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_set_LDADD = $(HEAP_TEST_LIBS)
+
 check_PROGRAMS += unit_settings
 TESTS += unit_settings
 unit_settings_SOURCES = %D%/unit/test_settings.c
@@ -256,6 +268,12 @@ TESTS += unit_shape
 unit_shape_SOURCES = %D%/unit/test_shape.c
 unit_shape_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_shape_LDADD = $(HEAP_TEST_LIBS)
+
+check_PROGRAMS += unit_sorted_set
+TESTS += unit_sorted_set
+unit_sorted_set_SOURCES = %D%/unit/test_sorted_set.c
+unit_sorted_set_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_sorted_set_LDADD = $(HEAP_TEST_LIBS)
 
 check_PROGRAMS += unit_tasks
 TESTS += unit_tasks

@@ -44,11 +44,32 @@ const struct method_case method_cases[] = {
     {"push", "'l', [LONG, 1, 2, 3], {'front': true}", "7"},
     {"pop", "['m', 'a list of its own']", "3"},
     {"pop", "['m', 'a list of its own'], 2, {'front': true}", "["},
+    {"insert", "'l', 1, ['a text of a cell', [5]]", "5"},
+    {"splice", "'l', 0, 2, ['a text of a cell', [5]]", "[1, 'two']"},
+    {"swap", "'m', ['a text of a cell']", "{"},
+    {"take", "['m', 'eight bytes']", "'some text'"},
+    {"rename", "'l', 'a new key of a cell'", "true"},
+    {"include", "'set', ['a new member of it', 3, 'a text of a cell']", "2"},
+    {"include", "['m', 'a new set'], ['a text of a cell'], {'create': true}", "1"},
+    {"exclude", "'set', ['a text of a cell', 'no such member']", "1"},
+    {"contains", "'set', 'a text of a cell'", "true"},
+    {"union", "['set', 'other set'], {'into': 'x'}", ""},
+    {"intersect", "['set', 'other set'], {'into': 'x'}", ""},
+    {"difference", "['set', 'other set']", ""},
+    {"sorted.add", "'sorted', [['a new member of it', 3], ['a text of a cell', 9]]", "1"},
+    {"sorted.add", "'y', [['a new member of it', 3]], {'create': true}", "1"},
+    {"sorted.increment", "'sorted', 'a text of a cell', 0.5", "1.5"},
+    {"sorted.remove", "'sorted', ['a text of a cell', 'no such member']", "1"},
+    {"sorted.score", "'sorted', 'a text of a cell'", "1"},
+    {"sorted.rank", "'sorted', 'a text of a cell'", "0"},
+    {"sorted.range", "'sorted', 0, nil, {'scores': true}", "[["},
+    {"sorted.count", "'sorted', 0, 10", "2"},
+    {"sorted.pop", "'sorted'", "['a text of a cell', 1]"},
     {"slice", "['m', 'a list of its own'], 0, -1, 2", "["},
     {"keys", "'m'", "[0, ["},
     {"items", "'m', 0, {'count': 100}", "[0, ["},
     {"scan", "0, {'match': 'a pattern of a cell*', 'count': 100}", "[0, []]"},
-    {"count", "", "7"},
+    {"count", "", "10"},
     {"clear", "", "true"},
     {"link", "'a new key', 'l'", "true"},
     {"link", "['m', 'a new key'], ['m', 'b']", "true"},
@@ -113,6 +134,9 @@ void method_cases_fill(struct in_process *p)
         "'a list of its own': ['a text of a cell', [1], 2, 3]}]]",
         "true");
     ASK(p, "set", rope, "true");
+    ASK(p, "include", "'set', ['a text of a cell', 1, 2], {'create': true}", "3");
+    ASK(p, "include", "'other set', ['a text of a cell', 7], {'create': true}", "2");
+    ASK(p, "sorted.add", "'sorted', [['a text of a cell', 1], ['b', 2]], {'create': true}", "2");
     ASK(p, "link", "['m', 'l'], 'l'", "true");
     ASK(p, "link", "['shared rope'], 'rope'", "true");
     ASK(p, "weak", "'weak', 'l'", "true");
@@ -125,7 +149,7 @@ char *method_cases_data(struct in_process *p)
     p->seed = 0;
     char *data = strdup(ask(p, "mget",
                             "['l', 'm', 's', 'n', 'rope', 'shared rope', 'weak', 'x', 'y', 'q', "
-                            "'a new key']"));
+                            "'a new key', 'set', 'sorted']"));
     const char *count = ask(p, "count", "");
     size_t length = strlen(data);
     data = realloc(data, length + strlen(count) + 1);

@@ -99,7 +99,7 @@ static value key_form(struct heap *h, unsigned form)
     case 10: return value_int(300);
     case 11: return value_int(-70000);
     case 12: return value_int((int64_t)1 << 31);
-    case 13: return value_int((int64_t)-1 << 50);
+    case 13: return value_int(-((int64_t)1 << 50));
     case 14: return value_double(0.25);
     case 15: return number_from_uint64(h, UINT64_MAX);
     default: return number_from_double(h, NAN);
