@@ -33,6 +33,8 @@ libheap_la_SOURCES = \
 	%D%/map_page.c \
 	%D%/map_record.c \
 	%D%/map_segmented.c \
+	%D%/map_track.c \
+	%D%/map_track.h \
 	%D%/map_values.c \
 	%D%/map_verify.c \
 	%D%/number.c \

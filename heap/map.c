@@ -26,7 +26,8 @@ const char *map_representation(const struct heap *h, value map)
     switch (map_mode(h, map)) {
     case MODE_RECORD: return "record";
     case MODE_ORDERED: return "ordered";
-    case MODE_SEGMENTED: return "segmented";
+    case MODE_SEGMENTED:
+    case MODE_TRACKED: return "segmented";
     case MODE_LINEAR:
     case MODE_EMPTY: break;
     }
@@ -44,6 +45,7 @@ static value *map_find(const struct heap *h, value map, const struct map_key *ke
     case MODE_LINEAR: return linear_find(h, body, map_root_count(h, map), key);
     case MODE_ORDERED: return ordered_find(h, body, key);
     case MODE_SEGMENTED:
+    case MODE_TRACKED:
     case MODE_EMPTY: break;
     }
     return NULL;
@@ -51,7 +53,7 @@ static value *map_find(const struct heap *h, value map, const struct map_key *ke
 
 value map_get(const struct heap *h, value map, const struct map_key *key)
 {
-    if (map_mode(h, map) == MODE_SEGMENTED) return segmented_get(h, *map_body(h, map), key);
+    if (map_is_segmented(h, map)) return segmented_get(h, *map_body(h, map), key);
     const value *slot = map_find(h, map, key);
     return slot ? *slot : VALUE_ABSENT;
 }
@@ -66,7 +68,8 @@ static void body_forget(struct heap *h, value map)
     case MODE_RECORD: record_forget(h, map); return;
     case MODE_LINEAR: cell_free(h, body); break;
     case MODE_ORDERED: ordered_free(h, body); break;
-    case MODE_SEGMENTED: value_release(h, body); break; /* nodes only: it is empty */
+    case MODE_SEGMENTED:
+    case MODE_TRACKED: value_release(h, body); break; /* nodes only: it is empty */
     case MODE_EMPTY: return;
     }
     store_new(map_body(h, map), VALUE_NIL);
@@ -183,7 +186,8 @@ static int map_make_room(struct heap *h, value map)
         status = ordered_make_room(h, *map_body(h, map), map_root_count(h, map));
         if (status == ORDERED_FULL) return map_turn_segmented(h, map);
         break;
-    case MODE_SEGMENTED: break;
+    case MODE_SEGMENTED:
+    case MODE_TRACKED: break;
     }
     return status;
 }
@@ -205,9 +209,9 @@ static void map_insert_take(struct heap *h, value map, uint64_t hash, value key,
 static int map_set_segmented_take(struct heap *h, value map, const struct map_key *key, value v)
 {
     bool added;
-    int status = segmented_set_take(h, map_body(h, map), key, v, false, &added);
-    if (status == 0 && added)
-        map_root_set(h, map, MODE_SEGMENTED, map_root_count(h, map) + 1);
+    enum map_mode mode = map_mode(h, map);
+    int status = segmented_set_take(h, map_body(h, map), key, v, mode == MODE_TRACKED, &added);
+    if (status == 0 && added) map_root_set(h, map, mode, map_root_count(h, map) + 1);
     return status;
 }
 
@@ -223,7 +227,7 @@ int map_add_take(struct heap *h, value map, const struct map_key *key, value v)
     value stored = map_key_store(h, key);
     if (stored == VALUE_ABSENT) return -ENOMEM;
     int status = map_make_room(h, map);
-    if (status == 0 && map_mode(h, map) != MODE_SEGMENTED) {
+    if (status == 0 && !map_is_segmented(h, map)) {
         map_insert_take(h, map, key->hash, stored, v);
         return 0;
     }
@@ -234,7 +238,7 @@ int map_add_take(struct heap *h, value map, const struct map_key *key, value v)
 int map_set_take(struct heap *h, value map, const struct map_key *key, value v)
 {
     if (key->length > MAP_KEY_BYTES_MAX) return -EINVAL;
-    if (map_mode(h, map) == MODE_SEGMENTED) return map_set_segmented_take(h, map, key, v);
+    if (map_is_segmented(h, map)) return map_set_segmented_take(h, map, key, v);
     value *slot = map_find(h, map, key);
     if (slot) {
         value old = *slot;
@@ -247,13 +251,13 @@ int map_set_take(struct heap *h, value map, const struct map_key *key, value v)
 
 int map_ready(struct heap *h, value map, const struct map_key *key, value v)
 {
-    if (map_mode(h, map) == MODE_SEGMENTED) return segmented_ready(h, map_body(h, map), key, v);
+    if (map_is_segmented(h, map)) return segmented_ready(h, map_body(h, map), key, v);
     return map_find(h, map, key) ? 0 : -ENOENT;
 }
 
 void map_set_ready_take(struct heap *h, value map, const struct map_key *key, value v)
 {
-    if (map_mode(h, map) == MODE_SEGMENTED) {
+    if (map_is_segmented(h, map)) {
         segmented_set_ready_take(h, map_body(h, map), key, v);
         return;
     }
@@ -263,7 +267,7 @@ void map_set_ready_take(struct heap *h, value map, const struct map_key *key, va
 
 void map_settle(struct heap *h, value map, const struct map_key *key)
 {
-    if (map_mode(h, map) == MODE_SEGMENTED) segmented_settle(h, map_body(h, map), key);
+    if (map_is_segmented(h, map)) segmented_settle(h, map_body(h, map), key);
 }
 
 /* --- removing -------------------------------------------------------------------------------*/
@@ -273,8 +277,12 @@ static int map_remove_segmented(struct heap *h, value map, const struct map_key 
     size_t count = map_root_count(h, map);
     int status = segmented_remove(h, map_body(h, map), key, out);
     if (status < 0) return status;
-    if (count == 1) body_forget(h, map);
-    map_root_set(h, map, count == 1 ? MODE_EMPTY : MODE_SEGMENTED, count - 1);
+    enum map_mode mode = map_mode(h, map);
+    if (count == 1 && mode == MODE_SEGMENTED) {
+        body_forget(h, map);
+        mode = MODE_EMPTY;
+    }
+    map_root_set(h, map, mode, count - 1);
     return 0;
 }
 
@@ -291,7 +299,8 @@ int map_remove(struct heap *h, value map, const struct map_key *key, value *out)
         if (slot) removed = linear_remove(h, *body, count, slot, &stored);
         break;
     case MODE_ORDERED: removed = ordered_remove(h, *body, count, key, &stored); break;
-    case MODE_SEGMENTED: return map_remove_segmented(h, map, key, out);
+    case MODE_SEGMENTED:
+    case MODE_TRACKED: return map_remove_segmented(h, map, key, out);
     case MODE_EMPTY: break;
     }
     if (removed == VALUE_ABSENT) return -ENOENT;
@@ -317,7 +326,8 @@ bool map_next(const struct heap *h, value map, struct map_iterator *it, value *k
     switch (map_mode(h, map)) {
     case MODE_RECORD: return record_next(h, map, &it->position, key, v);
     case MODE_ORDERED: return ordered_next(h, body, &it->position, key, v);
-    case MODE_SEGMENTED: return segmented_next(h, body, it, key, v);
+    case MODE_SEGMENTED:
+    case MODE_TRACKED: return segmented_next(h, body, it, key, v);
     case MODE_LINEAR: {
         if (it->position == map_root_count(h, map)) return false;
         const value *pair = cell_words(h, body) + PAIRS_BEGIN + 2 * it->position++;

@@ -37,7 +37,14 @@
 #include "heap/map.h"
 #include "heap/store.h"
 
-enum map_mode { MODE_EMPTY, MODE_RECORD, MODE_LINEAR, MODE_ORDERED, MODE_SEGMENTED };
+enum map_mode {
+    MODE_EMPTY,
+    MODE_RECORD,
+    MODE_LINEAR,
+    MODE_ORDERED,
+    MODE_SEGMENTED,
+    MODE_TRACKED /* segmented, with metadata (map_track.h); from the start and for good */
+};
 
 /* Pairs begin at this word, behind the header, so that no pair lies in two cache lines. */
 #define PAIRS_BEGIN 2
@@ -63,6 +70,10 @@ static inline enum map_mode map_mode(const struct heap *h, value map)
 {
     value first = cell_words(h, map)[0];
     return value_is_ref(first) ? MODE_RECORD : (enum map_mode)(header_payload(first) & 7);
+}
+static inline bool map_is_segmented(const struct heap *h, value map)
+{
+    return map_mode(h, map) >= MODE_SEGMENTED;
 }
 /* Not for records, which count the fields that are not removed. */
 static inline size_t map_root_count(const struct heap *h, value map)

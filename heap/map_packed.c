@@ -334,16 +334,23 @@ void entry_set_type(struct entry *e, enum packed_value_type type)
     e->type = type;
 }
 
+unsigned char *segment_relocate(struct segment *s, size_t slot, size_t size)
+{
+    struct entry old = slot_entry(s, slot);
+    unsigned char *at = segment_extend(s, size);
+    s->index[slot] = (uint16_t)((s->index[slot] & ~INDEX_OFFSET) | (at - s->entries + 1));
+    s->head->dead = (uint16_t)(s->head->dead + old.size);
+    return at;
+}
+
 unsigned char *segment_replace(struct segment *s, size_t slot, enum packed_value_type type,
                                size_t value_size)
 {
     struct entry old = slot_entry(s, slot);
     size_t kept = (size_t)(old.v - old.at);
-    unsigned char *at = segment_extend(s, kept + value_size);
+    unsigned char *at = segment_relocate(s, slot, kept + value_size);
     memcpy(at, old.at, kept);
     at[0] = (unsigned char)((at[0] & 0xf0) | type);
-    s->index[slot] = (uint16_t)((s->index[slot] & ~INDEX_OFFSET) | (at - s->entries + 1));
-    s->head->dead = (uint16_t)(s->head->dead + old.size);
     return at + kept;
 }
 

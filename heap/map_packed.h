@@ -204,6 +204,8 @@ void entry_set_type(struct entry *e, enum packed_value_type type);
  * goes. There is room. */
 unsigned char *segment_replace(struct segment *s, size_t slot, enum packed_value_type type,
                                size_t value_size);
+/* As segment_replace, but all of the entry is the caller's to write. */
+unsigned char *segment_relocate(struct segment *s, size_t slot, size_t size);
 /* Takes an entry out of the index. Its words were taken out of the values before. */
 void segment_remove(struct segment *s, size_t slot);
 
@@ -279,6 +281,19 @@ void slots_set(struct heap *h, value *slots, size_t slot, size_t count, value se
                value values);
 warn_unused value node_new(struct heap *h, unsigned bits);
 unsigned node_bits(const struct heap *h, value node);
+/* Opens the segment where `hash` leads, with room for an entry of `size` bytes and so many words
+ * in its values. 0 or -ENOMEM. */
+warn_unused int segment_ready(struct heap *h, value *body, const struct segmented_plan *plan,
+                              uint64_t hash, size_t size, size_t words, struct segment *s);
+/* An entry that was found; valid until the next change. */
+struct found {
+    struct location at;
+    struct segment s;
+    struct packed_key k;
+    int slot;
+    struct entry e;
+};
+bool entry_find(const struct heap *h, value *body, const struct map_key *key, struct found *f);
 /* After something was removed where `hash` leads: gives memory back where that is due. */
 void segmented_shrink(struct heap *h, value *body, uint64_t hash);
 

@@ -128,7 +128,7 @@ static uint64_t page_segments(const struct heap *h, struct page_heap *page, valu
 size_t map_page(const struct heap *h, value map, uint64_t cursor, uint64_t *next, value *out,
                 size_t capacity)
 {
-    bool segmented = map_mode(h, map) == MODE_SEGMENTED;
+    bool segmented = map_is_segmented(h, map);
     assert(capacity >= MAP_PAGE_MIN);
     *next = 0;
     if (cursor >= UINT64_MAX >> 1) return 0;

@@ -219,10 +219,8 @@ static int segment_grow(struct heap *h, const struct location *at, const struct 
     return holds ? segment_rebuild(h, at, s, size) : segment_split(h, at, s);
 }
 
-/* Opens the segment where `hash` leads, with room for an entry of `size` bytes and so many words
- * in its values. 0 or -ENOMEM. */
-static int segment_ready(struct heap *h, value *body, const struct segmented_plan *plan,
-                         uint64_t hash, size_t size, size_t words, struct segment *s)
+int segment_ready(struct heap *h, value *body, const struct segmented_plan *plan, uint64_t hash,
+                  size_t size, size_t words, struct segment *s)
 {
     for (;;) {
         struct location at = locate(h, body, hash);
@@ -285,17 +283,7 @@ bool segmented_value_packs(struct heap *h, value v)
     return p.type != PACKED_REF;
 }
 
-/* An entry that was found. */
-struct found {
-    struct location at;
-    struct segment s;
-    struct packed_key k;
-    int slot;
-    struct entry e;
-};
-
-static bool entry_find(const struct heap *h, value *body, const struct map_key *key,
-                       struct found *f)
+bool entry_find(const struct heap *h, value *body, const struct map_key *key, struct found *f)
 {
     f->at = locate(h, body, key->hash);
     if (f->at.segment == VALUE_NIL) return false;

@@ -60,6 +60,7 @@ static void check_entry(struct map_check *c, const struct segment *s, size_t slo
     expect(c, offset < s->head->end, "the index leads outside of the entries");
     if (c->wrong) return;
     struct entry e = entry_open(s, offset);
+    expect(c, s->tracked || !(e.at[0] & TAG_EXPIRES), "an entry expires, and its map is not tracked");
     check_bytes(c, s, &e);
     check_words(c, s, &e);
     if (c->wrong) return;
@@ -114,7 +115,7 @@ static void check_slots(struct map_check *c, const struct location *at, size_t d
 const char *map_verify(const struct heap *h, value map)
 {
     struct map_check c = {.h = h};
-    if (map_mode(h, map) != MODE_SEGMENTED) return NULL;
+    if (!map_is_segmented(h, map)) return NULL;
     value body = *map_body(h, map);
     uint64_t from = 0, end = 0;
     do {
@@ -125,7 +126,7 @@ const char *map_verify(const struct heap *h, value map)
         } else {
             struct segment s = segment_open(h, cell, values);
             check_slots(&c, &at, s.head->depth);
-            check_segment(&c, &s, from, end, false);
+            check_segment(&c, &s, from, end, map_mode(h, map) == MODE_TRACKED);
         }
         from = end;
     } while (from != 0 && !c.wrong);

@@ -17,7 +17,8 @@
  * a word holds; then, and where it equals the score that is sought, the child's first entry
  * decides.
  *
- * An entry is in the tree twice, or under an old score as well, only while a change is open. */
+ * A member is in the tree twice, under its old score and its new one, only while a change of it is
+ * open. */
 #ifndef CAIRN_HEAP_SORTED_INT_H
 #define CAIRN_HEAP_SORTED_INT_H
 

@@ -2,8 +2,8 @@
  *
  * Both change together or not at all. The order of the steps sees to that: first what can fail,
  * the tree's part before the map's, because removing from a tree needs no memory. A score that is
- * replaced leaves its entry in the tree until the change is kept, so that undoing it needs no
- * memory either: many changes can be made that are all or none.
+ * to be replaced stays in both until the change is kept, so that undoing it needs no memory
+ * either: many changes can be made that are all or none.
  *
  * The map's root has a kind of its own, so that it is never a record, whose shape would be the
  * members of one set (map_int.h). */
@@ -98,24 +98,40 @@ bool sorted_set_score(const struct heap *h, value set, const void *member, size_
 
 /* --- changing -------------------------------------------------------------------------------*/
 
-/* The tree's part and the map's. 0, or -ENOMEM; consumes `v` if it succeeds. */
-static int put_take(struct heap *h, value set, const struct map_key *key,
-                    const struct sorted_entry *entry, value v)
+/* Sees to it that replacing the score of a member by `v` needs no memory. 0 or -ENOMEM. A map
+ * replaces a value in its place. */
+static int score_ready(struct heap *h, value set, const struct map_key *key, value v)
 {
-    if (sorted_tree_insert(h, root_top(h, set), entry) < 0) return -ENOMEM;
-    if (map_set_take(h, sorted_set_scores(h, set), key, v) == 0) return 0;
-    sorted_tree_remove(h, root_top(h, set), entry);
-    return -ENOMEM;
+    (void)h, (void)set, (void)key, (void)v;
+    return 0;
+}
+
+static void score_replace_take(struct heap *h, value set, const struct map_key *key, value v)
+{
+    int status = map_set_take(h, sorted_set_scores(h, set), key, v);
+    assert(status == 0);
+}
+
+/* The tree's part and the map's. 0, or -ENOMEM; consumes `v` if it succeeds. */
+static int put_take(struct heap *h, value set, const struct map_key *key, value v,
+                    struct sorted_change *change)
+{
+    struct sorted_entry entry = {change->score, change->member, change->length};
+    if (sorted_tree_insert(h, root_top(h, set), &entry) < 0) return -ENOMEM;
+    int status = change->was_there ? score_ready(h, set, key, v)
+                                   : map_set_take(h, sorted_set_scores(h, set), key, v);
+    if (status < 0) sorted_tree_remove(h, root_top(h, set), &entry);
+    if (status == 0 && change->was_there) change->replacement = v;
+    return status;
 }
 
 int sorted_set_put(struct heap *h, value set, const void *member, size_t length,
                    struct number score, struct sorted_change *change)
 {
-    struct sorted_entry entry = {score, member, length};
     struct map_key key;
     assert(length <= SORTED_MEMBER_MAX);
     *change = (struct sorted_change){.member = member, .length = length, .score = score,
-                                     .is_other = true, .old_value = VALUE_NIL};
+                                     .is_other = true, .replacement = VALUE_NIL};
     map_key_text(h, &key, member, length);
     value old = map_get(h, sorted_set_scores(h, set), &key);
     if (old != VALUE_ABSENT) {
@@ -123,23 +139,22 @@ int sorted_set_put(struct heap *h, value set, const void *member, size_t length,
         change->old = number_read(h, old);
         change->is_other = sorted_score_compare(change->old, score) != 0;
         if (!change->is_other) return 0;
-        change->old_value = number_make(h, change->old);
-        if (change->old_value == VALUE_ABSENT) return -ENOMEM;
     }
     value v = number_make(h, score);
-    int status = v == VALUE_ABSENT ? -ENOMEM : put_take(h, set, &key, &entry, v);
-    if (status == 0) return 0;
-    if (v != VALUE_ABSENT) value_release(h, v);
-    value_release(h, change->old_value);
+    if (v == VALUE_ABSENT) return -ENOMEM;
+    int status = put_take(h, set, &key, v, change);
+    if (status < 0) value_release(h, v);
     return status;
 }
 
 void sorted_set_keep(struct heap *h, value set, struct sorted_change *change)
 {
-    if (!change->was_there || !change->is_other) return;
     struct sorted_entry old = {change->old, change->member, change->length};
+    struct map_key key;
+    if (!change->was_there || !change->is_other) return;
+    map_key_text(h, &key, change->member, change->length);
+    score_replace_take(h, set, &key, change->replacement);
     sorted_tree_remove(h, root_top(h, set), &old);
-    value_release(h, change->old_value);
 }
 
 void sorted_set_undo(struct heap *h, value set, struct sorted_change *change)
@@ -148,14 +163,10 @@ void sorted_set_undo(struct heap *h, value set, struct sorted_change *change)
     struct map_key key;
     if (!change->is_other) return;
     sorted_tree_remove(h, root_top(h, set), &entry);
+    value_release(h, change->replacement);
+    if (change->was_there) return;
     map_key_text(h, &key, change->member, change->length);
-    if (!change->was_there) {
-        map_remove(h, sorted_set_scores(h, set), &key, NULL);
-        return;
-    }
-    /* There was room for this value. */
-    int status = map_set_take(h, sorted_set_scores(h, set), &key, change->old_value);
-    assert(status == 0);
+    map_remove(h, sorted_set_scores(h, set), &key, NULL);
 }
 
 bool sorted_set_remove(struct heap *h, value set, const void *member, size_t length)

@@ -28,17 +28,18 @@ bool sorted_set_score(const struct heap *h, value set, const void *member, size_
                       struct number *score);
 
 /* Sets the score of a member, which is added if it is not there. What needs memory is done, but
- * the change is not complete until it is kept or undone; several may be open at a time, and
- * are kept in any order or undone from the last to the first. Neither fails. All within one call,
- * before anything else is asked of the set but scores. `member` must live as long.
- * 0 or -ENOMEM, and nothing has changed. */
+ * the change is not complete until it is kept or undone, neither of which fails. Several may be
+ * open at a time, of different members, all within one call: first those of members that are not
+ * there, then those of members that are. Nothing else may be asked of the set meanwhile but scores,
+ * and those are the old ones. `member` must live as long. 0; or -ENOMEM, and nothing has
+ * changed. */
 struct sorted_change {
     const void *member;
     size_t length;
     bool was_there;
     bool is_other; /* than it was */
     struct number old, score;
-    value old_value; /* to be put back by undo; owned */
+    value replacement; /* of a member that was there: the score, owned */
 };
 warn_unused int sorted_set_put(struct heap *h, value set, const void *member, size_t length,
                                struct number score, struct sorted_change *change);

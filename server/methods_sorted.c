@@ -110,12 +110,15 @@ static int target_close(struct call *call, struct target *t, int status)
     return status;
 }
 
-/* The pairs of sorted.add. */
+/* A pair of sorted.add. A member may come more than once, and each time counts as if it were a
+ * call of its own; what is to come of it in the end is kept with the first. */
 struct addition {
     struct member member;
     struct number score;
+    struct addition *first;
+    bool was_there, is_there; /* these of the first */
+    struct number old, final;
     struct sorted_change change;
-    bool changed;
 };
 
 static int read_additions(struct call *call, struct addition *additions, size_t count)
@@ -137,44 +140,96 @@ static int read_additions(struct call *call, struct addition *additions, size_t 
     return 0;
 }
 
-static bool condition_holds(const struct heap *h, value set, const struct addition *a,
-                            enum condition condition)
+static int compare_members(const void *a, const void *b)
 {
-    struct number old;
-    if (condition == IF_ANY) return true;
-    bool there = sorted_set_score(h, set, a->member.data, a->member.length, &old);
+    const struct addition *x = *(struct addition *const *)a, *y = *(struct addition *const *)b;
+    size_t common = x->member.length < y->member.length ? x->member.length : y->member.length;
+    int order = memcmp(x->member.data, y->member.data, common);
+    if (order == 0)
+        order = (x->member.length > y->member.length) - (x->member.length < y->member.length);
+    return order != 0 ? order : (x > y) - (x < y);
+}
+
+/* Finds the first addition of each member, and what the set has of it. */
+static int find_firsts(struct call *call, value set, struct addition *additions, size_t count)
+{
+    struct addition **sorted = malloc((count + 1) * sizeof *sorted);
+    if (sorted == NULL) {
+        fail_no_memory(call);
+        return -1;
+    }
+    for (size_t i = 0; i < count; i++) sorted[i] = &additions[i];
+    qsort(sorted, count, sizeof *sorted, compare_members);
+    for (size_t i = 0; i < count; i++) {
+        struct addition *a = sorted[i], *last = i > 0 ? sorted[i - 1]->first : NULL;
+        bool again = last != NULL && last->member.length == a->member.length &&
+                     memcmp(last->member.data, a->member.data, a->member.length) == 0;
+        a->first = again ? last : a;
+        if (again) continue;
+        a->was_there = a->is_there = sorted_set_score(call->heap, set, a->member.data,
+                                                      a->member.length, &a->old);
+        a->final = a->old;
+    }
+    free(sorted);
+    return 0;
+}
+
+static bool condition_holds(const struct addition *a, enum condition condition)
+{
+    bool there = a->first->is_there;
     switch (condition) {
     case IF_ABSENT: return !there;
     case IF_PRESENT: return there;
-    case IF_GREATER: return !there || sorted_score_compare(a->score, old) > 0;
-    case IF_LESS: return !there || sorted_score_compare(a->score, old) < 0;
+    case IF_GREATER: return !there || sorted_score_compare(a->score, a->first->final) > 0;
+    case IF_LESS: return !there || sorted_score_compare(a->score, a->first->final) < 0;
     case IF_ANY: break;
     }
     return true;
+}
+
+/* Whether the member's change is made in this one of two passes: first come those that are not
+ * there, as sorted_set_put wants it. */
+static bool is_put_in(const struct addition *a, unsigned pass)
+{
+    return a->first == a && a->is_there && a->was_there == pass;
+}
+
+/* All or none. 0, or -1. */
+static int put_all(struct call *call, value set, struct addition *additions, size_t count)
+{
+    struct heap *h = call->heap;
+    size_t done = 0, total = 2 * count;
+    for (; done < total; done++) {
+        struct addition *a = &additions[done % count];
+        if (is_put_in(a, done >= count) &&
+            sorted_set_put(h, set, a->member.data, a->member.length, a->final, &a->change) < 0)
+            break;
+    }
+    bool failed = done < total;
+    for (size_t i = done; i-- > 0;) {
+        struct addition *a = &additions[i % count];
+        if (!is_put_in(a, i >= count)) continue;
+        if (failed) sorted_set_undo(h, set, &a->change);
+        else sorted_set_keep(h, set, &a->change);
+    }
+    if (failed) fail_no_memory(call);
+    return failed ? -1 : 0;
 }
 
 /* All or none. The number of members that are new, or -1. */
 static int64_t add_all(struct call *call, value set, struct addition *additions, size_t count,
                        enum condition condition)
 {
-    struct heap *h = call->heap;
     int64_t added = 0;
-    size_t done = 0;
-    for (; done < count; done++) {
-        struct addition *a = &additions[done];
-        a->changed = condition_holds(h, set, a, condition);
-        if (!a->changed) continue;
-        if (sorted_set_put(h, set, a->member.data, a->member.length, a->score, &a->change) < 0)
-            break;
-        added += !a->change.was_there;
+    if (find_firsts(call, set, additions, count) < 0) return -1;
+    for (size_t i = 0; i < count; i++) {
+        struct addition *first = additions[i].first;
+        if (!condition_holds(&additions[i], condition)) continue;
+        added += !first->is_there;
+        first->is_there = true;
+        first->final = additions[i].score;
     }
-    bool failed = done < count;
-    for (size_t i = 0; i < done && !failed; i++)
-        if (additions[i].changed) sorted_set_keep(h, set, &additions[i].change);
-    while (failed && done-- > 0)
-        if (additions[done].changed) sorted_set_undo(h, set, &additions[done].change);
-    if (failed) fail_no_memory(call);
-    return failed ? -1 : added;
+    return put_all(call, set, additions, count) < 0 ? -1 : added;
 }
 
 enum call_outcome method_sorted_add(struct call *call)

@@ -175,6 +175,12 @@ unit_map_packed_SOURCES = %D%/unit/test_map_packed.c
 unit_map_packed_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_map_packed_LDADD = $(HEAP_TEST_LIBS)
 
+check_PROGRAMS += unit_map_track
+TESTS += unit_map_track
+unit_map_track_SOURCES = %D%/unit/test_map_track.c
+unit_map_track_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_map_track_LDADD = $(HEAP_TEST_LIBS)
+
 check_PROGRAMS += unit_methods
 TESTS += unit_methods
 unit_methods_SOURCES = %D%/unit/test_methods.c

@@ -299,7 +299,7 @@ START_TEST(failing_allocations)
 }
 END_TEST
 
-/* A batch that names members more than once, ended by keeping or by undoing all. */
+/* Batches, those of members that are not there in front, ended by keeping or by undoing all. */
 START_TEST(batches)
 {
     uint64_t seed = random_seed() + (uint64_t)_i, random = seed;
@@ -311,20 +311,28 @@ START_TEST(batches)
     static char names[BATCH][NAME_MAX_BYTES + 64];
     open_model(&m, h, 80, programs[_i].names, programs[_i].scores);
     for (unsigned round = 0; round < 200; round++) {
-        size_t made = 0;
+        size_t made = 0, tried = 0;
         bool keep = random_below(&random, 2);
         before = m;
         heap_fail_nth(h, keep ? 0 : random_below(&random, 400));
-        for (; made < BATCH; made++) {
-            size_t id = random_below(&random, m.universe);
+        bool full = true;
+        size_t start = random_below(&random, m.universe);
+        for (; tried < 2 * m.universe && made < BATCH; tried++) {
+            size_t id = (start + 7 * tried) % m.universe; /* each once in a round of all */
+            if (before.members[id].there != (tried >= m.universe)) continue;
+            if (random_below(&random, 3) == 0) continue;
             struct number score = random_score(&m, &random);
             size_t length = name_of(&m, id, names[made]);
-            if (sorted_set_put(h, m.set, names[made], length, score, &changes[made]) < 0) break;
+            if (sorted_set_put(h, m.set, names[made], length, score, &changes[made]) < 0) {
+                full = false;
+                break;
+            }
+            made++;
             m.count += !m.members[id].there;
             m.members[id] = (struct model_member){true, score};
         }
         heap_fail_nth(h, 0);
-        ck_assert(!keep || made == BATCH);
+        ck_assert(!keep || full);
         for (size_t i = 0; i < made && keep; i++) sorted_set_keep(h, m.set, &changes[i]);
         for (size_t i = made; i-- > 0 && !keep;) sorted_set_undo(h, m.set, &changes[i]);
         if (!keep) m = before;
