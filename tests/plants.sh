@@ -8,15 +8,17 @@ trap 'rm -rf "$work"' EXIT
 compiler=${CC:-cc}
 plants=$(sed -n 's/^| \([0-9][0-9]*\) |.*/\1/p' "$source_dir/tests/plants.md")
 echo "1..$(($(echo "$plants" | wc -l) + 1))"
-failed=0
+failed=0 number=0
 for n in 0 $plants; do
+    number=$((number + 1))
+    unit=$(sed -n "s/^| $n |.*\`\(unit\/test_[a-z]*\.c\)\`.*/\1/p" "$source_dir/tests/plants.md")
     # Fixed seeds: whether a bug is caught must not depend on the day.
     if ! $compiler -std=gnu11 -O1 -DCAIRN_DEBUG=1 -DCAIRN_PLANT="$n" -D_GNU_SOURCE \
         -I"$source_dir" -o "$work/plant$n" "$source_dir"/heap/*.c \
         "$source_dir"/tests/support/runner.c "$source_dir"/tests/support/heap_fixture.c \
-        "$source_dir"/tests/unit/test_heap.c $(pkg-config --cflags --libs check) \
+        "$source_dir/tests/${unit:-unit/test_heap.c}" $(pkg-config --cflags --libs check) \
         >"$work/build.log" 2>&1; then
-        echo "not ok $((n + 1)) - plant $n does not build"
+        echo "not ok $number - plant $n does not build"
         sed 's/^/# /' "$work/build.log"
         failed=1
         continue
@@ -26,9 +28,9 @@ for n in 0 $plants; do
     if [ "$n" -eq 0 ] && [ $status -eq 0 ]; then
         echo "ok 1 - without a planted bug the tests pass"
     elif [ "$n" -ne 0 ] && [ $status -ne 0 ] && [ $status -ne 124 ]; then
-        echo "ok $((n + 1)) - planted bug $n is caught"
+        echo "ok $number - planted bug $n is caught"
     else
-        echo "not ok $((n + 1)) - planted bug $n: the tests ended with status $status"
+        echo "not ok $number - planted bug $n: the tests ended with status $status"
         tail -n 5 "$work/log" | sed 's/^/# /'
         failed=1
     fi
