@@ -55,7 +55,7 @@ struct heap_config {
     unsigned char hash_key[16]; /* random per server: keys of clients must not collide */
     uint32_t shapes_max;       /* shapes alive at once; 0: the default */
     uint32_t weak_slots_max;   /* targets of weak references; 0: the default */
-    uint32_t intern_bytes_max; /* of strings that are interned when they repeat: intern.h; 0: none */
+    uint32_t intern_bytes_max; /* of strings that are interned: intern.h; 0: none */
 };
 
 /* Makes a heap. The address space for `max_bytes` and everything that the collector

@@ -324,7 +324,8 @@ static void check_interned(struct verifier *c)
             continue;
         entries++;
         if (!value_is_kind(v, KIND_STRING) || !value_is_shared(h, v))
-            fail(c, "slot %u of the interned strings has an unshared %s", i, kind_name(ref_kind(v)));
+            fail(c, "slot %u of the interned strings has an unshared %s", i,
+                 kind_name(ref_kind(v)));
         else if (!intern_slot_fits(h, i, v))
             fail(c, "slot %u of the interned strings has one that does not belong there", i);
     }
