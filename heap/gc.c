@@ -4,7 +4,8 @@
  *   idle    nothing                                     gc_start
  *   mark    scans gray containers, a few words each;    no gray object is left and every
  *           then frames that no one has touched         frame was scanned
- *   drain   unlinks unmarked shapes, bucket by bucket   the table is done
+ *   drain   forgets unmarked shapes and interned        both tables are done
+ *           strings, some slots each
  *   sweep   white becomes free, page by page            every page was met
  *
  *   idle -> mark -> drain -> sweep -> idle; there are no other transitions.
@@ -31,6 +32,8 @@
 /* A batch looks for gray bits through at most so many pages, and that counts as so much work. */
 #define SCAN_BATCH_PAGES 32
 #define PAGE_UNITS 4
+/* drain_next: the table of shapes is done. */
+#define DRAINED UINT32_MAX
 
 const char *gc_phase_name(enum gc_phase phase)
 {
@@ -265,6 +268,7 @@ static void begin_drain(struct heap *h)
     check_marked(h);
     h->gc.phase = GC_DRAIN;
     h->gc.drain_next = 0;
+    h->gc.drain_slot = 0;
 }
 
 static void begin_sweep(struct heap *h)
@@ -300,8 +304,11 @@ static size_t mark_step(struct heap *h, size_t units)
 
 static size_t drain_step(struct heap *h)
 {
-    h->gc.drain_next = shape_table_drain(h, h->gc.drain_next, SCAN_BLOCK_WORDS);
-    if (h->gc.drain_next == 0) begin_sweep(h);
+    struct collector *gc = &h->gc;
+    if (gc->drain_next != DRAINED)
+        gc->drain_next = shape_table_drain(h, gc->drain_next, SCAN_BLOCK_WORDS) ?: DRAINED;
+    else if ((gc->drain_slot = intern_table_drain(h, gc->drain_slot, SCAN_BLOCK_WORDS)) == 0)
+        begin_sweep(h);
     return SCAN_BLOCK_WORDS;
 }
 

@@ -32,8 +32,9 @@ uint64_t clock_ns(void)
 
 void gc_shared_released(struct heap *h, value shared)
 {
-    /* Shapes are shared from birth and limited in number. */
-    if (ref_kind(shared) != KIND_SHAPE) h->gc.debt_bytes += value_cell_bytes(h, shared);
+    /* Shapes are shared from birth and limited in number; interned strings are limited as well. */
+    if (ref_kind(shared) == KIND_SHAPE || intern_holds(h, shared)) return;
+    h->gc.debt_bytes += value_cell_bytes(h, shared);
 }
 
 /* A shape that no record uses any more is found by the collector only. Programs have few; one

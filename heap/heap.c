@@ -59,6 +59,7 @@ int heap_create(struct heap **heap, const struct heap_config *config)
     }
     if (!error)
         error = shape_table_create(h, config->shapes_max ? config->shapes_max : SHAPES_DEFAULT);
+    if (!error) error = intern_table_create(h, config->intern_bytes_max);
     if (error) {
         heap_destroy(h);
         return error;
@@ -72,6 +73,7 @@ void heap_destroy(struct heap *h)
     if (!h) return;
     if (h->walk) heap_walk_end(h->walk);
     oracle_end(h);
+    if (h->interns) intern_table_destroy(h);
     if (h->shapes) shape_table_destroy(h);
     if (h->weak) weak_table_destroy(h);
     if (h->base) {
@@ -246,7 +248,7 @@ void heap_stats(const struct heap *h, struct heap_stats *stats)
         .used_bytes = h->used_bytes,
         .page_bytes = (size_t)(h->page_count - h->free_page_count) * PAGE_BYTES,
         .committed_bytes = (size_t)h->touched_count * PAGE_BYTES,
-        .metadata_bytes = h->page_top * per_page + weak_table_bytes(h),
+        .metadata_bytes = h->page_top * per_page + weak_table_bytes(h) + intern_table_bytes(h),
         .object_count = h->object_count,
         .shared_count = h->shared_count,
         .shape_count = shape_table_count(h),

@@ -156,7 +156,8 @@ struct collector {
     value scan_object;        /* container whose scan was cut, or 0 */
     uint32_t scan_word;       /* where to go on in it */
     struct root_frame *frame_next; /* next frame to look at before marking may end */
-    uint32_t drain_next;      /* weak tables: the next bucket */
+    uint32_t drain_next;      /* the table of shapes: the next bucket */
+    uint32_t drain_slot;      /* the table of interned strings: the next slot */
     uint32_t sweep_next;      /* pages below are swept */
     uint32_t sweep_end;       /* pages from here on were taken since and need no sweep */
     uint64_t marked;          /* objects, this cycle */
@@ -178,6 +179,7 @@ struct drop_queue {
 
 struct weak_table; /* weak.c */
 struct shape_table; /* shape.c */
+struct intern_table; /* intern.c */
 struct heap_walk; /* walk.c */
 struct oracle; /* oracle.c */
 
@@ -213,6 +215,7 @@ struct heap {
     struct collector gc;
     struct weak_table *weak;
     struct shape_table *shapes;
+    struct intern_table *interns; /* NULL: strings are not interned */
     struct heap_walk *walk;
     struct oracle *oracle; /* debug builds, while marking */
 
@@ -335,6 +338,20 @@ uint64_t shape_table_count(const struct heap *h);
 /* Takes unmarked shapes out of buckets [bucket, bucket + count); the next bucket, or 0
  * when the table is done. */
 uint32_t shape_table_drain(struct heap *h, uint32_t bucket, uint32_t count);
+
+/* intern.c */
+int intern_table_create(struct heap *h, size_t length_max); /* 0: there will be none */
+void intern_table_destroy(struct heap *h);
+size_t intern_table_bytes(const struct heap *h);
+/* Whether the table has `v`, which is shared. */
+bool intern_holds(const struct heap *h, value v);
+/* Takes unmarked strings out of slots [slot, slot + count); the next slot, or 0 when the table
+ * is done. */
+uint32_t intern_table_drain(struct heap *h, uint32_t slot, uint32_t count);
+/* For the checker: what is in a slot, VALUE_ABSENT after the last; and whether `string`, which is
+ * there, belongs there. */
+value intern_table_slot(const struct heap *h, uint32_t slot);
+bool intern_slot_fits(const struct heap *h, uint32_t slot, value string);
 
 /* walk.c: cells of `group` whose bits are in `freed` are gone */
 void heap_walk_freed(struct heap *h, uint64_t group, uint64_t freed);

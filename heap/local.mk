@@ -15,6 +15,8 @@ libheap_la_SOURCES = \
 	%D%/heap.c \
 	%D%/heap.h \
 	%D%/heap_int.h \
+	%D%/intern.c \
+	%D%/intern.h \
 	%D%/list.c \
 	%D%/list.h \
 	%D%/list_int.h \

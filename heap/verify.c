@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "heap/intern.h"
 #include "heap/map_int.h"
 #include "heap/traversal.h"
 
@@ -297,6 +298,27 @@ static void check_bins(struct verifier *c)
             }
 }
 
+static void check_interned(struct verifier *c)
+{
+    struct heap *h = c->h;
+    struct intern_stats stats;
+    intern_stats(h, &stats);
+    uint64_t entries = 0;
+    value v;
+    for (uint32_t i = 0; !c->failed && (v = intern_table_slot(h, i)) != VALUE_ABSENT; i++) {
+        if (!value_is_ref(v) || !check_target(c, v, "the table of interned strings", false))
+            continue;
+        entries++;
+        if (!value_is_kind(v, KIND_STRING) || !value_is_shared(h, v))
+            fail(c, "slot %u of the interned strings has an unshared %s", i,
+                 kind_name(ref_kind(v)));
+        else if (!intern_slot_fits(h, i, v))
+            fail(c, "slot %u of the interned strings has one that does not belong there", i);
+    }
+    if (!c->failed && entries != stats.entries)
+        fail(c, "the table counts %lu interned strings, it has %lu", stats.entries, entries);
+}
+
 int heap_verify(struct heap *h, char *message, size_t size)
 {
     struct verifier c = {.h = h, .message = message, .size = size};
@@ -307,6 +329,7 @@ int heap_verify(struct heap *h, char *message, size_t size)
     if (!c.failed) check_bins(&c);
     if (!c.failed) check_references(&c);
     if (!c.failed) check_maps(&c);
+    if (!c.failed) check_interned(&c);
     if (!c.failed) check_marking(&c);
     free(c.maps);
     traversal_close(&c.reached);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "heap/intern.h"
 #include "heap/list.h"
 #include "heap/map.h"
 #include "heap/number.h"
@@ -264,6 +265,16 @@ static bool builder_at_set(const struct builder *b, enum decoder_text type, int8
     return type == DECODER_EXT && ext_type == EXT_SET && b->making && !builder_at_key(b);
 }
 
+/* Whether a string that comes now may become one that others own too (intern.h). It lies inside
+ * of a container that is to be stored: what is given to set itself is freed or overwritten alone.
+ * The first parameter is a path, or, two levels further in, holds values of mset. And what a
+ * request that reads makes must go when it ends, as it may take the memory held back. */
+static bool builder_interns(const struct builder *b)
+{
+    if (b->level_count == 0 || b->holding) return false;
+    return b->level_count > 2 || b->levels[0].base > (b->levels[0].container != VALUE_ABSENT);
+}
+
 static int sink_text(void *context, enum decoder_text type, int8_t ext_type, const char *data,
                      size_t length)
 {
@@ -274,6 +285,8 @@ static int sink_text(void *context, enum decoder_text type, int8_t ext_type, con
         return b->failed ? 0 : builder_set_close(b);
     }
     if (type == DECODER_EXT) return builder_add_ext(b, ext_type, data, length);
+    if (type == DECODER_STR && builder_interns(b))
+        return builder_add(b, intern_text(b->heap, data, length));
     return builder_add(b, text_new(b->heap, data, length, type == DECODER_BIN));
 }
 

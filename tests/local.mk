@@ -269,6 +269,12 @@ unit_settings_SOURCES = %D%/unit/test_settings.c
 unit_settings_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_settings_LDADD = libserver.la $(INIH_LIBS) $(HEAP_TEST_LIBS)
 
+check_PROGRAMS += unit_intern
+TESTS += unit_intern
+unit_intern_SOURCES = %D%/unit/test_intern.c
+unit_intern_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_intern_LDADD = $(HEAP_TEST_LIBS)
+
 check_PROGRAMS += unit_shape
 TESTS += unit_shape
 unit_shape_SOURCES = %D%/unit/test_shape.c
