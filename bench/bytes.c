@@ -117,16 +117,9 @@ static void make_fields(uint64_t count)
     }
 }
 
-static void open_create(void)
-{
-    cairn_args_map_open(args);
-    cairn_args_cstr(args, "create");
-    cairn_args_bool(args, true);
-    cairn_args_map_close(args);
-}
-
-/* Pushes to the list at `path` (one name, or two) by thousands. */
-static void push_parts(uint64_t count, const char *key, const char *field,
+/* Gives values to `method` (push, include, …) by thousands, for what is at `key`, or in its
+ * `field`. */
+static void call_parts(const char *method, uint64_t count, const char *key, const char *field,
                        void (*put)(uint64_t i))
 {
     for (uint64_t i = 0; i < count;) {
@@ -137,8 +130,11 @@ static void push_parts(uint64_t count, const char *key, const char *field,
         cairn_args_array_open(args);
         for (unsigned n = 0; n < PART && i < count; n++, i++) put(i);
         cairn_args_array_close(args);
-        open_create();
-        server_child_send(client, "push", args, 4);
+        cairn_args_map_open(args);
+        cairn_args_cstr(args, "create");
+        cairn_args_bool(args, true);
+        cairn_args_map_close(args);
+        server_child_send(client, method, args, 4);
         cairn_args_clear(args);
     }
 }
@@ -153,42 +149,38 @@ static void put_float_map(uint64_t i)
     cairn_args_map_close(args);
 }
 
-static void make_integers(uint64_t count) { push_parts(count, "list", NULL, put_integer); }
-static void make_float_maps(uint64_t count) { push_parts(count, "points", NULL, put_float_map); }
-static void make_float_list(uint64_t count) { push_parts(count, "frame", "x", put_float); }
-
-/* include("set", [integers], {create}), by thousands. */
-static void make_set(uint64_t count)
+/* [member, score], in no order of scores. */
+static uint64_t scattered(uint64_t i) { return i * 611953 % 1000003; }
+static void put_int_scored(uint64_t i)
 {
-    for (uint64_t i = 0; i < count;) {
-        cairn_args_cstr(args, "set");
-        cairn_args_array_open(args);
-        for (unsigned n = 0; n < PART && i < count; n++, i++) put_integer(i);
-        cairn_args_array_close(args);
-        open_create();
-        server_child_send(client, "include", args, 4);
-        cairn_args_clear(args);
-    }
+    cairn_args_array_open(args);
+    put_name("member:", i);
+    cairn_args_uint(args, scattered(i));
+    cairn_args_array_close(args);
+}
+static void put_float_scored(uint64_t i)
+{
+    cairn_args_array_open(args);
+    put_name("member:", i);
+    cairn_args_double(args, (double)scattered(i) * 0.37);
+    cairn_args_array_close(args);
 }
 
-/* sorted.add("sorted", [[member, score]...], {create}), by thousands. */
-static void make_sorted(uint64_t count)
+static void make_integers(uint64_t count) { call_parts("push", count, "list", NULL, put_integer); }
+static void make_set(uint64_t count) { call_parts("include", count, "set", NULL, put_integer); }
+static void make_sorted_set(uint64_t count)
 {
-    for (uint64_t i = 0; i < count;) {
-        cairn_args_cstr(args, "sorted");
-        cairn_args_array_open(args);
-        for (unsigned n = 0; n < PART && i < count; n++, i++) {
-            cairn_args_array_open(args);
-            put_name("member:", i);
-            put_float(i * 7919 % count);
-            cairn_args_array_close(args);
-        }
-        cairn_args_array_close(args);
-        open_create();
-        server_child_send(client, "sorted.add", args, 4);
-        cairn_args_clear(args);
-    }
+    call_parts("sorted.add", count, "sorted", NULL, put_int_scored);
 }
+static void make_float_sorted_set(uint64_t count)
+{
+    call_parts("sorted.add", count, "sorted", NULL, put_float_scored);
+}
+static void make_float_maps(uint64_t count)
+{
+    call_parts("push", count, "points", NULL, put_float_map);
+}
+static void make_float_list(uint64_t count) { call_parts("push", count, "frame", "x", put_float); }
 
 /* --- measuring ------------------------------------------------------------------------------*/
 
@@ -237,19 +229,6 @@ static void shape(const char *name, void (*make)(uint64_t count), uint64_t count
                       count, rss, used / (double)count, pages / (double)count,
                       memory("objects") / (double)count);
     end();
-}
-
-/* The same with a method that a server may lack. */
-static void shape_by(const char *method, const char *name, void (*make)(uint64_t count),
-                     uint64_t count, double per, double goal, const char *anchor)
-{
-    begin();
-    bool there = server_child_has(client, method);
-    end();
-    if (there)
-        shape(name, make, count, "bytes", per, goal, anchor);
-    else
-        figure_skip(&(struct figure){name, 0, "bytes", GOAL_MAX, goal, anchor}, "method missing");
 }
 
 static void connections(uint64_t count)
@@ -351,6 +330,7 @@ int main(int argc, char **argv)
                         {NULL, NULL, NULL},
                     });
     double each = (double)count, mb = (double)count; /* MB of a million objects */
+    const char *no_table = "there are no tables yet";
     shape("key to 10-byte string", make_short_texts, count, "bytes", each, 50,
           "Redis 116, Valkey 87, Tarantool 66, memcached 105");
     shape("key to 100-byte string", make_long_texts, count, "bytes", each, 140,
@@ -360,17 +340,19 @@ int main(int argc, char **argv)
     shape("key to point {x, y, z}", make_points, count, "bytes", each, 74,
           "Redis 179, Valkey 153, Tarantool 82");
     shape("integer in a list", make_integers, count, "bytes", each, 4.3, "Redis 5.4, Valkey 5.5");
-    shape_by("include", "integer in a set", make_set, count, each, 12, "Redis 58, Valkey 31");
+    shape("integer in a set", make_set, count, "bytes", each, 12, "Redis 58, Valkey 31");
     shape("field in a map", make_fields, count, "bytes", each, 45, "Redis 74, Valkey 63");
-    shape_by("sorted.add", "member of a sorted set", make_sorted, count, each, 60,
-             "Redis 116, Valkey 100");
+    shape("member of a sorted set", make_sorted_set, count, "bytes", each, 60,
+          "Redis 116, Valkey 100");
+    shape("member of a sorted set, scores of 8 bytes", make_float_sorted_set, count, "bytes", each,
+          60, "Redis 116, Valkey 100");
     connections(clients);
     shape("a million {x: float}, records in a list", make_float_maps, count, "MB", mb, 26,
           "CPython dict instances 130, __slots__ 84");
     shape("a million floats, a list for the field", make_float_list, count, "MB", mb, 8.3,
           "CPython dict of lists 38, numpy 7.6");
     figure_skip(&(struct figure){"a million floats, table", 0, "MB", GOAL_MAX, 6.8,
-                                 "pandas 8, numpy 7.6"}, "there are no tables yet");
+                                 "pandas 8, numpy 7.6"}, no_table);
     json_documents();
     return 0;
 }

@@ -95,21 +95,6 @@ void server_child_call(struct cairn *c, const char *method, const struct cairn_a
     must(c, cairn_call(c, method, args, NULL));
 }
 
-bool server_child_has(struct cairn *c, const char *method)
-{
-    struct cairn_reply *reply;
-    bool found = false;
-    must(c, cairn_call(c, "methods", NULL, &reply));
-    const struct cairn_value *methods = cairn_reply_result(reply);
-    for (size_t i = 0; i < cairn_length(methods) && !found; i++) {
-        const char *name =
-            cairn_text(cairn_field(cairn_at(methods, (ptrdiff_t)i), "name"), NULL);
-        found = name && strcmp(name, method) == 0;
-    }
-    cairn_reply_destroy(reply);
-    return found;
-}
-
 static void receive(struct cairn *c)
 {
     struct cairn_reply *reply;

@@ -6,7 +6,6 @@
 #ifndef CAIRN_BENCH_SERVER_CHILD_H
 #define CAIRN_BENCH_SERVER_CHILD_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -28,8 +27,6 @@ void server_child_stop(struct server_child *s);
 struct cairn *server_child_connect(const struct server_child *s);
 /* A call that succeeds; its result is not wanted. `args` may be NULL. */
 void server_child_call(struct cairn *c, const char *method, const struct cairn_args *args);
-/* Whether the server has a method. */
-bool server_child_has(struct cairn *c, const char *method);
 /* Pipelines a call: takes replies, which must be successes, once `window` are outstanding. */
 void server_child_send(struct cairn *c, const char *method, const struct cairn_args *args,
                        size_t window);

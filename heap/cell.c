@@ -6,6 +6,7 @@
  *
  * A page is in exactly one state: free; active; in the bin of its fullness (partial); or full
  * and in no bin. */
+#include "heap/oracle.h"
 #include "heap/store.h"
 
 void allocators_init(struct heap *h)
@@ -251,12 +252,16 @@ void cell_free(struct heap *h, value v)
     size_t bytes = page_cell_bytes(p);
     assert((g->head & bit) && "freed twice");
     assert(!(g->shared & bit) && "only the collector frees what is shared");
-    if (unlikely(h->walking)) heap_walk_freed(h, ref_granule(v) / GROUP_GRANULES, bit);
-    if (unlikely(h->marking)) gc_forget(h, v);
-    h->used_bytes -= bytes;
+    if (unlikely(h->walking) && !planted(20))
+        heap_walk_freed(h, ref_granule(v) / GROUP_GRANULES, bit);
+    if (unlikely(h->marking)) {
+        gc_forget(h, v);
+        oracle_freed(h, v);
+    }
+    h->used_bytes -= planted(21) ? bytes - 1 : bytes;
     h->object_count -= planted(8) ? 0 : 1;
     h->gc.stats.released_bytes += bytes;
-    p->live--;
+    p->live -= planted(22) ? 0 : 1;
     if (p->state == PAGE_RUN) {
         page_give(h, page, p->run_pages);
         return;

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "heap/oracle.h"
 #include "heap/store.h"
 #include "heap/verify.h"
 
@@ -214,7 +215,7 @@ static bool mark_next_frame(struct heap *h)
         struct root_frame *frame = gc->frame_next;
         gc->frame_next = frame->next;
         if (frame->cycle == gc->cycle) continue;
-        gc_mark_frame(h, frame);
+        if (!planted(18)) gc_mark_frame(h, frame);
         return true;
     }
     return false;
@@ -241,19 +242,27 @@ void gc_start(struct heap *h)
     gc->cycle_swept_bytes = 0;
     gc->frame_next = h->frames;
     gc_pace_cycle_began(h);
+    oracle_begin(h);
     mark_roots(h);
     gc_histogram_add(&gc->stats.start, clock_ns() - begin);
 }
 
-static void begin_drain(struct heap *h)
+static void check_marked(struct heap *h)
 {
 #ifdef CAIRN_DEBUG
     char message[256];
-    if (h->object_count < 100000 && heap_shadow_mark(h, message, sizeof message) != 0) {
+    if ((h->object_count < 100000 && heap_shadow_mark(h, message, sizeof message) != 0) ||
+        oracle_check(h, message, sizeof message) != 0) {
         fprintf(stderr, "cairn: %s\n", message);
         abort();
     }
 #endif
+    oracle_end(h);
+}
+
+static void begin_drain(struct heap *h)
+{
+    check_marked(h);
     h->gc.phase = GC_DRAIN;
     h->gc.drain_next = 0;
 }

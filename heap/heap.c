@@ -1,5 +1,6 @@
 /* heap.c - making a heap, its limits, its roots, and who owns what. */
 #include "heap/census.h"
+#include "heap/oracle.h"
 #include "heap/store.h"
 
 #include <stdio.h>
@@ -70,6 +71,7 @@ void heap_destroy(struct heap *h)
 {
     if (!h) return;
     if (h->walk) heap_walk_end(h->walk);
+    oracle_end(h);
     if (h->shapes) shape_table_destroy(h);
     if (h->weak) weak_table_destroy(h);
     if (h->base) {
@@ -197,7 +199,8 @@ void root_frame_open(struct heap *h, struct root_frame *frame)
 
 void root_frame_touch(struct heap *h, struct root_frame *frame)
 {
-    if (h->gc.phase == GC_MARK && frame->cycle != h->gc.cycle) gc_mark_frame(h, frame);
+    if (h->gc.phase == GC_MARK && frame->cycle != h->gc.cycle && !planted(19))
+        gc_mark_frame(h, frame);
 }
 
 int root_frame_push_take(struct heap *h, struct root_frame *frame, value v)

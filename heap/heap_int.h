@@ -35,20 +35,13 @@
 
 #include "heap/gc.h"
 #include "heap/heap.h"
+#include "heap/plant.h"
 
 /* Costly assertions: only with --enable-debug. assert() itself stays on in releases. */
 #ifdef CAIRN_DEBUG
 #define debug_assert(condition) assert(condition)
 #else
 #define debug_assert(condition) ((void)sizeof(condition))
-#endif
-
-/* Deliberate bugs, built one at a time by -DCAIRN_PLANT=n, that the tests must catch;
- * tests/plants.md lists them. */
-#ifdef CAIRN_PLANT
-#define planted(n) (CAIRN_PLANT == (n))
-#else
-#define planted(n) 0
 #endif
 
 #define likely(x) __builtin_expect(!!(x), 1)
@@ -190,6 +183,7 @@ struct drop_queue {
 struct weak_table; /* weak.c */
 struct shape_table; /* shape.c */
 struct heap_walk; /* walk.c */
+struct oracle; /* oracle.c */
 
 struct heap {
     /* Read by every store: marking is under way, or a walk must hear of frees. */
@@ -224,6 +218,7 @@ struct heap {
     struct weak_table *weak;
     struct shape_table *shapes;
     struct heap_walk *walk;
+    struct oracle *oracle; /* debug builds, while marking */
 
     uint64_t hash_key[2];
     size_t used_bytes;

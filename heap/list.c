@@ -28,7 +28,7 @@ void list_items_remove(struct heap *h, value cell, value *items, size_t size, si
     if (index + count == size) return;
     store_move(items + index, items + index + count, size - index - count);
     for (size_t i = size - count; i < size; i++) store(h, &items[i], VALUE_NIL);
-    cell_moved_in(h, cell);
+    cell_moved_in_for(h, cell, MOVED_LIST_SHIFT);
 }
 
 value list_new(struct heap *h)

@@ -25,25 +25,45 @@ libheap_la_SOURCES = \
 	%D%/map_int.h \
 	%D%/map_key.c \
 	%D%/map_linear.c \
+	%D%/map_merge.c \
+	%D%/map_move.c \
 	%D%/map_ordered.c \
+	%D%/map_packed.c \
+	%D%/map_packed.h \
 	%D%/map_page.c \
 	%D%/map_record.c \
 	%D%/map_segmented.c \
+	%D%/map_track.c \
+	%D%/map_track.h \
+	%D%/map_values.c \
+	%D%/map_verify.c \
 	%D%/number.c \
 	%D%/number.h \
+	%D%/oracle.c \
+	%D%/oracle.h \
 	%D%/page.c \
+	%D%/plant.h \
 	%D%/poison.c \
 	%D%/rope.c \
+	%D%/set.c \
+	%D%/set.h \
 	%D%/shape.c \
 	%D%/shape.h \
+	%D%/sorted_int.h \
+	%D%/sorted_leaf.c \
+	%D%/sorted_set.c \
+	%D%/sorted_set.h \
+	%D%/sorted_tree.c \
 	%D%/store.h \
 	%D%/sweep.c \
 	%D%/text.c \
 	%D%/text.h \
 	%D%/text_builder.c \
 	%D%/text_int.h \
-	%D%/utf8.c \
+	%D%/traversal.c \
+	%D%/traversal.h \
 	%D%/trim.c \
+	%D%/utf8.c \
 	%D%/value.c \
 	%D%/value.h \
 	%D%/verify.c \

@@ -82,19 +82,28 @@ static inline enum kind header_kind(value header) { return (enum kind)(header >>
  * the caller's to release. */
 static inline void store(struct heap *h, value *slot, value v)
 {
+    debug_assert(!value_is_view(v));
     if (unlikely(h->marking) && !planted(2)) gc_shade(h, *slot);
     *slot = v;
 }
 
 /* Fills a slot of a cell that was taken since the last safe point and is not yet reachable,
  * with a value that is as new, or that is not a reference. */
-static inline void store_new(value *slot, value v) { *slot = v; }
+static inline void store_new(value *slot, value v)
+{
+    debug_assert(!value_is_view(v));
+    *slot = v;
+}
 
 /* Must follow when references that were already in the heap were moved into `container`,
  * or moved around inside it (memmove), by other means than store(). */
+static inline void cell_moved_in_for(struct heap *h, value container, enum moved why)
+{
+    if (unlikely(h->marking) && !planted(MOVED) && !planted(why)) gc_regray(h, container);
+}
 static inline void cell_moved_in(struct heap *h, value container)
 {
-    if (unlikely(h->marking) && !planted(3)) gc_regray(h, container);
+    cell_moved_in_for(h, container, MOVED);
 }
 
 /* Moves words inside a container, or from one container into another that the caller

@@ -8,18 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "heap/store.h"
-
-/* A depth-first traversal: which granules were met, and which objects wait to be looked at. */
-struct traversal {
-    struct heap *h;
-    uint64_t *met;  /* one bit per granule below page_top */
-    value *stack;
-    size_t count, capacity;
-};
+#include "heap/map_int.h"
+#include "heap/traversal.h"
 
 struct verifier {
     struct heap *h;
+    value *maps; /* roots of maps that were met */
+    size_t map_count, map_capacity;
     struct traversal reached;  /* from the roots */
     struct traversal will_mark; /* what marking under way would still mark */
     char *message;
@@ -36,41 +31,6 @@ static void fail(struct verifier *v, const char *format, ...)
     va_start(args, format);
     vsnprintf(v->message, v->size, format, args);
     va_end(args);
-}
-
-/* --- traversals -----------------------------------------------------------------------------*/
-
-static int traversal_open(struct traversal *t, struct heap *h)
-{
-    *t = (struct traversal){.h = h};
-    t->met = calloc((size_t)h->page_top * PAGE_GROUPS + 1, sizeof *t->met);
-    return t->met ? 0 : -ENOMEM;
-}
-
-static void traversal_close(struct traversal *t)
-{
-    free(t->met);
-    free(t->stack);
-}
-
-static bool traversal_met(const struct traversal *t, value v)
-{
-    return t->met[ref_granule(v) / GROUP_GRANULES] & ref_bit(v);
-}
-
-/* True if `v` is met for the first time; containers are then put on the stack. */
-static bool traversal_meet(struct traversal *t, value v)
-{
-    if (traversal_met(t, v)) return false;
-    t->met[ref_granule(v) / GROUP_GRANULES] |= ref_bit(v);
-    if (kind_is_leaf(ref_kind(v))) return true;
-    if (t->count == t->capacity) {
-        t->capacity = t->capacity ? t->capacity * 2 : 1024;
-        t->stack = realloc(t->stack, t->capacity * sizeof *t->stack);
-        if (!t->stack) abort(); /* a checker has nothing better to do */
-    }
-    t->stack[t->count++] = v;
-    return true;
 }
 
 /* --- one reference --------------------------------------------------------------------------*/
@@ -146,6 +106,29 @@ static void check_container(struct verifier *c, value container)
     }
 }
 
+/* Maps are looked into when all references are known to be good. What waits in the drop queue is
+ * not met here as a map: it has no header. */
+static void map_met(struct verifier *c, value container)
+{
+    enum kind kind = ref_kind(container);
+    if (kind != KIND_MAP && kind != KIND_SET && kind != KIND_SCORES) return;
+    if (!value_is_int(cell_words(c->h, container)[0])) return;
+    if (c->map_count == c->map_capacity) {
+        c->map_capacity = c->map_capacity ? c->map_capacity * 2 : 64;
+        c->maps = realloc(c->maps, c->map_capacity * sizeof *c->maps);
+        if (!c->maps) abort();
+    }
+    c->maps[c->map_count++] = container;
+}
+
+static void check_maps(struct verifier *c)
+{
+    for (size_t i = 0; i < c->map_count && !c->failed; i++) {
+        const char *wrong = map_verify(c->h, c->maps[i]);
+        if (wrong) fail(c, "the map at granule %lu: %s", ref_granule(c->maps[i]), wrong);
+    }
+}
+
 static void check_references(struct verifier *c)
 {
     struct heap *h = c->h;
@@ -154,8 +137,11 @@ static void check_references(struct verifier *c)
         for (size_t i = 0; i < f->count; i++) check_reference(c, f->slots[i], "a frame", false);
     check_reference(c, h->drop.first, "the drop queue", true);
     check_reference(c, h->drop.current, "the drop queue", true);
-    while (c->reached.count && !c->failed)
-        check_container(c, c->reached.stack[--c->reached.count]);
+    while (c->reached.count && !c->failed) {
+        value container = c->reached.stack[--c->reached.count];
+        map_met(c, container);
+        check_container(c, container);
+    }
 }
 
 /* --- the collector's invariant ----------------------------------------------------------------*/
@@ -320,7 +306,9 @@ int heap_verify(struct heap *h, char *message, size_t size)
     if (!c.failed) check_pages(&c);
     if (!c.failed) check_bins(&c);
     if (!c.failed) check_references(&c);
+    if (!c.failed) check_maps(&c);
     if (!c.failed) check_marking(&c);
+    free(c.maps);
     traversal_close(&c.reached);
     traversal_close(&c.will_mark);
     return c.failed ? -EINVAL : 0;
@@ -338,6 +326,7 @@ int heap_shadow_mark(struct heap *h, char *message, size_t size)
             fail(&c, "marking ended, and the reachable object at granule %lu is white",
                  i * GROUP_GRANULES + (unsigned)__builtin_ctzl(lost));
     }
+    free(c.maps);
     traversal_close(&c.reached);
     return c.failed ? -EINVAL : 0;
 }

@@ -109,6 +109,7 @@ bool heap_walk_step(struct heap_walk *w, size_t words)
         if (done >= words) return false;
         walk_todo_clear(w, granule / GROUP_GRANULES, (uint64_t)1 << granule % GROUP_GRANULES);
         value v = ref_make(KIND_FIRST_CONTAINER, granule, 0);
+        debug_assert(ref_group(w->h, v)->head & ref_bit(v));
         const value *slots = cell_words(w->h, v);
         size_t count = cell_word_count(w->h, v);
         /* A reference in the first word is a shape, or a link of the drop queue: none of it. */

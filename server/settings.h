@@ -41,7 +41,7 @@
     X(request_memory, "request-memory", SIZE, "0", 0, SIZE_T,                                \
       "memory of all unfinished requests; 0: 256m, or an eighth of max-memory")              \
     X(call_paths, "call-paths", INT, "10000", 1, 1 << 24,                                    \
-      "paths that one call of del, exists, release, mget or mset takes")                     \
+      "paths, handles, or members of sets that one call takes")                              \
     X(reply_bytes, "reply-bytes", SIZE, "16m", SIZE_K, 4 * SIZE_G, "bytes of a reply")       \
     X(reply_elements, "reply-elements", INT, "1000000", 16, 1 << 30,                         \
       "items of a reply, keys and nested ones included")                                     \

@@ -10,7 +10,8 @@ integration_tests = \
 	%D%/foreign.sh \
 	%D%/methods_doc.sh \
 	%D%/realdata.sh \
-	%D%/server.sh
+	%D%/server.sh \
+	%D%/sets.sh
 TESTS += $(integration_tests)
 EXTRA_DIST += \
 	$(integration_tests) \
