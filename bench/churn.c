@@ -231,6 +231,10 @@ static void cyclic_garbage(uint64_t n, uint64_t seconds)
                       "\"peak_bytes\":%zu,\"live_bytes\":%zu,\"rings\":%lu,\"cycles\":%lu,"
                       "\"collector_percent\":%.3g",
                       peak_bytes, live, sets, stats.cycles, share);
+    figure_print(&(struct figure){"cycles run, shared cyclic garbage at full speed",
+                                  (double)stats.cycles, "cycles", GOAL_NONE, 0, NULL});
+    figure_print(&(struct figure){"collector, share of time, shared cyclic garbage at full speed",
+                                  share, "%", GOAL_NONE, 0, NULL});
     heap_destroy(heap);
 }
 

@@ -15,6 +15,7 @@ void allocators_init(struct heap *h)
         for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++) {
             struct allocator *a = &h->allocators[content][c];
             a->page = NO_PAGE;
+            a->cell_bytes = size_class_granules(c) * GRANULE_BYTES;
             for (unsigned bin = 0; bin < FULLNESS_BINS; bin++) a->bins[bin] = NO_PAGE;
         }
 }
@@ -103,8 +104,8 @@ void allocators_retire_empty(struct heap *h)
 static bool group_advance(struct heap *h, struct allocator *a)
 {
     while (++a->group < a->groups_end) {
-        const struct plane_group *g = &h->groups[a->group];
-        a->free = ~g->head & g->mark;
+        a->planes = &h->groups[a->group];
+        a->free = ~a->planes->head & a->planes->mark;
         if (a->free) return true;
     }
     return false;
@@ -115,6 +116,7 @@ static bool page_activate(struct heap *h, struct allocator *a, uint32_t page)
     bin_remove(h, page);
     h->pages[page].active = true;
     a->page = page;
+    a->descriptor = &h->pages[page];
     a->group = page * PAGE_GROUPS - 1;
     a->groups_end = (page + 1) * PAGE_GROUPS;
     return group_advance(h, a);
@@ -197,7 +199,7 @@ value cell_take_slow(struct heap *h, enum kind kind, uint32_t hash, unsigned siz
     if (allocation_fails(h)) return VALUE_ABSENT;
     reservation_use(h, (size_t)size_class_granules(size_class) * GRANULE_BYTES);
     if (a->free == 0 && !refill(h, a, kind_content(kind), size_class)) return VALUE_ABSENT;
-    return cell_take_from(h, a, kind, hash, size_class);
+    return cell_take_from(h, a, kind, hash);
 }
 
 /* Pages for a run; never page 0, whose granule 0 stays unused. */

@@ -126,9 +126,13 @@ struct page {
     uint32_t weak_first;  /* slots of the weak table whose targets are here; NO_SLOT */
 };
 
-/* Where a class allocates: the page and the free cells of the group under the cursor. */
+/* Where a class allocates: the page and the free cells of the group under the cursor. Taking a
+ * cell is what the heap does most, so all that it needs lies here, ready for use. */
 struct allocator {
     uint64_t free;       /* free cells left in `group` */
+    struct plane_group *planes; /* of `group` */
+    struct page *descriptor; /* of `page` */
+    uint32_t cell_bytes; /* of the class */
     uint32_t page;       /* NO_PAGE: none */
     uint32_t group;      /* index of the group among all groups */
     uint32_t groups_end; /* the page's end */
