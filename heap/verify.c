@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "heap/sorted_set.h"
 #include "heap/store.h"
 
 /* A depth-first traversal: which granules were met, and which objects wait to be looked at. */
@@ -22,6 +23,7 @@ struct verifier {
     struct heap *h;
     struct traversal reached;  /* from the roots */
     struct traversal will_mark; /* what marking under way would still mark */
+    bool contents;             /* look at what containers say of themselves, too */
     char *message;
     size_t size;
     bool failed;
@@ -144,6 +146,11 @@ static void check_container(struct verifier *c, value container)
                  kind_name(ref_kind(container)), ref_granule(container));
         check_reference(c, words[i], where, link);
     }
+    bool waits = !value_is_int(words[0]); /* in the drop queue */
+    if (c->failed || !c->contents || waits || !value_is_kind(container, KIND_SORTED_SET)) return;
+    char wrong[120];
+    if (sorted_set_verify(c->h, container, wrong, sizeof wrong) < 0)
+        fail(c, "in the sorted set at granule %lu %s", ref_granule(container), wrong);
 }
 
 static void check_references(struct verifier *c)
@@ -313,7 +320,7 @@ static void check_bins(struct verifier *c)
 
 int heap_verify(struct heap *h, char *message, size_t size)
 {
-    struct verifier c = {.h = h, .message = message, .size = size};
+    struct verifier c = {.h = h, .message = message, .size = size, .contents = true};
     if (size) message[0] = 0;
     if (traversal_open(&c.reached, h) != 0 || traversal_open(&c.will_mark, h) != 0)
         fail(&c, "no memory to check the heap with");
