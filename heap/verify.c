@@ -10,6 +10,7 @@
 
 #include "heap/intern.h"
 #include "heap/map_int.h"
+#include "heap/sorted_set.h"
 #include "heap/traversal.h"
 
 struct verifier {
@@ -18,6 +19,7 @@ struct verifier {
     size_t map_count, map_capacity;
     struct traversal reached;  /* from the roots */
     struct traversal will_mark; /* what marking under way would still mark */
+    bool contents;             /* look at what containers say of themselves, too */
     char *message;
     size_t size;
     bool failed;
@@ -105,6 +107,11 @@ static void check_container(struct verifier *c, value container)
                  kind_name(ref_kind(container)), ref_granule(container));
         check_reference(c, words[i], where, link);
     }
+    bool waits = !value_is_int(words[0]); /* in the drop queue */
+    if (c->failed || !c->contents || waits || !value_is_kind(container, KIND_SORTED_SET)) return;
+    char wrong[120];
+    if (sorted_set_verify(c->h, container, wrong, sizeof wrong) < 0)
+        fail(c, "in the sorted set at granule %lu %s", ref_granule(container), wrong);
 }
 
 /* Maps are looked into when all references are known to be good. What waits in the drop queue is
@@ -321,7 +328,7 @@ static void check_interned(struct verifier *c)
 
 int heap_verify(struct heap *h, char *message, size_t size)
 {
-    struct verifier c = {.h = h, .message = message, .size = size};
+    struct verifier c = {.h = h, .message = message, .size = size, .contents = true};
     if (size) message[0] = 0;
     if (traversal_open(&c.reached, h) != 0 || traversal_open(&c.will_mark, h) != 0)
         fail(&c, "no memory to check the heap with");

@@ -8,7 +8,9 @@
 
 #include "heap/census.h"
 #include "heap/equal.h"
+#include "heap/map.h"
 #include "heap/sorted_set.h"
+#include "heap/verify.h"
 #include "tests/support/heap_fixture.h"
 #include "tests/support/map_model.h"
 #include "tests/support/random.h"
@@ -437,6 +439,23 @@ START_TEST(the_census_names_sorted_sets)
 }
 END_TEST
 
+START_TEST(the_verifier_looks_inside)
+{
+    struct heap *h = heap_fixture_open(0);
+    value set = numbered(h, 500, 3), score = VALUE_NIL;
+    char message[200];
+    struct map_key key;
+    heap_root_set_take(h, ROOT_KEYS, set);
+    map_key_text(h, &key, "m17", 3);
+    ck_assert_int_eq(map_remove(h, sorted_set_scores(h, set), &key, &score), 0);
+    ck_assert_int_eq(heap_verify(h, message, sizeof message), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(message, "entry 18 has another score, or none, in the map"));
+    ck_assert_int_eq(map_set_take(h, sorted_set_scores(h, set), &key, score), 0);
+    ck_assert_int_eq(heap_verify(h, message, sizeof message), 0);
+    heap_fixture_close(h);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("sorted set");
@@ -454,6 +473,7 @@ Suite *test_suite(void)
     tcase_add_test(whole, scores_are_canonical);
     tcase_add_test(whole, equality);
     tcase_add_test(whole, the_census_names_sorted_sets);
+    tcase_add_test(whole, the_verifier_looks_inside);
     suite_add_tcase(suite, whole);
     return suite;
 }
