@@ -132,6 +132,13 @@ static value under_root(const char *name, value v)
     return v;
 }
 
+static value at_root(const char *name)
+{
+    struct map_key key;
+    map_key_text(heap, &key, name, strlen(name));
+    return have(map_get(heap, heap_root(heap, ROOT_KEYS), &key));
+}
+
 static void grown_renew(void)
 {
     grown_map = under_root("grown map", have(map_new(heap)));
@@ -187,8 +194,18 @@ static void grow(uint64_t id)
     piece_end(&classes[CLASS_GROW_LIST], begin);
 }
 
+/* Objects may have moved since the last turn. */
+static void find_again(void)
+{
+    keys = at_root("keys");
+    rings = at_root("rings");
+    grown_map = at_root("grown map");
+    grown_list = at_root("grown list");
+}
+
 static void turn(void)
 {
+    find_again();
     for (unsigned i = 0; i < TURN_RINGS; i++) {
         value ring = ring_new();
         did(list_set_take(heap, rings, measure_random_below(&random_state, RINGS), ring));

@@ -61,6 +61,9 @@ void gc_safe_point(struct heap *h);
 void gc_enable(struct heap *h, bool enabled);
 bool gc_enabled(const struct heap *h);
 
+/* Tests: every cycle moves what it can. */
+void gc_compact_always(struct heap *h, bool always);
+
 /* Bytes of debt at which a cycle begins; 0: chosen from the live size (the default). */
 void gc_threshold_set(struct heap *h, size_t bytes);
 size_t gc_threshold(const struct heap *h);
@@ -87,6 +90,8 @@ struct gc_stats {
     uint64_t live_bytes;      /* in use at the end of the last cycle */
     uint64_t debt_bytes;      /* what may have become garbage since */
     uint64_t weak_cleared;    /* weak targets that died */
+    uint64_t moved_objects;   /* from sparse pages to fuller ones, ever */
+    uint64_t moved_bytes;
     struct gc_histogram step;  /* collector steps of gc_run */
     struct gc_histogram drop;  /* drop queue steps of gc_run */
     struct gc_histogram start; /* beginning a cycle, and the turns between phases */

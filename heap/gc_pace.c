@@ -9,6 +9,15 @@
  *   any debt, and the last cycle is long enough ago     a cycle is due when idle
  *   above 90 % of the limit: debt >= an eighth of what is still free, likewise, and hurries
  *
+ * Or where memory lies thinly on sparse pages, which marking can move together (compact.c):
+ *
+ *   that would regain half of what is in use            a cycle is due, beside other work
+ *   a sixteenth                                         a cycle is due when idle
+ *   above 90 % of the limit: an eighth                  likewise, and hurries
+ *
+ * always beyond what the last attempt could not regain. Overwriting keys at full speed leaves
+ * less than that, as long as sizes stay alike, and so runs no cycle.
+ *
  * "Long enough ago": IDLE_REST_FACTOR times what the last cycle cost, so that idle cycles take
  * no more than a small share of a core however large the heap is. */
 #include <time.h>
@@ -19,6 +28,7 @@
 #define IDLE_REST_FACTOR 16
 #define IDLE_REST_MIN_NS 200000000
 #define STEP_UNITS 512
+#define COMPACT_MIN ((size_t)1 << 20)
 #define SOFT_LIMIT_TENTHS 9
 
 uint64_t clock_ns(void)
@@ -91,9 +101,26 @@ uint64_t gc_idle_wait_ns(const struct heap *h)
     return due > now ? due - now : 0;
 }
 
+/* --- compaction -----------------------------------------------------------------------------*/
+
+size_t compact_worth_idle(const struct heap *h) { return h->used_bytes / 16 + COMPACT_MIN; }
+
+static size_t compact_worth_busy(const struct heap *h)
+{
+    return h->used_bytes / (above_soft_limit(h) ? 8 : 2) + COMPACT_MIN;
+}
+
+static bool compaction_due(const struct heap *h, size_t worth_bytes)
+{
+    return compact_regainable_bytes(h) >= worth_bytes + h->gc.unmovable_bytes;
+}
+
+/* --- when -----------------------------------------------------------------------------------*/
+
 bool gc_idle_cycle_wanted(const struct heap *h)
 {
-    return h->gc.phase == GC_IDLE && h->gc.enabled && h->gc.debt_bytes != 0;
+    if (h->gc.phase != GC_IDLE || !h->gc.enabled) return false;
+    return h->gc.debt_bytes != 0 || compaction_due(h, compact_worth_idle(h));
 }
 
 static bool idle_cycle_due(const struct heap *h)
@@ -103,7 +130,9 @@ static bool idle_cycle_due(const struct heap *h)
 
 static bool cycle_due(const struct heap *h)
 {
-    if (h->gc.phase != GC_IDLE || !h->gc.enabled || h->gc.debt_bytes == 0) return false;
+    if (h->gc.phase != GC_IDLE || !h->gc.enabled) return false;
+    if (compaction_due(h, compact_worth_busy(h))) return true;
+    if (h->gc.debt_bytes == 0) return false;
     if (debt(h) >= gc_threshold(h)) return true;
     return above_soft_limit(h) && debt(h) >= (size_t)h->free_page_count * PAGE_BYTES / 8;
 }
@@ -123,7 +152,12 @@ uint64_t gc_run(struct heap *h, uint64_t budget_ns)
     struct collector *gc = &h->gc;
     if (gc_urgency(h) == GC_RESTING) return 0;
     uint64_t begin = clock_ns(), now = begin;
-    if (cycle_due(h) || idle_cycle_due(h)) gc_start(h);
+    size_t regainable = compact_regainable_bytes(h);
+    if (gc->unmovable_bytes > regainable) gc->unmovable_bytes = regainable;
+    if (cycle_due(h))
+        gc_begin(h, compact_worth_busy(h));
+    else if (idle_cycle_due(h))
+        gc_begin(h, compact_worth_idle(h));
     while (now - begin < budget_ns) {
         bool dropping = heap_drop_pending(h);
         if (gc_step(h, STEP_UNITS) == 0 && trim_step(h) == 0) break;

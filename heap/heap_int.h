@@ -112,8 +112,10 @@ enum page_state {
     PAGE_RUN_REST, /* a following page of a run */
 };
 
-/* Partial pages wait in bins by how full they are; refill takes the fullest. */
+/* Partial pages wait in bins by how full they are; refill takes the fullest. A page in one of the
+ * bins below SPARSE_BINS is sparse: compact.c may move its cells elsewhere. */
 #define FULLNESS_BINS 8
+#define SPARSE_BINS 7
 
 struct page {
     uint8_t state;        /* enum page_state */
@@ -140,6 +142,9 @@ struct allocator {
     uint32_t group;      /* index of the group among all groups */
     uint32_t groups_end; /* the page's end */
     uint32_t bins[FULLNESS_BINS]; /* heads of the lists of partial pages */
+    uint32_t bin_pages[FULLNESS_BINS]; /* how many pages are in each */
+    uint32_t partial_pages; /* in all of them */
+    bool compacting;     /* in this cycle, sparse pages of this kind are emptied into others */
 };
 
 /* --- the page allocator: free pages found through a hierarchy of bitmaps -------------- */
@@ -166,6 +171,9 @@ struct collector {
     uint32_t drain_next;      /* weak tables: the next bucket */
     uint32_t sweep_next;      /* pages below are swept */
     uint32_t sweep_end;       /* pages from here on were taken since and need no sweep */
+    bool compacting;          /* this cycle moves objects (compact.c) */
+    bool compact_always;      /* tests, and the stress build: every cycle does */
+    size_t unmovable_bytes;   /* what compaction could not regain when it last tried */
     uint64_t marked;          /* objects, this cycle */
     uint64_t cycle_swept_bytes;
     uint64_t debt_bytes;      /* of shared objects that lost an owner since the cycle began */
@@ -206,6 +214,10 @@ struct heap {
     uint32_t touched_count;   /* pages that are touched */
     uint32_t touched_free_count; /* of them free */
     uint32_t trim_next;       /* where the search for pages to give back goes on */
+    uint64_t *sparse_pages;   /* a bit per page: it is in a bin below SPARSE_BINS */
+    uint32_t bin_pages[FULLNESS_BINS]; /* partial pages of all classes, by bin */
+    uint32_t partial_classes; /* how many allocators have any */
+    uint32_t pinned;          /* heap_pin: nothing moves */
     size_t reservation_left;  /* bytes still promised */
     bool in_reservation;
     bool watching;            /* each allocation must be looked at: one of the next two */
@@ -292,6 +304,23 @@ static inline bool page_unswept(const struct heap *h, const struct page *p)
     return h->gc.phase == GC_SWEEP && p->swept != h->gc.cycle;
 }
 
+/* For a cell that leaves the page `source`: makes the allocator's `free` non-zero from the active
+ * page or another partial one that is no emptier; never from a fresh one. */
+bool cell_target_find(struct heap *h, struct allocator *a, uint32_t source);
+/* The cell becomes free; counts and planes of its page follow, those of the heap do not. */
+void cell_vacate(struct heap *h, value v);
+static inline struct allocator *page_allocator(struct heap *h, const struct page *p)
+{
+    return &h->allocators[p->content][p->size_class];
+}
+
+/* compact.c */
+size_t compact_regainable_bytes(const struct heap *h);
+void compact_begin(struct heap *h, size_t worth_bytes);
+void compact_end(struct heap *h);
+/* Moves what is behind these slots, where it may and should; returns the words moved. */
+size_t compact_slots(struct heap *h, value *const *slots, size_t count);
+
 /* sweep.c */
 size_t page_sweep(struct heap *h, uint32_t page); /* returns the plane groups swept */
 /* Sweeps up to `count` pages that the sweep has not met. False when none is left. */
@@ -317,9 +346,12 @@ void gc_forget(struct heap *h, value container); /* it is being freed by its own
 void gc_shared_released(struct heap *h, value shared);
 void gc_mark_frame(struct heap *h, struct root_frame *frame);
 void gc_page_queue(struct heap *h, uint32_t page); /* it has gray bits */
+/* gc_start(), for a cycle that compacts if that regains so much. */
+void gc_begin(struct heap *h, size_t compact_worth_bytes);
 
 /* gc_pace.c */
 void gc_shape_made(struct heap *h, size_t bytes);
+size_t compact_worth_idle(const struct heap *h);
 void gc_pace_cycle_began(struct heap *h);
 void gc_pace_cycle_ended(struct heap *h);
 uint64_t clock_ns(void);

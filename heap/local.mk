@@ -4,6 +4,7 @@ libheap_la_SOURCES = \
 	%D%/cell.c \
 	%D%/census.c \
 	%D%/census.h \
+	%D%/compact.c \
 	%D%/drop.c \
 	%D%/equal.c \
 	%D%/equal.h \

@@ -33,6 +33,13 @@ struct builder_level {
 
 /* --- failure ------------------------------------------------------------------------------*/
 
+/* `opened` borrows values across safe points, so meanwhile they must not move. */
+static void builder_opened_forget(struct builder *b)
+{
+    if (b->opened_count != 0) heap_unpin(b->heap);
+    b->opened_count = 0;
+}
+
 __attribute__((format(printf, 3, 4))) static int
 builder_fail(struct builder *b, enum error_code code, const char *format, ...)
 {
@@ -48,7 +55,7 @@ builder_fail(struct builder *b, enum error_code code, const char *format, ...)
     vsnprintf(b->message + used, sizeof b->message - used, format, arguments);
     va_end(arguments);
     b->level_count = 0;
-    b->opened_count = 0;
+    builder_opened_forget(b);
     root_frame_truncate(b->heap, &b->frame, 0);
     rpc_reader_skip(b->reader);
     return 0;
@@ -316,6 +323,7 @@ static int builder_make_open(struct builder *b, bool is_map)
     if (b->failed || !b->making) return 0;
     if (!grow(&b->opened, &b->opened_capacity, b->opened_count + 1, sizeof *b->opened))
         return builder_no_memory(b);
+    if (b->opened_count == 0) heap_pin(b->heap);
     b->opened[b->opened_count++] = v;
     return 0;
 }
@@ -388,6 +396,7 @@ void builder_init(struct builder *b, struct heap *heap, const struct session_fea
 
 void builder_close(struct builder *b)
 {
+    builder_opened_forget(b);
     root_frame_close(b->heap, &b->frame);
     free(b->levels);
     free(b->opened);
@@ -410,7 +419,7 @@ void builder_reset(struct builder *b)
     heap_hold_use(b->heap, b->holding = false);
     b->failed = false;
     b->level_count = 0;
-    b->opened_count = 0;
+    builder_opened_forget(b);
     b->ext_length = 0;
     shrink(&b->opened, &b->opened_capacity);
     shrink(&b->ext_data, &b->ext_capacity);

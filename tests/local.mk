@@ -88,6 +88,12 @@ unit_cli_words_SOURCES = %D%/unit/test_cli_words.c
 unit_cli_words_CFLAGS = $(CLIENT_TEST_CFLAGS)
 unit_cli_words_LDADD = libcli.la $(CLIENT_TEST_LIBS)
 
+check_PROGRAMS += unit_compact
+TESTS += unit_compact
+unit_compact_SOURCES = %D%/unit/test_compact.c
+unit_compact_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_compact_LDADD = $(HEAP_TEST_LIBS)
+
 check_PROGRAMS += unit_decoder
 TESTS += unit_decoder
 unit_decoder_SOURCES = %D%/unit/test_decoder.c
