@@ -9,7 +9,7 @@
  *   records are overwritten whole, and in one field: garbage for the drop queue
  *   a map and a list grow, up to a million entries, and are then dropped whole
  *
- * After each turn the collector gets what the server would give it (server/tasks.h), one piece
+ * After each turn the collector gets what the server would give it (gc_budget_ns), one piece
  * after the other, and each piece is timed: a step of marking or sweeping, a step of the drop
  * queue. So is each insert that makes something grow. The whole of a turn's pieces is what a
  * client waits for at most. It ends after so many cycles, or so many seconds. Further runs from
@@ -24,7 +24,6 @@
 #include "heap/map.h"
 #include "heap/text.h"
 #include "heap/verify.h"
-#include "server/tasks.h"
 
 #define GIB ((size_t)1 << 30)
 #define RINGS 65536
@@ -222,22 +221,6 @@ static void turn(void)
     if (grown_count >= GROWN_MAX) grown_renew();
 }
 
-/* As in server/tasks.c. */
-static uint64_t budget_ns(uint64_t events_ns)
-{
-    uint64_t budget = 0;
-    switch (gc_urgency(heap)) {
-    case GC_RESTING:
-    case GC_RELAXED: return 0;
-    case GC_INDEBTED: budget = events_ns / 4; break;
-    case GC_PRESSED:
-        budget = events_ns > COLLECTOR_STEP_MAX_NS / 2 ? events_ns : COLLECTOR_STEP_MAX_NS / 2;
-        break;
-    }
-    if (budget < COLLECTOR_STEP_NS) budget = COLLECTOR_STEP_NS;
-    return budget < COLLECTOR_STEP_MAX_NS ? budget : COLLECTOR_STEP_MAX_NS;
-}
-
 /* One piece of gc_run. Nothing that depends on the clock: no cycle because of idleness. */
 static bool collect_piece(void)
 {
@@ -252,7 +235,7 @@ static bool collect_piece(void)
 /* In the first run as much as the server would; then what the first run did. */
 static void collect(uint64_t events_ns, bool first, size_t turn_index)
 {
-    uint64_t budget = first ? budget_ns(events_ns) : 0;
+    uint64_t budget = first && gc_urgency(heap) >= GC_INDEBTED ? gc_budget_ns(heap, events_ns) : 0;
     unsigned done = 0;
     struct piece_begin begin = piece_begin();
     if (first) {
@@ -267,6 +250,7 @@ static void collect(uint64_t events_ns, bool first, size_t turn_index)
         while (done < turn_pieces[turn_index] && collect_piece()) done++;
         if (done < turn_pieces[turn_index]) measure_fail("a run does not repeat the first");
     }
+    if (first) gc_charge(heap, measure_ns() - begin.wall);
     if (done) piece_end(&classes[CLASS_TURN], begin);
 }
 

@@ -185,10 +185,10 @@ static uint32_t fresh_page(struct heap *h, unsigned content, unsigned size_class
     return page;
 }
 
-/* Makes a->free non-zero. False when memory is short. */
-static bool refill(struct heap *h, struct allocator *a, unsigned content, unsigned size_class)
+/* Makes a->free non-zero, from another page. False when memory is short. */
+static bool refill_from_page(struct heap *h, struct allocator *a, unsigned content,
+                             unsigned size_class)
 {
-    if (group_advance(h, a)) return true;
     for (unsigned reliefs = 0;;) {
         page_deactivate(h, a); /* it is full, or has free cells behind: then it comes again */
         uint32_t page = partial_page(h, a);
@@ -198,6 +198,20 @@ static bool refill(struct heap *h, struct allocator *a, unsigned content, unsign
         if (page == NO_PAGE) return false;
         if (page_activate(h, a, page)) return true;
     }
+}
+
+/* While sweeping is under way, or memory is short, this takes collector's work along. */
+static bool refill(struct heap *h, struct allocator *a, unsigned content, unsigned size_class)
+{
+    if (group_advance(h, a)) return true;
+    bool assists = h->gc.phase == GC_SWEEP || pages_available(h) == 0;
+    if (!assists) return refill_from_page(h, a, content, size_class);
+    uint64_t begin = clock_ns();
+    bool found = refill_from_page(h, a, content, size_class);
+    uint64_t end = clock_ns();
+    gc_histogram_add(&h->gc.stats.assist, end - begin);
+    gc_pace_worked(h, end - begin, end);
+    return found;
 }
 
 /* Tests: whether this allocation is the one to fail. */

@@ -53,6 +53,8 @@ void compact_begin(struct heap *h, size_t worth_bytes)
 {
     struct collector *gc = &h->gc;
     size_t regainable = compact_regainable_bytes(h);
+    gc->compact_wanted = regainable;
+    gc->compact_moved = gc->stats.moved_bytes;
     gc->compacting = gc->compact_always || regainable >= worth_bytes + gc->unmovable_bytes;
     if (!gc->compacting) return;
     for (unsigned content = 0; content < CONTENT_COUNT; content++)
@@ -64,11 +66,15 @@ void compact_begin(struct heap *h, size_t worth_bytes)
         }
 }
 
-/* The cycle has swept. */
+/* The cycle has swept. If it moved little of what it might have, the rest will not move next time
+ * either: it is shared. */
 void compact_end(struct heap *h)
 {
-    if (h->gc.compacting) h->gc.unmovable_bytes = compact_regainable_bytes(h);
-    h->gc.compacting = false;
+    struct collector *gc = &h->gc;
+    if (!gc->compacting) return;
+    bool stuck = gc->stats.moved_bytes - gc->compact_moved < gc->compact_wanted / 4;
+    gc->unmovable_bytes = stuck ? compact_regainable_bytes(h) : 0;
+    gc->compacting = false;
 }
 
 /* --- moving ---------------------------------------------------------------------------------*/

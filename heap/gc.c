@@ -269,6 +269,7 @@ static void begin_drain(struct heap *h)
 static void begin_sweep(struct heap *h)
 {
     uint64_t begin = clock_ns();
+    gc_pace_marked(h);
     allocators_retire(h);
     h->gc.phase = GC_SWEEP;
     h->marking = false;

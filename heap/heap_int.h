@@ -34,6 +34,7 @@
 #include <errno.h>
 
 #include "heap/gc.h"
+#include "heap/gc_share.h"
 #include "heap/heap.h"
 
 /* Costly assertions: only with --enable-debug. assert() itself stays on in releases. */
@@ -173,11 +174,18 @@ struct collector {
     uint32_t sweep_end;       /* pages from here on were taken since and need no sweep */
     bool compacting;          /* this cycle moves objects (compact.c) */
     bool compact_always;      /* tests, and the stress build: every cycle does */
+    size_t compact_wanted;    /* what this cycle might regain */
+    uint64_t compact_moved;   /* stats.moved_bytes when it began */
     size_t unmovable_bytes;   /* what compaction could not regain when it last tried */
     uint64_t marked;          /* objects, this cycle */
+    size_t began_used;        /* used_bytes when it began */
+    uint64_t began_objects;
     uint64_t cycle_swept_bytes;
     uint64_t debt_bytes;      /* of shared objects that lost an owner since the cycle began */
     uint64_t shape_bytes;     /* of shapes that were made since the cycle began */
+    size_t lived_bytes;       /* what was alive when the last ended cycle began */
+    size_t mark_growth_last;  /* by how much the heap grew while that one marked */
+    struct gc_share share;
     uint64_t work_ns;         /* spent on this cycle */
     uint64_t work_ns_last;    /* spent on the last ended one */
     uint64_t ended_ns;        /* when that was */
@@ -213,6 +221,7 @@ struct heap {
     bool held_taken;          /* and have done so */
     uint32_t touched_count;   /* pages that are touched */
     uint32_t touched_free_count; /* of them free */
+    uint64_t page_taken_ns;   /* when a page was last taken that was free */
     uint32_t trim_next;       /* where the search for pages to give back goes on */
     uint64_t *sparse_pages;   /* a bit per page: it is in a bin below SPARSE_BINS */
     uint32_t bin_pages[FULLNESS_BINS]; /* partial pages of all classes, by bin */
@@ -285,6 +294,9 @@ size_t page_bitmap_bytes(uint32_t pages);
 
 /* trim.c */
 bool trim_wanted(const struct heap *h);
+/* There is more than an idle heap keeps; in how long it goes back. */
+bool trim_wanted_when_idle(const struct heap *h);
+uint64_t trim_wait_ns(const struct heap *h);
 size_t trim_step(struct heap *h); /* gives some pages back; returns how many it looked at */
 
 /* heap.c */
@@ -353,7 +365,9 @@ void gc_begin(struct heap *h, size_t compact_worth_bytes);
 void gc_shape_made(struct heap *h, size_t bytes);
 size_t compact_worth_idle(const struct heap *h);
 void gc_pace_cycle_began(struct heap *h);
+void gc_pace_marked(struct heap *h);
 void gc_pace_cycle_ended(struct heap *h);
+void gc_pace_worked(struct heap *h, uint64_t ns, uint64_t now); /* the collector, so long */
 uint64_t clock_ns(void);
 
 /* weak.c */

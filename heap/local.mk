@@ -12,6 +12,8 @@ libheap_la_SOURCES = \
 	%D%/gc.c \
 	%D%/gc.h \
 	%D%/gc_pace.c \
+	%D%/gc_share.c \
+	%D%/gc_share.h \
 	%D%/hash.c \
 	%D%/heap.c \
 	%D%/heap.h \

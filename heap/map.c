@@ -94,6 +94,7 @@ static int map_turn(struct heap *h, value map, enum map_mode mode)
 {
     size_t count = map_count(h, map);
     struct segmented_plan plan = segmented_plan_for(count + 1);
+    uint64_t begin = gc_timed_begin();
     value body = mode == MODE_LINEAR    ? linear_new(h, count + 1)
                  : mode == MODE_ORDERED ? ordered_new(h, count + 1)
                                         : segmented_new(h, &plan);
@@ -101,6 +102,7 @@ static int map_turn(struct heap *h, value map, enum map_mode mode)
     body_forget(h, map);
     map_root_set(h, map, mode, count);
     store_new(map_body(h, map), body);
+    gc_timed_end(&h->gc.stats.growth, begin);
     return 0;
 }
 

@@ -353,9 +353,11 @@ int segmented_add_take(struct heap *h, value *body, const struct segmented_plan 
                 segment_save(h, &s);
                 return 0;
             }
+            uint64_t begin = gc_timed_begin();
             status = with_slack(s.live) <= SEGMENT_LIMIT_MAX + SEGMENT_LIMIT_MAX / 16
                          ? segment_rebuild(h, &at, &s)
                          : segment_split(h, &at, &s);
+            gc_timed_end(&h->gc.stats.split, begin);
         }
         if (status < 0) return status;
     }

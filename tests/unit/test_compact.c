@@ -225,9 +225,10 @@ START_TEST(an_idle_heap_is_compacted_once_and_then_rests)
             else if (shared) value_share(h, *slot);
         }
     for (unsigned i = 0; i < 1000000 && stats_of(h).cycles < 1; i++) gc_run(h, 1000000);
-    while (gc_urgency(h) != GC_RESTING) gc_run(h, 1000000);
+    do {
+        while (gc_urgency(h) != GC_RESTING) gc_run(h, 1000000);
+    } while (gc_idle_work_wanted(h)); /* memory goes back after a while */
     ck_assert_uint_eq(stats_of(h).cycles, 1);
-    ck_assert(!gc_idle_cycle_wanted(h));
     struct heap_stats stats;
     heap_stats(h, &stats);
     if (!shared) ck_assert_uint_ge(stats.used_bytes * 100, stats.page_bytes * 90);
