@@ -27,7 +27,8 @@
 #define DEBT_MIN ((size_t)1 << 20)
 #define IDLE_REST_FACTOR 16
 #define IDLE_REST_MIN_NS 200000000
-#define STEP_UNITS 512
+/* The clock is looked at after so many: some tens of objects, which may be cold. */
+#define STEP_UNITS 256
 /* Containers that may wait in the drop queue at any time. */
 #define DROP_WAITING_MIN 1024
 #define COMPACT_MIN ((size_t)1 << 20)
@@ -140,7 +141,8 @@ static bool falling_behind(const struct heap *h)
     double done = gc->phase == GC_MARK && gc->began_objects
                       ? (double)gc->marked / (double)gc->began_objects
                       : 1;
-    double allowed = (double)gc->lived_bytes / 12 * (done + 0.2);
+    size_t lived = gc->lived_bytes ? gc->lived_bytes : gc->began_used; /* the first cycle */
+    double allowed = (double)lived / 12 * (done + 0.2);
     return growth(h) > DEBT_MIN && (double)growth(h) > allowed;
 }
 
