@@ -81,6 +81,13 @@ void value_release(struct heap *h, value v);
 size_t heap_drop_step(struct heap *h, size_t words);
 bool heap_drop_pending(const struct heap *h);
 
+/* Objects move (compact.c): at a safe point, one that is not shared and whose one reference is in
+ * a container may get another place. So a borrowed value is valid until the next safe point; what
+ * C code holds longer lies in a root or a frame, is shared, or is protected by heap_pin: between
+ * it and heap_unpin, which nest, nothing moves. */
+void heap_pin(struct heap *h);
+void heap_unpin(struct heap *h);
+
 /* --- roots ------------------------------------------------------------------------*/
 
 enum heap_root { ROOT_KEYS, ROOT_HANDLES, ROOT_COUNT };

@@ -237,7 +237,9 @@ int segment_ready(struct heap *h, value *body, const struct segmented_plan *plan
                 s->values = *slot;
                 return status;
             }
+            uint64_t begin = gc_timed_begin();
             status = too_many ? segment_split(h, &at, s) : segment_grow(h, &at, s, size);
+            gc_timed_end(&h->gc.stats.split, begin);
         }
         if (status < 0) return status;
     }

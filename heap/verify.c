@@ -283,6 +283,38 @@ static void check_pages(struct verifier *c)
              h->touched_count, h->touched_free_count, sums.touched, sums.touched_free);
 }
 
+static void check_bin_counts(struct verifier *c)
+{
+    struct heap *h = c->h;
+    uint32_t all[FULLNESS_BINS] = {0}, sparse = 0, partial_classes = 0;
+    for (unsigned content = 0; content < CONTENT_COUNT; content++)
+        for (unsigned class = 0; class < SIZE_CLASS_COUNT; class++) {
+            const struct allocator *a = &h->allocators[content][class];
+            uint32_t partial = 0;
+            for (unsigned bin = 0; bin < FULLNESS_BINS; bin++) {
+                uint32_t pages = 0;
+                for (uint32_t i = a->bins[bin]; i != NO_PAGE; i = h->pages[i].next, pages++)
+                    if (!(h->sparse_pages[i / 64] >> i % 64 & 1) != (bin >= SPARSE_BINS))
+                        fail(c, "page %u is in bin %u, and its bit says otherwise", i, bin);
+                if (pages != a->bin_pages[bin])
+                    fail(c, "bin %u of class %u counts %u pages and has %u", bin, class,
+                         a->bin_pages[bin], pages);
+                all[bin] += pages;
+                partial += pages;
+                if (bin < SPARSE_BINS) sparse += pages;
+            }
+            if (partial != a->partial_pages)
+                fail(c, "class %u counts %u partial pages and has %u", class, a->partial_pages,
+                     partial);
+            partial_classes += partial != 0;
+        }
+    for (uint32_t i = 0; i < h->page_count / 64; i++)
+        sparse -= (uint32_t)__builtin_popcountl(h->sparse_pages[i]);
+    if (sparse != 0) fail(c, "pages that are in no bin are marked as sparse");
+    if (memcmp(all, h->bin_pages, sizeof all) != 0 || partial_classes != h->partial_classes)
+        fail(c, "the heap's counts of partial pages are wrong");
+}
+
 static void check_bins(struct verifier *c)
 {
     struct heap *h = c->h;
@@ -334,6 +366,7 @@ int heap_verify(struct heap *h, char *message, size_t size)
         fail(&c, "no memory to check the heap with");
     if (!c.failed) check_pages(&c);
     if (!c.failed) check_bins(&c);
+    if (!c.failed) check_bin_counts(&c);
     if (!c.failed) check_references(&c);
     if (!c.failed) check_maps(&c);
     if (!c.failed) check_interned(&c);

@@ -36,6 +36,13 @@ struct builder_level {
 
 /* --- failure ------------------------------------------------------------------------------*/
 
+/* `opened` borrows values across safe points, so meanwhile they must not move. */
+static void builder_opened_forget(struct builder *b)
+{
+    if (b->opened_count != 0) heap_unpin(b->heap);
+    b->opened_count = 0;
+}
+
 int builder_fail(struct builder *b, enum error_code code, const char *format, ...)
 {
     b->failed = true;
@@ -50,7 +57,7 @@ int builder_fail(struct builder *b, enum error_code code, const char *format, ..
     vsnprintf(b->message + used, sizeof b->message - used, format, arguments);
     va_end(arguments);
     b->level_count = 0;
-    b->opened_count = 0;
+    builder_opened_forget(b);
     root_frame_truncate(b->heap, &b->frame, 0);
     rpc_reader_skip(b->reader);
     return 0;
@@ -340,10 +347,12 @@ void builder_push_container(struct builder *b, value v)
 {
     builder_push(b, v);
     if (b->failed || !b->making) return;
-    if (builder_grow(&b->opened, &b->opened_capacity, b->opened_count + 1, sizeof *b->opened))
-        b->opened[b->opened_count++] = v;
-    else
+    if (!builder_grow(&b->opened, &b->opened_capacity, b->opened_count + 1, sizeof *b->opened)) {
         builder_no_memory(b);
+        return;
+    }
+    if (b->opened_count == 0) heap_pin(b->heap);
+    b->opened[b->opened_count++] = v;
 }
 
 static int builder_open(struct builder *b, bool is_map, size_t count)
@@ -414,6 +423,7 @@ void builder_init(struct builder *b, struct heap *heap, const struct session_fea
 
 void builder_close(struct builder *b)
 {
+    builder_opened_forget(b);
     root_frame_close(b->heap, &b->frame);
     free(b->levels);
     free(b->opened);
@@ -437,7 +447,7 @@ void builder_reset(struct builder *b)
     heap_hold_use(b->heap, b->holding = false);
     b->failed = false;
     b->level_count = 0;
-    b->opened_count = 0;
+    builder_opened_forget(b);
     b->ext_length = 0;
     shrink(&b->opened, &b->opened_capacity);
     shrink(&b->ext_data, &b->ext_capacity);

@@ -409,6 +409,30 @@ START_TEST(the_counters_after_a_sweep)
 END_TEST
 
 /* Each is a TCase of its own, so that CK_RUN_CASE names it. */
+/* Rows of which three in four go; the rest lies on sparse pages, and moves together. */
+START_TEST(what_moves_from_a_sparse_page)
+{
+    enum { ROWS = 400 };
+    struct heap *h = heap_fixture_open(0);
+    value root = node_new(h, ROWS);
+    heap_root_set_take(h, ROOT_KEYS, root);
+    for (unsigned i = 0; i < ROWS; i++) {
+        value row = node_new(h, 60);
+        node_set(h, row, 0, node_new(h, 2));
+        node_set(h, root, i, row);
+    }
+    for (unsigned i = 0; i < ROWS; i++)
+        if (i % 4 != 0) node_set(h, root, i, VALUE_NIL);
+    while (heap_drop_pending(h)) heap_drop_step(h, 1000);
+    gc_compact_always(h, true);
+    gc_collect(h);
+    struct gc_stats stats;
+    gc_stats(h, &stats);
+    ck_assert_uint_ge(stats.moved_objects, ROWS / 4);
+    heap_fixture_close(h);
+}
+END_TEST
+
 #define ADD(suite, test)                        \
     do {                                        \
         TCase *tcase = tcase_create(#test);     \
@@ -438,6 +462,7 @@ Suite *test_suite(void)
     ADD(suite, what_leaves_a_frame_while_marking);
     ADD(suite, what_is_freed_before_a_walk_comes_to_it);
     ADD(suite, a_cell_of_a_page_that_is_yet_to_be_swept);
+    ADD(suite, what_moves_from_a_sparse_page);
     ADD(suite, the_counters_after_a_free);
     ADD(suite, the_counters_after_a_sweep);
     return suite;
