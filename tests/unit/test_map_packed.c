@@ -187,7 +187,8 @@ START_TEST(every_change_of_form_is_whole_or_not_at_all)
     value map = filled_map(h);
     unsigned failures = 0;
     for (unsigned to = 0; to < VALUE_FORMS; to++) {
-        unsigned from = (to + (unsigned)_i) % VALUE_FORMS, key = (to * 5 + (unsigned)_i) % KEY_FORMS;
+        unsigned from = (to + (unsigned)_i) % VALUE_FORMS;
+        unsigned key = (to * 5 + (unsigned)_i) % KEY_FORMS;
         remove_form(h, map, key, NULL);
         for (unsigned n = 1;; n++) {
             model_assert(set_form(h, map, key, from) == 0);
