@@ -18,7 +18,7 @@
 #if defined(CAIRN_GC_STRESS)
 #define LARGE 3000
 #define SMALL 60
-#define CROWDED * 11 / 10 /* small segments have more overhead */
+#define CROWDED * 12 / 10 /* small segments have more overhead */
 #elif defined(__SANITIZE_ADDRESS__) || defined(CAIRN_DEBUG)
 #define LARGE 30000
 #define SMALL 300
