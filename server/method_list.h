@@ -153,7 +153,8 @@
       "Stores a weak reference to the list or map at target: it is followed, and does not "     \
       "keep its target")                                                                        \
     X("same", "path, path", "bool", 2, 2, METHOD_READ, method_same,                             \
-      "Whether two paths lead to the same object")                                              \
+      "Whether two paths lead to the same object; a short text in a large map is the same as "    \
+      "any equal one")                                              \
     X("hold", "path", "handle", 1, 1, METHOD_READ, method_hold,                                 \
       "Gives a value a handle, which can stand for the key of a path, until release or the "    \
       "end of the session")                                                                     \

@@ -109,6 +109,7 @@ static int set_score(struct sorted_model *m, size_t id, struct number score)
     if (status < 0) return status;
     model_assert(change.was_there == m->members[id].there);
     sorted_set_keep(m->h, m->set, &change);
+    sorted_set_settle(m->h, m->set, &change);
     m->count += !m->members[id].there;
     m->members[id] = (struct model_member){true, score};
     return 0;
@@ -337,6 +338,7 @@ START_TEST(batches)
         ck_assert(!keep || full);
         for (size_t i = 0; i < made && keep; i++) sorted_set_keep(h, m.set, &changes[i]);
         for (size_t i = made; i-- > 0 && !keep;) sorted_set_undo(h, m.set, &changes[i]);
+        for (size_t i = 0; i < made; i++) sorted_set_settle(h, m.set, &changes[i]);
         if (!keep) m = before;
         check_model(&m, &random);
         if (round % 3 == 0) remove_member(&m, random_below(&random, m.universe));
@@ -401,6 +403,7 @@ static value numbered(struct heap *h, size_t count, int64_t last)
         struct number score = int_score(i + 1 == count ? last : (int64_t)i);
         model_assert(sorted_set_put(h, set, name, length, score, &change) == 0);
         sorted_set_keep(h, set, &change);
+        sorted_set_settle(h, set, &change);
     }
     return set;
 }
