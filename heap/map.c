@@ -117,7 +117,12 @@ static void pair_release_packed(struct heap *h, value key_value, value v)
     struct map_key key;
     key_make(h, &key, key_value);
     if (segmented_value_packs(h, v)) value_release(h, v);
-    if (segmented_key_packs(&key)) value_release(h, key_value);
+    if (!segmented_key_packs(&key)) return;
+    /* A shared key came from a record, whose shape still has it: no garbage, so no debt. */
+    if (!value_is_shared(h, key_value))
+        value_release(h, key_value);
+    else if (unlikely(h->marking))
+        gc_shade(h, key_value);
 }
 
 /* A segmented body with the entries of a smaller map, whose keys and values keep their cells.

@@ -11,7 +11,7 @@
 #include "heap/census.h"
 #include "heap/gc.h"
 #include "heap/list_int.h"
-#include "heap/map.h"
+#include "heap/map_int.h"
 #include "heap/verify.h"
 #include "heap/weak.h"
 #include "tests/support/heap_fixture.h"
@@ -193,15 +193,27 @@ static value map_of(struct heap *h, size_t count)
     return map;
 }
 
-/* How many entries a segmented map has before one comes that takes so many cells. */
-static size_t count_before(size_t cells)
+static unsigned node_bits_of(struct heap *h, value map)
+{
+    return (unsigned)header_payload(cell_words(h, *map_body(h, map))[0]);
+}
+
+/* How many entries a segmented map has before one comes that splits a segment, and doubles the
+ * map's node or leaves it as it is: two halves are made then, with their values. */
+static size_t count_before(bool doubles)
 {
     struct heap *h = heap_fixture_open(0);
     value map = map_of(h, 2 * MAP_ORDERED_MAX);
     size_t count = 2 * MAP_ORDERED_MAX;
     heap_root_set_take(h, ROOT_KEYS, map);
     ck_assert_str_eq(map_representation(h, map), "segmented");
-    while (map_put(h, map, count) != cells) ck_assert_uint_lt(++count, 16 * MAP_ORDERED_MAX);
+    for (;; count++) {
+        unsigned bits = node_bits_of(h, map);
+        size_t cells = map_put(h, map, count);
+        bool doubled = node_bits_of(h, map) != bits;
+        if (doubled == doubles && (doubled || cells >= 4)) break;
+        ck_assert_uint_lt(count, 16 * MAP_ORDERED_MAX);
+    }
     heap_fixture_close(h);
     return count;
 }
@@ -223,14 +235,14 @@ END_TEST
 
 START_TEST(entries_of_a_segment_that_splits)
 {
-    entries = count_before(4); /* two halves, with their values */
+    entries = count_before(false);
     play(&(struct scene){segmented_map, add_an_entry});
 }
 END_TEST
 
 START_TEST(segments_of_a_node_that_doubles)
 {
-    entries = count_before(5); /* and a node */
+    entries = count_before(true);
     play(&(struct scene){segmented_map, add_an_entry});
 }
 END_TEST

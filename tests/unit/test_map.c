@@ -510,6 +510,24 @@ START_TEST(a_million_entries)
 }
 END_TEST
 
+/* The names of a map that was a record are shared with its shape; no turn makes garbage of them. */
+START_TEST(growing_makes_no_debt)
+{
+    struct heap *h = heap_fixture_open(0);
+    value map = root_map(h);
+    for (int i = 0; i < 2 * MAP_ORDERED_MAX; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "a name of a cell %d", i);
+        set_text(h, map, name, i);
+    }
+    struct gc_stats stats;
+    gc_stats(h, &stats);
+    ck_assert_str_eq(map_representation(h, map), "segmented");
+    ck_assert_uint_eq(stats.debt_bytes, 0);
+    heap_fixture_close(h);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("map");
@@ -525,6 +543,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, a_map_turns_as_it_grows);
     tcase_add_test(tcase, a_record_turns_when_a_key_is_no_name);
     tcase_add_test(tcase, work_is_bounded);
+    tcase_add_test(tcase, growing_makes_no_debt);
     tcase_add_test(tcase, a_large_map_that_shrinks_gives_its_segments_back);
     tcase_add_test(tcase, an_uneven_tree_holds_everything);
     tcase_add_test(tcase, a_map_that_fits_comes_in_one_page);
