@@ -9,7 +9,7 @@
  *   records are overwritten whole, and in one field: garbage for the drop queue
  *   a map and a list grow, up to a million entries, and are then dropped whole
  *
- * After each turn the collector gets what the server would give it (server/tasks.h), one piece
+ * After each turn the collector gets what the server would give it (gc_budget_ns), one piece
  * after the other, and each piece is timed: a step of marking or sweeping, a step of the drop
  * queue. So is each insert that makes something grow, and those by which the map took a further
  * kilobyte (a segment was split, a table grew) are a class of their own. So is each allocation
@@ -27,7 +27,6 @@
 #include "heap/map.h"
 #include "heap/text.h"
 #include "heap/verify.h"
-#include "server/tasks.h"
 
 #define GIB ((size_t)1 << 30)
 #define RINGS 65536
@@ -151,6 +150,13 @@ static value under_root(const char *name, value v)
     return v;
 }
 
+static value at_root(const char *name)
+{
+    struct map_key key;
+    map_key_text(heap, &key, name, strlen(name));
+    return have(map_get(heap, heap_root(heap, ROOT_KEYS), &key));
+}
+
 static void grown_renew(void)
 {
     grown_map = under_root("grown map", have(map_new(heap)));
@@ -217,8 +223,18 @@ static void grow(uint64_t id)
     piece_end(&classes[CLASS_GROW_LIST], begin);
 }
 
+/* Objects may have moved since the last turn. */
+static void find_again(void)
+{
+    keys = at_root("keys");
+    rings = at_root("rings");
+    grown_map = at_root("grown map");
+    grown_list = at_root("grown list");
+}
+
 static void turn(void)
 {
+    find_again();
     for (unsigned i = 0; i < TURN_RINGS; i++) {
         value ring = ring_new();
         did(list_set_take(heap, rings, measure_random_below(&random_state, RINGS), ring));
@@ -235,22 +251,6 @@ static void turn(void)
     if (grown_count >= GROWN_MAX) grown_renew();
 }
 
-/* As in server/tasks.c. */
-static uint64_t budget_ns(uint64_t events_ns)
-{
-    uint64_t budget = 0;
-    switch (gc_urgency(heap)) {
-    case GC_RESTING:
-    case GC_RELAXED: return 0;
-    case GC_INDEBTED: budget = events_ns / 4; break;
-    case GC_PRESSED:
-        budget = events_ns > COLLECTOR_STEP_MAX_NS / 2 ? events_ns : COLLECTOR_STEP_MAX_NS / 2;
-        break;
-    }
-    if (budget < COLLECTOR_STEP_NS) budget = COLLECTOR_STEP_NS;
-    return budget < COLLECTOR_STEP_MAX_NS ? budget : COLLECTOR_STEP_MAX_NS;
-}
-
 /* One piece of gc_run. Nothing that depends on the clock: no cycle because of idleness. */
 static bool collect_piece(void)
 {
@@ -265,7 +265,7 @@ static bool collect_piece(void)
 /* In the first run as much as the server would; then what the first run did. */
 static void collect(uint64_t events_ns, bool first, size_t turn_index)
 {
-    uint64_t budget = first ? budget_ns(events_ns) : 0;
+    uint64_t budget = first && gc_urgency(heap) >= GC_INDEBTED ? gc_budget_ns(heap, events_ns) : 0;
     unsigned done = 0;
     struct piece_begin begin = piece_begin();
     if (first) {
@@ -280,6 +280,7 @@ static void collect(uint64_t events_ns, bool first, size_t turn_index)
         while (done < turn_pieces[turn_index] && collect_piece()) done++;
         if (done < turn_pieces[turn_index]) measure_fail("a run does not repeat the first");
     }
+    if (first) gc_charge(heap, measure_ns() - begin.wall);
     if (done) piece_end(&classes[CLASS_TURN], begin);
 }
 

@@ -262,10 +262,14 @@ enum call_outcome method_rename(struct call *call)
     if (from.held == VALUE_ABSENT) return fail_not_found(call, call->args[0]);
     if (only_absent == 0 && to.held != VALUE_ABSENT) return reply_bool(call, false);
     if (text_compare(h, from.path, to.path) == 0) return reply_bool(call, true);
-    value root = path_root(h);
+    value root = path_root(h), packed = value_is_view(from.held) ? text_own(h, from.held) : VALUE_NIL;
+    if (packed == VALUE_ABSENT) return fail_no_memory(call);
     /* The value is under both keys for a moment, because only storing it can fail. */
-    if (map_set_take(h, root, &to.key, from.held) == -ENOMEM) return fail_no_memory(call);
-    map_remove(h, root, &from.key, &moved);
+    if (map_set_take(h, root, &to.key, packed == VALUE_NIL ? from.held : packed) == -ENOMEM) {
+        value_release(h, packed);
+        return fail_no_memory(call);
+    }
+    map_remove(h, root, &from.key, packed == VALUE_NIL ? &moved : NULL);
     return reply_bool(call, true);
 }
 
