@@ -3,6 +3,7 @@
  *   null (or nil)  true  false  12  -1.5e3  "text"  [1, 2]  {"key": value}
  *   inf  -inf  nan
  *   b"raw bytes\x00\xff"      bytes; \xNN beside JSON's escapes
+ *   set(1, "two")             a set
  *   ext(5, b"\x01")           an extension value: its type (-128..127) and its bytes
  *   ref(3) weak(3) handle(3)  only printed: the list or map number 3 of this result, counted
  *                             from 0 as they open, once more; the same, weak; a handle
@@ -18,6 +19,9 @@
 
 #include "client/cairn.h"
 #include "client/cli_text.h"
+
+/* The extension type of a set: its payload is an array of the members. */
+#define CLI_EXT_SET 4
 
 /* Containers within containers that a literal may have. */
 #define CLI_JSON_DEPTH_MAX 512
@@ -46,7 +50,7 @@ struct cli_json_style {
 
 /* Prints without a newline at the end. In strict style inf, nan, bytes and extension values become
  * {"$double": "inf"}, {"$bytes": "base64"} and {"$ext": [type, "base64"]}; bytes that are
- * UTF-8 are a string; keys are strings always. */
+ * UTF-8 are a string, a set is a list; keys are strings always. */
 void cli_json_print(FILE *out, const struct cairn_value *value,
                     const struct cli_json_style *style);
 

@@ -14,6 +14,7 @@ struct parser {
     const char *text;
     size_t at, length;
     struct cairn_args *args;
+    bool in_set;
     struct cli_text scratch;
     struct cli_json_error *error;
     unsigned depth;
@@ -202,6 +203,50 @@ static bool is_word(const char *word, size_t length, const char *name)
     return length == strlen(name) && memcmp(word, name, length) == 0;
 }
 
+static bool scalar(struct parser *p, bool is_key);
+
+/* The members between the parentheses of a set, as items of an array. */
+static bool set_members(struct parser *p, size_t start)
+{
+    take(p, '(');
+    cairn_args_array_open(p->args);
+    for (bool first = true; !take(p, ')'); first = false) {
+        skip_blanks(p);
+        if (p->at == p->length) return fail_at(p->error, start, "a closing ) is missing");
+        if (!first && !take(p, ',')) return fail_at(p->error, p->at, "expected ',' or ')'");
+        skip_blanks(p);
+        if (p->at == p->length) return fail_at(p->error, p->at, "a member is missing at the end");
+        if (strchr("[{", p->text[p->at]))
+            return fail_at(p->error, p->at, "a member of a set cannot be a list or a map");
+        if (!scalar(p, false)) return false;
+    }
+    cairn_args_array_close(p->args);
+    return true;
+}
+
+/* set(MEMBER, …); the parenthesis is next. The payload is made aside, since its length comes
+ * first. */
+static bool set_value(struct parser *p, size_t start)
+{
+    struct cairn_args *outer = p->args, *members = cairn_args_create();
+    size_t length;
+    if (!members) return fail_at(p->error, start, "out of memory");
+    p->args = members;
+    bool done = !p->in_set || fail_at(p->error, start, "a member of a set cannot be a set");
+    p->in_set = true;
+    done = done && set_members(p, start);
+    p->in_set = false;
+    p->args = outer;
+    if (done && cairn_args_status(members) != CAIRN_OK)
+        done = fail_at(p->error, start, "%s", cairn_status_text(cairn_args_status(members)));
+    if (done) {
+        const char *payload = cairn_args_bytes(members, &length);
+        cairn_args_ext(p->args, CLI_EXT_SET, payload, length);
+    }
+    cairn_args_destroy(members);
+    return done;
+}
+
 /* A name, or the constants; false without an error if it is none of these. */
 static bool constant_value(struct parser *p, const char *word, size_t length)
 {
@@ -237,6 +282,8 @@ static bool scalar(struct parser *p, bool is_key)
     if (length == 0) return fail_at(p->error, start, "expected a value, found '%c'", c);
     if (is_word(word, length, "ext") && p->at < p->length && p->text[p->at] == '(')
         return ext_value(p);
+    if (is_word(word, length, "set") && p->at < p->length && p->text[p->at] == '(' && !is_key)
+        return set_value(p, start);
     if (constant_value(p, word, length)) return true;
     if (is_key && (isalpha((unsigned char)*word) || *word == '_')) {
         cairn_args_str(p->args, word, length);

@@ -243,6 +243,36 @@ static void emit_scalar(struct printer *p, const struct cairn_value *v, bool is_
     colour_off(p, colour);
 }
 
+/* A set, which in strict style is a list; false if it cannot be read. */
+static bool emit_set(struct printer *p, const struct cairn_value *v)
+{
+    struct cairn_reply *reply = NULL;
+    size_t length, used;
+    const char *data = cairn_text(v, &length);
+    if (cairn_decode(data, length, &used, &reply) != CAIRN_OK) return false;
+    const struct cairn_value *members = cairn_reply_result(reply);
+    bool fine = used == length && cairn_type(members) == CAIRN_ARRAY;
+    size_t count = fine ? cairn_length(members) : 0;
+    for (size_t i = 0; i < count && fine; i++) {
+        enum cairn_type type = cairn_type(cairn_at(members, (ptrdiff_t)i));
+        fine = type != CAIRN_ARRAY && type != CAIRN_MAP && type != CAIRN_EXT;
+    }
+    if (fine) emit_cstr(p, p->style.strict ? "[" : "set(");
+    for (size_t i = 0; i < count && fine && !is_full(p); i++) {
+        if (i > 0) emit_cstr(p, ", ");
+        emit_scalar(p, cairn_at(members, (ptrdiff_t)i), false);
+    }
+    if (fine) emit_cstr(p, p->style.strict ? "]" : ")");
+    cairn_reply_destroy(reply);
+    return fine;
+}
+
+static void emit_item(struct printer *p, const struct cairn_value *v)
+{
+    bool is_set = cairn_type(v) == CAIRN_EXT && cairn_ext_type(v) == CLI_EXT_SET;
+    if (!is_set || !emit_set(p, v)) emit_scalar(p, v, false);
+}
+
 /* --- containers -------------------------------------------------------------------------*/
 
 static void new_line(struct printer *p)
@@ -297,7 +327,7 @@ static void print_line(struct printer *p, const struct cairn_value *value)
         if (is_container(v))
             open_frame(p, v, false);
         else
-            emit_scalar(p, v, false);
+            emit_item(p, v);
         v = NULL;
         while (p->depth > base && !v && !is_full(p)) v = next_item(p);
     } while (v);

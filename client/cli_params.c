@@ -65,7 +65,7 @@ static enum kind kind_of(const char *name, int length)
 {
     static const char *const paths[] = {"path", "paths", "key", "target", "from", "to", NULL};
     static const char *const texts[] = {"data",    "pattern", "channel", "section",
-                                        "message", "name",    "type",    NULL};
+                                        "message", "name",    "type",    "member", NULL};
     static const char *const handles[] = {"handle", NULL};
     if (is_name(name, length, paths)) return KIND_PATH;
     if (is_name(name, length, texts)) return KIND_TEXT;
@@ -180,7 +180,8 @@ static bool is_literal(const char *word)
     word += strspn(word, " \t\n");
     size_t length = strlen(word);
     if (length == 0) return false;
-    if (strchr("[{\"", *word) || strncmp(word, "b\"", 2) == 0 || strncmp(word, "ext(", 4) == 0)
+    if (strchr("[{\"", *word) || strncmp(word, "b\"", 2) == 0 || strncmp(word, "ext(", 4) == 0 ||
+        strncmp(word, "set(", 4) == 0)
         return true;
     return is_name(word, (int)length, constants) ||
            cli_number_parse(word, length).type != CLI_NUMBER_NONE;

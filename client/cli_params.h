@@ -6,7 +6,7 @@
  *   path key target      a path (cli_path.h); or, beginning with [, its literal form
  *   paths                a list of these: all the words that are left
  *   handle               @N or N
- *   data pattern channel section name type   text as it stands; quoted: "…" or b"…"
+ *   data pattern channel section name type member   text as it stands; quoted: "…" or b"…"
  *   any other            a literal (cli_json.h); a word that is none is a string
  *
  *   x, ...               one or more of x

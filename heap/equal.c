@@ -10,6 +10,7 @@
 
 #include "heap/list.h"
 #include "heap/map.h"
+#include "heap/sorted_set.h"
 #include "heap/store.h"
 #include "heap/text.h"
 
@@ -50,10 +51,21 @@ static bool charge(size_t *limit, size_t bytes)
     return true;
 }
 
+/* Texts of which at least one is a view. */
+static enum equality views_compare(const struct heap *h, value a, value b, size_t *limit)
+{
+    if (!value_is_text(a) || !value_is_text(b) || text_is_bytes(a) != text_is_bytes(b) ||
+        text_length(h, a) != text_length(h, b))
+        return DIFFERENT;
+    if (!charge(limit, text_length(h, a))) return LIMIT;
+    return text_compare(h, a, b) == 0 ? EQUAL : DIFFERENT;
+}
+
 /* Compares two values but not their members. */
 static enum equality pair_compare(const struct heap *h, value a, value b, size_t *limit)
 {
     if (a == b) return EQUAL;
+    if (value_is_view(a) || value_is_view(b)) return views_compare(h, a, b, limit);
     if (!value_is_ref(a) || !value_is_ref(b) || ref_kind(a) != ref_kind(b)) return DIFFERENT;
     size_t size;
     switch (ref_kind(a)) {
@@ -81,14 +93,19 @@ static enum equality pair_compare(const struct heap *h, value a, value b, size_t
         if (size != list_length(h, b)) return DIFFERENT;
         return size == 0 ? EQUAL : MEMBERS;
     case KIND_MAP:
+    case KIND_SET:
         size = map_count(h, a);
         if (size != map_count(h, b)) return DIFFERENT;
+        return size == 0 ? EQUAL : MEMBERS;
+    case KIND_SORTED_SET:
+        size = sorted_set_count(h, a);
+        if (size != sorted_set_count(h, b)) return DIFFERENT;
         return size == 0 ? EQUAL : MEMBERS;
     default: return DIFFERENT; /* an object is itself only */
     }
 }
 
-static int stack_push(struct equal_stack *stack, value a, value b)
+static int stack_push(const struct heap *h, struct equal_stack *stack, value a, value b)
 {
     if (stack->count == stack->capacity) {
         size_t capacity = stack->capacity ? 2 * stack->capacity : 16;
@@ -97,11 +114,16 @@ static int stack_push(struct equal_stack *stack, value a, value b)
         stack->frames = frames;
         stack->capacity = capacity;
     }
+    if (value_is_kind(a, KIND_SORTED_SET)) {
+        a = sorted_set_scores(h, a);
+        b = sorted_set_scores(h, b);
+    }
     stack->frames[stack->count++] = (struct equal_frame){.a = a, .b = b};
     return 0;
 }
 
-/* The next pair of members; b is VALUE_ABSENT if the other map has no such key. False when
+/* Sets are maps whose values are nil.
+ * The next pair of members; b is VALUE_ABSENT if the other map has no such key. False when
  * all have been compared. A long key, which must be hashed, is charged as far as the limit
  * goes. */
 static bool frame_next(const struct heap *h, struct equal_frame *frame, size_t *limit, value *a,
@@ -146,7 +168,7 @@ int value_equal(const struct heap *h, value a, value b, size_t limit)
         switch (b == VALUE_ABSENT ? DIFFERENT : pair_compare(h, a, b, &limit)) {
         case EQUAL: break;
         case DIFFERENT: result = 0; break;
-        case MEMBERS: result = stack_push(&stack, a, b) == 0 ? 1 : -ENOMEM; break;
+        case MEMBERS: result = stack_push(h, &stack, a, b) == 0 ? 1 : -ENOMEM; break;
         case LIMIT: result = -E2BIG; break;
         }
     } while (result == 1 && stack_next(h, &stack, &limit, &a, &b));

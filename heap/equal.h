@@ -6,9 +6,9 @@
 
 /* Whether two values are equal by content: numbers of the same class bit for bit (so a NaN
  * equals itself, and 1 is not 1.0), texts by bytes and type, lists item by item, maps entry by
- * entry in any order, whatever their representations. Other objects equal themselves only.
- * Looks at no more than `limit` values and KiB of texts, and keeps its own stack, so cycles and
- * depth are harmless.
+ * entry and sets member by member in any order, whatever their representations. Other objects
+ * equal themselves only. Looks at no more than `limit` values and KiB of texts, and keeps its own
+ * stack, so cycles and depth are harmless.
  * 1 equal, 0 different, -E2BIG when the limit was reached, -ENOMEM. */
 warn_unused int value_equal(const struct heap *h, value a, value b, size_t limit);
 

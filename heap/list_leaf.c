@@ -118,7 +118,7 @@ void list_leaf_fill(struct heap *h, value leaf, const value *items, size_t count
     size_t size = list_chunk_size(words);
     if (width == LIST_WIDE) {
         store_move(words + LIST_ITEMS + size, items, count);
-        cell_moved_in(h, leaf);
+        cell_moved_in_for(h, leaf, MOVED_LEAF_FILL);
     } else {
         narrow_write(narrow_at(h, leaf, width, size), width, items, count);
     }

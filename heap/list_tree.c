@@ -248,7 +248,7 @@ static void source_fill_node(struct heap *h, struct list_source *source, value c
         n = source_next(source, &words, 1 + 2 * size - i);
         store_move(node + i, words, n);
     }
-    cell_moved_in(h, cell);
+    cell_moved_in_for(h, cell, MOVED_NODE_FILL);
 }
 
 /* Deals the source out over the new chunks of a level, and lists these in plan->entries. */
@@ -425,7 +425,7 @@ static void node_unlink(struct heap *h, value cell, size_t slot, size_t end)
     store_move(node + 1 + 2 * slot, node + 1 + 2 * end, 2 * (size - end));
     for (size_t i = 1 + 2 * (size - gone); i < 1 + 2 * size; i++) store(h, &node[i], VALUE_NIL);
     node_set_size(h, cell, size - gone);
-    cell_moved_in(h, cell);
+    cell_moved_in_for(h, cell, MOVED_NODE_SHIFT);
 }
 
 static inline size_t child_size(const struct heap *h, value *node, size_t slot)
@@ -440,7 +440,7 @@ static value nodes_join(struct heap *h, value left, value right)
     size_t had = list_chunk_size(to), more = list_chunk_size(from);
     store_move(to + 1 + 2 * had, from + 1, 2 * more);
     node_set_size(h, left, had + more);
-    cell_moved_in(h, left);
+    cell_moved_in_for(h, left, MOVED_NODE_JOIN);
     return left;
 }
 
@@ -509,7 +509,7 @@ static bool path_repair(struct heap *h, value list, const struct list_path *path
         value top = root[LIST_TOP];
         if (!chunk_is_node(top) || list_chunk_size(cell_words(h, top)) > 1) return joined;
         store(h, &root[LIST_TOP], *entry_child(cell_words(h, top), 0));
-        cell_moved_in(h, list);
+        cell_moved_in_for(h, list, MOVED_TREE_TOP);
         cell_free(h, top);
     }
 }

@@ -4,6 +4,7 @@ libheap_la_SOURCES = \
 	%D%/cell.c \
 	%D%/census.c \
 	%D%/census.h \
+	%D%/compact.c \
 	%D%/drop.c \
 	%D%/equal.c \
 	%D%/equal.h \
@@ -13,10 +14,14 @@ libheap_la_SOURCES = \
 	%D%/gc.c \
 	%D%/gc.h \
 	%D%/gc_pace.c \
+	%D%/gc_share.c \
+	%D%/gc_share.h \
 	%D%/hash.c \
 	%D%/heap.c \
 	%D%/heap.h \
 	%D%/heap_int.h \
+	%D%/intern.c \
+	%D%/intern.h \
 	%D%/list.c \
 	%D%/list.h \
 	%D%/list_int.h \
@@ -27,13 +32,24 @@ libheap_la_SOURCES = \
 	%D%/map_int.h \
 	%D%/map_key.c \
 	%D%/map_linear.c \
+	%D%/map_merge.c \
+	%D%/map_move.c \
 	%D%/map_ordered.c \
+	%D%/map_packed.c \
+	%D%/map_packed.h \
 	%D%/map_page.c \
 	%D%/map_record.c \
 	%D%/map_segmented.c \
+	%D%/map_track.c \
+	%D%/map_track.h \
+	%D%/map_values.c \
+	%D%/map_verify.c \
 	%D%/number.c \
 	%D%/number.h \
+	%D%/oracle.c \
+	%D%/oracle.h \
 	%D%/page.c \
+	%D%/plant.h \
 	%D%/poison.c \
 	%D%/query.h \
 	%D%/query_accumulate.c \
@@ -53,8 +69,15 @@ libheap_la_SOURCES = \
 	%D%/query_spec.c \
 	%D%/query_test.c \
 	%D%/rope.c \
+	%D%/set.c \
+	%D%/set.h \
 	%D%/shape.c \
 	%D%/shape.h \
+	%D%/sorted_int.h \
+	%D%/sorted_leaf.c \
+	%D%/sorted_set.c \
+	%D%/sorted_set.h \
+	%D%/sorted_tree.c \
 	%D%/store.h \
 	%D%/sweep.c \
 	%D%/table.c \
@@ -80,8 +103,10 @@ libheap_la_SOURCES = \
 	%D%/text.h \
 	%D%/text_builder.c \
 	%D%/text_int.h \
-	%D%/utf8.c \
+	%D%/traversal.c \
+	%D%/traversal.h \
 	%D%/trim.c \
+	%D%/utf8.c \
 	%D%/value.c \
 	%D%/value.h \
 	%D%/verify.c \

@@ -8,7 +8,8 @@
  *   linear     up to MAP_LINEAR_MAX entries of any keys, searched in order
  *   ordered    up to MAP_ORDERED_MAX entries: entries in order of insertion, and an index
  *   segmented  any number: extendible hashing (Fagin et al. 1979) in nodes of bounded
- *              size; growth splits one segment or one node, never the table
+ *              size; growth splits one segment or one node, never the table. Keys and short
+ *              values lie packed in the segments
  *
  * A map changes representation as it grows; callers do not see which one it has. */
 #ifndef CAIRN_HEAP_MAP_H
@@ -51,15 +52,28 @@ warn_unused value map_from_take(struct heap *h, value *pairs, size_t pair_count)
 
 size_t map_count(const struct heap *h, value map);
 
-/* The value under `key`, or VALUE_ABSENT. Borrowed. */
+/* The value under `key`, or VALUE_ABSENT. Borrowed; like all keys and values that these functions
+ * lend it may be a view (value.h): text_own makes one of it that may be stored. */
 value map_get(const struct heap *h, value map, const struct map_key *key);
 
 /* Sets or replaces; the old value is released. 0, -ENOMEM, or -EINVAL if the key is longer
- * than MAP_KEY_BYTES_MAX. The key is copied into the heap when it is new. */
+ * than MAP_KEY_BYTES_MAX. The key is copied into the heap when it is new. A short text that
+ * is not shared may be copied too, and its cell freed: do not use `v` any more. */
 warn_unused int map_set_take(struct heap *h, value map, const struct map_key *key, value v);
 
+/* Several entries, all or nothing: when all are there (set nil first), map_ready readies each for
+ * its new value; then map_set_ready_take needs no memory, as long as nothing else changes the
+ * map, though other entries, or the same once more, may be readied and set. What is there stays
+ * the same to all who read it. map_settle may follow, once the values are set, or when they are
+ * not to be: it gives back what the readiness costs, if memory allows.
+ * map_ready: 0, -ENOENT, or -ENOMEM. */
+warn_unused int map_ready(struct heap *h, value map, const struct map_key *key, value v);
+void map_set_ready_take(struct heap *h, value map, const struct map_key *key, value v);
+void map_settle(struct heap *h, value map, const struct map_key *key);
+
 /* Removes the entry; its value goes to *out (owned), or is released if `out` is NULL.
- * 0, or -ENOENT. Never fails for want of memory. */
+ * 0, -ENOENT, or -ENOMEM: only if `out` is given and the value is a text that has no cell of its
+ * own; then nothing is changed. Without `out` it never fails for want of memory. */
 int map_remove(struct heap *h, value map, const struct map_key *key, value *out);
 
 /* Iterates over all entries, in order of insertion where the representation keeps it.

@@ -10,7 +10,7 @@
  *   record      RECORD       [shape][value 0][value 1]…
  *   linear      MAP_LINEAR   [header][nil][key][value][key][value]…
  *   ordered     MAP_ORDERED  map_ordered.c
- *   segmented   MAP_NODE     map_segmented.c
+ *   segmented   MAP_NODE     map_segmented.c: keys and short values are packed (map_packed.h)
  *
  *                 text keys, up to 64              9th entry         2049th entry
  *   empty ----------------------------> record -----------> ordered -----------> segmented
@@ -18,20 +18,33 @@
  *                                                         \  |
  *                                                        linear
  *
+ * A set (KIND_SET, set.c) is a map whose values are all nil. It is never a record, and goes from
+ * linear to segmented with its 9th member: a segment keeps what it can do without out of memory,
+ * and an ordered table has no use for values that are all nil. The scores of a sorted set
+ * (KIND_SCORES) are a map of these two representations as well.
+ *
  * A map goes from left to right only, and back to empty when its last entry goes. In a
  * record the value of a removed field is VALUE_TOMBSTONE; the shape stays, so that removing
  * needs no memory, and the next field to be added leaves the removed ones behind.
  *
  * Keys in cells of a map or a shape are canonical: a text is a string if it is valid UTF-8,
  * and a reference carries the low bits of the key's hash. So two keys are equal if their
- * words are; and may be equal otherwise only if both are references with the same hash bits. */
+ * words are; and may be equal otherwise only if both are references with the same hash bits.
+ * Segmented maps hold keys in this form only if they do not pack them. */
 #ifndef CAIRN_HEAP_MAP_INT_H
 #define CAIRN_HEAP_MAP_INT_H
 
 #include "heap/map.h"
 #include "heap/store.h"
 
-enum map_mode { MODE_EMPTY, MODE_RECORD, MODE_LINEAR, MODE_ORDERED, MODE_SEGMENTED };
+enum map_mode {
+    MODE_EMPTY,
+    MODE_RECORD,
+    MODE_LINEAR,
+    MODE_ORDERED,
+    MODE_SEGMENTED,
+    MODE_TRACKED /* segmented, with metadata (map_track.h); from the start and for good */
+};
 
 /* Pairs begin at this word, behind the header, so that no pair lies in two cache lines. */
 #define PAIRS_BEGIN 2
@@ -58,6 +71,10 @@ static inline enum map_mode map_mode(const struct heap *h, value map)
     value first = cell_words(h, map)[0];
     return value_is_ref(first) ? MODE_RECORD : (enum map_mode)(header_payload(first) & 7);
 }
+static inline bool map_is_segmented(const struct heap *h, value map)
+{
+    return map_mode(h, map) >= MODE_SEGMENTED;
+}
 /* Not for records, which count the fields that are not removed. */
 static inline size_t map_root_count(const struct heap *h, value map)
 {
@@ -69,7 +86,7 @@ static inline value *map_body(const struct heap *h, value map)
 }
 static inline void map_root_set(struct heap *h, value map, enum map_mode mode, size_t count)
 {
-    store(h, &cell_words(h, map)[0], cell_header(KIND_MAP, (uint64_t)count << 3 | mode));
+    store(h, &cell_words(h, map)[0], cell_header(ref_kind(map), (uint64_t)count << 3 | mode));
 }
 
 /* Forgets words whose values now live elsewhere. */
@@ -86,6 +103,15 @@ static inline void pair_moves(struct heap *h, value key, value v)
         gc_shade(h, v);
     }
 }
+
+/* --- what sets are made of: map.c, for set.c ------------------------------------------------*/
+
+/* An empty root: KIND_MAP, KIND_SET or KIND_SCORES. */
+warn_unused value map_root_new(struct heap *h, enum kind kind);
+/* Adds an entry whose key is not there and not too long. 0 or -ENOMEM. */
+warn_unused int map_add_take(struct heap *h, value map, const struct map_key *key, value v);
+/* map_from_take, but for records. */
+warn_unused value map_build_take(struct heap *h, enum kind kind, value *pairs, size_t count);
 
 /* --- keys: map_key.c ------------------------------------------------------------------------*/
 
@@ -169,31 +195,46 @@ void ordered_free(struct heap *h, value body);
 
 /* --- segmented maps: map_segmented.c --------------------------------------------------------*/
 
-/* How a map that is being built is laid out from the start: hash bits used up by nodes, and
- * pairs of a new segment. */
+/* How new parts of a map are laid out. */
 struct segmented_plan {
-    unsigned depth;
-    unsigned segment_pairs;
+    unsigned depth; /* hash bits used up by nodes from the start */
+    size_t content, entries; /* of a new segment */
+    bool tracked;
+    bool copies; /* cells whose content is packed stay, and are the caller's */
 };
 extern const struct segmented_plan segmented_growing;
-struct segmented_plan segmented_plan_for(size_t count);
+/* For a map that is to get so many entries, whose segmented_entry_bytes add up to `bytes`. */
+struct segmented_plan segmented_plan_for(size_t count, size_t bytes);
+size_t segmented_entry_bytes(struct heap *h, const struct map_key *key, value v);
 
+/* `*body` may be replaced by each function that gets it by address. */
 warn_unused value segmented_new(struct heap *h, const struct segmented_plan *plan);
-/* The key is not there. Consumes both; 0 or -ENOMEM. *body may be replaced. */
+/* The key is not there. `stored` is its canonical value, if there is one already, or
+ * VALUE_ABSENT. Consumes `v`, and `stored` unless it is packed; 0 or -ENOMEM. */
 warn_unused int segmented_add_take(struct heap *h, value *body, const struct segmented_plan *plan,
-                                   uint64_t hash, value key, value v);
-value *segmented_find(const struct heap *h, value body, const struct map_key *key);
-value segmented_remove(struct heap *h, value *body, const struct map_key *key,
-                       value *removed_key);
-/* The segment, or VALUE_NIL, of the part of the hash space in which `hash` lies; *end is where
- * the next part begins, 0 after the last. */
-value segmented_part(const struct heap *h, value body, uint64_t hash, uint64_t *end);
-/* References to segments carry their capacity where others have the hash. */
-static inline size_t segment_pair_count(value segment) { return ref_hash(segment); }
+                                   const struct map_key *key, value stored, value v);
+/* Whether the content of such a key's, or value's, cell is copied. */
+bool segmented_key_packs(const struct map_key *key);
+bool segmented_value_packs(struct heap *h, value v);
+value segmented_get(const struct heap *h, value body, const struct map_key *key);
+/* Sets or replaces. 0 or -ENOMEM. */
+warn_unused int segmented_set_take(struct heap *h, value *body, const struct map_key *key, value v,
+                                   bool tracked, bool *added);
+/* map_ready, map_set_ready_take and map_settle. */
+warn_unused int segmented_ready(struct heap *h, value *body, const struct map_key *key, value v);
+void segmented_set_ready_take(struct heap *h, value *body, const struct map_key *key, value v);
+void segmented_settle(struct heap *h, value *body, const struct map_key *key);
+/* 0, -ENOENT, or -ENOMEM as map_remove. */
+int segmented_remove(struct heap *h, value *body, const struct map_key *key, value *out);
+bool segmented_next(const struct heap *h, value body, struct map_iterator *it, value *key,
+                    value *v);
+/* The segment, or VALUE_NIL, of the part of the hash space in which `hash` lies, and its values;
+ * *end is where the next part begins, 0 after the last. */
+value segmented_part(const struct heap *h, value body, uint64_t hash, uint64_t *end,
+                     value *values);
+/* For the checker: NULL, or what is wrong with a map. */
+const char *map_verify(const struct heap *h, value map);
 /* Frees the cells, and not what they hold; O(size). For what could not be built to the end. */
 void segmented_forget(struct heap *h, value body);
-
-/* A key of a slot that holds an entry. */
-static inline bool key_is_live(value key) { return key != VALUE_NIL && key != VALUE_TOMBSTONE; }
 
 #endif

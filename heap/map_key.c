@@ -66,7 +66,7 @@ int map_key_value(const struct heap *h, struct map_key *key, value v)
         *key = (struct map_key){.word = v, .hash = word_hash(h, v)};
         return 0;
     }
-    if (value_is_inline_text(v) || value_is_kind(v, KIND_STRING) || value_is_kind(v, KIND_BYTES)) {
+    if (value_is_text(v) && !value_is_kind(v, KIND_ROPE) && !value_is_kind(v, KIND_ROPE_BYTES)) {
         struct text_scratch scratch;
         const char *data = scratch.bytes;
         size_t length = text_piece(h, v, 0, &data, &scratch);
@@ -133,7 +133,7 @@ int map_key_adopt(struct heap *h, struct map_key *key, value *slot)
 
 uint64_t map_key_hash(const struct heap *h, value stored)
 {
-    if (!value_is_ref(stored)) return word_hash(h, stored);
+    if (!value_is_ref(stored) && !value_is_view(stored)) return word_hash(h, stored);
     if (!value_is_text(stored)) return number_hash(h, ref_kind(stored), box_bits(h, stored));
     struct text_scratch scratch;
     const char *data;

@@ -4,7 +4,7 @@
  * the entries with the least positions above the cursor, and the last of them is the next
  * cursor; so what stays in the map is met whatever comes, goes, or turns around it. A segmented
  * map keeps that order roughly and is read part by part; smaller ones are looked at whole. */
-#include "heap/map_int.h"
+#include "heap/map_packed.h"
 
 #define PAGE_ENTRIES_MAX (CELL_PAIRS_MAX + 1)
 /* Parts of the hash space of a segmented map that one call looks at: most may be empty. */
@@ -49,9 +49,9 @@ static void heap_up(struct candidate *entries, size_t i)
     entries[i] = moving;
 }
 
-static void page_offer(const struct heap *h, struct page_heap *page, value key, value v)
+static void page_offer(struct page_heap *page, uint64_t hash, value key, value v)
 {
-    struct candidate c = {hash_position(map_key_hash(h, key)), key, v};
+    struct candidate c = {hash_position(hash), key, v};
     if (c.position <= page->cursor) return;
     if (page->count < page->capacity) {
         page->entries[page->count] = c;
@@ -99,14 +99,14 @@ static size_t page_whole(const struct heap *h, value map, value *out)
     return count;
 }
 
-static void page_offer_segment(const struct heap *h, struct page_heap *page, value segment)
+static void page_offer_segment(const struct heap *h, struct page_heap *page,
+                               const struct segment *s)
 {
-    const value *pairs = cell_words(h, segment) + PAIRS_BEGIN;
-    size_t capacity = segment_pair_count(segment);
-    for (size_t i = 0; i < capacity; i++)
-        if (value_is_ref(pairs[2 * i])) __builtin_prefetch(ref_cell(h, pairs[2 * i]));
-    for (size_t i = 0; i < capacity; i++)
-        if (key_is_live(pairs[2 * i])) page_offer(h, page, pairs[2 * i], pairs[2 * i + 1]);
+    for (size_t i = 0; i < s->slots; i++) {
+        if (!slot_is_live(s, i)) continue;
+        struct entry e = slot_entry(s, i);
+        page_offer(page, entry_hash(h, s, &e), entry_key(h, s, &e), entry_value(h, s, &e));
+    }
 }
 
 /* Where to go on if all that was looked at had room; 0 at the end. */
@@ -114,8 +114,11 @@ static uint64_t page_segments(const struct heap *h, struct page_heap *page, valu
 {
     uint64_t hash = page->cursor ? (page->cursor + 1) << 1 : 0;
     for (unsigned parts = 0; parts < PAGE_PARTS_MAX; parts++) {
-        value segment = segmented_part(h, body, hash, &hash);
-        if (segment != VALUE_NIL) page_offer_segment(h, page, segment);
+        value values, cell = segmented_part(h, body, hash, &hash, &values);
+        if (cell != VALUE_NIL) {
+            struct segment s = segment_open(h, cell, values);
+            page_offer_segment(h, page, &s);
+        }
         if (hash == 0) return 0;
         if (page->count == page->capacity) break;
     }
@@ -125,7 +128,7 @@ static uint64_t page_segments(const struct heap *h, struct page_heap *page, valu
 size_t map_page(const struct heap *h, value map, uint64_t cursor, uint64_t *next, value *out,
                 size_t capacity)
 {
-    bool segmented = map_mode(h, map) == MODE_SEGMENTED;
+    bool segmented = map_is_segmented(h, map);
     assert(capacity >= MAP_PAGE_MIN);
     *next = 0;
     if (cursor >= UINT64_MAX >> 1) return 0;
@@ -142,7 +145,7 @@ size_t map_page(const struct heap *h, value map, uint64_t cursor, uint64_t *next
     } else {
         struct map_iterator it = {0};
         value key, v;
-        while (map_next(h, map, &it, &key, &v)) page_offer(h, &page, key, v);
+        while (map_next(h, map, &it, &key, &v)) page_offer(&page, map_key_hash(h, key), key, v);
     }
     *next = page_write(&page, out);
     if (*next == 0) *next = end;

@@ -131,7 +131,7 @@ static void record_move(struct heap *h, value map, const struct record *r,
 {
     value *words = cell_words(h, body);
     for (size_t i = 0; i < f->count; i++) store_move(&words[1 + i], &r->values[f->at[i]], 1);
-    cell_moved_in(h, body);
+    cell_moved_in_for(h, body, MOVED_RECORD);
     record_forget(h, map);
     map_root_set(h, map, MODE_RECORD, 0);
     store(h, map_body(h, map), body);
@@ -174,6 +174,7 @@ void record_forget(struct heap *h, value map)
         words_forget(r.values, r.capacity);
     } else {
         store(h, map_body(h, map), VALUE_NIL);
+        store(h, &cell_words(h, r.cell)[0], VALUE_NIL); /* shades the shape */
         cell_free(h, r.cell);
     }
 }

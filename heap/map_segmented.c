@@ -1,241 +1,119 @@
 /* map_segmented.c - maps of any size: extendible hashing (Fagin, Nievergelt, Pippenger, Strong
- * 1979), its directory cut into a tree of small nodes.
+ * 1979), its directory cut into a tree of small nodes, over packed segments (map_packed.h).
  *
- *   MAP_NODE     [header: bits][slot 0]…[slot 2^bits - 1]
- *   MAP_SEGMENT  [header: depth, live, used][nil][key][value]…
+ *   MAP_NODE     [header: bits][nil][slot 0]…[slot 2^bits - 1]
+ *   slot         [segment][values, or nil]
  *
  * Each node uses up `bits` bits of the hash, from the top. A segment may serve 2^(bits - depth)
  * neighbouring slots of its node, where `depth` of the node's bits tell it from others. The first
- * of them holds the reference, so that each cell has one owner, and the others the number of the
- * first, as an integer. A slot is nil while nothing is in its part of the hash space.
+ * of them holds the references, so that each cell has one owner, and the others the number of the
+ * first, as an integer. A slot is nil while nothing is in its part of the hash space. Only nodes
+ * of NODE_BITS_MAX have nodes below, in slots of their own.
  *
- * Inside a segment an entry's home is given by the low hash bits, which references carry, and
- * linear probing follows. The reference to a segment carries its capacity in its own hash bits:
- * so a look-up touches one node a level, one or two lines of a segment (not its header), and
- * the key's cell if it is longer than seven bytes. Growing a segment touches no key; only
- * splitting needs their whole hashes.
+ * A look-up touches one node a level, one or two lines of the segment's index and the entry; the
+ * reference to a segment carries the size of its index, so its head is not read. Segments of
+ * four KiB keep changes short: a full one is rebuilt or split in one go, from its own bytes alone
+ * (hashes are computed again: no key is anywhere else). With size classes a quarter of a doubling
+ * apart they are 0.9 full on average while a map grows.
  *
  * One insertion rebuilds or splits one segment, and doubles one node or adds one; more only
- * where a split leaves one half empty, each with half the chance of the one before. */
-#include "heap/map_int.h"
+ * where a split leaves one half empty, each with half the chance of the one before. A removal
+ * that leaves a segment half empty rebuilds it smaller or merges it (map_merge.c). */
+#include "heap/map_packed.h"
 
-#ifdef CAIRN_GC_STRESS
-#define NODE_BITS_MAX 3 /* deep trees */
-#else
-#define NODE_BITS_MAX 9
-#endif
-#define SEGMENT_PAIRS_MIN 7
-/* Of 64 hash bits, the segments' order needs the upper ones. */
+/* Of 64 hash bits, the segments' index needs the lower ones. */
 #define DEPTH_MAX 44
-#define PREFETCH_AHEAD 16
+/* Segments that move out of a sparse page when one leaves it. */
+#define EVICTIONS_MAX 2
 
-/* How many pairs may be used, tombstones included: seven eighths, so that probes end soon. */
-static size_t segment_limit(size_t capacity) { return capacity - (capacity + 7) / 8; }
-#define SEGMENT_LIMIT_MAX (CELL_PAIRS_MAX - (CELL_PAIRS_MAX + 7) / 8)
-
-const struct segmented_plan segmented_growing = {.depth = 1, .segment_pairs = 0};
-
-/* --- segments -------------------------------------------------------------------------------*/
-
-struct segment {
-    value cell;
-    value *words;
-    size_t depth, live, used, capacity;
-};
-
-static struct segment segment_open(const struct heap *h, value cell)
-{
-    struct segment s = {.cell = cell, .words = cell_words(h, cell)};
-    uint64_t payload = header_payload(s.words[0]);
-    s.depth = payload & 0xff;
-    s.live = payload >> 8 & 0xffff;
-    s.used = payload >> 24 & 0xffff;
-    s.capacity = segment_pair_count(cell);
-    return s;
-}
-
-static void segment_save(struct heap *h, const struct segment *s)
-{
-    uint64_t payload = s->depth | (uint64_t)s->live << 8 | (uint64_t)s->used << 24;
-    store(h, &s->words[0], cell_header(KIND_MAP_SEGMENT, payload));
-}
-
-/* A segment that can take `pairs`. */
-static value segment_new(struct heap *h, size_t depth, size_t pairs)
-{
-    size_t capacity = SEGMENT_PAIRS_MIN;
-    assert(pairs <= SEGMENT_LIMIT_MAX);
-    if (segment_limit(capacity) < pairs) {
-        capacity = pairs + pairs / 7;
-        while (segment_limit(capacity) < pairs) capacity++;
-    }
-    value cell = cell_take(h, KIND_MAP_SEGMENT, pairs_bytes(pairs_fitting(capacity)), 0);
-    if (cell == VALUE_ABSENT) return cell;
-    store_new(&cell_words(h, cell)[0], cell_header(KIND_MAP_SEGMENT, depth));
-    return ref_make(KIND_MAP_SEGMENT, ref_granule(cell), (uint32_t)cell_pair_count(h, cell));
-}
-
-static value *segment_pair(const struct segment *s, size_t i)
-{
-    return s->words + PAIRS_BEGIN + 2 * i;
-}
-
-static size_t segment_home(size_t capacity, uint64_t hash)
-{
-    return (hash & REF_HASH_MASK) * capacity >> REF_HASH_BITS;
-}
-
-/* The pair of a key, or NULL. */
-static value *segment_find(const struct heap *h, value cell, const struct map_key *key)
-{
-    value *pairs = cell_words(h, cell) + PAIRS_BEGIN;
-    size_t capacity = segment_pair_count(cell), i = segment_home(capacity, key->hash);
-    for (;;) { /* some pairs are always free */
-        value *pair = pairs + 2 * i;
-        if (*pair == VALUE_NIL) return NULL;
-        if (map_key_is(h, *pair, key)) return pair;
-        if (++i == capacity) i = 0;
-    }
-}
-
-/* The pair where an entry of this hash goes, free or a tombstone. */
-static value *segment_place(const struct segment *s, uint64_t hash)
-{
-    size_t i = segment_home(s->capacity, hash);
-    while (key_is_live(*segment_pair(s, i)))
-        if (++i == s->capacity) i = 0;
-    return segment_pair(s, i);
-}
-
-static void segment_put(struct heap *h, struct segment *s, uint64_t hash, value key, value v)
-{
-    value *pair = segment_place(s, hash);
-    s->used += *pair == VALUE_NIL;
-    s->live++;
-    store(h, &pair[0], key);
-    store(h, &pair[1], v);
-}
-
-/* Takes a pair out. It and the tombstones before it are free if the next one is. */
-static void segment_clear(struct heap *h, struct segment *s, value *pair)
-{
-    size_t i = (size_t)(pair - segment_pair(s, 0)) / 2;
-    size_t next = i + 1 == s->capacity ? 0 : i + 1;
-    store(h, &pair[0], VALUE_TOMBSTONE);
-    store(h, &pair[1], VALUE_NIL);
-    s->live--;
-    if (*segment_pair(s, next) != VALUE_NIL) return;
-    while (*segment_pair(s, i) == VALUE_TOMBSTONE) {
-        store(h, segment_pair(s, i), VALUE_NIL);
-        s->used--;
-        i = i == 0 ? s->capacity - 1 : i - 1;
-    }
-}
+const struct segmented_plan segmented_growing = {.depth = 1};
 
 /* --- nodes ----------------------------------------------------------------------------------*/
 
-static unsigned node_bits(const value *words) { return (unsigned)header_payload(words[0]); }
-
-static value node_new(struct heap *h, unsigned bits)
+unsigned node_bits(const struct heap *h, value node)
 {
-    value node = cell_take(h, KIND_MAP_NODE, (1 + ((size_t)1 << bits)) * sizeof(value), 0);
+    return (unsigned)header_payload(cell_words(h, node)[0]);
+}
+
+value node_new(struct heap *h, unsigned bits)
+{
+    value node = cell_take(h, KIND_MAP_NODE, pairs_bytes((size_t)1 << bits), 0);
     if (node != VALUE_ABSENT) store_new(&cell_words(h, node)[0], cell_header(KIND_MAP_NODE, bits));
     return node;
 }
 
-/* Where a hash leads: a slot of the lowest node on its way. */
-struct location {
-    value *owner;  /* the slot that refers to the node */
-    value *slots;  /* the node's */
-    unsigned bits; /* the node's */
-    unsigned above; /* hash bits used up by the nodes above */
-    size_t slot;   /* the first of those that share what is there */
-    value segment; /* or VALUE_NIL */
-};
-
-static struct location locate(const struct heap *h, value *owner, uint64_t hash)
+struct location locate(const struct heap *h, value *owner, uint64_t hash)
 {
     struct location at = {.owner = owner};
     for (;;) {
         value *words = cell_words(h, *at.owner);
-        at.slots = words + 1;
-        at.bits = node_bits(words);
+        at.slots = words + PAIRS_BEGIN;
+        at.bits = (unsigned)header_payload(words[0]);
         at.slot = hash << at.above >> (64 - at.bits);
-        at.segment = at.slots[at.slot];
+        at.segment = at.slots[2 * at.slot];
         if (value_is_int(at.segment)) {
             at.slot = (size_t)value_to_int(at.segment);
-            at.segment = at.slots[at.slot];
+            at.segment = at.slots[2 * at.slot];
         }
         if (!value_is_kind(at.segment, KIND_MAP_NODE)) return at;
         at.above += at.bits;
-        at.owner = &at.slots[at.slot];
+        at.parent_owner = at.owner;
+        at.parent_slots = at.slots;
+        at.parent_bits = at.bits;
+        at.owner = &at.slots[2 * at.slot];
     }
 }
 
-/* Points the `count` slots from `slot` on to one segment, or to none. */
-static void slots_set(struct heap *h, value *slots, size_t slot, size_t count, value segment)
+void slots_set(struct heap *h, value *slots, size_t slot, size_t count, value segment,
+               value values)
 {
-    store(h, &slots[slot], segment);
+    store(h, &slots[2 * slot], segment);
+    store(h, &slots[2 * slot + 1], values);
     value rest = segment == VALUE_NIL ? VALUE_NIL : value_int((int64_t)slot);
-    for (size_t i = 1; i < count; i++) store(h, &slots[slot + i], rest);
+    for (size_t i = slot + 1; i < slot + count; i++) {
+        store(h, &slots[2 * i], rest);
+        store(h, &slots[2 * i + 1], VALUE_NIL);
+    }
 }
 
 /* Copies a node into one with twice the slots. */
 static void node_double(struct heap *h, const struct location *at, value node)
 {
-    value *slots = cell_words(h, node) + 1;
+    value *slots = cell_words(h, node) + PAIRS_BEGIN;
     for (size_t i = 0; i < (size_t)1 << at->bits; i++) {
-        value v = at->slots[i];
+        value v = at->slots[2 * i];
         if (value_is_int(v)) v = value_int(2 * value_to_int(v));
-        store_new(&slots[2 * i], v);
-        store_new(&slots[2 * i + 1], value_is_ref(v) ? value_int((int64_t)(2 * i)) : v);
+        store_new(&slots[4 * i], v);
+        store_new(&slots[4 * i + 1], at->slots[2 * i + 1]);
+        store_new(&slots[4 * i + 2], value_is_ref(v) ? value_int((int64_t)(2 * i)) : v);
     }
-    cell_moved_in(h, node);
+    cell_moved_in_for(h, node, MOVED_HASH_NODE);
 }
 
 /* --- growing --------------------------------------------------------------------------------*/
 
-static size_t with_slack(size_t pairs) { return pairs + pairs / 8 + 1; }
-
-/* A segment with more room, or without tombstones, in place of a used up one. */
-static int segment_rebuild(struct heap *h, const struct location *at, const struct segment *old)
+/* A segment with more room, or without dead bytes, in place of a used up one. */
+static int segment_rebuild(struct heap *h, const struct location *at, const struct segment *s,
+                           size_t size)
 {
-    size_t pairs = with_slack(old->live);
-    if (pairs > SEGMENT_LIMIT_MAX) pairs = SEGMENT_LIMIT_MAX;
-    value cell = segment_new(h, old->depth, pairs);
-    if (cell == VALUE_ABSENT) return -ENOMEM;
-    struct segment s = segment_open(h, cell);
-    for (size_t i = 0; i < old->capacity; i++) {
-        const value *pair = segment_pair(old, i);
-        if (key_is_live(pair[0]))
-            segment_put(h, &s, map_key_hash_bits(h, pair[0]), pair[0], pair[1]);
-    }
-    segment_save(h, &s);
-    cell_moved_in(h, cell);
-    store(h, &at->slots[at->slot], cell);
-    cell_free(h, old->cell);
+    struct target t = {0};
+    target_count_all(h, &t, s);
+    t.content += size;
+    t.entries++;
+    if (target_make(h, &t, s->head->depth, s->tracked) < 0) return -ENOMEM;
+    target_move_all(h, &t, s);
+    target_finish(h, &t);
+    slots_set(h, at->slots, at->slot, (size_t)1 << (at->bits - s->head->depth), t.cell, t.values);
+    segment_free(h, s);
     return 0;
-}
-
-/* The hashes of all live pairs, by their numbers. */
-static void segment_hashes(const struct heap *h, const struct segment *s, uint64_t *hashes)
-{
-    for (size_t i = 0; i < s->capacity + PREFETCH_AHEAD; i++) {
-        if (i < s->capacity && value_is_ref(*segment_pair(s, i)))
-            __builtin_prefetch(ref_cell(h, *segment_pair(s, i)));
-        if (i < PREFETCH_AHEAD) continue;
-        value key = *segment_pair(s, i - PREFETCH_AHEAD);
-        if (key_is_live(key)) hashes[i - PREFETCH_AHEAD] = map_key_hash(h, key);
-    }
 }
 
 /* What a split needs: memory first, then the change. */
 struct split {
-    unsigned bit;     /* of the hash, from the top: which half */
-    size_t count[2];  /* entries of each half */
-    value half[2];    /* their segments, or VALUE_NIL */
-    value node;       /* a doubled node, a node below, or VALUE_NIL */
-    uint64_t hashes[CELL_PAIRS_MAX];
+    unsigned bit; /* of the hash, from the top: which half */
+    struct target half[2];
+    value node;   /* a doubled node, a node below, or VALUE_NIL */
+    uint64_t hashes[INDEX_SLOTS_MAX];
 };
 
 static unsigned split_half(const struct split *split, uint64_t hash)
@@ -243,87 +121,82 @@ static unsigned split_half(const struct split *split, uint64_t hash)
     return hash >> (63 - split->bit) & 1;
 }
 
+/* The lines of the segment come while its first hashes are computed. */
+static void segment_prefetch(const struct segment *s)
+{
+    for (size_t i = 0; i < s->head->end; i += 64) __builtin_prefetch(s->entries + i);
+}
+
 static int split_prepare(struct heap *h, const struct location *at, const struct segment *s,
                          struct split *split)
 {
-    bool node_full = s->depth == at->bits;
-    bool below = at->bits == NODE_BITS_MAX;
-    split->bit = at->above + (unsigned)s->depth;
-    split->count[0] = split->count[1] = 0;
-    split->half[0] = split->half[1] = split->node = VALUE_NIL;
-    assert(split->bit < DEPTH_MAX);
-    segment_hashes(h, s, split->hashes);
-    for (size_t i = 0; i < s->capacity; i++)
-        if (key_is_live(*segment_pair(s, i))) split->count[split_half(split, split->hashes[i])]++;
-    bool failed = false;
-    for (unsigned i = 0; i < 2 && !failed; i++) {
-        if (split->count[i] == 0) continue;
-        size_t pairs = with_slack(split->count[i]);
-        if (pairs > SEGMENT_LIMIT_MAX) pairs = SEGMENT_LIMIT_MAX;
-        split->half[i] = segment_new(h, node_full && below ? 1 : s->depth + 1, pairs);
-        failed = split->half[i] == VALUE_ABSENT;
+    unsigned depth = s->head->depth;
+    bool node_full = depth == at->bits, below = at->bits == NODE_BITS_MAX;
+    split->bit = at->above + depth;
+    split->half[0] = split->half[1] = (struct target){.cell = VALUE_NIL};
+    split->node = VALUE_NIL;
+    assert(split->bit < DEPTH_MAX && s->slots <= INDEX_SLOTS_MAX);
+    segment_prefetch(s);
+    for (size_t i = 0; i < s->slots; i++) {
+        if (!slot_is_live(s, i)) continue;
+        struct entry e = slot_entry(s, i);
+        split->hashes[i] = entry_hash(h, s, &e);
+        target_count(&split->half[split_half(split, split->hashes[i])], &e);
     }
-    if (!failed && node_full) {
-        split->node = node_new(h, below ? 1 : at->bits + 1);
-        failed = split->node == VALUE_ABSENT;
-    }
+    if (node_full) split->node = node_new(h, below ? 1 : at->bits + 1);
+    bool failed = split->node == VALUE_ABSENT;
+    for (unsigned i = 0; i < 2 && !failed; i++)
+        failed = target_make(h, &split->half[i], node_full && below ? 1 : depth + 1,
+                             s->tracked) < 0;
     if (!failed) return 0;
-    for (unsigned i = 0; i < 2; i++)
-        if (value_is_ref(split->half[i])) cell_free(h, split->half[i]);
+    for (unsigned i = 0; i < 2; i++) target_discard(h, &split->half[i]);
+    if (value_is_ref(split->node)) cell_free(h, split->node);
     return -ENOMEM;
 }
 
 /* Puts the halves where the segment was, in its node, in the doubled node, or in one below. */
-static void split_link(struct heap *h, const struct location *at, const struct segment *s,
+static void split_link(struct heap *h, const struct location *at, unsigned depth,
                        const struct split *split)
 {
     value *slots = at->slots;
-    size_t first = at->slot, count = (size_t)1 << (at->bits - s->depth);
+    size_t first = at->slot, count = (size_t)1 << (at->bits - depth);
     if (split->node != VALUE_NIL && at->bits == NODE_BITS_MAX) {
-        slots = cell_words(h, split->node) + 1;
-        store(h, &at->slots[at->slot], split->node);
+        slots = cell_words(h, split->node) + PAIRS_BEGIN;
+        slots_set(h, at->slots, first, 1, split->node, VALUE_NIL);
         first = 0;
         count = 2;
     } else if (split->node != VALUE_NIL) {
         value old = *at->owner;
         node_double(h, at, split->node);
-        slots = cell_words(h, split->node) + 1;
+        slots = cell_words(h, split->node) + PAIRS_BEGIN;
         store(h, at->owner, split->node);
         cell_free(h, old);
         first *= 2;
         count *= 2;
     }
-    slots_set(h, slots, first, count / 2, split->half[0]);
-    slots_set(h, slots, first + count / 2, count / 2, split->half[1]);
+    const struct target *half = split->half;
+    slots_set(h, slots, first, count / 2, half[0].cell, half[0].values);
+    slots_set(h, slots, first + count / 2, count / 2, half[1].cell, half[1].values);
 }
 
 static int segment_split(struct heap *h, const struct location *at, const struct segment *s)
 {
     struct split split;
     if (split_prepare(h, at, s, &split) < 0) return -ENOMEM;
-    struct segment halves[2];
-    for (unsigned i = 0; i < 2; i++)
-        if (split.half[i] != VALUE_NIL) halves[i] = segment_open(h, split.half[i]);
-    for (size_t i = 0; i < s->capacity; i++) {
-        const value *pair = segment_pair(s, i);
-        if (key_is_live(pair[0]))
-            segment_put(h, &halves[split_half(&split, split.hashes[i])], split.hashes[i], pair[0],
-                        pair[1]);
+    for (size_t i = 0; i < s->slots; i++) {
+        if (!slot_is_live(s, i)) continue;
+        struct entry e = slot_entry(s, i);
+        target_move(h, &split.half[split_half(&split, split.hashes[i])], s, &e, split.hashes[i]);
     }
-    for (unsigned i = 0; i < 2; i++) {
-        if (split.half[i] == VALUE_NIL) continue;
-        segment_save(h, &halves[i]);
-        cell_moved_in(h, split.half[i]);
-    }
-    value old = s->cell;
-    split_link(h, at, s, &split);
-    cell_free(h, old);
+    for (unsigned i = 0; i < 2; i++) target_finish(h, &split.half[i]);
+    split_link(h, at, s->head->depth, &split);
+    segment_free(h, s);
     return 0;
 }
 
 /* Puts a segment, or a node where the plan has nodes below, into an empty slot. */
 static int location_fill(struct heap *h, const struct location *at,
-                         const struct segmented_plan *plan)
+                         const struct segmented_plan *plan, size_t size)
 {
     unsigned depth = at->above + at->bits;
     value v;
@@ -331,44 +204,344 @@ static int location_fill(struct heap *h, const struct location *at,
         unsigned bits = plan->depth - depth;
         v = node_new(h, bits < NODE_BITS_MAX ? bits : NODE_BITS_MAX);
     } else {
-        v = segment_new(h, at->bits, plan->segment_pairs);
+        size_t entries = plan->entries;
+        size_t content = plan->content > size ? plan->content : size;
+        v = segment_new(h, at->bits, plan->tracked, content, entries ? entries : 1);
     }
     if (v == VALUE_ABSENT) return -ENOMEM;
-    store(h, &at->slots[at->slot], v);
+    store(h, &location_pair(at)[0], v);
     return 0;
 }
 
-int segmented_add_take(struct heap *h, value *body, const struct segmented_plan *plan,
-                       uint64_t hash, value key, value v)
+/* Where a segment splits: between half of the maximum and all of it, by its place. Hashes spread
+ * entries so evenly that all segments would grow through the size classes together, and each class
+ * that they leave behind would stay a while in sparse pages: a quarter of the memory. */
+static size_t segment_limit(const struct location *at, const struct segment *s, uint64_t hash)
+{
+    uint64_t place = hash >> (64 - at->above - s->head->depth);
+    uint64_t mixed = (place + s->head->depth + at->above + 1) * 0x9e3779b97f4a7c15;
+    return SEGMENT_BYTES_MAX / 2 + ((mixed >> 48) * (SEGMENT_BYTES_MAX / 2) >> 16);
+}
+
+/* Moves a segment of this map out of the page at hand. False if that cannot be. */
+static bool segment_evict(struct heap *h, value *body, uint64_t granule)
+{
+    value cell = ref_make(KIND_MAP_SEGMENT, granule, 0);
+    const struct segment_head *head = cell_bytes(h, cell);
+    struct segment s = segment_open(
+        h, ref_make(KIND_MAP_SEGMENT, granule,
+                    head->slots | (head->tracked ? SEGMENT_REF_TRACKED : 0)), VALUE_NIL);
+    size_t slot = 0;
+    for (; slot < s.slots; slot++)
+        if (slot_is_live(&s, slot) && slot_entry(&s, slot).key_type != KEY_CELL) break;
+    if (slot == s.slots) return false;
+    struct entry e = slot_entry(&s, slot);
+    struct location at = locate(h, body, entry_hash(h, &s, &e));
+    if (at.segment != s.cell) return false; /* it is another map's */
+    size_t bytes = value_cell_bytes(h, s.cell);
+    value moved = cell_take(h, KIND_MAP_SEGMENT, bytes, 0);
+    if (moved == VALUE_ABSENT) return false;
+    if (ref_page(h, moved) == ref_page(h, s.cell)) {
+        cell_free(h, moved);
+        return false;
+    }
+    store_bytes(h, moved, 0, s.head, bytes);
+    moved = ref_make(KIND_MAP_SEGMENT, ref_granule(moved), ref_hash(s.cell));
+    slots_set(h, at.slots, at.slot, (size_t)1 << (at.bits - s.head->depth), moved,
+              location_pair(&at)[1]);
+    cell_free(h, s.cell);
+    return true;
+}
+
+/* A segment left the page of `old`. As all segments pass through all size classes, pages would stay
+ * behind half empty; so where one becomes sparse, others of the map go along, some at a time. For
+ * the memory's sake only: what fails is left for another time. */
+static void page_drain(struct heap *h, value *body, value old)
+{
+    const struct page *p = ref_page(h, old);
+    uint64_t group = (uint64_t)ref_page_index(old) * PAGE_GROUPS;
+    unsigned evicted = 0;
+    if (h->in_reservation || p->content != KIND_MAP_SEGMENT || page_unswept(h, p)) return;
+    for (unsigned i = 0; i < PAGE_GROUPS && evicted < EVICTIONS_MAX; i++) {
+        if (p->state != PAGE_CELLS || p->active || p->live * 8U > p->cells * 7U) return;
+        uint64_t live = h->groups[group + i].head;
+        if (!live) continue;
+        evicted++;
+        uint64_t granule = (group + i) * GROUP_GRANULES + (unsigned)__builtin_ctzl(live);
+        if (!segment_evict(h, body, granule)) return;
+    }
+}
+
+/* One step towards room for an entry of `size` bytes in a segment that has none. */
+static int segment_grow(struct heap *h, value *body, const struct location *at,
+                        const struct segment *s, uint64_t hash, size_t size)
+{
+    bool holds = segment_holds(segment_live_bytes(s) + size, s->head->live + 1U,
+                               segment_limit(at, s, hash));
+    value old = s->cell;
+    int status = holds ? segment_rebuild(h, at, s, size) : segment_split(h, at, s);
+    if (status == 0) page_drain(h, body, old);
+    return status;
+}
+
+int segment_ready(struct heap *h, value *body, const struct segmented_plan *plan, uint64_t hash,
+                  size_t size, size_t words, struct segment *s)
 {
     for (;;) {
         struct location at = locate(h, body, hash);
         int status;
         if (at.segment == VALUE_NIL) {
-            status = location_fill(h, &at, plan);
+            status = location_fill(h, &at, plan, size);
         } else {
-            struct segment s = segment_open(h, at.segment);
-            if (s.used < segment_limit(s.capacity) || *segment_place(&s, hash) != VALUE_NIL) {
-                segment_put(h, &s, hash, key, v);
-                segment_save(h, &s);
-                return 0;
+            *s = location_segment(h, &at);
+            bool too_many = words > 0 && values_live(h, s->values) + words > VALUES_WORDS_MAX;
+            if (!too_many && segment_has_room(s, size)) {
+                if (words == 0) return 0;
+                value *slot = &location_pair(&at)[1];
+                status = values_make_room(h, slot, words);
+                s->values = *slot;
+                return status;
             }
-            status = with_slack(s.live) <= SEGMENT_LIMIT_MAX + SEGMENT_LIMIT_MAX / 16
-                         ? segment_rebuild(h, &at, &s)
-                         : segment_split(h, &at, &s);
+            uint64_t begin = gc_timed_begin();
+            status = too_many ? segment_split(h, &at, s)
+                              : segment_grow(h, body, &at, s, hash, size);
+            gc_timed_end(&h->gc.stats.split, begin);
         }
         if (status < 0) return status;
     }
 }
 
+/* --- setting --------------------------------------------------------------------------------*/
+
+int segmented_add_take(struct heap *h, value *body, const struct segmented_plan *plan,
+                       const struct map_key *key, value stored, value v)
+{
+    struct packed_key k;
+    struct packed_value p;
+    struct segment s;
+    packed_key_make(&k, key);
+    packed_value_make(h, &p, v);
+    bool own = k.type == KEY_CELL && stored == VALUE_ABSENT;
+    if (own) stored = map_key_store(h, key);
+    if (own && stored == VALUE_ABSENT) return -ENOMEM;
+    size_t size = 1 + (plan->tracked ? 2 : 0) + packed_key_size(&k) + p.size;
+    size_t words = (k.type == KEY_CELL) + (p.type == PACKED_REF);
+    if (segment_ready(h, body, plan, key->hash, size, words, &s) < 0) {
+        if (own) value_release(h, stored);
+        return -ENOMEM;
+    }
+    unsigned key_word = k.type == KEY_CELL ? values_put(h, s.values, stored) : 0;
+    unsigned word = p.type == PACKED_REF ? values_put(h, s.values, v) : 0;
+    packed_value_write(segment_append(&s, key->hash, &k, key_word, p.type, p.size), &p, word);
+    if (!plan->copies) packed_value_forget(h, &p);
+    return 0;
+}
+
+bool segmented_key_packs(const struct map_key *key)
+{
+    struct packed_key k;
+    packed_key_make(&k, key);
+    return k.type != KEY_CELL;
+}
+
+bool segmented_value_packs(struct heap *h, value v)
+{
+    struct packed_value p;
+    packed_value_make(h, &p, v);
+    return p.type != PACKED_REF;
+}
+
+bool entry_find(const struct heap *h, value *body, const struct map_key *key, struct found *f)
+{
+    f->at = locate(h, body, key->hash);
+    if (f->at.segment == VALUE_NIL) return false;
+    f->s = location_segment(h, &f->at);
+    packed_key_make(&f->k, key);
+    f->slot = segment_find(h, &f->s, key, &f->k);
+    if (f->slot < 0) return false;
+    f->e = slot_entry(&f->s, (size_t)f->slot);
+    return true;
+}
+
+/* Takes the value out of the values, if it is there; else it needs no release. */
+static value entry_value_take(struct heap *h, struct found *f)
+{
+    unsigned word = entry_value_word(&f->e);
+    return word ? values_take(h, f->s.values, word) : VALUE_NIL;
+}
+
+/* Replaces a value by one of the same size, or a word by a word. 0 or -ENOMEM. */
+static int entry_overwrite(struct heap *h, struct found *f, const struct packed_value *p)
+{
+    unsigned word = 0;
+    value old = VALUE_NIL, *slot = &location_pair(&f->at)[1];
+    if (p->type == PACKED_REF && f->e.type == PACKED_REF) {
+        value *at = values_word(h, f->s.values, entry_value_word(&f->e));
+        old = *at;
+        store(h, at, p->v);
+        value_release(h, old);
+        return 0;
+    }
+    if (p->type == PACKED_REF) {
+        if (values_make_room(h, slot, 1) < 0) return -ENOMEM;
+        word = values_put(h, *slot, p->v);
+    } else {
+        old = entry_value_take(h, f);
+    }
+    packed_value_write(f->e.v, p, word);
+    entry_set_type(&f->e, p->type);
+    packed_value_forget(h, p);
+    value_release(h, old);
+    values_trim(h, slot);
+    return 0;
+}
+
+/* Replaces a value by one of another size: the entry moves. 0 or -ENOMEM. */
+static int entry_replace(struct heap *h, value *body, const struct map_key *key, struct found *f,
+                         const struct packed_value *p)
+{
+    struct segmented_plan plan = {.depth = 1, .tracked = f->s.tracked};
+    size_t size = (size_t)(f->e.v - f->e.at) + p->size;
+    if (segment_ready(h, body, &plan, key->hash, size, p->type == PACKED_REF, &f->s) < 0)
+        return -ENOMEM;
+    if (!entry_find(h, body, key, f)) return -ENOMEM; /* cannot be: it was there */
+    value old = entry_value_take(h, f);
+    unsigned word = p->type == PACKED_REF ? values_put(h, f->s.values, p->v) : 0;
+    packed_value_write(segment_replace(&f->s, (size_t)f->slot, p->type, p->size), p, word);
+    packed_value_forget(h, p);
+    value_release(h, old);
+    values_trim(h, &location_pair(&f->at)[1]);
+    return 0;
+}
+
+/* Puts any value into the word that the entry names. Needs no memory. */
+static void entry_set_word(struct heap *h, struct found *f, value v)
+{
+    value *at = values_word(h, f->s.values, entry_value_word(&f->e)), old = *at;
+    store(h, at, v);
+    value_release(h, old);
+}
+
+int segmented_set_take(struct heap *h, value *body, const struct map_key *key, value v,
+                       bool tracked, bool *added)
+{
+    struct found f;
+    struct packed_value p;
+    *added = !entry_find(h, body, key, &f);
+    if (*added) {
+        struct segmented_plan plan = segmented_growing;
+        plan.tracked = tracked;
+        return segmented_add_take(h, body, &plan, key, VALUE_ABSENT, v);
+    }
+    packed_value_make(h, &p, v);
+    size_t old_size = f.e.size - (size_t)(f.e.v - f.e.at);
+    if (p.size == old_size) return entry_overwrite(h, &f, &p);
+    bool has_word = f.e.type == PACKED_REF;
+    int status = entry_replace(h, body, key, &f, &p);
+    if (status == 0 || !has_word || !entry_find(h, body, key, &f)) return status;
+    entry_set_word(h, &f, v);
+    return 0;
+}
+
+/* --- setting that cannot fail ---------------------------------------------------------------*/
+
+int segmented_ready(struct heap *h, value *body, const struct map_key *key, value v)
+{
+    struct found f;
+    struct packed_value p;
+    if (!entry_find(h, body, key, &f)) return -ENOENT;
+    packed_value_make_with(h, &p, v, true);
+    if (f.e.type == PACKED_REF) return 0;
+    if (p.type != PACKED_REF && p.size == f.e.size - (size_t)(f.e.v - f.e.at)) return 0;
+    /* What is there becomes a word of its own, and any value may take its place. */
+    value held = text_own(h, entry_value(h, &f.s, &f.e));
+    if (held == VALUE_ABSENT) return -ENOMEM;
+    struct packed_value as_word = {.type = PACKED_REF, .size = 2, .v = held};
+    int status = f.e.size - (size_t)(f.e.v - f.e.at) == 2
+                     ? entry_overwrite(h, &f, &as_word)
+                     : entry_replace(h, body, key, &f, &as_word);
+    if (status < 0) value_release(h, held);
+    return status;
+}
+
+void segmented_set_ready_take(struct heap *h, value *body, const struct map_key *key, value v)
+{
+    struct found f;
+    struct packed_value p;
+    bool there = entry_find(h, body, key, &f);
+    assert(there);
+    if (f.e.type == PACKED_REF) {
+        entry_set_word(h, &f, v);
+        return;
+    }
+    packed_value_make_with(h, &p, v, true);
+    assert(p.type != PACKED_REF && p.size == f.e.size - (size_t)(f.e.v - f.e.at));
+    int status = entry_overwrite(h, &f, &p);
+    assert(status == 0);
+}
+
+void segmented_settle(struct heap *h, value *body, const struct map_key *key)
+{
+    struct found f;
+    struct packed_value p;
+    if (!entry_find(h, body, key, &f) || f.e.type != PACKED_REF) return;
+    packed_value_make(h, &p, *values_word(h, f.s.values, entry_value_word(&f.e)));
+    if (p.type == PACKED_REF) return;
+    /* The value, not its cell, moves: it is released as what the word held. */
+    p.v = VALUE_NIL;
+    int status = p.size == 2 ? entry_overwrite(h, &f, &p) : entry_replace(h, body, key, &f, &p);
+    (void)status; /* it may stay where it is */
+}
+
+/* --- reading and removing -------------------------------------------------------------------*/
+
+value segmented_get(const struct heap *h, value body, const struct map_key *key)
+{
+    struct found f;
+    return entry_find(h, &body, key, &f) ? entry_value(h, &f.s, &f.e) : VALUE_ABSENT;
+}
+
+int segmented_remove(struct heap *h, value *body, const struct map_key *key, value *out)
+{
+    struct found f;
+    value removed = VALUE_NIL;
+    if (!entry_find(h, body, key, &f)) return -ENOENT;
+    if (out && f.e.type != PACKED_REF) {
+        removed = text_own(h, entry_value(h, &f.s, &f.e));
+        if (removed == VALUE_ABSENT) return -ENOMEM;
+    }
+    unsigned key_word = entry_key_word(&f.e);
+    if (f.e.type == PACKED_REF) removed = entry_value_take(h, &f);
+    if (key_word) value_release(h, values_take(h, f.s.values, key_word));
+    if (out)
+        *out = removed;
+    else
+        value_release(h, removed);
+    segment_remove(&f.s, (size_t)f.slot);
+    values_trim(h, &location_pair(&f.at)[1]);
+    segmented_shrink(h, body, key->hash);
+    return 0;
+}
+
 /* --- the whole ------------------------------------------------------------------------------*/
 
-struct segmented_plan segmented_plan_for(size_t count)
+size_t segmented_entry_bytes(struct heap *h, const struct map_key *key, value v)
+{
+    struct packed_key k;
+    struct packed_value p;
+    packed_key_make(&k, key);
+    packed_value_make(h, &p, v);
+    return 1 + packed_key_size(&k) + p.size;
+}
+
+struct segmented_plan segmented_plan_for(size_t count, size_t bytes)
 {
     struct segmented_plan plan = segmented_growing;
-    /* Three quarters full on average: few segments will split while the map is filled. */
-    while (plan.depth < DEPTH_MAX && count >> plan.depth > SEGMENT_LIMIT_MAX * 3 / 4) plan.depth++;
-    plan.segment_pairs = (unsigned)with_slack(count >> plan.depth);
+    size_t total = bytes + count * 5 / 2;
+    /* Most are then below their limits: few segments will split while the map is filled. */
+    while (plan.depth < DEPTH_MAX && total >> plan.depth > SEGMENT_BYTES_MAX * 2 / 5) plan.depth++;
+    plan.content = bytes * 9 / 8 >> plan.depth;
+    plan.entries = (count >> plan.depth) + 1;
     return plan;
 }
 
@@ -377,52 +550,49 @@ value segmented_new(struct heap *h, const struct segmented_plan *plan)
     return node_new(h, plan->depth < NODE_BITS_MAX ? plan->depth : NODE_BITS_MAX);
 }
 
-value *segmented_find(const struct heap *h, value body, const struct map_key *key)
-{
-    struct location at = locate(h, &body, key->hash);
-    if (at.segment == VALUE_NIL) return NULL;
-    value *pair = segment_find(h, at.segment, key);
-    return pair ? pair + 1 : NULL;
-}
-
-value segmented_remove(struct heap *h, value *body, const struct map_key *key, value *removed_key)
-{
-    struct location at = locate(h, body, key->hash);
-    if (at.segment == VALUE_NIL) return VALUE_ABSENT;
-    value *pair = segment_find(h, at.segment, key);
-    if (!pair) return VALUE_ABSENT;
-    struct segment s = segment_open(h, at.segment);
-    value removed = pair[1];
-    *removed_key = pair[0];
-    segment_clear(h, &s, pair);
-    if (s.live > 0) {
-        segment_save(h, &s);
-    } else {
-        slots_set(h, at.slots, at.slot, (size_t)1 << (at.bits - s.depth), VALUE_NIL);
-        cell_free(h, s.cell);
-    }
-    return removed;
-}
-
-value segmented_part(const struct heap *h, value body, uint64_t hash, uint64_t *end)
+value segmented_part(const struct heap *h, value body, uint64_t hash, uint64_t *end, value *values)
 {
     struct location at = locate(h, &body, hash);
     size_t depth = at.bits;
-    if (at.segment != VALUE_NIL)
-        depth = header_payload(cell_words(h, at.segment)[0]) & 0xff;
+    if (at.segment != VALUE_NIL) depth = location_segment(h, &at).head->depth;
+    *values = location_pair(&at)[1];
     depth += at.above;
     *end = ((hash >> (64 - depth)) + 1) << (64 - depth);
     return at.segment;
+}
+
+bool segmented_next(const struct heap *h, value body, struct map_iterator *it, value *key,
+                    value *v)
+{
+    /* opaque: the segment under way and its values; where the next part of the hash space
+     * begins, and whether there is none. */
+    for (;;) {
+        if (it->opaque[0] != VALUE_NIL) {
+            struct segment s = segment_open(h, it->opaque[0], it->opaque[1]);
+            while (it->position < s.slots) {
+                size_t slot = it->position++;
+                if (!slot_is_live(&s, slot)) continue;
+                struct entry e = slot_entry(&s, slot);
+                *key = entry_key(h, &s, &e);
+                *v = entry_value(h, &s, &e);
+                return true;
+            }
+        }
+        if (it->opaque[3]) return false;
+        it->position = 0;
+        it->opaque[0] = segmented_part(h, body, it->opaque[2], &it->opaque[2], &it->opaque[1]);
+        it->opaque[3] = it->opaque[2] == 0;
+    }
 }
 
 void segmented_forget(struct heap *h, value body)
 {
     uint64_t hash = 0;
     do {
-        value segment = segmented_part(h, body, hash, &hash);
-        if (segment == VALUE_NIL) continue;
-        struct segment s = segment_open(h, segment);
-        words_forget(segment_pair(&s, 0), 2 * s.capacity);
+        value values;
+        segmented_part(h, body, hash, &hash, &values);
+        if (values != VALUE_NIL)
+            words_forget(values_word(h, values, 1), cell_word_count(h, values) - 1);
     } while (hash != 0);
     value_release(h, body);
 }

@@ -76,7 +76,7 @@ size_t page_sweep(struct heap *h, uint32_t page)
     }
     /* Free cells were 01 and are 01 again: ^ kept their MARK. */
     p->live = (uint16_t)live;
-    h->shared_count -= unshared_count;
+    h->shared_count -= planted(23) ? 0 : unshared_count;
     if (freed_count) count_freed(h, freed_count, cell_bytes);
     page_rebin(h, page);
     return PAGE_GROUPS;

@@ -58,7 +58,8 @@ static inline enum kind text_rope_kind(bool is_bytes)
 
 bool text_is_bytes(value v)
 {
-    if (value_is_inline_text(v)) return value_inline_is_bytes(v);
+    /* The bit is the same in both. */
+    if (value_is_inline_text(v) || value_is_view(v)) return value_inline_is_bytes(v);
     return value_is_kind(v, KIND_BYTES) || value_is_kind(v, KIND_ROPE_BYTES);
 }
 
@@ -66,6 +67,11 @@ bool text_is_bytes(value v)
 static size_t text_flat(const struct heap *h, value v, const char **data,
                         struct text_scratch *scratch)
 {
+    if (value_is_view(v)) {
+        const unsigned char *view = h->base + value_view_place(v);
+        *data = (const char *)view + 1;
+        return view[0];
+    }
     if (!value_is_inline_text(v)) return text_cell_read(h, v, data);
     uint64_t text = htole64(v >> 8);
     memcpy(scratch->bytes, &text, sizeof text);
@@ -77,8 +83,21 @@ size_t text_length(const struct heap *h, value v)
 {
     if (value_is_inline_text(v)) return value_inline_length(v);
     if (value_is_rope(v)) return rope_length(h, v);
+    if (value_is_view(v)) return h->base[value_view_place(v)];
     const char *data;
     return text_cell_read(h, v, &data);
+}
+
+value text_cell_make(struct heap *h, bool is_bytes, const void *data, size_t length,
+                     uint64_t hash)
+{
+    size_t prefix = text_prefix_bytes(length);
+    value v = cell_take(h, text_cell_kind(is_bytes), prefix + length,
+                        (uint32_t)(hash & REF_HASH_MASK));
+    if (v == VALUE_ABSENT) return v;
+    text_cell_set_length(h, v, length);
+    store_bytes(h, v, prefix, data, length);
+    return v;
 }
 
 /* The text of `head` followed by `tail`, of VALUE_INLINE_TEXT_MAX < length <= TEXT_CELL_MAX
@@ -94,12 +113,7 @@ static value text_cell_new(struct heap *h, bool is_bytes, const void *head, size
         memcpy(joined + head_length, tail, tail_length);
         data = joined;
     }
-    size_t prefix = text_prefix_bytes(length);
-    value v = cell_take(h, text_cell_kind(is_bytes), prefix + length, text_hash(h, data, length));
-    if (v == VALUE_ABSENT) return v;
-    text_cell_set_length(h, v, length);
-    store_bytes(h, v, prefix, data, length);
-    return v;
+    return text_cell_make(h, is_bytes, data, length, heap_hash(h, data, length));
 }
 
 value text_new(struct heap *h, const void *data, size_t length, bool is_bytes)
@@ -114,6 +128,15 @@ value text_new(struct heap *h, const void *data, size_t length, bool is_bytes)
     value v = rope_append_take(h, rope, kind, data, length);
     if (v == VALUE_ABSENT) value_release(h, rope);
     return v;
+}
+
+value text_own(struct heap *h, value v)
+{
+    if (!value_is_view(v)) return value_share(h, v);
+    struct text_scratch scratch; /* not used */
+    const char *data;
+    size_t length = text_flat(h, v, &data, &scratch);
+    return text_cell_new(h, text_is_bytes(v), data, length, NULL, 0);
 }
 
 size_t text_piece(const struct heap *h, value v, size_t offset, const char **data,
@@ -186,6 +209,7 @@ static value text_cell_extend(struct heap *h, value v, bool is_bytes, const void
 
 value text_append_take(struct heap *h, value v, const void *data, size_t length)
 {
+    debug_assert(!value_is_view(v));
     if (length == 0) return v;
     bool is_bytes = text_is_bytes(v) || !utf8_valid(data, length);
     enum kind rope_kind = text_rope_kind(is_bytes);

@@ -6,7 +6,10 @@
  *   [length:1][data…]                 length < 255
  *   [0xff][length:7 little-endian][data…]  otherwise
  *
- * above that in a rope: a container of chunks, so that appending never copies the whole. */
+ * above that in a rope: a container of chunks, so that appending never copies the whole.
+ *
+ * What a look-up borrows may also be a view (value.h) of a text that has no cell of its own. All
+ * functions here that read a text take views; those that consume one do not. */
 #ifndef CAIRN_HEAP_TEXT_H
 #define CAIRN_HEAP_TEXT_H
 
@@ -25,7 +28,7 @@ static inline bool value_is_text(value v)
 {
     return value_is_inline_text(v) || value_is_kind(v, KIND_STRING) ||
            value_is_kind(v, KIND_BYTES) || value_is_kind(v, KIND_ROPE) ||
-           value_is_kind(v, KIND_ROPE_BYTES);
+           value_is_kind(v, KIND_ROPE_BYTES) || value_is_view(v);
 }
 /* `v` is a text; true for bytes, false for a string. */
 bool text_is_bytes(value v);
@@ -34,6 +37,10 @@ size_t text_length(const struct heap *h, value v);
 /* A string if `is_bytes` is false and `data` is valid UTF-8, else bytes.
  * VALUE_ABSENT when memory is short. */
 warn_unused value text_new(struct heap *h, const void *data, size_t length, bool is_bytes);
+
+/* A value with the content of `v` that may be stored in a second place: of a view a text of its
+ * own, else `v`, shared. VALUE_ABSENT when memory is short. */
+warn_unused value text_own(struct heap *h, value v);
 
 /* The `piece`-wise content: sets *data to the bytes from `offset` on that lie together
  * and returns how many (0 at the end). Inline text is copied to `scratch`, which must

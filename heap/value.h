@@ -43,13 +43,15 @@ typedef uint64_t value;
     X(UINT64, "uint64")        /* an integer above INT64_MAX */                       \
     X(DOUBLE, "double")        /* a double whose exponent does not fit the word */    \
     X(EXT, "ext")              /* opaque MessagePack extension: type and bytes */     \
-    X(TABLE, "table")          /* table.h: columns outside of the pages */         \
-    X(RAW, "raw")              /* bytes that belong to a container */
+    X(TABLE, "table")          /* table.h: columns outside of the pages */            \
+    X(RAW, "raw")              /* bytes that belong to a container */                 \
+    X(MAP_SEGMENT, "map segment") /* keys and short values: map_packed.h */
 
 #define HEAP_CONTAINER_KINDS(X)                                                       \
     X(LIST, "list")            /* list.h */                                           \
     X(MAP, "map")              /* map.h: the root of a map or a record */             \
-    X(SET, "set")              /* reserved */                                         \
+    X(SET, "set")              /* set.h: the root, laid out as that of a map */       \
+    X(SORTED_SET, "sorted set") /* sorted_set.h */                                    \
     X(SHAPE, "shape")          /* shape.h: the field names that alike records share */ \
     X(ROPE, "string rope")     /* a string in chunks: text.h */                       \
     X(ROPE_BYTES, "bytes rope")                                                       \
@@ -61,7 +63,9 @@ typedef uint64_t value;
     X(MAP_ORDERED, "ordered map body")                                                \
     X(MAP_ENTRIES, "ordered map entries")                                             \
     X(MAP_NODE, "segmented map node")                                                 \
-    X(MAP_SEGMENT, "map segment")
+    X(MAP_VALUES, "map values")                                                       \
+    X(SCORES, "sorted set scores") /* the root of a map */                            \
+    X(SORTED_NODE, "sorted set node")
 
 enum kind {
 #define X(name, text) KIND_##name,
@@ -82,6 +86,11 @@ _Static_assert(KIND_COUNT <= 32, "a kind has five bits");
 #define VALUE_ABSENT ((value)0x40)
 /* The low byte of a weak reference; slot and generation follow: weak.h. */
 #define VALUE_WEAK_TAG ((value)0x50)
+/* The low byte of a *view* of a text of more than 7 bytes that lies inside of a larger cell; 0x70
+ * if it is bytes. Its place follows, in bytes from the heap's base: there stands the length, one
+ * byte, then the text. A view is borrowed, valid until the next change of the heap, and never
+ * stored in it: text_own (text.h) makes a text of it that can be. */
+#define VALUE_VIEW_TAG ((value)0x60)
 
 static inline bool value_is_int(value v) { return v & 1; }
 static inline bool value_is_double(value v) { return (v & 3) == 2; }
@@ -90,6 +99,13 @@ static inline bool value_is_inline_text(value v) { return (v & 15) == 8; }
 static inline bool value_is_special(value v) { return (v & 15) == 0; }
 static inline bool value_is_bool(value v) { return v == VALUE_FALSE || v == VALUE_TRUE; }
 static inline bool value_is_weak(value v) { return (v & 0xff) == VALUE_WEAK_TAG; }
+
+static inline bool value_is_view(value v) { return (v & 0xef) == VALUE_VIEW_TAG; }
+static inline value value_view(uint64_t place, bool is_bytes)
+{
+    return place << 8 | VALUE_VIEW_TAG | (value)is_bytes << 4;
+}
+static inline uint64_t value_view_place(value v) { return v >> 8; }
 
 static inline value value_bool(bool b) { return b ? VALUE_TRUE : VALUE_FALSE; }
 

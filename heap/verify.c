@@ -9,20 +9,18 @@
 #include <stdlib.h>
 
 #include "heap/external.h"
-#include "heap/store.h"
-
-/* A depth-first traversal: which granules were met, and which objects wait to be looked at. */
-struct traversal {
-    struct heap *h;
-    uint64_t *met;  /* one bit per granule below page_top */
-    value *stack;
-    size_t count, capacity;
-};
+#include "heap/intern.h"
+#include "heap/map_int.h"
+#include "heap/sorted_set.h"
+#include "heap/traversal.h"
 
 struct verifier {
     struct heap *h;
+    value *maps; /* roots of maps that were met */
+    size_t map_count, map_capacity;
     struct traversal reached;  /* from the roots */
     struct traversal will_mark; /* what marking under way would still mark */
+    bool contents;             /* look at what containers say of themselves, too */
     char *message;
     size_t size;
     bool failed;
@@ -37,41 +35,6 @@ static void fail(struct verifier *v, const char *format, ...)
     va_start(args, format);
     vsnprintf(v->message, v->size, format, args);
     va_end(args);
-}
-
-/* --- traversals -----------------------------------------------------------------------------*/
-
-static int traversal_open(struct traversal *t, struct heap *h)
-{
-    *t = (struct traversal){.h = h};
-    t->met = calloc((size_t)h->page_top * PAGE_GROUPS + 1, sizeof *t->met);
-    return t->met ? 0 : -ENOMEM;
-}
-
-static void traversal_close(struct traversal *t)
-{
-    free(t->met);
-    free(t->stack);
-}
-
-static bool traversal_met(const struct traversal *t, value v)
-{
-    return t->met[ref_granule(v) / GROUP_GRANULES] & ref_bit(v);
-}
-
-/* True if `v` is met for the first time; containers are then put on the stack. */
-static bool traversal_meet(struct traversal *t, value v)
-{
-    if (traversal_met(t, v)) return false;
-    t->met[ref_granule(v) / GROUP_GRANULES] |= ref_bit(v);
-    if (kind_is_leaf(ref_kind(v))) return true;
-    if (t->count == t->capacity) {
-        t->capacity = t->capacity ? t->capacity * 2 : 1024;
-        t->stack = realloc(t->stack, t->capacity * sizeof *t->stack);
-        if (!t->stack) abort(); /* a checker has nothing better to do */
-    }
-    t->stack[t->count++] = v;
-    return true;
 }
 
 /* --- one reference --------------------------------------------------------------------------*/
@@ -145,6 +108,34 @@ static void check_container(struct verifier *c, value container)
                  kind_name(ref_kind(container)), ref_granule(container));
         check_reference(c, words[i], where, link);
     }
+    bool waits = !value_is_int(words[0]); /* in the drop queue */
+    if (c->failed || !c->contents || waits || !value_is_kind(container, KIND_SORTED_SET)) return;
+    char wrong[120];
+    if (sorted_set_verify(c->h, container, wrong, sizeof wrong) < 0)
+        fail(c, "in the sorted set at granule %lu %s", ref_granule(container), wrong);
+}
+
+/* Maps are looked into when all references are known to be good. What waits in the drop queue is
+ * not met here as a map: it has no header. */
+static void map_met(struct verifier *c, value container)
+{
+    enum kind kind = ref_kind(container);
+    if (kind != KIND_MAP && kind != KIND_SET && kind != KIND_SCORES) return;
+    if (!value_is_int(cell_words(c->h, container)[0])) return;
+    if (c->map_count == c->map_capacity) {
+        c->map_capacity = c->map_capacity ? c->map_capacity * 2 : 64;
+        c->maps = realloc(c->maps, c->map_capacity * sizeof *c->maps);
+        if (!c->maps) abort();
+    }
+    c->maps[c->map_count++] = container;
+}
+
+static void check_maps(struct verifier *c)
+{
+    for (size_t i = 0; i < c->map_count && !c->failed; i++) {
+        const char *wrong = map_verify(c->h, c->maps[i]);
+        if (wrong) fail(c, "the map at granule %lu: %s", ref_granule(c->maps[i]), wrong);
+    }
 }
 
 static void check_references(struct verifier *c)
@@ -155,8 +146,11 @@ static void check_references(struct verifier *c)
         for (size_t i = 0; i < f->count; i++) check_reference(c, f->slots[i], "a frame", false);
     check_reference(c, h->drop.first, "the drop queue", true);
     check_reference(c, h->drop.current, "the drop queue", true);
-    while (c->reached.count && !c->failed)
-        check_container(c, c->reached.stack[--c->reached.count]);
+    while (c->reached.count && !c->failed) {
+        value container = c->reached.stack[--c->reached.count];
+        map_met(c, container);
+        check_container(c, container);
+    }
 }
 
 /* --- the collector's invariant ----------------------------------------------------------------*/
@@ -290,6 +284,38 @@ static void check_pages(struct verifier *c)
              h->touched_count, h->touched_free_count, sums.touched, sums.touched_free);
 }
 
+static void check_bin_counts(struct verifier *c)
+{
+    struct heap *h = c->h;
+    uint32_t all[FULLNESS_BINS] = {0}, sparse = 0, partial_classes = 0;
+    for (unsigned content = 0; content < CONTENT_COUNT; content++)
+        for (unsigned class = 0; class < SIZE_CLASS_COUNT; class++) {
+            const struct allocator *a = &h->allocators[content][class];
+            uint32_t partial = 0;
+            for (unsigned bin = 0; bin < FULLNESS_BINS; bin++) {
+                uint32_t pages = 0;
+                for (uint32_t i = a->bins[bin]; i != NO_PAGE; i = h->pages[i].next, pages++)
+                    if (!(h->sparse_pages[i / 64] >> i % 64 & 1) != (bin >= SPARSE_BINS))
+                        fail(c, "page %u is in bin %u, and its bit says otherwise", i, bin);
+                if (pages != a->bin_pages[bin])
+                    fail(c, "bin %u of class %u counts %u pages and has %u", bin, class,
+                         a->bin_pages[bin], pages);
+                all[bin] += pages;
+                partial += pages;
+                if (bin < SPARSE_BINS) sparse += pages;
+            }
+            if (partial != a->partial_pages)
+                fail(c, "class %u counts %u partial pages and has %u", class, a->partial_pages,
+                     partial);
+            partial_classes += partial != 0;
+        }
+    for (uint32_t i = 0; i < h->page_count / 64; i++)
+        sparse -= (uint32_t)__builtin_popcountl(h->sparse_pages[i]);
+    if (sparse != 0) fail(c, "pages that are in no bin are marked as sparse");
+    if (memcmp(all, h->bin_pages, sizeof all) != 0 || partial_classes != h->partial_classes)
+        fail(c, "the heap's counts of partial pages are wrong");
+}
+
 static void check_bins(struct verifier *c)
 {
     struct heap *h = c->h;
@@ -312,17 +338,42 @@ static void check_bins(struct verifier *c)
             }
 }
 
+static void check_interned(struct verifier *c)
+{
+    struct heap *h = c->h;
+    struct intern_stats stats;
+    intern_stats(h, &stats);
+    uint64_t entries = 0;
+    value v;
+    for (uint32_t i = 0; !c->failed && (v = intern_table_slot(h, i)) != VALUE_ABSENT; i++) {
+        if (!value_is_ref(v) || !check_target(c, v, "the table of interned strings", false))
+            continue;
+        entries++;
+        if (!value_is_kind(v, KIND_STRING) || !value_is_shared(h, v))
+            fail(c, "slot %u of the interned strings has an unshared %s", i,
+                 kind_name(ref_kind(v)));
+        else if (!intern_slot_fits(h, i, v))
+            fail(c, "slot %u of the interned strings has one that does not belong there", i);
+    }
+    if (!c->failed && entries != stats.entries)
+        fail(c, "the table counts %lu interned strings, it has %lu", stats.entries, entries);
+}
+
 int heap_verify(struct heap *h, char *message, size_t size)
 {
-    struct verifier c = {.h = h, .message = message, .size = size};
+    struct verifier c = {.h = h, .message = message, .size = size, .contents = true};
     if (size) message[0] = 0;
     if (traversal_open(&c.reached, h) != 0 || traversal_open(&c.will_mark, h) != 0)
         fail(&c, "no memory to check the heap with");
     if (!c.failed) check_pages(&c);
     if (!c.failed) check_bins(&c);
+    if (!c.failed) check_bin_counts(&c);
     if (!c.failed) check_references(&c);
+    if (!c.failed) check_maps(&c);
+    if (!c.failed) check_interned(&c);
     if (!c.failed) check_marking(&c);
     if (!c.failed && external_verify(h, message, size) != 0) c.failed = true;
+    free(c.maps);
     traversal_close(&c.reached);
     traversal_close(&c.will_mark);
     return c.failed ? -EINVAL : 0;
@@ -340,6 +391,7 @@ int heap_shadow_mark(struct heap *h, char *message, size_t size)
             fail(&c, "marking ended, and the reachable object at granule %lu is white",
                  i * GROUP_GRANULES + (unsigned)__builtin_ctzl(lost));
     }
+    free(c.maps);
     traversal_close(&c.reached);
     return c.failed ? -EINVAL : 0;
 }

@@ -73,6 +73,7 @@ struct heap_walk *heap_walk_start(struct heap *h, value from, int *error)
     w->h = h;
     h->walk = w;
     h->walking = true;
+    heap_pin(h); /* it knows objects by their places */
     size_t words = (size_t)h->page_count * PAGE_GROUPS;
     bool mapped = (w->met = plane_map(words)) != NULL;
     for (unsigned level = 0; level < TODO_LEVELS; level++, words = (words + 63) / 64) {
@@ -109,6 +110,7 @@ bool heap_walk_step(struct heap_walk *w, size_t words)
         if (done >= words) return false;
         walk_todo_clear(w, granule / GROUP_GRANULES, (uint64_t)1 << granule % GROUP_GRANULES);
         value v = ref_make(KIND_FIRST_CONTAINER, granule, 0);
+        debug_assert(ref_group(w->h, v)->head & ref_bit(v));
         const value *slots = cell_words(w->h, v);
         size_t count = cell_word_count(w->h, v);
         /* A reference in the first word is a shape, or a link of the drop queue: none of it. */
@@ -124,6 +126,7 @@ void heap_walk_end(struct heap_walk *w)
 {
     w->h->walk = NULL;
     w->h->walking = false;
+    heap_unpin(w->h);
     if (w->met) munmap(w->met, w->words[0] * sizeof(uint64_t));
     for (unsigned level = 0; level < TODO_LEVELS; level++)
         if (w->todo[level]) munmap(w->todo[level], w->words[level] * sizeof(uint64_t));

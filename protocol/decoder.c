@@ -168,6 +168,13 @@ void decoder_reset(struct decoder *d)
     message_start(d);
 }
 
+bool decoder_charge(struct decoder *d, size_t elements)
+{
+    if (elements > d->elements_left) return false;
+    d->elements_left -= elements;
+    return true;
+}
+
 bool decoder_at_start(const struct decoder *d)
 {
     return d->place.depth == 0 && !d->in_text && d->carry_bytes == 0 && d->failed == 0;

@@ -75,6 +75,10 @@ void decoder_destroy(struct decoder *d);
  * helps. */
 int decoder_feed(struct decoder *d, const char *data, size_t length, size_t *used);
 
+/* Charges `elements` more to the message under way, for what a text of it turns out to hold. False
+ * if there are not so many left. To be called from inside the sink. */
+bool decoder_charge(struct decoder *d, size_t elements);
+
 /* Forgets a partial message. */
 void decoder_reset(struct decoder *d);
 /* True between messages; not to be asked from inside the sink. */

@@ -371,6 +371,11 @@ void rpc_reader_skip(struct rpc_reader *r)
     r->forward = false;
 }
 
+bool rpc_reader_charge(struct rpc_reader *r, size_t elements)
+{
+    return decoder_charge(r->decoder, elements);
+}
+
 bool rpc_reader_at_start(const struct rpc_reader *r)
 {
     return r->ended;

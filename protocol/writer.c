@@ -155,6 +155,27 @@ void writer_ext(struct writer *w, int8_t type, const void *data, size_t length)
     writer_bytes(w, data, length);
 }
 
+#define EXT_HEADER_MAX 6
+
+size_t writer_ext_open(struct writer *w)
+{
+    static const char header[EXT_HEADER_MAX];
+    size_t mark = w->length;
+    append(w, header, sizeof header);
+    return mark;
+}
+
+void writer_ext_close(struct writer *w, size_t mark, int8_t type)
+{
+    if (w->error != WRITER_OK) return;
+    size_t body = mark + EXT_HEADER_MAX, length = w->length - body;
+    if (!header_fits(w, length)) return;
+    w->length = mark;
+    msgpack_pack_ext(w, length, type); /* the room is there: this and the body are no longer */
+    memmove(w->data + w->length, w->data + body, length);
+    w->length += length;
+}
+
 void writer_array(struct writer *w, size_t count)
 {
     if (header_fits(w, count)) msgpack_pack_array(w, count);

@@ -33,6 +33,10 @@ void writer_str(struct writer *w, const char *data, size_t length);
 void writer_cstr(struct writer *w, const char *text);
 void writer_bin(struct writer *w, const void *data, size_t length);
 void writer_ext(struct writer *w, int8_t type, const void *data, size_t length);
+/* An extension value whose length is known when its bytes have been written: they go between open
+ * and close, which gets the mark that open returned. */
+size_t writer_ext_open(struct writer *w);
+void writer_ext_close(struct writer *w, size_t mark, int8_t type);
 /* The headers alone, for bodies that follow in parts through writer_bytes. */
 void writer_str_header(struct writer *w, size_t length);
 void writer_bin_header(struct writer *w, size_t length);

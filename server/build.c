@@ -8,17 +8,20 @@
  * Invariant: slots[level.base .. next level's start) wait for the container of `level`. Its
  * own value, once made, lies in slots[level.base - 1] and so counts already among the items
  * of the level below, which looks at its items only when nothing above it is open. */
-#include "server/build.h"
+#include "server/build_int.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "heap/intern.h"
 #include "heap/list.h"
 #include "heap/map.h"
 #include "heap/number.h"
+#include "heap/plant.h"
 #include "heap/weak.h"
+#include "protocol/decoder.h"
 
 #define COLLECT_ITEMS_MAX 512 /* announced items of a list that is made when it closes */
 #define COLLECT_PAIRS_MAX 128
@@ -33,8 +36,14 @@ struct builder_level {
 
 /* --- failure ------------------------------------------------------------------------------*/
 
-__attribute__((format(printf, 3, 4))) static int
-builder_fail(struct builder *b, enum error_code code, const char *format, ...)
+/* `opened` borrows values across safe points, so meanwhile they must not move. */
+static void builder_opened_forget(struct builder *b)
+{
+    if (b->opened_count != 0) heap_unpin(b->heap);
+    b->opened_count = 0;
+}
+
+int builder_fail(struct builder *b, enum error_code code, const char *format, ...)
 {
     b->failed = true;
     b->error = code;
@@ -48,13 +57,13 @@ builder_fail(struct builder *b, enum error_code code, const char *format, ...)
     vsnprintf(b->message + used, sizeof b->message - used, format, arguments);
     va_end(arguments);
     b->level_count = 0;
-    b->opened_count = 0;
+    builder_opened_forget(b);
     root_frame_truncate(b->heap, &b->frame, 0);
     rpc_reader_skip(b->reader);
     return 0;
 }
 
-static int builder_no_memory(struct builder *b)
+int builder_no_memory(struct builder *b)
 {
     return builder_fail(b, ERROR_OUT_OF_MEMORY,
                         "the memory limit (max-memory) has no room for the parameters; nothing was "
@@ -130,8 +139,7 @@ static int builder_flush_list(struct builder *b, struct builder_level *level)
     return 0;
 }
 
-/* The item on top of the frame is complete. */
-static int builder_item_done(struct builder *b)
+int builder_item_done(struct builder *b)
 {
     struct builder_level *top = builder_top(b);
     if (top == NULL) return 0;
@@ -243,8 +251,7 @@ static int builder_add_ext(struct builder *b, int8_t type, const char *data, siz
     return builder_add(b, ext_new(b->heap, type, data, length));
 }
 
-/* Makes room for one more entry of an array of `size` bytes each. */
-static bool grow(void *array_pointer, size_t *capacity, size_t needed, size_t size)
+bool builder_grow(void *array_pointer, size_t *capacity, size_t needed, size_t size)
 {
     if (needed <= *capacity) return true;
     size_t wanted = *capacity < 16 ? 16 : *capacity;
@@ -259,11 +266,34 @@ static bool grow(void *array_pointer, size_t *capacity, size_t needed, size_t si
 
 /* --- text -------------------------------------------------------------------------------------*/
 
+/* Whether an extension value is a set, to be built as it arrives. */
+static bool builder_at_set(const struct builder *b, enum decoder_text type, int8_t ext_type)
+{
+    return type == DECODER_EXT && ext_type == EXT_SET && b->making && !builder_at_key(b);
+}
+
+/* Whether a string that comes now may become one that others own too (intern.h). It lies inside
+ * of a container that is to be stored: what is given to set itself is freed or overwritten alone.
+ * The first parameter is a path, or, two levels further in, holds values of mset. And what a
+ * request that reads makes must go when it ends, as it may take the memory held back. */
+static bool builder_interns(const struct builder *b)
+{
+    if (b->level_count == 0 || b->holding) return false;
+    return b->level_count > 2 || b->levels[0].base > (b->levels[0].container != VALUE_ABSENT);
+}
+
 static int sink_text(void *context, enum decoder_text type, int8_t ext_type, const char *data,
                      size_t length)
 {
     struct builder *b = context;
+    if (builder_at_set(b, type, ext_type)) {
+        builder_set_open(b, length);
+        if (!b->failed) builder_set_data(b, data, length);
+        return b->failed ? 0 : builder_set_close(b);
+    }
     if (type == DECODER_EXT) return builder_add_ext(b, ext_type, data, length);
+    if (type == DECODER_STR && builder_interns(b))
+        return builder_add(b, intern_text(b->heap, data, length));
     return builder_add(b, text_new(b->heap, data, length, type == DECODER_BIN));
 }
 
@@ -274,6 +304,8 @@ static int sink_text_open(void *context, enum decoder_text type, int8_t ext_type
     if (type == DECODER_EXT) {
         b->ext_type = ext_type;
         b->ext_length = 0;
+        b->in_set = builder_at_set(b, type, ext_type);
+        if (b->in_set) return builder_set_open(b, length);
         if (length <= EXT_BYTES_MAX) return 0;
         return builder_fail(b, ERROR_LIMIT, "an extension value has %zu bytes; the limit is %zu",
                             length, (size_t)EXT_BYTES_MAX);
@@ -287,8 +319,10 @@ static int sink_text_data(void *context, const char *data, size_t length)
 {
     struct builder *b = context;
     if (b->text_type == DECODER_EXT) {
+        if (b->in_set) return builder_set_data(b, data, length);
         char **buffer = &b->ext_data;
-        if (!grow(buffer, &b->ext_capacity, b->ext_length + length, 1)) return builder_no_memory(b);
+        if (!builder_grow(buffer, &b->ext_capacity, b->ext_length + length, 1))
+            return builder_no_memory(b);
         memcpy(b->ext_data + b->ext_length, data, length);
         b->ext_length += length;
         return 0;
@@ -300,6 +334,7 @@ static int sink_text_data(void *context, const char *data, size_t length)
 static int sink_text_close(void *context)
 {
     struct builder *b = context;
+    if (b->text_type == DECODER_EXT && b->in_set) return builder_set_close(b);
     if (b->text_type == DECODER_EXT)
         return builder_add_ext(b, b->ext_type, b->ext_data, b->ext_length);
     if (text_builder_close(b->heap, &b->text) < 0) return builder_no_memory(b);
@@ -308,25 +343,25 @@ static int sink_text_close(void *context)
 
 /* --- containers ----------------------------------------------------------------------------*/
 
-/* Makes the container now: it is large, or a back-reference may come. */
-static int builder_make_open(struct builder *b, bool is_map)
+void builder_push_container(struct builder *b, value v)
 {
-    value v = is_map ? map_new(b->heap) : list_new(b->heap);
     builder_push(b, v);
-    if (b->failed || !b->making) return 0;
-    if (!grow(&b->opened, &b->opened_capacity, b->opened_count + 1, sizeof *b->opened))
-        return builder_no_memory(b);
+    if (b->failed || !b->making) return;
+    if (!builder_grow(&b->opened, &b->opened_capacity, b->opened_count + 1, sizeof *b->opened)) {
+        builder_no_memory(b);
+        return;
+    }
+    if (b->opened_count == 0) heap_pin(b->heap);
     b->opened[b->opened_count++] = v;
-    return 0;
 }
 
 static int builder_open(struct builder *b, bool is_map, size_t count)
 {
     if (builder_at_key(b)) return builder_fail_key(b, is_map ? "a map" : "an array");
     bool now = b->making || count > (is_map ? COLLECT_PAIRS_MAX : COLLECT_ITEMS_MAX);
-    if (now) builder_make_open(b, is_map);
+    if (now) builder_push_container(b, is_map ? map_new(b->heap) : list_new(b->heap));
     if (b->failed) return 0;
-    if (!grow(&b->levels, &b->level_capacity, b->level_count + 1, sizeof *b->levels))
+    if (!builder_grow(&b->levels, &b->level_capacity, b->level_count + 1, sizeof *b->levels))
         return builder_no_memory(b);
     b->levels[b->level_count++] = (struct builder_level){
         .base = b->frame.count,
@@ -388,10 +423,12 @@ void builder_init(struct builder *b, struct heap *heap, const struct session_fea
 
 void builder_close(struct builder *b)
 {
+    builder_opened_forget(b);
     root_frame_close(b->heap, &b->frame);
     free(b->levels);
     free(b->opened);
     free(b->ext_data);
+    decoder_destroy(b->set_decoder);
 }
 
 /* Gives back what an unusually large message made it grow to. */
@@ -410,7 +447,7 @@ void builder_reset(struct builder *b)
     heap_hold_use(b->heap, b->holding = false);
     b->failed = false;
     b->level_count = 0;
-    b->opened_count = 0;
+    builder_opened_forget(b);
     b->ext_length = 0;
     shrink(&b->opened, &b->opened_capacity);
     shrink(&b->ext_data, &b->ext_capacity);
@@ -418,7 +455,7 @@ void builder_reset(struct builder *b)
 
 void builder_touch(struct builder *b)
 {
-    root_frame_touch(b->heap, &b->frame);
+    if (!planted(25)) root_frame_touch(b->heap, &b->frame);
     heap_hold_use(b->heap, b->holding);
 }
 

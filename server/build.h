@@ -35,6 +35,7 @@
  *               params array itself does not count. The same container, in one more place.
  *     2 HANDLE  an id that hold or new gave out; may stand for the key of a path
  *     3 WEAK    a weak reference to the n-th container of this message; empty: a dead one
+ *     4 SET     a set, which is a container of this message, too: an array of its members
  *
  * All others are kept as they are. With features.ext off any of them is NEEDS_EXT, since it
  * could not be read back. */
@@ -45,9 +46,10 @@
 #include "protocol/rpc.h"
 #include "server/call.h"
 
-enum ext_type { EXT_REF = 1, EXT_HANDLE = 2, EXT_WEAK = 3 };
+enum ext_type { EXT_REF = 1, EXT_HANDLE = 2, EXT_WEAK = 3, EXT_SET = 4 };
 
 struct builder_level;
+struct decoder;
 
 struct builder {
     struct heap *heap;
@@ -71,6 +73,9 @@ struct builder {
     int8_t ext_type;
     char *ext_data;
     size_t ext_length, ext_capacity;
+    struct decoder *set_decoder; /* of a set's payload; NULL until there is one */
+    bool in_set;                 /* the text under way is such a payload */
+    int set_progress;            /* build_set.c */
 };
 
 /* `features` is read at the start of every message, and must outlive the builder. */

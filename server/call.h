@@ -52,7 +52,7 @@ struct call_host {
     size_t reply_bytes_max; /* of one reply */
     size_t reply_room;      /* bytes that one reply may have for want of memory; 0: any */
     size_t reply_elements_max; /* items of one reply, nested ones included */
-    size_t call_paths_max;  /* paths (or handles) of one call */
+    size_t call_paths_max;  /* paths, handles or members of one call */
     size_t handles_max;     /* of one session */
     void (*info)(struct server *server, struct server_info *info);
     void (*shutdown)(struct server *server); /* soon, after the replies of this turn */

@@ -3,6 +3,8 @@ noinst_LTLIBRARIES += libserver.la
 libserver_la_SOURCES = \
 	%D%/build.c \
 	%D%/build.h \
+	%D%/build_int.h \
+	%D%/build_set.c \
 	%D%/call.c \
 	%D%/call.h \
 	%D%/clock.h \
@@ -21,6 +23,8 @@ libserver_la_SOURCES = \
 	%D%/methods_refs.c \
 	%D%/methods_server.c \
 	%D%/methods_session.c \
+	%D%/methods_sets.c \
+	%D%/methods_sorted.c \
 	%D%/methods_values.c \
 	%D%/params.c \
 	%D%/params.h \

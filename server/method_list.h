@@ -37,15 +37,21 @@
     X("exists", "path, ...", "count", 1, METHOD_ANY, METHOD_READ, method_exists,                \
       "Counts the paths at which there is a value")                                             \
     X("type", "path", "name or nil", 1, 1, METHOD_READ, method_type,                            \
-      "Names the type of a value: nil, bool, int, float, string, bytes, list, map, weak, ext")  \
+      "Names the type of a value: nil, bool, int, float, string, bytes, list, map, set, "       \
+      "sorted set, weak, ext")                                                                  \
     X("len", "path", "n", 1, 1, METHOD_READ, method_len,                                        \
-      "Counts items of a list, entries of a map, bytes of a string; 0 where nothing is")        \
+      "Counts items of a list, entries of a map, members of a set or sorted set, bytes of a "   \
+      "string; 0 where nothing is")                                                             \
     X("add", "path, number", "number", 2, 2, METHOD_WRITE, method_add,                          \
       "Adds to a number (0 where nothing is) and answers with the sum: exact if both are "      \
       "integers, a float if one is")                                                            \
     X("append", "path, data", "length", 2, 2, METHOD_WRITE, method_append,                      \
       "Appends to a string or bytes (empty where nothing is) and answers with the length in "   \
       "bytes")                                                                                  \
+    X("swap", "path, value", "old value or nil", 2, 2, METHOD_WRITE, method_swap,               \
+      "Stores a value and answers with the one that was there")                                 \
+    X("take", "path", "value or nil", 1, 1, METHOD_WRITE | METHOD_FREES, method_take,           \
+      "Deletes a value and answers with it")                                                    \
     X("mget", "paths", "[value...]", 1, 1, METHOD_READ, method_mget,                            \
       "Reads many values; those that are absent are nil")                                       \
     X("mset", "[[path, value]...]", "true", 1, 1, METHOD_WRITE, method_mset,                    \
@@ -60,21 +66,83 @@
       METHOD_WRITE | METHOD_FREES, method_pop,                                                  \
       "Takes the last item (or the first) off a list, nil if there is none; with count, a "     \
       "list of up to that many, in the order they had")                                         \
+    X("insert", "path, index, [value...]", "length", 3, 3, METHOD_WRITE, method_insert,         \
+      "Adds values before an index of a list (its length: at the end; negative: counted from "  \
+      "there), in the order given, all or none")                                                \
+    X("splice", "path, start, count, [value...]", "list", 3, 4, METHOD_WRITE, method_splice,    \
+      "Takes up to count items off from start on, puts values in their place, and answers "     \
+      "with the items taken; all or nothing")                                                   \
     X("slice", "path, start, [stop], [step]", "list", 2, 4, METHOD_READ, method_slice,          \
       "Reads items from start up to, not with, stop, every step-th; negative indices count "    \
       "from the end, a negative step goes backwards")
 
 #define METHODS_MAPS(X)                                                                         \
     X("keys", "path, [cursor], [opts: count]", "[next, [key...]]", 1, 3, METHOD_READ,           \
-      method_keys, "Pages through the keys of a map")                                           \
+      method_keys, "Pages through the keys of a map, or the members of a set or sorted set")    \
     X("items", "path, [cursor], [opts: count]", "[next, [[key, value]...]]", 1, 3, METHOD_READ, \
-      method_items, "Pages through the entries of a map")
+      method_items,                                                                             \
+      "Pages through the entries of a map, or the members of a sorted set and their scores")
+
+#define METHODS_SETS(X)                                                                         \
+    X("include", "path, [value...], [opts: create]", "added", 2, 3, METHOD_WRITE,               \
+      method_include,                                                                           \
+      "Adds members to a set, all or none, and tells how many are new; create makes the set, "  \
+      "and the maps on the way")                                                                \
+    X("exclude", "path, [value...]", "removed", 2, 2, METHOD_WRITE | METHOD_FREES,              \
+      method_exclude, "Removes members from a set; tells how many were there")                  \
+    X("contains", "path, value", "bool", 2, 2, METHOD_READ, method_contains,                    \
+      "Whether a value is a member of a set")                                                   \
+    X("union", "paths, [opts: into]", "set or count", 1, 2, METHOD_WRITE | METHOD_LONG,         \
+      method_union,                                                                             \
+      "The members of any of the sets, as a set; or stores it at the path into and tells how "  \
+      "many there are")                                                                         \
+    X("intersect", "paths, [opts: into]", "set or count", 1, 2, METHOD_WRITE | METHOD_LONG,     \
+      method_intersect, "The same with the members that are in all of the sets")                \
+    X("difference", "paths, [opts: into]", "set or count", 1, 2, METHOD_WRITE | METHOD_LONG,    \
+      method_difference,                                                                        \
+      "The same with the members of the first set that are in none of the others")
+
+#define METHODS_SORTED(X)                                                                       \
+    X("sorted.add", "path, [[member, score]...], [opts: if, create]", "added", 2, 3,            \
+      METHOD_WRITE, method_sorted_add,                                                          \
+      "Sets the scores of members of a sorted set, all or none, and tells how many are new. "   \
+      "if: \"absent\" or \"present\" members only; \"greater\", \"less\": a member that is "    \
+      "there only if its score rises, or falls. create makes the sorted set, and the maps on "  \
+      "the way")                                                                                \
+    X("sorted.increment", "path, member, by, [opts: create]", "score", 3, 4, METHOD_WRITE,      \
+      method_sorted_increment,                                                                  \
+      "Adds to the score of a member (0 if it is not there) and answers with the sum")          \
+    X("sorted.remove", "path, [member...]", "removed", 2, 2, METHOD_WRITE | METHOD_FREES,       \
+      method_sorted_remove, "Removes members from a sorted set; tells how many were there")     \
+    X("sorted.score", "path, member", "score or nil", 2, 2, METHOD_READ, method_sorted_score,   \
+      "The score of a member, nil if it is not there")                                          \
+    X("sorted.rank", "path, member, [opts: reverse]", "index or nil", 2, 3, METHOD_READ,        \
+      method_sorted_rank,                                                                       \
+      "How many members come before this one; with reverse, how many behind it")                \
+    X("sorted.range",                                                                           \
+      "path, start, [stop], [opts: by, reverse, limit, offset, scores, exclusive]",             \
+      "[member...] or [[member, score]...]", 2, 4, METHOD_READ, method_sorted_range,            \
+      "Reads members in order. by \"rank\" (the default): from start up to, not with, stop, as " \
+      "slice counts; by \"score\": from start to stop, with both unless exclusive is "          \
+      "\"start\", \"stop\" or \"both\"; nil: no bound. reverse begins with the greatest, and "  \
+      "counts ranks from there; offset members are left out, limit at most are read; scores "   \
+      "adds the scores")                                                                        \
+    X("sorted.count", "path, min, max, [opts: exclusive]", "n", 3, 4, METHOD_READ,              \
+      method_sorted_count, "Counts the members with scores from min to max; nil: no bound")     \
+    X("sorted.pop", "path, [count], [opts: greatest]",                                          \
+      "[member, score] or [[member, score]...]", 1, 3, METHOD_WRITE | METHOD_FREES,             \
+      method_sorted_pop,                                                                        \
+      "Takes the member with the least score (or the greatest) off, nil if there is none; "     \
+      "with count, a list of up to that many, the one that goes first in front")
 
 #define METHODS_KEYS(X)                                                                         \
     X("scan", "[cursor], [opts: match, type, count]", "[next, [key...]]", 0, 2, METHOD_READ,    \
       method_scan,                                                                              \
       "Pages through the keys that match a pattern (* ? [a-z] \\) and hold a type; looks at "   \
       "count keys a call, or fewer where matching is slow")                                     \
+    X("rename", "key, key, [opts: if]", "bool", 2, 3, METHOD_WRITE, method_rename,              \
+      "Gives the value of the first key to the second; if: \"absent\", only where there is "    \
+      "nothing under that")                                                                     \
     X("count", "", "n", 0, 0, METHOD_READ, method_count_keys, "Counts the keys")                \
     X("clear", "", "true", 0, 0, METHOD_WRITE | METHOD_FREES, method_clear, "Deletes all keys")
 
@@ -85,7 +153,8 @@
       "Stores a weak reference to the list or map at target: it is followed, and does not "     \
       "keep its target")                                                                        \
     X("same", "path, path", "bool", 2, 2, METHOD_READ, method_same,                             \
-      "Whether two paths lead to the same object")                                              \
+      "Whether two paths lead to the same object; a short text in a large map is the same as "    \
+      "any equal one")                                              \
     X("hold", "path", "handle", 1, 1, METHOD_READ, method_hold,                                 \
       "Gives a value a handle, which can stand for the key of a path, until release or the "    \
       "end of the session")                                                                     \
@@ -98,23 +167,31 @@
     X("gc.enable", "", "true", 0, 0, METHOD_ADMIN, method_gc_enable,                            \
       "Lets the collector begin cycles by itself, as it does at first")                         \
     X("gc.disable", "", "true", 0, 0, METHOD_ADMIN, method_gc_disable,                          \
-      "Keeps the collector from beginning cycles by itself")                                    \
+      "Keeps the collector from beginning cycles by itself; what has one owner is freed "       \
+      "as ever, and gc.collect and gc.step work")                                               \
     X("gc.is_enabled", "", "bool", 0, 0, METHOD_ADMIN, method_gc_is_enabled,                    \
-      "Whether the collector begins cycles by itself")                                          \
+      "Whether the collector begins cycles by itself (MicroPython's gc.isenabled)")             \
     X("gc.collect", "", "bytes freed", 0, 0, METHOD_ADMIN | METHOD_LONG, method_gc_collect,     \
       "Runs a whole cycle, in steps between other requests, and answers when it is done")       \
     X("gc.step", "[us]", "bool", 0, 1, METHOD_ADMIN, method_gc_step,                            \
-      "Works on a cycle (begins one if none is under way) for some microseconds; true if that " \
-      "ended it")                                                                               \
+      "Works on a cycle (begins one if none is under way) for some microseconds; true if "      \
+      "that ended it")                                                                          \
     X("gc.threshold", "[bytes]", "bytes", 0, 1, METHOD_ADMIN, method_gc_threshold,              \
-      "How much garbage there may be before a cycle begins; sets it first if bytes are given, " \
-      "0: chosen from the live size")                                                           \
+      "How much garbage there may be before a cycle begins; sets it first if bytes are "        \
+      "given. 0 or -1: chosen from the live size (in MicroPython -1 turns the threshold "       \
+      "off, and it counts all that is allocated)")                                              \
     X("gc.mem_alloc", "", "bytes", 0, 0, METHOD_ADMIN, method_gc_mem_alloc,                     \
-      "Bytes of the heap in use")                                                               \
+      "Bytes of the heap in use, garbage that was not found yet included")                      \
     X("gc.mem_free", "", "bytes", 0, 0, METHOD_ADMIN, method_gc_mem_free,                       \
       "Bytes that the memory limit leaves")                                                     \
     X("gc.stats", "", "map", 0, 0, METHOD_ADMIN, method_gc_stats,                               \
-      "The collector's figures: cycles, bytes, and how long its steps took")
+      "The collector's figures: cycles, bytes, objects that it moved, its share of the "        \
+      "last second and minute in per mille, and how long its work held others up, in "          \
+      "classes: step, compact (a step that moved objects), drop (taking apart what one "        \
+      "owner gave up), trim (giving memory back), start (what a cycle does in one go), "        \
+      "assist (inside an allocation), split (of a segment of a large map), growth (into "       \
+      "the next representation). Bucket i of each counts what took 2^i to 2^(i+1) "             \
+      "nanoseconds")
 
 #define METHODS_MEMORY(X)                                                                       \
     X("mem.info", "", "map", 0, 0, METHOD_ADMIN, method_mem_info, "The heap's figures")         \
@@ -141,6 +218,8 @@
     G("Values", METHODS_VALUES)                                                                 \
     G("Lists", METHODS_LISTS)                                                                   \
     G("Maps", METHODS_MAPS)                                                                     \
+    G("Sets", METHODS_SETS)                                                                     \
+    G("Sorted sets", METHODS_SORTED)                                                            \
     G("Keys", METHODS_KEYS)                                                                     \
     G("References", METHODS_REFERENCES)                                                         \
     G("Collector", METHODS_COLLECTOR)                                                           \

@@ -1,4 +1,4 @@
-/* methods_lists.c - push, pop, slice. */
+/* methods_lists.c - push, pop, slice, insert, splice. */
 #include "server/method_list.h"
 
 #include <stdlib.h>
@@ -133,6 +133,69 @@ enum call_outcome method_pop(struct call *call)
     enum call_outcome outcome = reply_finish(&r, status);
     if (outcome == CALL_DONE && count > 0) list_remove(h, list, start, count, NULL);
     return outcome;
+}
+
+/* The list at parameter 0, which must be there, and in *start the place in it that parameter 1
+ * names: 0 to its length, or counted from its end. 0, or -1 after call_fail. */
+static int find_place_in_list(struct call *call, value *list, size_t *start)
+{
+    int64_t index = 0;
+    if (param_int(call, 1, "index", INT64_MIN, INT64_MAX, &index) < 0 ||
+        path_read_through(call, call->args[0], 0, list) < 0)
+        return -1;
+    if (*list == VALUE_ABSENT || *list == VALUE_NIL) {
+        fail_not_found(call, call->args[0]);
+        return -1;
+    }
+    if (!value_is_kind(*list, KIND_LIST)) {
+        fail_type(call, call->args[0], *list, "a list");
+        return -1;
+    }
+    int64_t length = (int64_t)list_length(call->heap, *list);
+    if (index < -length || index > length) {
+        call_fail(call, ERROR_OUT_OF_RANGE,
+                  "%s: %s is a list of %lld items; index %lld is outside of it",
+                  call->method->name, quote_whole_path(call, call->args[0]), (long long)length,
+                  (long long)index);
+        return -1;
+    }
+    *start = (size_t)(index < 0 ? index + length : index);
+    return 0;
+}
+
+enum call_outcome method_insert(struct call *call)
+{
+    value list;
+    size_t start, count;
+    if (param_list(call, 2, "the values", &count) < 0 ||
+        find_place_in_list(call, &list, &start) < 0 ||
+        push_items(call, call->args[2], list, start) < 0)
+        return CALL_FAILED;
+    return reply_uint(call, list_length(call->heap, list));
+}
+
+enum call_outcome method_splice(struct call *call)
+{
+    struct heap *h = call->heap;
+    value list;
+    size_t start, added = 0;
+    int64_t wanted = INT64_MAX;
+    bool adds = param(call, 3) != VALUE_NIL;
+    if (param_int(call, 2, "count", 0, INT64_MAX, &wanted) < 0 ||
+        (adds && param_list(call, 3, "the values", &added) < 0) ||
+        find_place_in_list(call, &list, &start) < 0)
+        return CALL_FAILED;
+    size_t count = list_length(h, list) - start;
+    if ((uint64_t)wanted < count) count = (size_t)wanted;
+    struct reply r;
+    reply_open(&r, call);
+    /* What goes is written first, then what comes is put behind it, and only then it goes: each
+     * of these may fail but the last. */
+    enum call_outcome outcome = reply_finish(&r, write_items(&r, list, start, count, 1));
+    if (outcome != CALL_DONE) return outcome;
+    if (adds && push_items(call, call->args[3], list, start + count) < 0) return CALL_FAILED;
+    list_remove(h, list, start, count, NULL);
+    return CALL_DONE;
 }
 
 enum call_outcome method_slice(struct call *call)

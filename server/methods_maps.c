@@ -1,9 +1,12 @@
-/* methods_maps.c - paging through maps, the key space among them: keys, items, scan. */
+/* methods_maps.c - paging through maps, the key space among them: keys, items, scan; and what
+ * concerns all keys: rename, count, clear. */
 #include "server/method_list.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "heap/map.h"
+#include "heap/sorted_set.h"
 #include "heap/text.h"
 #include "server/glob.h"
 #include "server/params.h"
@@ -48,20 +51,26 @@ static enum call_outcome page_map(struct call *call, bool with_values)
         option_int(call, "count", count_option, 1, PAGE_ENTRIES_MAX, &count) < 0 ||
         path_read_through(call, call->args[0], 0, &map) < 0)
         return CALL_FAILED;
-    if (map != VALUE_ABSENT && map != VALUE_NIL && !value_is_kind(map, KIND_MAP))
-        return fail_type(call, call->args[0], map, "a map");
+    bool is_set = value_is_kind(map, KIND_SET);
+    if (value_is_kind(map, KIND_SORTED_SET))
+        map = sorted_set_scores(call->heap, map);
+    else if (map != VALUE_ABSENT && map != VALUE_NIL && !value_is_kind(map, KIND_MAP) &&
+             (with_values || !is_set))
+        return fail_type(call, call->args[0], map,
+                         with_values ? "a map or a sorted set" : "a map or a set");
     if (slice_read(call, map, cursor, count, &slice) < 0) return CALL_FAILED;
 
     struct reply r;
     int status = 0;
     reply_open(&r, call);
-    status = reply_charge(&r, slice.count);
+    if (!is_set) status = reply_charge(&r, slice.count);
     reply_array(&r, 2);
     writer_uint(r.w, slice.next);
     reply_array(&r, slice.count);
     for (size_t i = 0; i < slice.count && status == 0 && r.w->error == WRITER_OK; i++) {
         if (with_values) reply_array(&r, 2);
-        reply_key(&r, slice.pairs[2 * i]);
+        if (is_set) status = reply_value(&r, slice.pairs[2 * i]); /* as it is, and not as a key */
+        else reply_key(&r, slice.pairs[2 * i]);
         if (!with_values) continue;
         status = reply_value(&r, slice.pairs[2 * i + 1]);
         reply_leave(&r);
@@ -99,15 +108,19 @@ static bool scan_wants(struct heap *h, struct scan_filter *filter, value key, va
 /* Reads the options match and type. */
 static int scan_filter_read(struct call *call, value match, value type, struct scan_filter *filter)
 {
-    static const char types[] = "nil bool int float string bytes list map weak ext";
-    static const char *const names[] = {"nil",   "bool", "int", "float", "string",
-                                        "bytes", "list", "map", "weak",  "ext"};
+    static const char types[] = "nil bool int float string bytes list map set sorted_set weak ext";
+    static const char *const names[] = {"nil",  "bool", "int", "float",      "string", "bytes",
+                                        "list", "map",  "set", "sorted set", "weak",   "ext"};
     char pattern[GLOB_PATTERN_MAX];
     int index = -1;
     filter->type = NULL;
     filter->steps = 0;
     filter->has_pattern = match != VALUE_ABSENT;
-    if (option_word(call, "type", type, types, &index) < 0) return -1;
+    if (type != VALUE_ABSENT && value_is_text(type) &&
+        text_equals(call->heap, type, "sorted set", strlen("sorted set")))
+        filter->type = "sorted set";
+    else if (option_word(call, "type", type, types, &index) < 0)
+        return -1;
     if (index >= 0) filter->type = names[index];
     if (match == VALUE_ABSENT) return 0;
     if (!value_is_text(match)) {
@@ -223,6 +236,42 @@ enum call_outcome method_scan(struct call *call)
         free(slice.pairs);
     }
     return outcome;
+}
+
+/* A key that is not part of a path. 0, or -1 after call_fail. */
+static int read_key(struct call *call, size_t index, struct place *place)
+{
+    value key = call->args[index];
+    if (value_is_text(key)) return place_find(call, key, 0, place);
+    call_fail(call, ERROR_BAD_PARAMS, "%s: a key must be a string or bytes, not %s",
+              call->method->name, value_describe(key));
+    return -1;
+}
+
+enum call_outcome method_rename(struct call *call)
+{
+    struct heap *h = call->heap;
+    value if_word, moved;
+    const struct option known[] = {{"if", &if_word}};
+    struct place from, to;
+    int only_absent = -1;
+    if (options_read(call, 2, known, 1) < 0 ||
+        option_word(call, "if", if_word, "absent", &only_absent) < 0 ||
+        read_key(call, 0, &from) < 0 || read_key(call, 1, &to) < 0)
+        return CALL_FAILED;
+    if (from.held == VALUE_ABSENT) return fail_not_found(call, call->args[0]);
+    if (only_absent == 0 && to.held != VALUE_ABSENT) return reply_bool(call, false);
+    if (text_compare(h, from.path, to.path) == 0) return reply_bool(call, true);
+    value root = path_root(h), packed = VALUE_NIL;
+    if (value_is_view(from.held)) packed = text_own(h, from.held);
+    if (packed == VALUE_ABSENT) return fail_no_memory(call);
+    /* The value is under both keys for a moment, because only storing it can fail. */
+    if (map_set_take(h, root, &to.key, packed == VALUE_NIL ? from.held : packed) == -ENOMEM) {
+        value_release(h, packed);
+        return fail_no_memory(call);
+    }
+    map_remove(h, root, &from.key, packed == VALUE_NIL ? &moved : NULL);
+    return reply_bool(call, true);
 }
 
 enum call_outcome method_count_keys(struct call *call)

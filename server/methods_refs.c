@@ -1,7 +1,8 @@
 /* methods_refs.c - objects in more than one place: link, weak, same, hold, new, release. */
 #include "server/method_list.h"
 
-#include "heap/heap.h"
+#include "heap/plant.h"
+#include "heap/text.h"
 #include "heap/weak.h"
 #include "server/params.h"
 #include "server/path.h"
@@ -23,8 +24,11 @@ enum call_outcome method_link(struct call *call)
     struct place place;
     if (read_target(call, 1, &target) < 0 || place_find(call, call->args[0], 0, &place) < 0)
         return CALL_FAILED;
-    /* A call that fails after this leaves the target marked as shared, which is harmless. */
-    if (place_set_take(call, &place, value_share(call->heap, target)) < 0) return CALL_FAILED;
+    /* A short text inside of a map has no cell to share: it is copied, which nobody can tell. A
+     * call that fails after this leaves other targets marked as shared, which is harmless. */
+    target = text_own(call->heap, target);
+    if (target == VALUE_ABSENT) return fail_no_memory(call);
+    if (place_set_take(call, &place, target) < 0) return CALL_FAILED;
     return reply_bool(call, true);
 }
 
@@ -33,8 +37,9 @@ enum call_outcome method_weak(struct call *call)
     value target;
     struct place place;
     if (read_target(call, 1, &target) < 0) return CALL_FAILED;
-    if (!value_is_kind(target, KIND_LIST) && !value_is_kind(target, KIND_MAP))
-        return fail_type(call, call->args[1], target, "a list or a map as its target");
+    if (!value_is_kind(target, KIND_LIST) && !value_is_kind(target, KIND_MAP) &&
+        !value_is_kind(target, KIND_SET) && !value_is_kind(target, KIND_SORTED_SET))
+        return fail_type(call, call->args[1], target, "a list, a map or a set as its target");
     if (place_find(call, call->args[0], 0, &place) < 0) return CALL_FAILED;
     value weak = weak_make(call->heap, target);
     if (weak == VALUE_ABSENT)
@@ -51,7 +56,11 @@ enum call_outcome method_same(struct call *call)
     if (path_read_through(call, call->args[0], 0, &a) < 0 ||
         path_read_through(call, call->args[1], 0, &b) < 0)
         return CALL_FAILED;
-    return reply_bool(call, a == b && a != VALUE_ABSENT);
+    /* A text that lies packed in a map has no identity of its own: it is the same as its equals. */
+    bool equal_texts = (value_is_view(a) || value_is_view(b)) && value_is_text(a) &&
+                       value_is_text(b) && text_is_bytes(a) == text_is_bytes(b) &&
+                       text_compare(call->heap, a, b) == 0;
+    return reply_bool(call, (a == b || equal_texts) && a != VALUE_ABSENT);
 }
 
 /* --- handles --------------------------------------------------------------------------------*/
@@ -82,7 +91,8 @@ enum call_outcome method_hold(struct call *call)
 {
     value v;
     if (check_handle_limit(call) < 0 || read_target(call, 0, &v) < 0) return CALL_FAILED;
-    return reply_new_handle(call, value_share(call->heap, v));
+    if (!planted(24)) v = text_own(call->heap, v);
+    return v == VALUE_ABSENT ? fail_no_memory(call) : reply_new_handle(call, v);
 }
 
 enum call_outcome method_new(struct call *call)

@@ -12,6 +12,8 @@
 #include "heap/list.h"
 #include "heap/map.h"
 #include "heap/number.h"
+#include "heap/set.h"
+#include "heap/sorted_set.h"
 #include "heap/text.h"
 #include "server/params.h"
 #include "server/path.h"
@@ -108,6 +110,44 @@ enum call_outcome method_del(struct call *call)
     return reply_int(call, count);
 }
 
+/* Writes what is at a place that is then to be replaced or emptied. 0, or -1 after call_fail. */
+static int write_held(struct call *call, const struct place *place)
+{
+    struct reply r;
+    if (place->kind == PLACE_HANDLE) {
+        call_fail(call, ERROR_BAD_PATH, "%s: a handle cannot be given another value, or none",
+                  call->method->name);
+        return -1;
+    }
+    reply_open(&r, call);
+    return reply_finish(&r, reply_value(&r, path_follow(call->heap, place->held))) == CALL_DONE
+               ? 0 : -1;
+}
+
+enum call_outcome method_swap(struct call *call)
+{
+    struct place place;
+    if (place_find(call, call->args[0], 0, &place) < 0 || write_held(call, &place) < 0 ||
+        place_set_take(call, &place, param_take(call, 1)) < 0)
+        return CALL_FAILED;
+    return CALL_DONE;
+}
+
+enum call_outcome method_take(struct call *call)
+{
+    value v;
+    struct place place;
+    if (path_read(call, call->args[0], PATH_LENIENT, &v) < 0) return CALL_FAILED;
+    if (v == VALUE_ABSENT) {
+        writer_nil(call->reply);
+        return CALL_DONE;
+    }
+    if (place_find(call, call->args[0], 0, &place) < 0 || write_held(call, &place) < 0)
+        return CALL_FAILED;
+    place_remove(call, &place);
+    return CALL_DONE;
+}
+
 enum call_outcome method_exists(struct call *call)
 {
     int64_t count = 0;
@@ -138,7 +178,9 @@ enum call_outcome method_len(struct call *call)
     if (value_is_text(v)) return reply_uint(call, text_length(h, v));
     if (value_is_kind(v, KIND_LIST)) return reply_uint(call, list_length(h, v));
     if (value_is_kind(v, KIND_MAP)) return reply_uint(call, map_count(h, v));
-    return fail_type(call, call->args[0], v, "a list, a map, a string or bytes");
+    if (value_is_kind(v, KIND_SET)) return reply_uint(call, set_count(h, v));
+    if (value_is_kind(v, KIND_SORTED_SET)) return reply_uint(call, sorted_set_count(h, v));
+    return fail_type(call, call->args[0], v, "a list, a map, a set, a string or bytes");
 }
 
 enum call_outcome method_add(struct call *call)
@@ -286,29 +328,43 @@ static int mset_check(struct call *call, struct mset *m)
     return 0;
 }
 
-/* Makes an entry, nil for now, for each place that has none, and readies the items of lists for
- * what they are to hold; this is what can fail. To store in either then needs no memory. */
-static int mset_prepare(struct call *call, struct mset *m)
+static value mset_value(struct heap *h, const struct mset *m, size_t i)
 {
-    struct heap *h = call->heap;
-    size_t i = 0;
-    for (; i < m->count; i++) {
-        struct place *place = &m->places[i];
-        if (place->kind == PLACE_ENTRY && place->held == VALUE_ABSENT &&
-            place_set_take(call, place, VALUE_NIL) < 0)
-            break;
-        if (place->kind != PLACE_ITEM) continue;
-        value v = list_get(h, list_get(h, m->pairs, i), 1);
-        if (list_set_ready(h, place->container, place->index, v) == 0) continue;
-        fail_no_memory(call);
-        break;
-    }
-    if (i == m->count) return 0;
-    while (i-- > 0) {
-        struct place *place = &m->places[i];
+    return list_get(h, list_get(h, m->pairs, i), 1);
+}
+
+/* Takes the entries that mset_prepare made out again, of the first `count` pairs. */
+static void mset_undo(struct heap *h, struct mset *m, size_t count)
+{
+    while (count-- > 0) {
+        struct place *place = &m->places[count];
         if (place->kind == PLACE_ENTRY && place->held == VALUE_ABSENT)
             map_remove(h, place->container, &place->key, NULL);
     }
+}
+
+/* Makes an entry, nil for now, for each place that has none, and readies all entries and items for
+ * what they are to hold; this is what can fail. To store in them then needs no memory. */
+static int mset_prepare(struct call *call, struct mset *m)
+{
+    struct heap *h = call->heap;
+    for (size_t i = 0; i < m->count; i++) {
+        struct place *place = &m->places[i];
+        if (place->kind != PLACE_ENTRY || place->held != VALUE_ABSENT) continue;
+        if (place_set_take(call, place, VALUE_NIL) == 0) continue;
+        mset_undo(h, m, i);
+        return -1;
+    }
+    int status = 0;
+    for (size_t i = 0; i < m->count && status == 0; i++) {
+        struct place *place = &m->places[i];
+        value v = mset_value(h, m, i);
+        status = place->kind == PLACE_ITEM ? list_set_ready(h, place->container, place->index, v)
+                                           : map_ready(h, place->container, &place->key, v);
+    }
+    if (status == 0) return 0;
+    fail_no_memory(call);
+    mset_undo(h, m, m->count);
     return -1;
 }
 
@@ -318,9 +374,14 @@ static int mset_store(struct call *call, struct mset *m)
     struct heap *h = call->heap;
     int status = 0;
     for (size_t i = 0; i < m->count; i++) {
+        struct place *place = &m->places[i];
         value v = param_item_take(call, m->pairs, list_get(h, m->pairs, i), 1);
-        if (place_set_take(call, &m->places[i], v) < 0) status = -1;
+        if (place->kind == PLACE_ENTRY) map_set_ready_take(h, place->container, &place->key, v);
+        else if (place_set_take(call, place, v) < 0) status = -1;
     }
+    for (size_t i = 0; i < m->count; i++)
+        if (m->places[i].kind == PLACE_ENTRY)
+            map_settle(h, m->places[i].container, &m->places[i].key);
     return status;
 }
 

@@ -77,6 +77,14 @@ int paths_check(struct call *call, size_t count)
     return -1;
 }
 
+int members_check(struct call *call, size_t count)
+{
+    if (count <= call->host->call_paths_max) return 0;
+    call_fail(call, ERROR_LIMIT, "%s: %zu members in one call; the limit is %zu (call-paths)",
+              call->method->name, count, call->host->call_paths_max);
+    return -1;
+}
+
 /* --- options ----------------------------------------------------------------------------*/
 
 static int fail_unknown_option(struct call *call, value name, const struct option *known,

@@ -24,6 +24,9 @@ warn_unused int param_list(struct call *call, size_t index, const char *name, si
 /* Whether the call may have `count` paths: 0, or -1 after call_fail. */
 warn_unused int paths_check(struct call *call, size_t count);
 
+/* The same for `count` members of sets, which have the same limit. */
+warn_unused int members_check(struct call *call, size_t count);
+
 /* One option of a method. Its value goes to *v (borrowed), VALUE_ABSENT if it is not given. One
  * without a place for its value is refused as not supported yet. */
 struct option {

@@ -185,6 +185,10 @@ static int walk_misfit(struct walk *w, value from)
         call_fail(call, ERROR_WRONG_TYPE,
                   "%s: %s is a list; its items have integer indices, not %s", call->method->name,
                   where, call_quote_value(call, segment));
+    else if (value_is_kind(from, KIND_SET) || value_is_kind(from, KIND_SORTED_SET))
+        call_fail(call, ERROR_WRONG_TYPE, "%s: %s is %s; no path leads into it (%s looks into it)",
+                  call->method->name, where, value_describe(from),
+                  value_is_kind(from, KIND_SET) ? "contains" : "sorted.score");
     else
         call_fail(call, ERROR_WRONG_TYPE, "%s: %s is %s; only maps and lists have members",
                   call->method->name, where, value_describe(from));

@@ -73,7 +73,7 @@ const char *quote_path(struct heap *h, value path, size_t segments);
 
 enum value_type {
     TYPE_NIL, TYPE_BOOL, TYPE_INT, TYPE_FLOAT, TYPE_STRING, TYPE_BYTES, TYPE_LIST, TYPE_MAP,
-    TYPE_WEAK, TYPE_EXT, TYPE_UNKNOWN,
+    TYPE_SET, TYPE_SORTED_SET, TYPE_WEAK, TYPE_EXT, TYPE_UNKNOWN,
 };
 enum value_type value_type(value v);
 const char *value_type_name(value v); /* "map" */

@@ -167,6 +167,8 @@ static const struct {
     [TYPE_BYTES] = {"bytes", "bytes"},
     [TYPE_LIST] = {"list", "a list"},
     [TYPE_MAP] = {"map", "a map"},
+    [TYPE_SET] = {"set", "a set"},
+    [TYPE_SORTED_SET] = {"sorted set", "a sorted set"},
     [TYPE_WEAK] = {"weak", "a weak reference"},
     [TYPE_EXT] = {"ext", "an extension value"},
     [TYPE_UNKNOWN] = {"unknown", "of an unknown type"},
@@ -187,6 +189,8 @@ enum value_type value_type(value v)
     case KIND_DOUBLE: return TYPE_FLOAT;
     case KIND_LIST: return TYPE_LIST;
     case KIND_MAP: return TYPE_MAP;
+    case KIND_SET: return TYPE_SET;
+    case KIND_SORTED_SET: return TYPE_SORTED_SET;
     case KIND_EXT: return TYPE_EXT;
     default: return TYPE_UNKNOWN;
     }

@@ -14,6 +14,8 @@
 #include "heap/list.h"
 #include "heap/map.h"
 #include "heap/number.h"
+#include "heap/set.h"
+#include "heap/sorted_set.h"
 #include "heap/text.h"
 #include "heap/weak.h"
 #include "server/build.h"
@@ -134,7 +136,7 @@ static int write_number(struct reply *r, struct number n)
     return -1;
 }
 
-/* Anything but a list or a map. */
+/* Anything but a container. */
 static int write_scalar(struct reply *r, value v)
 {
     struct heap *h = r->call->heap;
@@ -263,8 +265,57 @@ static bool stack_has(const struct reply_stack *stack, value container)
     return false;
 }
 
-/* Writes the header of a list or map and makes it the innermost; or, if it was written
- * before, refers back to it. */
+/* Members are scalars, so a set is written in one go. */
+static int write_set(struct reply *r, value set)
+{
+    struct map_iterator it = {0};
+    bool ext = r->call->features->ext;
+    size_t mark = ext ? writer_ext_open(r->w) : 0;
+    value member;
+    writer_array(r->w, set_count(r->call->heap, set));
+    while (set_next(r->call->heap, set, &it, &member) && r->w->error == WRITER_OK)
+        if (write_scalar(r, member) < 0) return -1;
+    if (ext) writer_ext_close(r->w, mark, EXT_SET);
+    return 0;
+}
+
+static int write_sorted_set(struct reply *r, value set)
+{
+    struct heap *h = r->call->heap;
+    struct sorted_cursor at;
+    struct sorted_entry entry;
+    size_t count = sorted_set_count(h, set);
+    writer_array(r->w, count);
+    r->opened += count;
+    sorted_set_seek(h, set, 0, &at);
+    while (sorted_set_next(h, &at, &entry) && r->w->error == WRITER_OK)
+        if (reply_sorted_entry(r, &entry, true) < 0) return -1;
+    return 0;
+}
+
+int reply_sorted_entry(struct reply *r, const struct sorted_entry *entry, bool with_score)
+{
+    if (with_score) writer_array(r->w, 2);
+    if (utf8_valid(entry->member, entry->length))
+        writer_str(r->w, entry->member, entry->length);
+    else
+        writer_bin(r->w, entry->member, entry->length);
+    return with_score ? write_number(r, entry->score) : 0;
+}
+
+/* The items that a container charges to the limit when it is opened. */
+static size_t container_items(const struct heap *h, value v)
+{
+    switch (ref_kind(v)) {
+    case KIND_MAP: return 2 * map_count(h, v);
+    case KIND_SET: return set_count(h, v);
+    case KIND_SORTED_SET: return 3 * sorted_set_count(h, v);
+    default: return list_length(h, v);
+    }
+}
+
+/* Writes the header of a list or map and makes it the innermost, or a whole set; or, if it was
+ * written before, refers back to it. */
 static int stack_push(struct reply *r, struct reply_stack *stack, value v)
 {
     struct heap *h = r->call->heap;
@@ -285,12 +336,14 @@ static int stack_push(struct reply *r, struct reply_stack *stack, value v)
             return fail_needs_ext(r, "a cycle");
         }
     }
-    if (stack->count + r->depth >= reply_depth_limit(r)) return fail_depth(r);
-    size_t count = is_map ? map_count(h, v) : list_length(h, v);
-    if (reply_charge(r, is_map ? 2 * count : count) < 0) return -1;
+    unsigned levels = value_is_kind(v, KIND_SORTED_SET) ? 2 : 1;
+    if (stack->count + r->depth + levels > reply_depth_limit(r)) return fail_depth(r);
+    if (reply_charge(r, container_items(h, v)) < 0) return -1;
     r->opened++;
-    if (is_map) writer_map(r->w, count);
-    else writer_array(r->w, count);
+    if (value_is_kind(v, KIND_SET)) return write_set(r, v);
+    if (value_is_kind(v, KIND_SORTED_SET)) return write_sorted_set(r, v);
+    if (is_map) writer_map(r->w, map_count(h, v));
+    else writer_array(r->w, list_length(h, v));
     struct reply_level *level = &stack->levels[stack->count++];
     level->container = v;
     level->is_map = is_map;
@@ -301,7 +354,8 @@ static int stack_push(struct reply *r, struct reply_stack *stack, value v)
 
 static bool is_container(value v)
 {
-    return value_is_kind(v, KIND_LIST) || value_is_kind(v, KIND_MAP);
+    return value_is_kind(v, KIND_LIST) || value_is_kind(v, KIND_MAP) ||
+           value_is_kind(v, KIND_SET) || value_is_kind(v, KIND_SORTED_SET);
 }
 
 /* Writes items of the innermost container, up to and with the next container in it. */

@@ -5,11 +5,13 @@
  * Plain mode, so that every MessagePack client can read it: at most REPLY_DEPTH_PLAIN
  * containers inside each other; map keys as strings (numbers as decimal text, booleans as
  * "true" and "false"; bytes that are not UTF-8 as bin); a shared value is written at each
- * place it is met. A cycle, a weak reference inside a value, an integer above int64 and an
- * extension value are NEEDS_EXT.
+ * place it is met; a set is an array. A cycle, a weak reference inside a value, an integer
+ * above int64 and an extension value are NEEDS_EXT. A sorted set is an array of
+ * [member, score], in order, in any mode.
  *
  * With features.ext, containers of the result are numbered from 0 as they open, and
  *   1 REF    is a container that was opened before,
+ *   4 SET    a set: an array of its members; counted as a container
  *   3 WEAK   a weak reference: to the container with that number, or, empty, to an object
  *            that has not come up in this result. A dead one is nil.
  *   2 HANDLE a handle.
@@ -55,6 +57,11 @@ warn_unused int reply_room(struct reply *r, size_t count);
 warn_unused int reply_value(struct reply *r, value v);
 /* A value on its own as map key: see above. */
 void reply_key(struct reply *r, value key);
+/* [member, score], or the member alone. The items are for the caller to charge, and the array for
+ * it to count among the opened. */
+struct sorted_entry;
+warn_unused int reply_sorted_entry(struct reply *r, const struct sorted_entry *entry,
+                                   bool with_score);
 void reply_handle(struct reply *r, int64_t handle);
 
 /* 0, or -1 after call_fail, if the writer had no room: for handlers that must not change

@@ -41,7 +41,7 @@
     X(request_memory, "request-memory", SIZE, "0", 0, SIZE_T,                                \
       "memory of all unfinished requests; 0: 256m, or an eighth of max-memory")              \
     X(call_paths, "call-paths", INT, "10000", 1, 1 << 24,                                    \
-      "paths that one call of del, exists, release, mget or mset takes")                     \
+      "paths, handles, or members of sets that one call takes")                              \
     X(reply_bytes, "reply-bytes", SIZE, "16m", SIZE_K, 4 * SIZE_G, "bytes of a reply")       \
     X(reply_elements, "reply-elements", INT, "1000000", 16, 1 << 30,                         \
       "items of a reply, keys and nested ones included")                                     \
@@ -59,6 +59,8 @@
     X(shapes, "shapes", INT, "0", 0, 1 << 24, "record shapes alive at once; 0: 65536")    \
     X(weak_slots, "weak-slots", INT, "0", 0, 1 << 28,                                        \
       "targets of weak references at once; 0: 16777216")                                     \
+    X(intern_strings, "intern-strings", INT, "128", 0, 254,                                  \
+      "bytes of strings inside containers that are stored once if they repeat; 0: none")     \
     X(turn_requests, "turn-requests", INT, "1000", 1, 1 << 20,                               \
       "requests of a client that run before the next client's turn")                         \
     X(turn_bytes, "turn-bytes", SIZE, "256k", SIZE_K, SIZE_G,                                \

@@ -21,6 +21,8 @@ libtestsupport_la_SOURCES = \
 	%D%/support/random.h \
 	%D%/support/runner.c \
 	%D%/support/runner.h \
+	%D%/support/seeds.c \
+	%D%/support/seeds.h \
 	%D%/support/trace.c \
 	%D%/support/trace.h
 libtestsupport_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
@@ -41,15 +43,28 @@ libsessiontest_la_SOURCES = \
 	%D%/support/in_process.c \
 	%D%/support/in_process.h \
 	%D%/support/literal.c \
-	%D%/support/literal.h
+	%D%/support/literal.h \
+	%D%/support/method_cases.c \
+	%D%/support/method_cases.h
 libsessiontest_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 SESSION_TEST_LIBS = libsessiontest.la libserver.la libprotocol.la $(HEAP_TEST_LIBS)
 
 # Keep the list sorted: one program, three lines.
-# Random programs for as long as asked, with seeds that no run has seen: make soak HOURS=8
+# Random programs for as long as asked, with seeds that no run has seen: make soak HOURS=8. They run
+# in the stress build, which is made in the directory soak if this is another one.
 HOURS = 1
-soak: model_heap
-	$(SHELL) $(srcdir)/%D%/soak.sh ./model_heap $(HOURS)
+soak_tests = model_heap unit_build unit_heap unit_list unit_map unit_map_model unit_methods \
+	unit_methods_more unit_path unit_reply unit_text
+if GC_STRESS
+soak: $(soak_tests)
+	$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/%D%/soak.sh $(HOURS) $(soak_tests:%=./%)
+else
+soak:
+	$(MKDIR_P) soak
+	cd soak && { test -e Makefile || \
+	    $(SHELL) $(abs_top_srcdir)/configure -q --enable-debug --enable-gc-stress; }
+	cd soak && $(MAKE) $(AM_MAKEFLAGS) soak HOURS=$(HOURS)
+endif
 EXTRA_DIST += %D%/soak.sh
 
 check_PROGRAMS += model_heap
@@ -60,6 +75,12 @@ model_heap_SOURCES = \
 	%D%/model/test_model.c
 model_heap_CFLAGS = $(HEAP_TEST_CFLAGS)
 model_heap_LDADD = $(HEAP_TEST_LIBS)
+
+check_PROGRAMS += unit_barriers
+TESTS += unit_barriers
+unit_barriers_SOURCES = %D%/unit/test_barriers.c
+unit_barriers_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_barriers_LDADD = $(HEAP_TEST_LIBS)
 
 check_PROGRAMS += unit_build
 TESTS += unit_build
@@ -91,11 +112,29 @@ unit_cli_words_SOURCES = %D%/unit/test_cli_words.c
 unit_cli_words_CFLAGS = $(CLIENT_TEST_CFLAGS)
 unit_cli_words_LDADD = libcli.la $(CLIENT_TEST_LIBS)
 
+check_PROGRAMS += unit_compact
+TESTS += unit_compact
+unit_compact_SOURCES = %D%/unit/test_compact.c
+unit_compact_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_compact_LDADD = $(HEAP_TEST_LIBS)
+
 check_PROGRAMS += unit_decoder
 TESTS += unit_decoder
 unit_decoder_SOURCES = %D%/unit/test_decoder.c
 unit_decoder_CFLAGS = $(PROTOCOL_TEST_CFLAGS) $(YAJL_CFLAGS)
 unit_decoder_LDADD = $(PROTOCOL_TEST_LIBS) $(MSGPACK_LIBS) $(YAJL_LIBS)
+
+check_PROGRAMS += unit_fragmentation
+TESTS += unit_fragmentation
+unit_fragmentation_SOURCES = %D%/unit/test_fragmentation.c
+unit_fragmentation_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_fragmentation_LDADD = $(HEAP_TEST_LIBS)
+
+check_PROGRAMS += unit_gc_share
+TESTS += unit_gc_share
+unit_gc_share_SOURCES = %D%/unit/test_gc_share.c
+unit_gc_share_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_gc_share_LDADD = $(HEAP_TEST_LIBS)
 
 check_PROGRAMS += unit_glob
 TESTS += unit_glob
@@ -151,6 +190,18 @@ unit_map_model_SOURCES = %D%/unit/test_map_model.c
 unit_map_model_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_map_model_LDADD = $(HEAP_TEST_LIBS)
 
+check_PROGRAMS += unit_map_packed
+TESTS += unit_map_packed
+unit_map_packed_SOURCES = %D%/unit/test_map_packed.c
+unit_map_packed_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_map_packed_LDADD = $(HEAP_TEST_LIBS)
+
+check_PROGRAMS += unit_map_track
+TESTS += unit_map_track
+unit_map_track_SOURCES = %D%/unit/test_map_track.c
+unit_map_track_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_map_track_LDADD = $(HEAP_TEST_LIBS)
+
 check_PROGRAMS += unit_methods
 TESTS += unit_methods
 unit_methods_SOURCES = %D%/unit/test_methods.c
@@ -169,17 +220,39 @@ unit_methods_hostile_SOURCES = %D%/unit/test_methods_hostile.c
 unit_methods_hostile_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_methods_hostile_LDADD = $(SESSION_TEST_LIBS)
 
+check_PROGRAMS += unit_methods_malloc
+TESTS += unit_methods_malloc
+unit_methods_malloc_SOURCES = %D%/unit/test_methods_malloc.c
+unit_methods_malloc_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_methods_malloc_LDADD = $(SESSION_TEST_LIBS)
+unit_methods_malloc_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
+	-Wl,--wrap=realloc -Wl,--wrap=heap_shadow_mark -Wl,--wrap=oracle_begin
+
 check_PROGRAMS += unit_methods_more
 TESTS += unit_methods_more
 unit_methods_more_SOURCES = %D%/unit/test_methods_more.c
 unit_methods_more_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_methods_more_LDADD = $(SESSION_TEST_LIBS)
 
+check_PROGRAMS += unit_methods_sets
+TESTS += unit_methods_sets
+unit_methods_sets_SOURCES = %D%/unit/test_methods_sets.c
+unit_methods_sets_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_methods_sets_LDADD = $(SESSION_TEST_LIBS)
+
 check_PROGRAMS += unit_number
 TESTS += unit_number
 unit_number_SOURCES = %D%/unit/test_number.c
 unit_number_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_number_LDADD = $(HEAP_TEST_LIBS)
+
+if DEBUG_BUILD
+check_PROGRAMS += unit_oracle
+TESTS += unit_oracle
+endif
+unit_oracle_SOURCES = %D%/unit/test_oracle.c
+unit_oracle_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_oracle_LDADD = $(HEAP_TEST_LIBS)
 
 check_PROGRAMS += unit_path
 TESTS += unit_path
@@ -202,6 +275,12 @@ unit_query_model_SOURCES = \
 unit_query_model_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_query_model_LDADD = $(HEAP_TEST_LIBS) -lm
 
+check_PROGRAMS += unit_pins
+TESTS += unit_pins
+unit_pins_SOURCES = %D%/unit/test_pins.c
+unit_pins_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_pins_LDADD = $(SESSION_TEST_LIBS)
+
 check_PROGRAMS += unit_reply
 TESTS += unit_reply
 unit_reply_SOURCES = %D%/unit/test_reply.c
@@ -214,11 +293,23 @@ unit_rpc_SOURCES = %D%/unit/test_rpc.c
 unit_rpc_CFLAGS = $(PROTOCOL_TEST_CFLAGS)
 unit_rpc_LDADD = $(PROTOCOL_TEST_LIBS)
 
+check_PROGRAMS += unit_set
+TESTS += unit_set
+unit_set_SOURCES = %D%/unit/test_set.c
+unit_set_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_set_LDADD = $(HEAP_TEST_LIBS)
+
 check_PROGRAMS += unit_settings
 TESTS += unit_settings
 unit_settings_SOURCES = %D%/unit/test_settings.c
 unit_settings_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_settings_LDADD = libserver.la $(INIH_LIBS) $(HEAP_TEST_LIBS)
+
+check_PROGRAMS += unit_intern
+TESTS += unit_intern
+unit_intern_SOURCES = %D%/unit/test_intern.c
+unit_intern_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_intern_LDADD = $(HEAP_TEST_LIBS)
 
 check_PROGRAMS += unit_shape
 TESTS += unit_shape
@@ -249,6 +340,12 @@ TESTS += unit_table_model
 unit_table_model_SOURCES = %D%/unit/test_table_model.c
 unit_table_model_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_table_model_LDADD = $(HEAP_TEST_LIBS) -lm
+
+check_PROGRAMS += unit_sorted_set
+TESTS += unit_sorted_set
+unit_sorted_set_SOURCES = %D%/unit/test_sorted_set.c
+unit_sorted_set_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_sorted_set_LDADD = $(HEAP_TEST_LIBS)
 
 check_PROGRAMS += unit_tasks
 TESTS += unit_tasks

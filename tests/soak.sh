@@ -1,22 +1,44 @@
 #!/bin/sh
-# soak.sh PROGRAM HOURS - runs a program of seeded random tests again and again, each time with
-# new seeds, for HOURS (a fraction such as 0.5 will do), and stops at the first failure, whose
-# output names the seed. `CAIRN_SEED=that CAIRN_SEEDS=1 PROGRAM` then repeats it.
+# soak.sh HOURS PROGRAM... - runs programs of seeded random tests in turn, again and again, each
+# time with seeds that no run has seen, for HOURS (a fraction such as 0.5 will do). It stops at the
+# first failure, and prints the seed and the command that repeats it. Meant for the stress build:
+# `make soak` makes one.
 set -eu
-program=${1:?usage: soak.sh PROGRAM HOURS} hours=${2:?usage: soak.sh PROGRAM HOURS}
+[ $# -ge 2 ] || { echo "usage: soak.sh HOURS PROGRAM..." >&2; exit 2; }
+hours=$1
+shift
 batch=100
-seed=$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')
-seconds=$(awk -v hours="$hours" 'BEGIN { printf "%d", hours * 3600 }')
-end=$(($(date +%s) + seconds))
-runs=0
+hang_seconds=1800
+first=$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+begin=$(date +%s)
+end=$((begin + $(awk -v hours="$hours" 'BEGIN { printf "%d", hours * 3600 }')))
+next=$begin
+rounds=0
+log=$(mktemp) || exit 1
+trap 'rm -f "$log"' EXIT
+echo "soaking for $hours hours, with seeds from $first on: $*"
 while [ "$(date +%s)" -lt "$end" ]; do
-    if ! CK_FORK=no CAIRN_SEED=$seed CAIRN_SEEDS=$batch "$program" >soak.log 2>&1; then
-        cat soak.log
-        echo "failed with a seed from $seed on, after $((runs * batch)) seeds"
+    last=$((first + batch - 1))
+    for program in "$@"; do
+        status=0
+        CK_FORK=no CAIRN_SEEDS=$first-$last timeout "$hang_seconds" "$program" >"$log" 2>&1 ||
+            status=$?
+        [ "$status" -ne 0 ] || continue
+        cat "$log"
+        echo "$program failed (status $status) with a seed in $first-$last," \
+            "after $((rounds * batch)) seeds"
+        grep '^# seed ' "$log" ||
+            echo "To repeat it: CK_FORK=no CAIRN_SEEDS=$first-$last $program"
         exit 1
+    done
+    first=$((last + 1)) rounds=$((rounds + 1))
+    now=$(date +%s)
+    # A line every ten minutes, and one that is overwritten where somebody looks on.
+    if [ "$now" -ge "$next" ]; then
+        echo "$((rounds * batch)) seeds passed, $(((end - now) / 60)) minutes left"
+        next=$((now + 600))
+    elif [ -t 1 ]; then
+        printf '%d seeds passed, %d s left \r' $((rounds * batch)) $((end - now))
     fi
-    seed=$((seed + batch)) runs=$((runs + 1))
-    [ ! -t 1 ] || printf '\r%d seeds, %d s left ' $((runs * batch)) $((end - $(date +%s)))
 done
-rm -f soak.log
-echo "$((runs * batch)) seeds passed"
+echo "$((rounds * batch)) seeds passed in each of $# programs"

@@ -8,9 +8,11 @@ integration_tests = \
 	%D%/cli.sh \
 	%D%/dumpavail2jsonl.sh \
 	%D%/foreign.sh \
+	%D%/intern.sh \
 	%D%/methods_doc.sh \
 	%D%/realdata.sh \
-	%D%/server.sh
+	%D%/server.sh \
+	%D%/sets.sh
 TESTS += $(integration_tests)
 EXTRA_DIST += \
 	$(integration_tests) \

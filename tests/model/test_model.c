@@ -1,7 +1,7 @@
 /* test_model.c - random programs on the heap's containers, with the collector at work between
  * and allocations failing now and then, against the naive model.
  *
- * CAIRN_SEED picks the first seed, CAIRN_SEEDS how many; a failure prints its seed. */
+ * The seeds are chosen, and a failing one is printed, as tests/support/seeds.h says. */
 #include <errno.h>
 #include <stdio.h>
 
@@ -15,10 +15,11 @@
 #include "tests/support/heap_fixture.h"
 #include "tests/support/random.h"
 #include "tests/support/runner.h"
+#include "tests/support/seeds.h"
 
 #if defined(CAIRN_GC_STRESS)
-#define SEEDS 250
-#define STEPS 1500
+#define SEEDS 1000
+#define STEPS 1200
 #elif defined(__SANITIZE_ADDRESS__)
 #define SEEDS 40
 #define STEPS 2500
@@ -193,7 +194,12 @@ static void op_move(struct program *p)
         struct map_key key;
         const char *name = from.object->keys[index];
         map_key_text(p->h, &key, name, strlen(name));
-        ck_assert_int_eq(map_remove(p->h, from.v, &key, &v), 0);
+        int error = map_remove(p->h, from.v, &key, &v);
+        if (error == -ENOMEM) { /* a packed text needs a cell of its own outside */
+            p->failures++;
+            return;
+        }
+        ck_assert_int_eq(error, 0);
     } else {
         list_remove(p->h, from.v, index, 1, &v);
     }
@@ -339,6 +345,7 @@ static void run_program(uint64_t seed, enum shortage shortage)
 {
     size_t max_bytes = shortage == SHORTAGE_REAL ? (size_t)8 << 20 : 0;
     struct program p = {.h = heap_fixture_open(max_bytes), .rng = seed, .seed = seed};
+    gc_compact_always(p.h, true);
     model_open(&p.m);
     bool failing = shortage == SHORTAGE_RANDOM;
     value root = map_new(p.h);
@@ -358,42 +365,44 @@ static void run_program(uint64_t seed, enum shortage shortage)
     heap_fixture_close(p.h);
 }
 
-static uint64_t seeds(void)
+static void run_programs(const char *tcase, enum shortage shortage)
 {
-    const char *count = getenv("CAIRN_SEEDS");
-    return count ? strtoull(count, NULL, 0) : SEEDS;
+    uint64_t seed;
+    struct seeds seeds = seeds_open(tcase, SEEDS);
+    while (seeds_next(&seeds, &seed)) run_program(seed, shortage);
 }
 
 START_TEST(random_programs_agree_with_the_model)
 {
-    uint64_t first = random_seed();
-    for (uint64_t i = 0; i < seeds(); i++) run_program(first + i, SHORTAGE_NONE);
+    run_programs("agree", SHORTAGE_NONE);
 }
 END_TEST
 
 START_TEST(random_programs_survive_failing_allocations)
 {
-    uint64_t first = random_seed();
-    for (uint64_t i = 0; i < seeds(); i++) run_program(first + i, SHORTAGE_RANDOM);
+    run_programs("failing", SHORTAGE_RANDOM);
 }
 END_TEST
 
 START_TEST(random_programs_survive_a_full_heap)
 {
-    uint64_t first = random_seed();
-    for (uint64_t i = 0; i < seeds(); i++) run_program(first + i, SHORTAGE_REAL);
+    run_programs("full", SHORTAGE_REAL);
 }
 END_TEST
+
+static void add(Suite *suite, const char *name, const TTest *test)
+{
+    TCase *tcase = seeds_tcase(name);
+    tcase_add_test(tcase, test);
+    suite_add_tcase(suite, tcase);
+}
 
 Suite *test_suite(void)
 {
     for (size_t i = 0; i < sizeof text_bytes; i++) text_bytes[i] = (char)('a' + i % 26);
     Suite *suite = suite_create("model");
-    TCase *tcase = tcase_create("model");
-    tcase_set_timeout(tcase, 1800);
-    tcase_add_test(tcase, random_programs_agree_with_the_model);
-    tcase_add_test(tcase, random_programs_survive_failing_allocations);
-    tcase_add_test(tcase, random_programs_survive_a_full_heap);
-    suite_add_tcase(suite, tcase);
+    add(suite, "agree", random_programs_agree_with_the_model);
+    add(suite, "failing", random_programs_survive_failing_allocations);
+    add(suite, "full", random_programs_survive_a_full_heap);
     return suite;
 }

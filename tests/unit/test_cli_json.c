@@ -78,6 +78,12 @@ START_TEST(what_json_lacks_reads_as_itself)
     reads_as("b\"\"", "b\"\"");
     reads_as("ext(-5, b\"\\x01\")", "ext(-5, b\"\\x01\")");
     reads_as("[ext( 5 , b\"\" ), 1]", "[ext(5, b\"\"), 1]");
+    reads_as("set()", "set()");
+    reads_as("{\"s\": set( 1,\"two\", b\"\\xff\" ,-inf), \"t\": 1}",
+             "{\"s\": set(1, \"two\", b\"\\xff\", -inf), \"t\": 1}");
+    reads_as("ext(4, b\"\\x91\\x01\")", "set(1)");
+    reads_as("ext(4, b\"\\x91\\x91\\x01\")", "ext(4, b\"\\x91\\x91\\x01\")");
+    reads_as("ext(4, b\"\\x91\")", "ext(4, b\"\\x91\")");
     reads_as("{1: \"a\", true: 2, -1.5: 3, b\"\\xfe\": 4, null: 5}",
              "{1: \"a\", true: 2, -1.5: 3, b\"\\xfe\": 4, null: 5}");
     reads_as("{if: \"absent\", _x1: 2}", "{\"if\": \"absent\", \"_x1\": 2}");
@@ -163,6 +169,10 @@ START_TEST(what_is_no_literal_is_refused_with_its_place)
     refused("{} x", 3, "more follows");
     refused("ext(200, b\"\")", 4, "-128..127");
     refused("ext(2)", 5, "bytes");
+    refused("set(1", 0, "closing )");
+    refused("set(1 2)", 6, "','");
+    refused("set([1])", 4, "cannot be a list");
+    refused("set(set(1))", 4, "cannot be a set");
 }
 END_TEST
 
@@ -186,6 +196,7 @@ START_TEST(strict_output_is_json)
     strictly("b\"\\xff\\x00\\x01\"", "{\"$bytes\": \"/wAB\"}");
     strictly("b\"\\xff\"", "{\"$bytes\": \"/w==\"}");
     strictly("[inf, nan]", "[{\"$double\": \"inf\"}, {\"$double\": \"nan\"}]");
+    strictly("set(1, \"a\", 2.5)", "[1, \"a\", 2.5]");
     strictly("ext(5, b\"\\x01\")", "{\"$ext\": [5, \"AQ==\"]}");
     strictly("{1: 2, true: 3, 1.5: 4, null: 5}",
              "{\"1\": 2, \"true\": 3, \"1.5\": 4, \"null\": 5}");

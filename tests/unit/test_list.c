@@ -9,6 +9,7 @@
 #include "tests/support/heap_fixture.h"
 #include "tests/support/random.h"
 #include "tests/support/runner.h"
+#include "tests/support/seeds.h"
 
 #define LEAF LIST_LEAF_MAX
 
@@ -430,21 +431,31 @@ static void random_operation(struct heap *h, value list, struct model *m, uint64
     model_remove(m, index, n);
 }
 
-START_TEST(random_operations_follow_the_model)
+#ifdef CAIRN_GC_STRESS /* many short programs; elsewhere a few longer ones */
+#define SEEDS 1000
+#define STEPS 300
+#define ROUNDS 6
+#else
+#define SEEDS 1
+#define STEPS 3000
+#define ROUNDS 36
+#endif
+
+static void random_program(uint64_t seed)
 {
-    uint64_t seed = random_seed(), state = seed;
-    printf("# seed %lu\n", (unsigned long)seed);
+    uint64_t state = seed;
     struct heap *h = heap_fixture_open(0);
     struct model m;
     model_open(&m, 40000);
-    for (int round = 0; round < 36; round++) {
+    heap_pin(h); /* the model knows objects by their places */
+    for (int round = 0; round < ROUNDS; round++) {
         const struct mix *mix = &mixes[random_below(&state, sizeof mixes / sizeof *mixes)];
         size_t most = (size_t[]){10, 60, LEAF + 50, 4 * LEAF, 40 * LEAF, 40000}[round % 6];
         if (most > m.capacity) most = m.capacity;
         heap_root_set_take(h, ROOT_KEYS, list_new(h));
         m.count = 0;
         bool growing = true;
-        for (int step = 0; step < 3000; step++) {
+        for (int step = 0; step < STEPS; step++) {
             heap_fixture_jitter(h, &state);
             value list = heap_root(h, ROOT_KEYS);
             if (m.count >= most) growing = false;
@@ -456,7 +467,15 @@ START_TEST(random_operations_follow_the_model)
         heap_fixture_verify(h, "after a round");
     }
     free(m.items);
+    heap_unpin(h);
     heap_fixture_close(h);
+}
+
+START_TEST(random_operations_follow_the_model)
+{
+    uint64_t seed;
+    struct seeds seeds = seeds_open("random", SEEDS);
+    while (seeds_next(&seeds, &seed)) random_program(seed);
 }
 END_TEST
 
@@ -578,11 +597,13 @@ Suite *test_suite(void)
     tcase_add_test(tcase, replaced_and_removed_items_are_released);
     tcase_add_test(tcase, insertions_fail_whole);
     tcase_add_test(tcase, removing_needs_no_memory);
-    tcase_add_test(tcase, random_operations_follow_the_model);
     tcase_add_test(tcase, a_long_list_is_compact_and_flat);
     tcase_add_test(tcase, small_integers_take_as_many_bytes_as_they_need);
     tcase_add_test(tcase, a_list_made_ready_takes_its_items);
     tcase_add_test(tcase, an_item_that_does_not_fit_widens_its_leaf_or_nothing);
     suite_add_tcase(suite, tcase);
+    TCase *random = seeds_tcase("random");
+    tcase_add_test(random, random_operations_follow_the_model);
+    suite_add_tcase(suite, random);
     return suite;
 }

@@ -100,6 +100,81 @@ START_TEST(slice_is_pythons)
 }
 END_TEST
 
+START_TEST(insert_inserts)
+{
+    ASK(&p, "insert", "'l', 0, [1]", "! NOT_FOUND insert: there is nothing at \"l\"");
+    ASK(&p, "set", "'l', [1, 2, 3]", "true");
+    ASK(&p, "insert", "'l', 1, ['a', 'b']", "5");
+    ASK(&p, "insert", "'l', -1, ['c']", "6");
+    ASK(&p, "insert", "'l', 6, ['end']", "7");
+    ASK(&p, "insert", "'l', -7, ['begin']", "8");
+    ASK(&p, "insert", "'l', 3, []", "8");
+    ASK(&p, "get", "'l'", "['begin', 1, 'a', 'b', 2, 'c', 3, 'end']");
+    ASK(&p, "insert", "'l', 9, [1]",
+        "! OUT_OF_RANGE insert: \"l\" is a list of 8 items; index 9 is outside of it");
+    ASK(&p, "insert", "'l', -9, [1]",
+        "! OUT_OF_RANGE insert: \"l\" is a list of 8 items; index -9 is outside of it");
+    ASK(&p, "insert", "'l', 0, 1", "! BAD_PARAMS insert: the values must be a list, not an "
+                                  "integer");
+    ASK(&p, "set", "'m', {}", "true");
+    ASK(&p, "insert", "'m', 0, [1]", "! WRONG_TYPE insert: \"m\" is a map; insert needs a list");
+}
+END_TEST
+
+START_TEST(splice_splices)
+{
+    ASK(&p, "set", "'l', [0, 1, 2, 3, 4, 5]", "true");
+    ASK(&p, "splice", "'l', 1, 2, ['a', ['b'], 'c']", "[1, 2]");
+    ASK(&p, "get", "'l'", "[0, 'a', ['b'], 'c', 3, 4, 5]");
+    ASK(&p, "splice", "'l', -2, 9, ['end']", "[4, 5]");
+    ASK(&p, "splice", "'l', 2, 1", "[['b']]");
+    ASK(&p, "splice", "'l', 5, 0, ['more']", "[]");
+    ASK(&p, "get", "'l'", "[0, 'a', 'c', 3, 'end', 'more']");
+    ASK(&p, "splice", "'l', 1, nil, nil", "['a', 'c', 3, 'end', 'more']");
+    ASK(&p, "splice", "'l', 0, 1, []", "[0]");
+    ASK(&p, "get", "'l'", "[]");
+    ASK(&p, "splice", "'l', 1, 0, [1]",
+        "! OUT_OF_RANGE splice: \"l\" is a list of 0 items; index 1 is outside of it");
+    ASK(&p, "splice", "'l', 0, -1, [1]",
+        "! OUT_OF_RANGE splice: count is -1; it may be 0 to 9223372036854775807");
+    ASK_BEGINS(&p, "splice", "'none', 0, 0, [1]", "! NOT_FOUND");
+    ASK(&p, "set", "'l', [1, 2, 3, 4, 5]", "true");
+    p.host.reply_elements_max = 3;
+    ASK_BEGINS(&p, "splice", "'l', 0, 4, [9]", "! LIMIT splice:");
+    ASK(&p, "len", "'l'", "5");
+}
+END_TEST
+
+START_TEST(swap_take_and_rename)
+{
+    ASK(&p, "swap", "'a', 1", "nil");
+    ASK(&p, "swap", "'a', [2, 3]", "1");
+    ASK(&p, "swap", "['a', -1], 'x'", "3");
+    ASK(&p, "take", "['a', 0]", "2");
+    ASK(&p, "take", "'a'", "['x']");
+    ASK(&p, "take", "'a'", "nil");
+    ASK(&p, "take", "['a', 'b', 'c']", "nil");
+    ASK(&p, "count", "", "0");
+    ASK(&p, "new", "[1]", "{'handle': 1}");
+    ASK_BEGINS(&p, "take", "{'handle': 1}", "! BAD_PATH take: a handle");
+    ASK_BEGINS(&p, "swap", "{'handle': 1}, 2", "! BAD_PATH swap: a handle");
+    ASK(&p, "rename", "'a', 'b'", "! NOT_FOUND rename: there is nothing at \"a\"");
+    ASK(&p, "mset", "[['a', [1]], ['b', 'a text of a cell']]", "true");
+    ASK(&p, "rename", "'a', 'b', {'if': 'absent'}", "false");
+    ASK(&p, "rename", "'a', 'a'", "true");
+    ASK(&p, "rename", "'a', b'a'", "true");
+    ASK(&p, "rename", "'a', 'b'", "true");
+    ASK(&p, "mget", "['a', 'b']", "[nil, [1]]");
+    ASK(&p, "rename", "'b', 'a longer key', {'if': 'absent'}", "true");
+    ASK(&p, "get", "'a longer key'", "[1]");
+    ASK(&p, "count", "", "1");
+    ASK(&p, "rename", "['b'], 'c'", "! BAD_PARAMS rename: a key must be a string or bytes, not a "
+        "list");
+    ASK(&p, "rename", "'a longer key', 'c', {'if': 'present'}",
+        "! BAD_PARAMS rename: option if is \"present\"; it may be one of: absent");
+}
+END_TEST
+
 START_TEST(a_long_list_works_like_a_short_one)
 {
     struct writer params;
@@ -115,6 +190,9 @@ START_TEST(a_long_list_works_like_a_short_one)
     ASK(&p, "pop", "'l', 2", "[19998, 19999]");
     ASK(&p, "pop", "'l', 2, {'front': true}", "[0, 1]");
     ASK(&p, "slice", "'l', 0, 30000, 9999", "[2, 10001, 0, 9999]");
+    ASK(&p, "insert", "'l', 5000, ['in', 'between']", "39998");
+    ASK(&p, "splice", "'l', 4999, 4, []", "[5001, 'in', 'between', 5002]");
+    ASK(&p, "splice", "'l', 4999, 0, [5001, 5002]", "[]");
     ASK(&p, "del", "['l', 0], ['l', -1]", "2");
     ASK(&p, "mget", "[['l', 0], ['l', -1]]", "[3, 19996]");
     writer_close(&params);
@@ -131,7 +209,7 @@ START_TEST(keys_and_items)
     ASK(&p, "keys", "'none'", "[0, []]");
     ASK(&p, "items", "['m', 'none']", "[0, []]");
     ASK(&p, "keys", "['m', 'a']", "! WRONG_TYPE keys: [\"m\", \"a\"] is an integer; keys needs a "
-        "map");
+        "map or a set");
     ASK(&p, "keys", "'m', -1",
         "! OUT_OF_RANGE keys: cursor is -1; it may be 0 to 9223372036854775807");
     ASK(&p, "keys", "'m', 0, {'count': 0}",
@@ -216,7 +294,7 @@ START_TEST(scan_filters)
         "! BAD_PARAMS scan: option match must be a pattern (a string), not an integer");
     ASK(&p, "scan", "0, {'type': 'tree'}",
         "! BAD_PARAMS scan: option type is \"tree\"; it may be one of: nil bool int float string "
-        "bytes list map weak ext");
+        "bytes list map set sorted_set weak ext");
     char params[1200] = "0, {'match': '";
     memset(params + 14, '*', 257);
     strcpy(params + 14 + 257, "'}");
@@ -284,7 +362,7 @@ START_TEST(weak_does_not_keep)
     ASK(&p, "same", "'a', 'w'", "true");
     ASK(&p, "weak", "'w2', 'w'", "true");
     ASK(&p, "weak", "'v', 's'",
-        "! WRONG_TYPE weak: \"s\" is a string; weak needs a list or a map as its target");
+        "! WRONG_TYPE weak: \"s\" is a string; weak needs a list, a map or a set as its target");
     ASK(&p, "weak", "'v', 'none'", "! NOT_FOUND weak: there is nothing at \"none\"");
     ASK_BEGINS(&p, "weak", "['none', 'x'], 'a'", "! NOT_FOUND weak: there is nothing at "
         "\"none\"; set");
@@ -354,8 +432,10 @@ START_TEST(gc_methods)
     ASK(&p, "gc.threshold", "1234567", "1234567");
     ASK(&p, "gc.threshold", "", "1234567");
     ck_assert_int_eq(atol(ask(&p, "gc.threshold", "0")), chosen);
-    ASK(&p, "gc.threshold", "-1",
-        "! OUT_OF_RANGE gc.threshold: bytes is -1; it may be 0 to 9223372036854775807");
+    ASK(&p, "gc.threshold", "1234567", "1234567");
+    ck_assert_int_eq(atol(ask(&p, "gc.threshold", "-1")), chosen);
+    ASK(&p, "gc.threshold", "-2",
+        "! OUT_OF_RANGE gc.threshold: bytes is -2; it may be -1 to 9223372036854775807");
     ASK(&p, "gc.step", "0", "! OUT_OF_RANGE gc.step: us is 0; it may be 1 to 10000");
     ASK(&p, "gc.step", "'x'", "! BAD_PARAMS gc.step: us must be an integer, not a string");
     for (int i = 0; strcmp(ask(&p, "gc.step", "1000"), "true") != 0; i++) ck_assert_int_lt(i, 1000);
@@ -516,6 +596,9 @@ Suite *test_suite(void)
     tcase_add_test(tcase, push_pushes);
     tcase_add_test(tcase, pop_pops);
     tcase_add_test(tcase, slice_is_pythons);
+    tcase_add_test(tcase, insert_inserts);
+    tcase_add_test(tcase, splice_splices);
+    tcase_add_test(tcase, swap_take_and_rename);
     tcase_add_test(tcase, a_long_list_works_like_a_short_one);
     tcase_add_test(tcase, keys_and_items);
     tcase_add_test(tcase, pages_show_everything);

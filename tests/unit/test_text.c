@@ -6,6 +6,7 @@
 #include "tests/support/heap_fixture.h"
 #include "tests/support/random.h"
 #include "tests/support/runner.h"
+#include "tests/support/seeds.h"
 
 #define CHUNK ROPE_CHUNK_BYTES
 
@@ -295,10 +296,17 @@ static void model_append(struct heap *h, struct root_frame *frame, struct model 
     m->is_bytes[i] |= breaks;
 }
 
-START_TEST(random_appends_to_shared_texts_follow_the_model)
+#ifdef CAIRN_GC_STRESS /* many short programs; elsewhere one long one */
+#define SEEDS 1000
+#define STEPS 600
+#else
+#define SEEDS 1
+#define STEPS 6000
+#endif
+
+static void random_program(uint64_t seed)
 {
-    uint64_t seed = random_seed(), state = seed;
-    printf("# seed %lu\n", (unsigned long)seed);
+    uint64_t state = seed;
     struct heap *h = heap_fixture_open(0);
     struct model m = {.length = {0}};
     struct root_frame frame;
@@ -307,7 +315,7 @@ START_TEST(random_appends_to_shared_texts_follow_the_model)
         m.data[i] = malloc(MODEL_MOST);
         ck_assert_int_eq(root_frame_push_take(h, &frame, text_new(h, "", 0, false)), 0);
     }
-    for (int step = 0; step < 6000; step++) {
+    for (int step = 0; step < STEPS; step++) {
         heap_fixture_jitter(h, &state);
         root_frame_touch(h, &frame);
         size_t i = random_below(&state, TEXTS), j = random_below(&state, TEXTS);
@@ -337,6 +345,13 @@ START_TEST(random_appends_to_shared_texts_follow_the_model)
     heap_fixture_verify(h, "before the frame is closed");
     root_frame_close(h, &frame);
     heap_fixture_close(h);
+}
+
+START_TEST(random_appends_to_shared_texts_follow_the_model)
+{
+    uint64_t seed;
+    struct seeds seeds = seeds_open("random", SEEDS);
+    while (seeds_next(&seeds, &seed)) random_program(seed);
 }
 END_TEST
 
@@ -473,12 +488,14 @@ Suite *test_suite(void)
     tcase_add_test(tcase, many_small_appends_copy_little);
     tcase_add_test(tcase, appending_to_a_shared_rope_copies_its_edge_only);
     tcase_add_test(tcase, appends_fail_whole);
-    tcase_add_test(tcase, random_appends_to_shared_texts_follow_the_model);
     tcase_add_test(tcase, a_builder_takes_parts_of_any_size);
     tcase_add_test(tcase, a_builder_judges_utf8_across_its_parts);
     tcase_add_test(tcase, an_announced_length_costs_nothing);
     tcase_add_test(tcase, a_builder_that_runs_out_of_memory_can_be_given_up);
     tcase_add_test(tcase, extensions_come_back_as_they_were);
     suite_add_tcase(suite, tcase);
+    TCase *random = seeds_tcase("random");
+    tcase_add_test(random, random_appends_to_shared_texts_follow_the_model);
+    suite_add_tcase(suite, random);
     return suite;
 }

@@ -1,0 +1,159 @@
+/* method_cases.c - see method_cases.h. */
+#include "tests/support/method_cases.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "heap/text.h"
+#include "tests/support/ask.h"
+
+const struct method_case method_cases[] = {
+    {"ping", "['a text that takes a cell', [1, {'a': 2}]]", "['a text that"},
+    {"hello", "{'ext': true, 'any_keys': false}", "{"},
+    {"methods", "", "["},
+    {"get", "['m', 'eight bytes']", "'some text'"},
+    {"get", "'rope'", "'sss"},
+    {"get", "'no such key at all', {'default': ['a text that takes a cell']}", "['a text that"},
+    {"set", "'x', {'a': ['some text of a cell', 2], 'b': nil}", "true"},
+    {"set", "'l', ['some text of a cell']", "true"},
+    {"set", "['m', 'new and long name'], [1]", "true"},
+    {"set", "['m', 'p', 'q', 'a third level'], 'v', {'create': true}", "true"},
+    {"set", "['l', 1], 'a text of more than seven bytes'", "true"},
+    {"set", "'l', 5, {'match': [1, 'two', ['three']]}", "true"},
+    {"set", "'x', {'self': <1:00>}", "true"},
+    {"del", "'rope', ['m', 'eight bytes'], 'no such key at all'", "2"},
+    {"exists", "'rope', ['m', 'eight bytes'], 'no such key at all'", "2"},
+    {"type", "['m', 'eight bytes']", "'string'"},
+    {"len", "['m', 'eight bytes']", "9"},
+    {"add", "'n', 1", "9223372036854775807"},
+    {"add", "'n', 1e300", "1e+300"},
+    {"add", "'a new key', 1", "1"},
+    {"append", "'s', ' and more of it'", "31"},
+    {"append", "'a new key', 'text'", "4"},
+    {"append", "'rope', ' and more of it'", ""},
+    {"append", "'shared rope', b'\\xff'", ""},
+    {"append", "'rope', LONG", ""},
+    {"append", "'s', LONG", ""},
+    {"mget", "['rope', ['m', 'eight bytes'], 'no such key at all']", "['sss"},
+    {"mset", "[['x', [1]], ['y', 'a text of a cell'], ['l', 2]]", "true"},
+    {"mset", "[[['m', 'new name'], 1], [['m', 'b', 'd'], {}], [['l', 0], 'a longer text'], "
+             "['x', 1], ['x', 2]]", "true"},
+    {"push", "'l', ['a text of a cell', 2]", "5"},
+    {"push", "['m', 'q', 'r'], [1, 2], {'create': true}", "2"},
+    {"push", "'l', [LONG, 1, 2, 3], {'front': true}", "7"},
+    {"pop", "['m', 'a list of its own']", "3"},
+    {"pop", "['m', 'a list of its own'], 2, {'front': true}", "["},
+    {"insert", "'l', 1, ['a text of a cell', [5]]", "5"},
+    {"splice", "'l', 0, 2, ['a text of a cell', [5]]", "[1, 'two']"},
+    {"swap", "'m', ['a text of a cell']", "{"},
+    {"take", "['m', 'eight bytes']", "'some text'"},
+    {"rename", "'l', 'a new key of a cell'", "true"},
+    {"include", "'set', ['a new member of it', 3, 'a text of a cell']", "2"},
+    {"include", "['m', 'a new set'], ['a text of a cell'], {'create': true}", "1"},
+    {"exclude", "'set', ['a text of a cell', 'no such member']", "1"},
+    {"contains", "'set', 'a text of a cell'", "true"},
+    {"union", "['set', 'other set'], {'into': 'x'}", ""},
+    {"intersect", "['set', 'other set'], {'into': 'x'}", ""},
+    {"difference", "['set', 'other set']", ""},
+    {"sorted.add", "'sorted', [['a new member of it', 3], ['a text of a cell', 9]]", "1"},
+    {"sorted.add", "'y', [['a new member of it', 3]], {'create': true}", "1"},
+    {"sorted.increment", "'sorted', 'a text of a cell', 0.5", "1.5"},
+    {"sorted.remove", "'sorted', ['a text of a cell', 'no such member']", "1"},
+    {"sorted.score", "'sorted', 'a text of a cell'", "1"},
+    {"sorted.rank", "'sorted', 'a text of a cell'", "0"},
+    {"sorted.range", "'sorted', 0, nil, {'scores': true}", "[["},
+    {"sorted.count", "'sorted', 0, 10", "2"},
+    {"sorted.pop", "'sorted'", "['a text of a cell', 1]"},
+    {"slice", "['m', 'a list of its own'], 0, -1, 2", "["},
+    {"keys", "'m'", "[0, ["},
+    {"items", "'m', 0, {'count': 100}", "[0, ["},
+    {"scan", "0, {'match': 'a pattern of a cell*', 'count': 100}", "[0, []]"},
+    {"count", "", "10"},
+    {"clear", "", "true"},
+    {"link", "'a new key', 'l'", "true"},
+    {"link", "['m', 'a new key'], ['m', 'b']", "true"},
+    {"weak", "'a new key', 'l'", "true"},
+    {"same", "['m', 'a list of its own'], ['m', 'eight bytes']", "false"},
+    {"hold", "['m', 'a list of its own']", "<2:"},
+    {"new", "['a text of a cell', {}]", "<2:"},
+    {"release", "<2:0000000000000001>", "1"},
+    {"gc.disable", "", "true"},
+    {"gc.enable", "", "true"},
+    {"gc.is_enabled", "", "true"},
+    {"gc.collect", "", ""},
+    {"gc.step", "100", ""},
+    {"gc.threshold", "0", ""},
+    {"gc.mem_alloc", "", ""},
+    {"gc.mem_free", "", ""},
+    {"gc.stats", "", "{"},
+    {"mem.info", "", "{"},
+    {"mem.map", "{'count': 10}", "{"},
+    {"mem.census", "", "["},
+    {"mem.size", "['m', 'a list of its own']", ""},
+    {"server.info", "'memory'", "{"},
+    {"server.shutdown", "", "true"},
+};
+const size_t method_case_count = sizeof method_cases / sizeof *method_cases;
+
+static char *with_long_text(const char *params)
+{
+    size_t length = (size_t)2 * TEXT_CELL_MAX + 10;
+    const char *mark = strstr(params, "LONG");
+    char *result = malloc(strlen(params) + length + 3);
+    if (!mark) return strcpy(result, params);
+    size_t before = (size_t)(mark - params);
+    memcpy(result, params, before);
+    result[before] = '\'';
+    memset(result + before + 1, 's', length);
+    result[before + 1 + length] = '\'';
+    strcpy(result + before + length + 2, mark + strlen("LONG"));
+    return result;
+}
+
+char *method_case_params(const struct method_case *c) { return with_long_text(c->params); }
+
+void method_cases_check(void)
+{
+    for (size_t i = 0; i < method_count; i++) {
+        size_t at = 0;
+        while (at < method_case_count && strcmp(method_cases[at].method, method_list[i].name) != 0)
+            at++;
+        ck_assert_msg(at < method_case_count,
+                      "tests/support/method_cases.c has no call of %s", method_list[i].name);
+    }
+}
+
+void method_cases_fill(struct in_process *p)
+{
+    char *rope = with_long_text("'rope', LONG");
+    ASK(p, "clear", "", "true");
+    ASK(p, "mset",
+        "[['l', [1, 'two', ['three']]], ['s', 'a text of a cell'], ['n', 9223372036854775806], "
+        "['m', {'a': 1, 'b': {'c': 2}, 'eight bytes': 'some text', "
+        "'a list of its own': ['a text of a cell', [1], 2, 3]}]]",
+        "true");
+    ASK(p, "set", rope, "true");
+    ASK(p, "include", "'set', ['a text of a cell', 1, 2], {'create': true}", "3");
+    ASK(p, "include", "'other set', ['a text of a cell', 7], {'create': true}", "2");
+    ASK(p, "sorted.add", "'sorted', [['a text of a cell', 1], ['b', 2]], {'create': true}", "2");
+    ASK(p, "link", "['m', 'l'], 'l'", "true");
+    ASK(p, "link", "['shared rope'], 'rope'", "true");
+    ASK(p, "weak", "'weak', 'l'", "true");
+    free(rope);
+}
+
+char *method_cases_data(struct in_process *p)
+{
+    uint64_t seed = p->seed;
+    p->seed = 0;
+    char *data = strdup(ask(p, "mget",
+                            "['l', 'm', 's', 'n', 'rope', 'shared rope', 'weak', 'x', 'y', 'q', "
+                            "'a new key', 'set', 'sorted']"));
+    const char *count = ask(p, "count", "");
+    size_t length = strlen(data);
+    data = realloc(data, length + strlen(count) + 1);
+    strcpy(data + length, count);
+    p->seed = seed;
+    return data;
+}
