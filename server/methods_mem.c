@@ -7,6 +7,7 @@
 #include "heap/census.h"
 #include "heap/heap.h"
 #include "server/clock.h"
+#include "server/keys.h"
 #include "server/params.h"
 #include "server/path.h"
 #include "server/reply.h"
@@ -22,7 +23,7 @@ enum call_outcome method_mem_info(struct call *call)
     struct writer *w = call->reply;
     struct heap_stats s;
     heap_stats(call->heap, &s);
-    writer_map(w, 13);
+    writer_map(w, 15);
     reply_figure(w, "max_bytes", s.max_bytes);
     reply_figure(w, "used_bytes", s.used_bytes);
     reply_figure(w, "page_bytes", s.page_bytes);
@@ -34,6 +35,8 @@ enum call_outcome method_mem_info(struct call *call)
     reply_figure(w, "weak_targets", s.weak_slot_count);
     reply_figure(w, "drop_queue", s.drop_queue_length);
     reply_figure(w, "allocations", s.allocations);
+    reply_figure(w, "expired", call->host->keys->expired);
+    reply_figure(w, "evicted", call->host->keys->evicted);
     reply_figure(w, "bytes_of_page", PAGE_BYTES);
     writer_cstr(w, "used_of_pages");
     writer_double(w, s.page_bytes > 0 ? (double)s.used_bytes / (double)s.page_bytes : 1.0);
