@@ -88,7 +88,8 @@ static void drop(const char *name, uint64_t count, unsigned runs,
 {
     static struct pieces steps, command;
     struct measure_rounds ms = {.count = 0};
-    char full[96], details[128];
+    char full[96], details[128], n[16];
+    measure_count_text(count, n);
     uint64_t objects = 0;
     for (unsigned i = 0; i < runs; i++) {
         objects = drop_once(count, build, &command, &steps, &ms);
@@ -98,13 +99,13 @@ static void drop(const char *name, uint64_t count, unsigned runs,
     double total_ms = measure_median(&ms);
     snprintf(details, sizeof details, "\"elements\":%lu,\"total_ms\":%.5g,\"objects\":%lu", count,
              total_ms, objects);
-    snprintf(full, sizeof full, "drop of a %s, command", name);
+    snprintf(full, sizeof full, "drop of a %s of %s, command", name, n);
     figure_print_with(&(struct figure){full, (double)command.least[0] / 1e3, "us", GOAL_MAX,
                                        RELEASE_GOAL_US, ANCHOR},
                       "%s", details);
-    snprintf(full, sizeof full, "drop of a %s, step", name);
+    snprintf(full, sizeof full, "drop of a %s of %s, step", name, n);
     pieces_print(&steps, full, -1, STEP_GOAL_US, NULL, details);
-    snprintf(full, sizeof full, "drop of a %s, elements", name);
+    snprintf(full, sizeof full, "drop of a %s of %s, elements", name, n);
     figure_print_with(&(struct figure){full, (double)count / total_ms / 1e3, "M/s", GOAL_NONE, 0,
                                        NULL},
                       "%s", details);

@@ -15,8 +15,7 @@ static size_t bucket_of(uint64_t value)
     return ((size_t)shift << HISTOGRAM_SUB_BITS) + (value >> shift);
 }
 
-/* The largest value that falls into a bucket. */
-static uint64_t bucket_top(size_t bucket)
+uint64_t histogram_bucket_top(size_t bucket)
 {
     if (bucket < (size_t)1 << (HISTOGRAM_SUB_BITS + 1)) return bucket;
     unsigned shift = (unsigned)(bucket >> HISTOGRAM_SUB_BITS) - 1;
@@ -57,7 +56,7 @@ uint64_t histogram_quantile(const struct histogram *h, double q)
     for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
         seen += h->buckets[i];
         if (seen < wanted) continue;
-        uint64_t top = bucket_top(i);
+        uint64_t top = histogram_bucket_top(i);
         return top < h->max ? top : h->max;
     }
     return h->max;

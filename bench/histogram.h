@@ -31,6 +31,8 @@ void histogram_merge(struct histogram *h, const struct histogram *other);
 /* The smallest value that at least the share `q` (0..1) of the values does not pass, as an
  * upper bound of its bucket, never above the largest value seen. 0 if empty. */
 uint64_t histogram_quantile(const struct histogram *h, double q);
+/* The largest value that falls into a bucket. */
+uint64_t histogram_bucket_top(size_t bucket);
 double histogram_mean(const struct histogram *h);
 
 #endif

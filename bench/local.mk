@@ -71,15 +71,11 @@ bench_bytes_LDADD = libcli.la $(SERVER_CHILD_LIBS)
 bench_idle_SOURCES = %D%/idle.c
 bench_idle_LDADD = $(SERVER_CHILD_LIBS)
 
-EXTRA_DIST += %D%/report
+EXTRA_DIST += %D%/report %D%/run
 CLEANFILES += bench-results.jsonl
 
-# Needs a quiet machine, a build without --enable-debug, and some minutes.
-
+# Needs a quiet machine, a build without --enable-debug, and half an hour; `make bench BENCH=quick`
+# a few minutes.
+BENCH = full
 bench: $(bench_programs) cairn-server
-	@: >bench-results.jsonl
-	@for program in $(bench_programs); do \
-		echo "$$program" >&2; \
-		./$$program >>bench-results.jsonl || exit 1; \
-	done
-	@$(srcdir)/%D%/report bench-results.jsonl
+	@$(srcdir)/%D%/run $(BENCH)

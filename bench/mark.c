@@ -11,8 +11,9 @@
  *             (as a request leaves them), and in random order
  *
  * Rates are objects per second of CPU time of one core, by a whole mark phase each; the sweep is
- * what follows the mark phase of the graph. The goal is for 100 million objects: --objects=100m
- * takes a few minutes and 4 GiB. The number of objects marked is checked. */
+ * what follows the mark phase of the graph, and then that of leaves half of which, at random, are
+ * garbage. The goal is for 100 million objects: --objects=100m takes a minute or two and 4 GiB.
+ * The number of objects marked is checked. */
 #include <stdio.h>
 
 #include "bench/measure.h"
@@ -21,6 +22,7 @@
 #define STEP_UNITS 512
 #define NODE_BYTES 32
 #define NODE_REFS 3
+#define READS_ANCHOR "prefetched random reads 46 M/s with huge pages, 26 without"
 
 /* --- a permutation that needs no memory -------------------------------------------------------
  *
@@ -132,7 +134,8 @@ static void build_graph(struct heap *h, uint64_t count)
     heap_root_set_take(h, ROOT_KEYS, cells_at(&cells, permute(&p, 0)));
 }
 
-static void build_leaves(struct heap *h, uint64_t count, bool shuffled)
+/* Every leaf has its place, or with `every` = 2 every second one, and nothing holds the others. */
+static void build_leaves(struct heap *h, uint64_t count, bool shuffled, unsigned every)
 {
     struct cells leaves = cells_take(h, KIND_STRING, count);
     struct permutation p = permutation_of(count);
@@ -142,7 +145,7 @@ static void build_leaves(struct heap *h, uint64_t count, bool shuffled)
         value *words = cell_words(h, chunk);
         store_new(&words[0], cell_header(KIND_LIST, 0));
         store_new(&words[1], first);
-        for (size_t w = 2; w < CELL_VALUES_MAX && i < count; w++, i++)
+        for (size_t w = 2; w < CELL_VALUES_MAX && i < count; w++, i += every)
             store_new(&words[w], cells_at(&leaves, shuffled ? permute(&p, i) : i));
         first = chunk;
     }
@@ -156,7 +159,8 @@ struct cycle {
     double mark_wall_s;
 };
 
-static struct cycle cycle_run(struct heap *h)
+/* So many objects are garbage. */
+static struct cycle cycle_run(struct heap *h, uint64_t garbage)
 {
     struct heap_stats before;
     struct gc_stats stats;
@@ -171,33 +175,74 @@ static struct cycle cycle_run(struct heap *h)
     while (gc_phase(h) != GC_IDLE) gc_step(h, STEP_UNITS);
     uint64_t swept = measure_cpu_ns();
     gc_stats(h, &stats);
-    if (stats.marked_objects != before.object_count)
-        measure_fail("marked %lu of %lu objects", stats.marked_objects, before.object_count);
+    if (stats.marked_objects + garbage != before.object_count)
+        measure_fail("marked %lu of %lu objects", stats.marked_objects,
+                     before.object_count - garbage);
     return (struct cycle){(double)(marked - begin) / 1e9, (double)(swept - sweep) / 1e9,
                           (double)(wall_marked - wall) / 1e9};
-}
-
-static void mark_figure(struct heap *h, const char *name, uint64_t objects, unsigned rounds,
-                        enum goal_kind is, double goal, const char *anchor,
-                        struct measure_rounds *sweeps)
-{
-    struct measure_rounds rates = {.count = 0}, walls = {.count = 0};
-    struct heap_stats stats;
-    heap_stats(h, &stats);
-    for (unsigned i = 0; i < rounds; i++) {
-        struct cycle cycle = cycle_run(h);
-        measure_rounds_add(&rates, (double)stats.object_count / cycle.mark_s / 1e6);
-        measure_rounds_add(&walls, (double)stats.object_count / cycle.mark_wall_s / 1e6);
-        if (sweeps) measure_rounds_add(sweeps, (double)stats.page_bytes / cycle.sweep_s / 1e9);
-    }
-    figure_print_with(&(struct figure){name, measure_median(&rates), "M/s", is, goal, anchor},
-                      "\"objects\":%lu,\"rounds\":%u,\"by_wall_clock\":%.4g,\"page_bytes\":%zu",
-                      objects, rounds, measure_median(&walls), stats.page_bytes);
 }
 
 static struct heap *heap_for(uint64_t objects)
 {
     return measure_heap(objects * NODE_BYTES * 5 / 4 + ((size_t)64 << 20));
+}
+
+/* Ends the heap. */
+static void mark_figure(struct heap *h, const char *what, uint64_t objects, unsigned rounds,
+                        double goal, struct measure_rounds *sweeps)
+{
+    struct measure_rounds rates = {.count = 0}, walls = {.count = 0};
+    struct heap_stats stats;
+    char name[96], count[16];
+    heap_stats(h, &stats);
+    for (unsigned i = 0; i < rounds; i++) {
+        struct cycle cycle = cycle_run(h, 0);
+        measure_rounds_add(&rates, (double)stats.object_count / cycle.mark_s / 1e6);
+        measure_rounds_add(&walls, (double)stats.object_count / cycle.mark_wall_s / 1e6);
+        if (sweeps) measure_rounds_add(sweeps, (double)stats.page_bytes / cycle.sweep_s / 1e9);
+    }
+    snprintf(name, sizeof name, "mark, %s, %s", what, measure_count_text(objects, count));
+    figure_print_with(&(struct figure){name, measure_median(&rates), "M/s",
+                                       goal > 0 ? GOAL_MIN : GOAL_NONE, goal, READS_ANCHOR},
+                      "\"objects\":%lu,\"rounds\":%u,\"by_wall_clock\":%.4g,\"page_bytes\":%zu",
+                      objects, rounds, measure_median(&walls), stats.page_bytes);
+    heap_destroy(h);
+}
+
+static void sweep_figure(const char *what, uint64_t objects, struct measure_rounds *rates)
+{
+    char name[96], count[16];
+    snprintf(name, sizeof name, "sweep, %s, %s", what, measure_count_text(objects, count));
+    size_t rounds = rates->count;
+    figure_print_with(&(struct figure){name, measure_median(rates), "GB/s", GOAL_MIN, 100,
+                                       "walkers of headers 1-10"},
+                      "\"rounds\":%zu", rounds);
+}
+
+static void sweep_garbage(uint64_t leaves, unsigned rounds)
+{
+    struct measure_rounds rates = {.count = 0};
+    for (unsigned i = 0; i < rounds; i++) {
+        struct heap *h = heap_for(leaves);
+        struct heap_stats stats;
+        build_leaves(h, leaves, true, 2);
+        heap_stats(h, &stats);
+        struct cycle cycle = cycle_run(h, leaves / 2);
+        measure_rounds_add(&rates, (double)stats.page_bytes / cycle.sweep_s / 1e9);
+        heap_destroy(h);
+    }
+    sweep_figure("half of it garbage", leaves, &rates);
+}
+
+static void metadata_figure(const struct heap *h)
+{
+    struct heap_stats stats;
+    heap_stats(h, &stats);
+    double percent = 100 * (double)stats.metadata_bytes / (double)stats.page_bytes;
+    figure_print_with(&(struct figure){"metadata, of the pages", percent, "%", GOAL_MAX, 3.5,
+                                       "CPython 16 bytes per object"},
+                      "\"metadata_bytes\":%zu,\"page_bytes\":%zu", stats.metadata_bytes,
+                      stats.page_bytes);
 }
 
 int main(int argc, char **argv)
@@ -206,43 +251,29 @@ int main(int argc, char **argv)
     measure_options(argc, argv,
                     (struct measure_option[]){
                         {"objects", &objects, "containers of list and graph"},
-                        {"leaves", &leaves, "leaves; 0: as many as objects"},
+                        {"leaves", &leaves, "leaves, an even number; 0: as many as objects"},
                         {"rounds", &rounds, "cycles of each"},
                         {NULL, NULL, NULL},
                     });
     if (leaves == 0) leaves = objects;
+    leaves -= leaves % 2;
     struct measure_rounds sweeps = {.count = 0};
-    struct heap_stats stats;
+    unsigned times = (unsigned)rounds;
 
     struct heap *h = heap_for(objects);
     build_list(h, objects);
-    mark_figure(h, "mark, list in order", objects, (unsigned)rounds, GOAL_NONE, 0, NULL, NULL);
-    heap_destroy(h);
-
+    mark_figure(h, "list in order", objects, times, 0, NULL);
     h = heap_for(objects);
     build_graph(h, objects);
-    mark_figure(h, "mark, shuffled graph", objects, (unsigned)rounds, GOAL_MIN, 12,
-                "prefetched random reads 46 M/s with huge pages, 26 without", &sweeps);
-    heap_stats(h, &stats);
-    heap_destroy(h);
-
+    metadata_figure(h);
+    mark_figure(h, "shuffled graph", objects, times, 12, &sweeps);
+    sweep_figure("no garbage", objects, &sweeps);
     h = heap_for(leaves);
-    build_leaves(h, leaves, false);
-    mark_figure(h, "mark, leaves in order", leaves, (unsigned)rounds, GOAL_MIN, 60,
-                "prefetched random reads 46 M/s with huge pages, 26 without", NULL);
-    heap_destroy(h);
-
+    build_leaves(h, leaves, false, 1);
+    mark_figure(h, "leaves in order", leaves, times, 60, NULL);
     h = heap_for(leaves);
-    build_leaves(h, leaves, true);
-    mark_figure(h, "mark, leaves shuffled", leaves, (unsigned)rounds, GOAL_NONE, 0,
-                "prefetched random reads 46 M/s with huge pages, 26 without", NULL);
-    heap_destroy(h);
-
-    figure_print_with(&(struct figure){"sweep", measure_median(&sweeps), "GB/s", GOAL_MIN, 100,
-                                       "walkers of headers 1-10"},
-                      "\"page_bytes\":%zu", stats.page_bytes);
-    figure_print(&(struct figure){"metadata, of the pages",
-                                  100 * (double)stats.metadata_bytes / (double)stats.page_bytes,
-                                  "%", GOAL_MAX, 3.5, "CPython 16 bytes per object"});
+    build_leaves(h, leaves, true, 1);
+    mark_figure(h, "leaves shuffled", leaves, times, 60, NULL);
+    sweep_garbage(leaves, times < 3 ? times : 3);
     return 0;
 }

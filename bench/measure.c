@@ -137,6 +137,17 @@ void measure_fail(const char *format, ...)
     exit(EXIT_FAILURE);
 }
 
+const char *measure_count_text(uint64_t count, char text[16])
+{
+    if (count && count % 1000000 == 0)
+        snprintf(text, 16, "%u M", (unsigned)(count / 1000000));
+    else if (count && count % 1000 == 0)
+        snprintf(text, 16, "%u k", (unsigned)(count / 1000));
+    else
+        snprintf(text, 16, "%u", (unsigned)count);
+    return text;
+}
+
 static bool parse_count(const char *text, uint64_t *count)
 {
     char *end;

@@ -66,6 +66,9 @@ void figure_skip(const struct figure *f, const char *why);
 
 /* --- programs -------------------------------------------------------------------------------*/
 
+/* A count in short, for names of figures: "10 M", "500 k". Into `text`, which it returns. */
+const char *measure_count_text(uint64_t count, char text[16]);
+
 /* Ends the program with a sentence on standard error. */
 _Noreturn void measure_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -136,13 +136,20 @@ static void load_stop(pid_t pid)
 
 /* --- the pings ------------------------------------------------------------------------------*/
 
-static void pings_figure(const char *name, uint64_t seconds, bool cyclic)
+static double collector_us(void)
+{
+    return figure("gc.stats", "pauses", "step", "total_us") +
+           figure("gc.stats", "pauses", "drop", "total_us");
+}
+
+static void pings_figure(const char *name, uint64_t gib, uint64_t seconds, bool cyclic)
 {
     static struct histogram h;
     char what[96];
     histogram_reset(&h);
     pid_t load = load_start(cyclic);
-    uint64_t begin = measure_ns();
+    double worked_us = collector_us();
+    uint64_t begin = measure_ns(), cpu = measure_process_cpu_ns(server.pid);
     while (measure_ns() - begin < seconds * 1000000000) {
         uint64_t sent = measure_ns();
         server_child_call(client, "ping", NULL);
@@ -150,17 +157,22 @@ static void pings_figure(const char *name, uint64_t seconds, bool cyclic)
         if (h.count % WATCH_PINGS == 0) watch_memory();
         usleep(200);
     }
+    double cpu_us = (double)(measure_process_cpu_ns(server.pid) - cpu) / 1e3;
+    worked_us = collector_us() - worked_us;
     load_stop(load);
     static const struct {
         const char *name;
         double q;
     } lines[] = {{"p50", 0.5}, {"p99", 0.99}, {"p99.9", 0.999}, {"longest", 1}};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        snprintf(what, sizeof what, "ping %s, %s", name, lines[i].name);
+        snprintf(what, sizeof what, "server of %lu GiB, ping %s, %s", gib, name, lines[i].name);
         figure_print_with(&(struct figure){what, (double)histogram_quantile(&h, lines[i].q) / 1e3,
                                            "us", GOAL_NONE, 0, NULL},
                           "\"pings\":%lu", h.count);
     }
+    snprintf(what, sizeof what, "server of %lu GiB, collector and drops, share of CPU %s", gib,
+             name);
+    figure_print(&(struct figure){what, 100 * worked_us / cpu_us, "%", GOAL_NONE, 0, NULL});
 }
 
 static void stats_figures(uint64_t gib)
@@ -209,8 +221,8 @@ int main(int argc, char **argv)
     args = cairn_args_create();
     fill(gib * GIB);
     server_child_finish(client);
-    pings_figure("beside a load without cycles", seconds, false);
-    pings_figure("while the collector works", seconds, true);
+    pings_figure("beside a load without cycles", gib, seconds, false);
+    pings_figure("while the collector works", gib, seconds, true);
     stats_figures(gib);
     growth_figure(gib);
     cairn_args_destroy(args);

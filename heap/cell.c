@@ -15,16 +15,29 @@ void allocators_init(struct heap *h)
         for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++) {
             struct allocator *a = &h->allocators[content][c];
             a->page = NO_PAGE;
+            a->cell_bytes = size_class_granules(c) * GRANULE_BYTES;
             for (unsigned bin = 0; bin < FULLNESS_BINS; bin++) a->bins[bin] = NO_PAGE;
         }
 }
 
-static struct allocator *page_allocator(struct heap *h, const struct page *p)
-{
-    return &h->allocators[p->content][p->size_class];
-}
-
 /* --- bins ---------------------------------------------------------------------------------*/
+
+/* What compaction wants to know, at no more cost than a change of bin: by one more or less. */
+static void bin_count(struct heap *h, uint32_t page, int change)
+{
+    const struct page *p = &h->pages[page];
+    struct allocator *a = page_allocator(h, p);
+    a->bin_pages[p->bin] += (uint32_t)change;
+    h->bin_pages[p->bin] += (uint32_t)change;
+    h->partial_classes -= a->partial_pages != 0;
+    a->partial_pages += (uint32_t)change;
+    h->partial_classes += a->partial_pages != 0;
+    uint64_t bit = (uint64_t)1 << page % 64;
+    if (change > 0 && p->bin < SPARSE_BINS)
+        h->sparse_pages[page / 64] |= bit;
+    else
+        h->sparse_pages[page / 64] &= ~bit;
+}
 
 static void bin_remove(struct heap *h, uint32_t page)
 {
@@ -35,6 +48,7 @@ static void bin_remove(struct heap *h, uint32_t page)
     else
         page_allocator(h, p)->bins[p->bin] = p->next;
     if (p->next != NO_PAGE) h->pages[p->next].previous = p->previous;
+    bin_count(h, page, -1);
     p->bin = FULLNESS_BINS;
     p->previous = p->next = NO_PAGE;
 }
@@ -48,6 +62,7 @@ static void bin_insert(struct heap *h, uint32_t page, unsigned bin)
     p->next = *first;
     if (*first != NO_PAGE) h->pages[*first].previous = page;
     *first = page;
+    bin_count(h, page, 1);
 }
 
 void page_rebin(struct heap *h, uint32_t page)
@@ -103,8 +118,8 @@ void allocators_retire_empty(struct heap *h)
 static bool group_advance(struct heap *h, struct allocator *a)
 {
     while (++a->group < a->groups_end) {
-        const struct plane_group *g = &h->groups[a->group];
-        a->free = ~g->head & g->mark;
+        a->planes = &h->groups[a->group];
+        a->free = ~a->planes->head & a->planes->mark;
         if (a->free) return true;
     }
     return false;
@@ -115,6 +130,7 @@ static bool page_activate(struct heap *h, struct allocator *a, uint32_t page)
     bin_remove(h, page);
     h->pages[page].active = true;
     a->page = page;
+    a->descriptor = &h->pages[page];
     a->group = page * PAGE_GROUPS - 1;
     a->groups_end = (page + 1) * PAGE_GROUPS;
     return group_advance(h, a);
@@ -140,6 +156,18 @@ static uint32_t partial_page(struct heap *h, struct allocator *a)
     return best;
 }
 
+bool cell_target_find(struct heap *h, struct allocator *a, uint32_t source)
+{
+    if (a->free || group_advance(h, a)) return true;
+    page_deactivate(h, a);
+    for (unsigned bin = FULLNESS_BINS; bin-- > h->pages[source].bin;) {
+        uint32_t page = a->bins[bin];
+        if (page == source) page = h->pages[page].next;
+        if (page != NO_PAGE) return page_activate(h, a, page);
+    }
+    return false;
+}
+
 static uint32_t fresh_page(struct heap *h, unsigned content, unsigned size_class)
 {
     uint32_t page = page_take(h, 1);
@@ -160,10 +188,10 @@ static uint32_t fresh_page(struct heap *h, unsigned content, unsigned size_class
     return page;
 }
 
-/* Makes a->free non-zero. False when memory is short. */
-static bool refill(struct heap *h, struct allocator *a, unsigned content, unsigned size_class)
+/* Makes a->free non-zero, from another page. False when memory is short. */
+static bool refill_from_page(struct heap *h, struct allocator *a, unsigned content,
+                             unsigned size_class)
 {
-    if (group_advance(h, a)) return true;
     for (unsigned reliefs = 0;;) {
         page_deactivate(h, a); /* it is full, or has free cells behind: then it comes again */
         uint32_t page = partial_page(h, a);
@@ -173,6 +201,20 @@ static bool refill(struct heap *h, struct allocator *a, unsigned content, unsign
         if (page == NO_PAGE) return false;
         if (page_activate(h, a, page)) return true;
     }
+}
+
+/* While sweeping is under way, or memory is short, this takes collector's work along. */
+static bool refill(struct heap *h, struct allocator *a, unsigned content, unsigned size_class)
+{
+    if (group_advance(h, a)) return true;
+    bool assists = h->gc.phase == GC_SWEEP || pages_available(h) == 0;
+    if (!assists) return refill_from_page(h, a, content, size_class);
+    uint64_t begin = clock_ns();
+    bool found = refill_from_page(h, a, content, size_class);
+    uint64_t end = clock_ns();
+    gc_histogram_add(&h->gc.stats.assist, end - begin);
+    gc_pace_worked(h, end - begin, end);
+    return found;
 }
 
 /* Tests: whether this allocation is the one to fail. */
@@ -197,7 +239,7 @@ value cell_take_slow(struct heap *h, enum kind kind, uint32_t hash, unsigned siz
     if (allocation_fails(h)) return VALUE_ABSENT;
     reservation_use(h, (size_t)size_class_granules(size_class) * GRANULE_BYTES);
     if (a->free == 0 && !refill(h, a, kind_content(kind), size_class)) return VALUE_ABSENT;
-    return cell_take_from(h, a, kind, hash, size_class);
+    return cell_take_from(h, a, kind, hash);
 }
 
 /* Pages for a run; never page 0, whose granule 0 stays unused. */
@@ -241,10 +283,27 @@ value run_take(struct heap *h, enum kind kind, uint32_t hash, size_t bytes)
 
 /* --- freeing --------------------------------------------------------------------------------*/
 
-void cell_free(struct heap *h, value v)
+void cell_vacate(struct heap *h, value v)
 {
     uint32_t page = ref_page_index(v);
     struct page *p = &h->pages[page];
+    struct plane_group *g = ref_group(h, v);
+    uint64_t bit = ref_bit(v);
+    p->live -= planted(22) ? 0 : 1;
+    cell_poison(ref_cell(h, v), page_cell_bytes(p));
+    g->head &= ~bit;
+    g->mark |= bit;
+    if (p->active) {
+        struct allocator *a = page_allocator(h, p);
+        if (a->group == ref_granule(v) / GROUP_GRANULES) a->free |= bit;
+    } else {
+        page_rebin(h, page);
+    }
+}
+
+void cell_free(struct heap *h, value v)
+{
+    struct page *p = ref_page(h, v);
     struct plane_group *g = ref_group(h, v);
     uint64_t bit = ref_bit(v);
     size_t bytes = page_cell_bytes(p);
@@ -259,18 +318,10 @@ void cell_free(struct heap *h, value v)
     h->used_bytes -= planted(21) ? bytes - 1 : bytes;
     h->object_count -= planted(8) ? 0 : 1;
     h->gc.stats.released_bytes += bytes;
-    p->live -= planted(22) ? 0 : 1;
     if (p->state == PAGE_RUN) {
-        page_give(h, page, p->run_pages);
-        return;
-    }
-    cell_poison(ref_cell(h, v), bytes);
-    g->head &= ~bit;
-    g->mark |= bit;
-    if (p->active) {
-        struct allocator *a = page_allocator(h, p);
-        if (a->group == ref_granule(v) / GROUP_GRANULES) a->free |= bit;
+        p->live--;
+        page_give(h, ref_page_index(v), p->run_pages);
     } else {
-        page_rebin(h, page);
+        cell_vacate(h, v);
     }
 }

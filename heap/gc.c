@@ -4,7 +4,8 @@
  *   idle    nothing                                     gc_start
  *   mark    scans gray containers, a few words each;    no gray object is left and every
  *           then frames that no one has touched         frame was scanned
- *   drain   unlinks unmarked shapes, bucket by bucket   the table is done
+ *   drain   forgets unmarked shapes and interned        both tables are done
+ *           strings, some slots each
  *   sweep   white becomes free, page by page            every page was met
  *
  *   idle -> mark -> drain -> sweep -> idle; there are no other transitions.
@@ -31,6 +32,10 @@
 /* A batch looks for gray bits through at most so many pages, and that counts as so much work. */
 #define SCAN_BATCH_PAGES 32
 #define PAGE_UNITS 4
+/* drain_next: the table of shapes is done. */
+#define DRAINED UINT32_MAX
+/* While objects are moved, which takes longer than marking them. */
+#define COMPACT_BATCH_WORDS 16
 
 const char *gc_phase_name(enum gc_phase phase)
 {
@@ -134,26 +139,29 @@ static value gray_take(struct heap *h, unsigned *pages)
     return 0;
 }
 
-/* References on their way to be shaded: what shading will touch is prefetched when they come
+/* Slots whose references are to be shaded: what shading will touch is prefetched when they come
  * in, and has arrived by the time they go out. */
 struct shade_batch {
-    value refs[SCAN_BATCH_WORDS + SCAN_BLOCK_WORDS];
+    value *slots[SCAN_BATCH_WORDS + SCAN_BLOCK_WORDS];
     size_t count;
 };
 
-static void batch_words(struct heap *h, struct shade_batch *batch, const value *words, size_t count)
+static void batch_words(struct heap *h, struct shade_batch *batch, value *words, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (!value_is_ref(words[i])) continue;
         __builtin_prefetch(ref_group(h, words[i]), 1);
         if (!kind_is_leaf(ref_kind(words[i]))) __builtin_prefetch(ref_page(h, words[i]), 1);
-        batch->refs[batch->count++] = words[i];
+        batch->slots[batch->count++] = &words[i];
     }
 }
 
-static void batch_shade(struct heap *h, struct shade_batch *batch)
+/* Returns the words that were moved on the way. */
+static size_t batch_shade(struct heap *h, struct shade_batch *batch)
 {
-    for (size_t i = 0; i < batch->count; i++) gc_shade(h, batch->refs[i]);
+    size_t moved = h->gc.compacting ? compact_slots(h, batch->slots, batch->count) : 0;
+    for (size_t i = 0; i < batch->count; i++) gc_shade(h, *batch->slots[i]);
+    return moved;
 }
 
 /* Shades what a block of the object under scan refers to. Returns the words looked at. */
@@ -161,14 +169,14 @@ static size_t scan_block(struct heap *h)
 {
     struct collector *gc = &h->gc;
     struct shade_batch batch;
-    batch.count = 0; /* the references need no clearing, which would cost more than scanning */
+    batch.count = 0; /* the slots need no clearing, which would cost more than scanning */
     size_t count = cell_word_count(h, gc->scan_object) - gc->scan_word;
-    if (count > SCAN_BLOCK_WORDS) count = SCAN_BLOCK_WORDS;
+    size_t most = gc->compacting ? COMPACT_BATCH_WORDS : SCAN_BLOCK_WORDS;
+    if (count > most) count = most;
     batch_words(h, &batch, cell_words(h, gc->scan_object) + gc->scan_word, count);
     gc->scan_word += (uint32_t)count;
     if (gc->scan_word == cell_word_count(h, gc->scan_object)) gc->scan_object = 0;
-    batch_shade(h, &batch);
-    return count;
+    return count + batch_shade(h, &batch);
 }
 
 /* Takes gray objects of about `units` words, at most a batch, and scans them together, so that
@@ -182,7 +190,8 @@ static size_t scan_batch(struct heap *h, size_t units)
     value objects[SCAN_BATCH_OBJECTS];
     size_t count = 0, words = 0;
     unsigned pages = 0;
-    if (units > SCAN_BATCH_WORDS) units = SCAN_BATCH_WORDS;
+    size_t most = gc->compacting ? COMPACT_BATCH_WORDS : SCAN_BATCH_WORDS;
+    if (units > most) units = most;
     while (count < SCAN_BATCH_OBJECTS && words < units && !gc->scan_object) {
         value object = gray_take(h, &pages);
         if (!object) break;
@@ -197,8 +206,7 @@ static size_t scan_batch(struct heap *h, size_t units)
     }
     for (size_t i = 0; i < count; i++)
         batch_words(h, &batch, cell_words(h, objects[i]), cell_word_count(h, objects[i]));
-    batch_shade(h, &batch);
-    return words + pages * PAGE_UNITS;
+    return words + pages * PAGE_UNITS + batch_shade(h, &batch);
 }
 
 void gc_mark_frame(struct heap *h, struct root_frame *frame)
@@ -230,7 +238,7 @@ static void mark_roots(struct heap *h)
 
 /* --- phases ---------------------------------------------------------------------------------*/
 
-void gc_start(struct heap *h)
+void gc_begin(struct heap *h, size_t compact_worth_bytes)
 {
     struct collector *gc = &h->gc;
     if (gc->phase != GC_IDLE) return;
@@ -243,9 +251,12 @@ void gc_start(struct heap *h)
     gc->frame_next = h->frames;
     gc_pace_cycle_began(h);
     oracle_begin(h);
+    compact_begin(h, compact_worth_bytes);
     mark_roots(h);
     gc_histogram_add(&gc->stats.start, clock_ns() - begin);
 }
+
+void gc_start(struct heap *h) { gc_begin(h, compact_worth_idle(h)); }
 
 static void check_marked(struct heap *h)
 {
@@ -265,11 +276,13 @@ static void begin_drain(struct heap *h)
     check_marked(h);
     h->gc.phase = GC_DRAIN;
     h->gc.drain_next = 0;
+    h->gc.drain_slot = 0;
 }
 
 static void begin_sweep(struct heap *h)
 {
     uint64_t begin = clock_ns();
+    gc_pace_marked(h);
     allocators_retire(h);
     h->gc.phase = GC_SWEEP;
     h->marking = false;
@@ -286,6 +299,7 @@ static void end_cycle(struct heap *h)
     stats->marked_objects = h->gc.marked;
     stats->swept_bytes_last = h->gc.cycle_swept_bytes;
     stats->live_bytes = h->used_bytes;
+    compact_end(h);
     gc_pace_cycle_ended(h);
 }
 
@@ -300,8 +314,11 @@ static size_t mark_step(struct heap *h, size_t units)
 
 static size_t drain_step(struct heap *h)
 {
-    h->gc.drain_next = shape_table_drain(h, h->gc.drain_next, SCAN_BLOCK_WORDS);
-    if (h->gc.drain_next == 0) begin_sweep(h);
+    struct collector *gc = &h->gc;
+    if (gc->drain_next != DRAINED)
+        gc->drain_next = shape_table_drain(h, gc->drain_next, SCAN_BLOCK_WORDS) ?: DRAINED;
+    else if ((gc->drain_slot = intern_table_drain(h, gc->drain_slot, SCAN_BLOCK_WORDS)) == 0)
+        begin_sweep(h);
     return SCAN_BLOCK_WORDS;
 }
 

@@ -33,11 +33,16 @@ enum gc_urgency {
 enum gc_phase gc_phase(const struct heap *h);
 enum gc_urgency gc_urgency(const struct heap *h);
 
-/* While resting: whether a cycle will be worth it (GC_RELAXED) without further events, and how
- * long to wait for it: the server sets a timer. Idle cycles keep a distance that depends on
- * what the last one cost. */
-bool gc_idle_cycle_wanted(const struct heap *h);
+/* While resting: whether there will be something worth doing (GC_RELAXED) without further events,
+ * and how long to wait for it: the server sets a timer. Idle cycles keep a distance that depends
+ * on what the last one cost; memory is given back when it was not asked for during a second. */
+bool gc_idle_work_wanted(const struct heap *h);
 uint64_t gc_idle_wait_ns(const struct heap *h);
+
+/* A turn of the loop is over, whose events took so long (0: there were none). Returns how long
+ * gc_run may work now: gc_share.h has the rules. With events, what it took is to be charged. */
+uint64_t gc_budget_ns(struct heap *h, uint64_t events_ns);
+void gc_charge(struct heap *h, uint64_t worked_ns);
 
 /* Begins a cycle if none is under way. */
 void gc_start(struct heap *h);
@@ -61,6 +66,9 @@ void gc_safe_point(struct heap *h);
 void gc_enable(struct heap *h, bool enabled);
 bool gc_enabled(const struct heap *h);
 
+/* Tests: every cycle moves what it can. */
+void gc_compact_always(struct heap *h, bool always);
+
 /* Bytes of debt at which a cycle begins; 0: chosen from the live size (the default). */
 void gc_threshold_set(struct heap *h, size_t bytes);
 size_t gc_threshold(const struct heap *h);
@@ -73,9 +81,23 @@ struct gc_histogram {
     uint64_t max_ns;
     uint64_t buckets[GC_HISTOGRAM_BUCKETS];
 };
+/* Around a piece of work of such a class: gc_timed_end(h, &…->split, gc_timed_begin()). */
+uint64_t gc_timed_begin(void);
+void gc_timed_end(struct gc_histogram *histogram, uint64_t begin);
 void gc_histogram_add(struct gc_histogram *histogram, uint64_t ns);
 /* An upper bound of the quantile `q` in 0..1, in nanoseconds; 0 if empty. */
 uint64_t gc_histogram_quantile(const struct gc_histogram *histogram, double q);
+
+/* Whatever holds everything else up, in classes: X(name, what it is). */
+#define GC_PAUSES(X)                                                                     \
+    X(step, "a step of marking or sweeping")                                             \
+    X(compact, "a step that moved objects as well")                                      \
+    X(drop, "a step of the drop queue")                                                  \
+    X(trim, "giving memory back to the system")                                          \
+    X(start, "beginning a cycle, and the turn to sweeping: what is done in one go")      \
+    X(assist, "sweeping or taking garbage apart in the midst of a request")              \
+    X(split, "splitting or renewing a segment of a large map")                           \
+    X(growth, "turning a map or a list into its next representation")
 
 struct gc_stats {
     uint64_t cycles;          /* ended */
@@ -87,9 +109,14 @@ struct gc_stats {
     uint64_t live_bytes;      /* in use at the end of the last cycle */
     uint64_t debt_bytes;      /* what may have become garbage since */
     uint64_t weak_cleared;    /* weak targets that died */
-    struct gc_histogram step;  /* collector steps of gc_run */
-    struct gc_histogram drop;  /* drop queue steps of gc_run */
-    struct gc_histogram start; /* beginning a cycle, and the turns between phases */
+    uint64_t moved_objects;   /* from sparse pages to fuller ones, ever */
+    uint64_t moved_bytes;
+    uint64_t collector_ns;    /* in all of these, but split and growth, ever */
+    unsigned permille_second; /* share of the last second that this took */
+    unsigned permille_minute;
+#define X(name, text) struct gc_histogram name;
+    GC_PAUSES(X)
+#undef X
 };
 void gc_stats(const struct heap *h, struct gc_stats *stats);
 

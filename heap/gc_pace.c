@@ -9,6 +9,15 @@
  *   any debt, and the last cycle is long enough ago     a cycle is due when idle
  *   above 90 % of the limit: debt >= an eighth of what is still free, likewise, and hurries
  *
+ * Or where memory lies thinly on sparse pages, which marking can move together (compact.c):
+ *
+ *   that would regain half of what is in use            a cycle is due, beside other work
+ *   a sixteenth                                         a cycle is due when idle
+ *   above 90 % of the limit: an eighth                  likewise, and hurries
+ *
+ * always beyond what the last attempt could not regain. Overwriting keys at full speed leaves
+ * less than that, as long as sizes stay alike, and so runs no cycle.
+ *
  * "Long enough ago": IDLE_REST_FACTOR times what the last cycle cost, so that idle cycles take
  * no more than a small share of a core however large the heap is. */
 #include <time.h>
@@ -18,7 +27,11 @@
 #define DEBT_MIN ((size_t)1 << 20)
 #define IDLE_REST_FACTOR 16
 #define IDLE_REST_MIN_NS 200000000
-#define STEP_UNITS 512
+/* The clock is looked at after so many: some tens of objects, which may be cold. */
+#define STEP_UNITS 256
+/* Containers that may wait in the drop queue at any time. */
+#define DROP_WAITING_MIN 1024
+#define COMPACT_MIN ((size_t)1 << 20)
 #define SOFT_LIMIT_TENTHS 9
 
 uint64_t clock_ns(void)
@@ -32,8 +45,9 @@ uint64_t clock_ns(void)
 
 void gc_shared_released(struct heap *h, value shared)
 {
-    /* Shapes are shared from birth and limited in number. */
-    if (ref_kind(shared) != KIND_SHAPE) h->gc.debt_bytes += value_cell_bytes(h, shared);
+    /* Shapes are shared from birth and limited in number; interned strings are limited as well. */
+    if (ref_kind(shared) == KIND_SHAPE || intern_holds(h, shared)) return;
+    h->gc.debt_bytes += value_cell_bytes(h, shared);
 }
 
 /* A shape that no record uses any more is found by the collector only. Programs have few; one
@@ -52,11 +66,19 @@ static size_t debt(const struct heap *h)
     return gc->debt_bytes > growth ? gc->debt_bytes : growth;
 }
 
+/* An eighth of the live size; less when the heap holds garbage already (what died while the last
+ * cycle marked), or will grow much while the next one marks: in all it is to stay below five
+ * quarters of what lives. */
 size_t gc_threshold(const struct heap *h)
 {
-    if (h->gc.threshold) return h->gc.threshold;
-    size_t eighth = h->gc.stats.live_bytes / 8;
-    return eighth > DEBT_MIN ? eighth : DEBT_MIN;
+    const struct collector *gc = &h->gc;
+    if (gc->threshold) return gc->threshold;
+    size_t live = gc->stats.live_bytes, wanted = live / 8, least = live / 32;
+    size_t most = gc->lived_bytes + gc->lived_bytes / 4, certain = live + gc->mark_growth_last;
+    if (gc->lived_bytes && wanted > (most > certain ? most - certain : 0))
+        wanted = most > certain ? most - certain : 0;
+    if (wanted < least) wanted = least;
+    return wanted > DEBT_MIN ? wanted : DEBT_MIN;
 }
 
 void gc_threshold_set(struct heap *h, size_t bytes) { h->gc.threshold = bytes; }
@@ -68,12 +90,24 @@ void gc_pace_cycle_began(struct heap *h)
     h->gc.debt_bytes = 0;
     h->gc.shape_bytes = 0;
     h->gc.work_ns = 0;
+    h->gc.began_used = h->used_bytes;
+    h->gc.began_objects = h->object_count;
 }
+
+static size_t growth(const struct heap *h)
+{
+    return h->used_bytes > h->gc.began_used ? h->used_bytes - h->gc.began_used : 0;
+}
+
+void gc_pace_marked(struct heap *h) { h->gc.mark_growth_last = growth(h); }
 
 void gc_pace_cycle_ended(struct heap *h)
 {
-    h->gc.work_ns_last = h->gc.work_ns;
-    h->gc.ended_ns = clock_ns();
+    struct collector *gc = &h->gc;
+    gc->work_ns_last = gc->work_ns;
+    gc->ended_ns = clock_ns();
+    size_t swept = gc->cycle_swept_bytes;
+    gc->lived_bytes = gc->began_used > swept ? gc->began_used - swept : 0;
 }
 
 static bool above_soft_limit(const struct heap *h)
@@ -82,7 +116,57 @@ static bool above_soft_limit(const struct heap *h)
     return taken * 10 > (uint64_t)h->page_count * SOFT_LIMIT_TENTHS;
 }
 
-uint64_t gc_idle_wait_ns(const struct heap *h)
+/* --- compaction -----------------------------------------------------------------------------*/
+
+size_t compact_worth_idle(const struct heap *h) { return h->used_bytes / 16 + COMPACT_MIN; }
+
+static size_t compact_worth_busy(const struct heap *h)
+{
+    return h->used_bytes / (above_soft_limit(h) ? 8 : 2) + COMPACT_MIN;
+}
+
+static bool compaction_due(const struct heap *h, size_t worth_bytes)
+{
+    return compact_regainable_bytes(h) >= worth_bytes + h->gc.unmovable_bytes;
+}
+
+/* --- how much -------------------------------------------------------------------------------*/
+
+/* Garbage comes about faster than the cycle gets on: while it marks everything, the heap may grow
+ * by a twelfth, and it should have marked in proportion. Or too much waits to be taken apart. */
+static bool falling_behind(const struct heap *h)
+{
+    const struct collector *gc = &h->gc;
+    if (h->drop.length > DROP_WAITING_MIN && h->drop.length > h->object_count / 256) return true;
+    if (gc->phase == GC_IDLE) return false;
+    double done = gc->phase == GC_MARK && gc->began_objects
+                      ? (double)gc->marked / (double)gc->began_objects
+                      : 1;
+    size_t lived = gc->lived_bytes ? gc->lived_bytes : gc->began_used; /* the first cycle */
+    double allowed = (double)lived / 12 * (done + 0.2);
+    return growth(h) > DEBT_MIN && (double)growth(h) > allowed;
+}
+
+uint64_t gc_budget_ns(struct heap *h, uint64_t events_ns)
+{
+    enum gc_urgency urgency = gc_urgency(h);
+    if (events_ns == 0) return urgency == GC_RESTING ? 0 : GC_TURN_NS;
+    if (urgency < GC_INDEBTED) return 0;
+    bool hurry = urgency == GC_PRESSED || falling_behind(h);
+    return gc_share_earn(&h->gc.share, events_ns, hurry ? GC_SHARE_MOST : GC_SHARE_USUAL);
+}
+
+void gc_charge(struct heap *h, uint64_t worked_ns) { gc_share_spend(&h->gc.share, worked_ns); }
+
+/* --- when -----------------------------------------------------------------------------------*/
+
+static bool idle_cycle_wanted(const struct heap *h)
+{
+    if (h->gc.phase != GC_IDLE || !h->gc.enabled) return false;
+    return h->gc.debt_bytes != 0 || compaction_due(h, compact_worth_idle(h));
+}
+
+static uint64_t idle_cycle_wait_ns(const struct heap *h)
 {
     const struct collector *gc = &h->gc;
     uint64_t rest = gc->work_ns_last * IDLE_REST_FACTOR;
@@ -91,19 +175,28 @@ uint64_t gc_idle_wait_ns(const struct heap *h)
     return due > now ? due - now : 0;
 }
 
-bool gc_idle_cycle_wanted(const struct heap *h)
+bool gc_idle_work_wanted(const struct heap *h)
 {
-    return h->gc.phase == GC_IDLE && h->gc.enabled && h->gc.debt_bytes != 0;
+    return idle_cycle_wanted(h) || trim_wanted_when_idle(h);
+}
+
+uint64_t gc_idle_wait_ns(const struct heap *h)
+{
+    uint64_t cycle = idle_cycle_wanted(h) ? idle_cycle_wait_ns(h) : UINT64_MAX;
+    uint64_t trim = trim_wanted_when_idle(h) ? trim_wait_ns(h) : UINT64_MAX;
+    return cycle < trim ? cycle : trim;
 }
 
 static bool idle_cycle_due(const struct heap *h)
 {
-    return gc_idle_cycle_wanted(h) && !heap_drop_pending(h) && gc_idle_wait_ns(h) == 0;
+    return idle_cycle_wanted(h) && !heap_drop_pending(h) && idle_cycle_wait_ns(h) == 0;
 }
 
 static bool cycle_due(const struct heap *h)
 {
-    if (h->gc.phase != GC_IDLE || !h->gc.enabled || h->gc.debt_bytes == 0) return false;
+    if (h->gc.phase != GC_IDLE || !h->gc.enabled) return false;
+    if (compaction_due(h, compact_worth_busy(h))) return true;
+    if (h->gc.debt_bytes == 0) return false;
     if (debt(h) >= gc_threshold(h)) return true;
     return above_soft_limit(h) && debt(h) >= (size_t)h->free_page_count * PAGE_BYTES / 8;
 }
@@ -123,20 +216,45 @@ uint64_t gc_run(struct heap *h, uint64_t budget_ns)
     struct collector *gc = &h->gc;
     if (gc_urgency(h) == GC_RESTING) return 0;
     uint64_t begin = clock_ns(), now = begin;
-    if (cycle_due(h) || idle_cycle_due(h)) gc_start(h);
+    size_t regainable = compact_regainable_bytes(h);
+    if (gc->unmovable_bytes > regainable) gc->unmovable_bytes = regainable;
+    if (cycle_due(h))
+        gc_begin(h, compact_worth_busy(h));
+    else if (idle_cycle_due(h))
+        gc_begin(h, compact_worth_idle(h));
     while (now - begin < budget_ns) {
-        bool dropping = heap_drop_pending(h);
-        if (gc_step(h, STEP_UNITS) == 0 && trim_step(h) == 0) break;
+        struct gc_histogram *histogram = heap_drop_pending(h) ? &gc->stats.drop : &gc->stats.step;
+        uint64_t moved = gc->stats.moved_objects;
+        if (gc_step(h, STEP_UNITS) == 0) {
+            if (trim_step(h) == 0) break;
+            histogram = &gc->stats.trim;
+        }
+        if (gc->stats.moved_objects != moved) histogram = &gc->stats.compact;
         uint64_t end = clock_ns();
-        gc_histogram_add(dropping ? &gc->stats.drop : &gc->stats.step, end - now);
+        gc_histogram_add(histogram, end - now);
         gc->work_ns += end - now;
         gc->stats.steps++;
         now = end;
     }
-    return clock_ns() - begin;
+    now = clock_ns();
+    gc_pace_worked(h, now - begin, now);
+    return now - begin;
+}
+
+void gc_pace_worked(struct heap *h, uint64_t ns, uint64_t now)
+{
+    h->gc.stats.collector_ns += ns;
+    gc_share_record(&h->gc.share, now, ns);
 }
 
 /* --- figures --------------------------------------------------------------------------------*/
+
+uint64_t gc_timed_begin(void) { return clock_ns(); }
+
+void gc_timed_end(struct gc_histogram *histogram, uint64_t begin)
+{
+    gc_histogram_add(histogram, clock_ns() - begin);
+}
 
 void gc_histogram_add(struct gc_histogram *histogram, uint64_t ns)
 {
@@ -166,4 +284,6 @@ void gc_stats(const struct heap *h, struct gc_stats *stats)
 {
     *stats = h->gc.stats;
     stats->debt_bytes = debt(h);
+    stats->permille_second = gc_share_permille(&h->gc.share, clock_ns(), 1);
+    stats->permille_minute = gc_share_permille(&h->gc.share, clock_ns(), 60);
 }

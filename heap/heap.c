@@ -23,7 +23,8 @@ static int reserve_address_space(struct heap *h)
     size_t groups = (size_t)h->page_count * PAGE_GROUPS * sizeof(struct plane_group);
     size_t pages = (size_t)h->page_count * sizeof(struct page);
     size_t bitmap = page_bitmap_bytes(h->page_count);
-    h->reserved_bytes = data + groups + pages + bitmap;
+    size_t sparse = (size_t)h->page_count / 8; /* whole segments: a multiple of 64 */
+    h->reserved_bytes = data + groups + pages + bitmap + sparse;
     void *base = mmap(NULL, h->reserved_bytes, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED) return -ENOMEM;
@@ -31,7 +32,8 @@ static int reserve_address_space(struct heap *h)
     h->groups = (struct plane_group *)(h->base + data);
     uint64_t *bitmap_words = (uint64_t *)(h->base + data + groups);
     page_bitmap_init(&h->free_pages, bitmap_words, h->page_count);
-    h->pages = (struct page *)(h->base + data + groups + bitmap);
+    h->sparse_pages = (uint64_t *)(h->base + data + groups + bitmap);
+    h->pages = (struct page *)(h->base + data + groups + bitmap + sparse);
     h->free_page_count = h->page_count;
     h->held_count = h->page_count / 100;
     if (h->held_count < HELD_PAGES_MIN) h->held_count = HELD_PAGES_MIN;
@@ -49,6 +51,9 @@ int heap_create(struct heap **heap, const struct heap_config *config)
     h->page_count = (uint32_t)(segments * SEGMENT_PAGES);
     memcpy(h->hash_key, config->hash_key, sizeof h->hash_key);
     h->gc.enabled = true;
+#ifdef CAIRN_GC_STRESS
+    h->gc.compact_always = true;
+#endif
     h->gc.cycle = 1;
     h->gc.gray_first = h->gc.gray_last = h->gc.gray_page = NO_PAGE;
     int error = reserve_address_space(h);
@@ -59,6 +64,7 @@ int heap_create(struct heap **heap, const struct heap_config *config)
     }
     if (!error)
         error = shape_table_create(h, config->shapes_max ? config->shapes_max : SHAPES_DEFAULT);
+    if (!error) error = intern_table_create(h, config->intern_bytes_max);
     if (error) {
         heap_destroy(h);
         return error;
@@ -72,6 +78,7 @@ void heap_destroy(struct heap *h)
     if (!h) return;
     if (h->walk) heap_walk_end(h->walk);
     oracle_end(h);
+    if (h->interns) intern_table_destroy(h);
     if (h->shapes) shape_table_destroy(h);
     if (h->weak) weak_table_destroy(h);
     if (h->base) {
@@ -246,7 +253,7 @@ void heap_stats(const struct heap *h, struct heap_stats *stats)
         .used_bytes = h->used_bytes,
         .page_bytes = (size_t)(h->page_count - h->free_page_count) * PAGE_BYTES,
         .committed_bytes = (size_t)h->touched_count * PAGE_BYTES,
-        .metadata_bytes = h->page_top * per_page + weak_table_bytes(h),
+        .metadata_bytes = h->page_top * per_page + weak_table_bytes(h) + intern_table_bytes(h),
         .object_count = h->object_count,
         .shared_count = h->shared_count,
         .shape_count = shape_table_count(h),

@@ -55,6 +55,7 @@ struct heap_config {
     unsigned char hash_key[16]; /* random per server: keys of clients must not collide */
     uint32_t shapes_max;       /* shapes alive at once; 0: the default */
     uint32_t weak_slots_max;   /* targets of weak references; 0: the default */
+    uint32_t intern_bytes_max; /* of strings that are interned: intern.h; 0: none */
 };
 
 /* Makes a heap. The address space for `max_bytes` and everything that the collector
@@ -79,6 +80,13 @@ void value_release(struct heap *h, value v);
  * 0 when nothing is queued. */
 size_t heap_drop_step(struct heap *h, size_t words);
 bool heap_drop_pending(const struct heap *h);
+
+/* Objects move (compact.c): at a safe point, one that is not shared and whose one reference is in
+ * a container may get another place. So a borrowed value is valid until the next safe point; what
+ * C code holds longer lies in a root or a frame, is shared, or is protected by heap_pin: between
+ * it and heap_unpin, which nest, nothing moves. */
+void heap_pin(struct heap *h);
+void heap_unpin(struct heap *h);
 
 /* --- roots ------------------------------------------------------------------------*/
 
@@ -143,7 +151,8 @@ struct heap_stats {
     size_t page_bytes;      /* in pages that are taken */
     size_t committed_bytes; /* in pages that hold memory of the system, taken or free */
     size_t metadata_bytes;  /* planes and descriptors of the pages that were ever taken, and the
-                               table of weak references; not part of max_bytes */
+                               tables of weak references and of interned strings; not part of
+                               max_bytes */
     uint64_t object_count;  /* cells taken */
     uint64_t shared_count;  /* of them shared */
     uint64_t shape_count;

@@ -34,6 +34,7 @@
 #include <errno.h>
 
 #include "heap/gc.h"
+#include "heap/gc_share.h"
 #include "heap/heap.h"
 #include "heap/plant.h"
 
@@ -105,8 +106,10 @@ enum page_state {
     PAGE_RUN_REST, /* a following page of a run */
 };
 
-/* Partial pages wait in bins by how full they are; refill takes the fullest. */
+/* Partial pages wait in bins by how full they are; refill takes the fullest. A page in one of the
+ * bins below SPARSE_BINS is sparse: compact.c may move its cells elsewhere. */
 #define FULLNESS_BINS 8
+#define SPARSE_BINS 7
 
 struct page {
     uint8_t state;        /* enum page_state */
@@ -126,13 +129,20 @@ struct page {
     uint32_t weak_first;  /* slots of the weak table whose targets are here; NO_SLOT */
 };
 
-/* Where a class allocates: the page and the free cells of the group under the cursor. */
+/* Where a class allocates: the page and the free cells of the group under the cursor. Taking a
+ * cell is what the heap does most, so all that it needs lies here, ready for use. */
 struct allocator {
     uint64_t free;       /* free cells left in `group` */
+    struct plane_group *planes; /* of `group` */
+    struct page *descriptor; /* of `page` */
+    uint32_t cell_bytes; /* of the class */
     uint32_t page;       /* NO_PAGE: none */
     uint32_t group;      /* index of the group among all groups */
     uint32_t groups_end; /* the page's end */
     uint32_t bins[FULLNESS_BINS]; /* heads of the lists of partial pages */
+    uint32_t bin_pages[FULLNESS_BINS]; /* how many pages are in each */
+    uint32_t partial_pages; /* in all of them */
+    bool compacting;     /* in this cycle, sparse pages of this kind are emptied into others */
 };
 
 /* --- the page allocator: free pages found through a hierarchy of bitmaps -------------- */
@@ -156,13 +166,24 @@ struct collector {
     value scan_object;        /* container whose scan was cut, or 0 */
     uint32_t scan_word;       /* where to go on in it */
     struct root_frame *frame_next; /* next frame to look at before marking may end */
-    uint32_t drain_next;      /* weak tables: the next bucket */
+    uint32_t drain_next;      /* the table of shapes: the next bucket */
+    uint32_t drain_slot;      /* the table of interned strings: the next slot */
     uint32_t sweep_next;      /* pages below are swept */
     uint32_t sweep_end;       /* pages from here on were taken since and need no sweep */
+    bool compacting;          /* this cycle moves objects (compact.c) */
+    bool compact_always;      /* tests, and the stress build: every cycle does */
+    size_t compact_wanted;    /* what this cycle might regain */
+    uint64_t compact_moved;   /* stats.moved_bytes when it began */
+    size_t unmovable_bytes;   /* what compaction could not regain when it last tried */
     uint64_t marked;          /* objects, this cycle */
+    size_t began_used;        /* used_bytes when it began */
+    uint64_t began_objects;
     uint64_t cycle_swept_bytes;
     uint64_t debt_bytes;      /* of shared objects that lost an owner since the cycle began */
     uint64_t shape_bytes;     /* of shapes that were made since the cycle began */
+    size_t lived_bytes;       /* what was alive when the last ended cycle began */
+    size_t mark_growth_last;  /* by how much the heap grew while that one marked */
+    struct gc_share share;
     uint64_t work_ns;         /* spent on this cycle */
     uint64_t work_ns_last;    /* spent on the last ended one */
     uint64_t ended_ns;        /* when that was */
@@ -178,6 +199,7 @@ struct drop_queue {
 
 struct weak_table; /* weak.c */
 struct shape_table; /* shape.c */
+struct intern_table; /* intern.c */
 struct heap_walk; /* walk.c */
 struct oracle; /* oracle.c */
 
@@ -199,7 +221,12 @@ struct heap {
     bool held_taken;          /* and have done so */
     uint32_t touched_count;   /* pages that are touched */
     uint32_t touched_free_count; /* of them free */
+    uint64_t page_taken_ns;   /* when a page was last taken that was free */
     uint32_t trim_next;       /* where the search for pages to give back goes on */
+    uint64_t *sparse_pages;   /* a bit per page: it is in a bin below SPARSE_BINS */
+    uint32_t bin_pages[FULLNESS_BINS]; /* partial pages of all classes, by bin */
+    uint32_t partial_classes; /* how many allocators have any */
+    uint32_t pinned;          /* heap_pin: nothing moves */
     size_t reservation_left;  /* bytes still promised */
     bool in_reservation;
     bool watching;            /* each allocation must be looked at: one of the next two */
@@ -213,6 +240,7 @@ struct heap {
     struct collector gc;
     struct weak_table *weak;
     struct shape_table *shapes;
+    struct intern_table *interns; /* NULL: strings are not interned */
     struct heap_walk *walk;
     struct oracle *oracle; /* debug builds, while marking */
 
@@ -268,6 +296,9 @@ size_t page_bitmap_bytes(uint32_t pages);
 
 /* trim.c */
 bool trim_wanted(const struct heap *h);
+/* There is more than an idle heap keeps; in how long it goes back. */
+bool trim_wanted_when_idle(const struct heap *h);
+uint64_t trim_wait_ns(const struct heap *h);
 size_t trim_step(struct heap *h); /* gives some pages back; returns how many it looked at */
 
 /* heap.c */
@@ -286,6 +317,23 @@ static inline bool page_unswept(const struct heap *h, const struct page *p)
 {
     return h->gc.phase == GC_SWEEP && p->swept != h->gc.cycle;
 }
+
+/* For a cell that leaves the page `source`: makes the allocator's `free` non-zero from the active
+ * page or another partial one that is no emptier; never from a fresh one. */
+bool cell_target_find(struct heap *h, struct allocator *a, uint32_t source);
+/* The cell becomes free; counts and planes of its page follow, those of the heap do not. */
+void cell_vacate(struct heap *h, value v);
+static inline struct allocator *page_allocator(struct heap *h, const struct page *p)
+{
+    return &h->allocators[p->content][p->size_class];
+}
+
+/* compact.c */
+size_t compact_regainable_bytes(const struct heap *h);
+void compact_begin(struct heap *h, size_t worth_bytes);
+void compact_end(struct heap *h);
+/* Moves what is behind these slots, where it may and should; returns the words moved. */
+size_t compact_slots(struct heap *h, value *const *slots, size_t count);
 
 /* sweep.c */
 size_t page_sweep(struct heap *h, uint32_t page); /* returns the plane groups swept */
@@ -312,11 +360,16 @@ void gc_forget(struct heap *h, value container); /* it is being freed by its own
 void gc_shared_released(struct heap *h, value shared);
 void gc_mark_frame(struct heap *h, struct root_frame *frame);
 void gc_page_queue(struct heap *h, uint32_t page); /* it has gray bits */
+/* gc_start(), for a cycle that compacts if that regains so much. */
+void gc_begin(struct heap *h, size_t compact_worth_bytes);
 
 /* gc_pace.c */
 void gc_shape_made(struct heap *h, size_t bytes);
+size_t compact_worth_idle(const struct heap *h);
 void gc_pace_cycle_began(struct heap *h);
+void gc_pace_marked(struct heap *h);
 void gc_pace_cycle_ended(struct heap *h);
+void gc_pace_worked(struct heap *h, uint64_t ns, uint64_t now); /* the collector, so long */
 uint64_t clock_ns(void);
 
 /* weak.c */
@@ -335,6 +388,20 @@ uint64_t shape_table_count(const struct heap *h);
 /* Takes unmarked shapes out of buckets [bucket, bucket + count); the next bucket, or 0
  * when the table is done. */
 uint32_t shape_table_drain(struct heap *h, uint32_t bucket, uint32_t count);
+
+/* intern.c */
+int intern_table_create(struct heap *h, size_t length_max); /* 0: there will be none */
+void intern_table_destroy(struct heap *h);
+size_t intern_table_bytes(const struct heap *h);
+/* Whether the table has `v`, which is shared. */
+bool intern_holds(const struct heap *h, value v);
+/* Takes unmarked strings out of slots [slot, slot + count); the next slot, or 0 when the table
+ * is done. */
+uint32_t intern_table_drain(struct heap *h, uint32_t slot, uint32_t count);
+/* For the checker: what is in a slot, VALUE_ABSENT after the last; and whether `string`, which is
+ * there, belongs there. */
+value intern_table_slot(const struct heap *h, uint32_t slot);
+bool intern_slot_fits(const struct heap *h, uint32_t slot, value string);
 
 /* walk.c: cells of `group` whose bits are in `freed` are gone */
 void heap_walk_freed(struct heap *h, uint64_t group, uint64_t freed);

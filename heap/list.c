@@ -141,7 +141,9 @@ int list_insert_take(struct heap *h, value list, size_t index, const value *item
     } else if (LIST_ITEMS + length + count <= cell_word_count(h, list)) {
         list_items_insert(h, list, root + LIST_ITEMS, length, index, items, count);
     } else {
+        uint64_t begin = gc_timed_begin();
         if (list_outgrow(h, list, index, items, count) != 0) return -ENOMEM;
+        gc_timed_end(&h->gc.stats.growth, begin);
         is_tree = true;
     }
     store(h, &root[LIST_HEADER], list_root_header(length + count, is_tree));

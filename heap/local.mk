@@ -4,6 +4,7 @@ libheap_la_SOURCES = \
 	%D%/cell.c \
 	%D%/census.c \
 	%D%/census.h \
+	%D%/compact.c \
 	%D%/drop.c \
 	%D%/equal.c \
 	%D%/equal.h \
@@ -11,10 +12,14 @@ libheap_la_SOURCES = \
 	%D%/gc.c \
 	%D%/gc.h \
 	%D%/gc_pace.c \
+	%D%/gc_share.c \
+	%D%/gc_share.h \
 	%D%/hash.c \
 	%D%/heap.c \
 	%D%/heap.h \
 	%D%/heap_int.h \
+	%D%/intern.c \
+	%D%/intern.h \
 	%D%/list.c \
 	%D%/list.h \
 	%D%/list_int.h \

@@ -94,12 +94,14 @@ static void body_fill(struct heap *h, value map, enum map_mode mode, value body)
 static int map_turn_small(struct heap *h, value map, enum map_mode mode)
 {
     size_t count = map_count(h, map);
+    uint64_t begin = gc_timed_begin();
     value body = mode == MODE_LINEAR ? linear_new(h, count + 1) : ordered_new(h, count + 1);
     if (body == VALUE_ABSENT) return -ENOMEM;
     body_fill(h, map, mode, body);
     body_forget(h, map);
     map_root_set(h, map, mode, count);
     store_new(map_body(h, map), body);
+    gc_timed_end(&h->gc.stats.growth, begin);
     return 0;
 }
 
@@ -148,6 +150,7 @@ static value segmented_from_small(struct heap *h, value map)
 static int map_turn_segmented(struct heap *h, value map)
 {
     size_t count = map_root_count(h, map);
+    uint64_t begin = gc_timed_begin();
     value body = segmented_from_small(h, map), key, v;
     if (body == VALUE_ABSENT) return -ENOMEM;
     struct map_iterator it = {0};
@@ -155,6 +158,7 @@ static int map_turn_segmented(struct heap *h, value map)
     body_forget(h, map);
     map_root_set(h, map, MODE_SEGMENTED, count);
     store_new(map_body(h, map), body);
+    gc_timed_end(&h->gc.stats.growth, begin);
     return 0;
 }
 

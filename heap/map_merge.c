@@ -60,10 +60,10 @@ static value range_segment(const struct heap *h, const struct location *at, stru
     return range.count == (size_t)1 << (at->bits - s.head->depth) ? segment : VALUE_NIL;
 }
 
-/* Whether both together leave a third of a full segment free. */
+/* Whether both together stay well below what would be split again. */
 static bool together_fits(const struct target *t)
 {
-    return segment_bytes(t->content, t->entries) <= SEGMENT_BYTES_MAX * 5 / 8 &&
+    return segment_bytes(t->content, t->entries) <= SEGMENT_BYTES_MAX * 3 / 8 &&
            t->words <= VALUES_WORDS_MAX * 5 / 8;
 }
 

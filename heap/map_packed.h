@@ -112,11 +112,11 @@ static inline size_t segment_bytes(size_t content, size_t entries)
 {
     return sizeof(struct segment_head) + 2 * index_slots(entries) + content;
 }
-/* Whether a segment has room for such content and is not crammed by it. */
-static inline bool segment_holds(size_t content, size_t entries)
+/* Whether a segment of up to `limit` bytes has room for such content and is not crammed by it. */
+static inline bool segment_holds(size_t content, size_t entries, size_t limit)
 {
     size_t bytes = segment_bytes(content, entries);
-    return bytes + bytes / 16 <= SEGMENT_BYTES_MAX;
+    return bytes + bytes / 16 <= limit;
 }
 /* A new segment with some slack; VALUE_ABSENT when memory is short. */
 warn_unused value segment_new(struct heap *h, unsigned depth, bool tracked, size_t content,

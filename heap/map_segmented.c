@@ -23,6 +23,8 @@
 
 /* Of 64 hash bits, the segments' index needs the lower ones. */
 #define DEPTH_MAX 44
+/* Segments that move out of a sparse page when one leaves it. */
+#define EVICTIONS_MAX 2
 
 const struct segmented_plan segmented_growing = {.depth = 1};
 
@@ -211,12 +213,75 @@ static int location_fill(struct heap *h, const struct location *at,
     return 0;
 }
 
-/* One step towards room for an entry of `size` bytes in a segment that has none. */
-static int segment_grow(struct heap *h, const struct location *at, const struct segment *s,
-                        size_t size)
+/* Where a segment splits: between half of the maximum and all of it, by its place. Hashes spread
+ * entries so evenly that all segments would grow through the size classes together, and each class
+ * that they leave behind would stay a while in sparse pages: a quarter of the memory. */
+static size_t segment_limit(const struct location *at, const struct segment *s, uint64_t hash)
 {
-    bool holds = segment_holds(segment_live_bytes(s) + size, s->head->live + 1U);
-    return holds ? segment_rebuild(h, at, s, size) : segment_split(h, at, s);
+    uint64_t place = hash >> (64 - at->above - s->head->depth);
+    uint64_t mixed = (place + s->head->depth + at->above + 1) * 0x9e3779b97f4a7c15;
+    return SEGMENT_BYTES_MAX / 2 + ((mixed >> 48) * (SEGMENT_BYTES_MAX / 2) >> 16);
+}
+
+/* Moves a segment of this map out of the page at hand. False if that cannot be. */
+static bool segment_evict(struct heap *h, value *body, uint64_t granule)
+{
+    value cell = ref_make(KIND_MAP_SEGMENT, granule, 0);
+    const struct segment_head *head = cell_bytes(h, cell);
+    struct segment s = segment_open(
+        h, ref_make(KIND_MAP_SEGMENT, granule,
+                    head->slots | (head->tracked ? SEGMENT_REF_TRACKED : 0)), VALUE_NIL);
+    size_t slot = 0;
+    for (; slot < s.slots; slot++)
+        if (slot_is_live(&s, slot) && slot_entry(&s, slot).key_type != KEY_CELL) break;
+    if (slot == s.slots) return false;
+    struct entry e = slot_entry(&s, slot);
+    struct location at = locate(h, body, entry_hash(h, &s, &e));
+    if (at.segment != s.cell) return false; /* it is another map's */
+    size_t bytes = value_cell_bytes(h, s.cell);
+    value moved = cell_take(h, KIND_MAP_SEGMENT, bytes, 0);
+    if (moved == VALUE_ABSENT) return false;
+    if (ref_page(h, moved) == ref_page(h, s.cell)) {
+        cell_free(h, moved);
+        return false;
+    }
+    store_bytes(h, moved, 0, s.head, bytes);
+    moved = ref_make(KIND_MAP_SEGMENT, ref_granule(moved), ref_hash(s.cell));
+    slots_set(h, at.slots, at.slot, (size_t)1 << (at.bits - s.head->depth), moved,
+              location_pair(&at)[1]);
+    cell_free(h, s.cell);
+    return true;
+}
+
+/* A segment left the page of `old`. As all segments pass through all size classes, pages would stay
+ * behind half empty; so where one becomes sparse, others of the map go along, some at a time. For
+ * the memory's sake only: what fails is left for another time. */
+static void page_drain(struct heap *h, value *body, value old)
+{
+    const struct page *p = ref_page(h, old);
+    uint64_t group = (uint64_t)ref_page_index(old) * PAGE_GROUPS;
+    unsigned evicted = 0;
+    if (h->in_reservation || p->content != KIND_MAP_SEGMENT || page_unswept(h, p)) return;
+    for (unsigned i = 0; i < PAGE_GROUPS && evicted < EVICTIONS_MAX; i++) {
+        if (p->state != PAGE_CELLS || p->active || p->live * 8U > p->cells * 7U) return;
+        uint64_t live = h->groups[group + i].head;
+        if (!live) continue;
+        evicted++;
+        uint64_t granule = (group + i) * GROUP_GRANULES + (unsigned)__builtin_ctzl(live);
+        if (!segment_evict(h, body, granule)) return;
+    }
+}
+
+/* One step towards room for an entry of `size` bytes in a segment that has none. */
+static int segment_grow(struct heap *h, value *body, const struct location *at,
+                        const struct segment *s, uint64_t hash, size_t size)
+{
+    bool holds = segment_holds(segment_live_bytes(s) + size, s->head->live + 1U,
+                               segment_limit(at, s, hash));
+    value old = s->cell;
+    int status = holds ? segment_rebuild(h, at, s, size) : segment_split(h, at, s);
+    if (status == 0) page_drain(h, body, old);
+    return status;
 }
 
 int segment_ready(struct heap *h, value *body, const struct segmented_plan *plan, uint64_t hash,
@@ -237,7 +302,10 @@ int segment_ready(struct heap *h, value *body, const struct segmented_plan *plan
                 s->values = *slot;
                 return status;
             }
-            status = too_many ? segment_split(h, &at, s) : segment_grow(h, &at, s, size);
+            uint64_t begin = gc_timed_begin();
+            status = too_many ? segment_split(h, &at, s)
+                              : segment_grow(h, body, &at, s, hash, size);
+            gc_timed_end(&h->gc.stats.split, begin);
         }
         if (status < 0) return status;
     }
@@ -479,8 +547,8 @@ struct segmented_plan segmented_plan_for(size_t count, size_t bytes)
 {
     struct segmented_plan plan = segmented_growing;
     size_t total = bytes + count * 5 / 2;
-    /* Two thirds full on average: few segments will split while the map is filled. */
-    while (plan.depth < DEPTH_MAX && total >> plan.depth > SEGMENT_BYTES_MAX * 2 / 3) plan.depth++;
+    /* Most are then below their limits: few segments will split while the map is filled. */
+    while (plan.depth < DEPTH_MAX && total >> plan.depth > SEGMENT_BYTES_MAX * 2 / 5) plan.depth++;
     plan.content = bytes * 9 / 8 >> plan.depth;
     plan.entries = (count >> plan.depth) + 1;
     return plan;

@@ -60,7 +60,8 @@ static void check_entry(struct map_check *c, const struct segment *s, size_t slo
     expect(c, offset < s->head->end, "the index leads outside of the entries");
     if (c->wrong) return;
     struct entry e = entry_open(s, offset);
-    expect(c, s->tracked || !(e.at[0] & TAG_EXPIRES), "an entry expires, and its map is not tracked");
+    expect(c, s->tracked || !(e.at[0] & TAG_EXPIRES),
+           "an entry expires, and its map is not tracked");
     check_bytes(c, s, &e);
     check_words(c, s, &e);
     if (c->wrong) return;

@@ -99,6 +99,7 @@ uint32_t page_take(struct heap *h, unsigned count)
     b->level[0][page / 64] &= ~((((uint64_t)1 << count) - 1) << page % 64);
     bitmap_refresh(b, page / 64);
     h->free_page_count -= count;
+    h->page_taken_ns = clock_ns();
     h->held_taken |= h->free_page_count < h->held_count;
     if (page + count > h->page_top) h->page_top = page + count;
     memory_unpoison(h->base + (size_t)page * PAGE_BYTES, (size_t)count * PAGE_BYTES);

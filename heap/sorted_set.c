@@ -98,27 +98,13 @@ bool sorted_set_score(const struct heap *h, value set, const void *member, size_
 
 /* --- changing -------------------------------------------------------------------------------*/
 
-/* Sees to it that replacing the score of a member by `v` needs no memory. 0 or -ENOMEM. A map
- * replaces a value in its place. */
-static int score_ready(struct heap *h, value set, const struct map_key *key, value v)
-{
-    (void)h, (void)set, (void)key, (void)v;
-    return 0;
-}
-
-static void score_replace_take(struct heap *h, value set, const struct map_key *key, value v)
-{
-    int status = map_set_take(h, sorted_set_scores(h, set), key, v);
-    assert(status == 0);
-}
-
 /* The tree's part and the map's. 0, or -ENOMEM; consumes `v` if it succeeds. */
 static int put_take(struct heap *h, value set, const struct map_key *key, value v,
                     struct sorted_change *change)
 {
     struct sorted_entry entry = {change->score, change->member, change->length};
     if (sorted_tree_insert(h, root_top(h, set), &entry) < 0) return -ENOMEM;
-    int status = change->was_there ? score_ready(h, set, key, v)
+    int status = change->was_there ? map_ready(h, sorted_set_scores(h, set), key, v)
                                    : map_set_take(h, sorted_set_scores(h, set), key, v);
     if (status < 0) sorted_tree_remove(h, root_top(h, set), &entry);
     if (status == 0 && change->was_there) change->replacement = v;
@@ -153,7 +139,7 @@ void sorted_set_keep(struct heap *h, value set, struct sorted_change *change)
     struct map_key key;
     if (!change->was_there || !change->is_other) return;
     map_key_text(h, &key, change->member, change->length);
-    score_replace_take(h, set, &key, change->replacement);
+    map_set_ready_take(h, sorted_set_scores(h, set), &key, change->replacement);
     sorted_tree_remove(h, root_top(h, set), &old);
 }
 
@@ -167,6 +153,14 @@ void sorted_set_undo(struct heap *h, value set, struct sorted_change *change)
     if (change->was_there) return;
     map_key_text(h, &key, change->member, change->length);
     map_remove(h, sorted_set_scores(h, set), &key, NULL);
+}
+
+void sorted_set_settle(struct heap *h, value set, const struct sorted_change *change)
+{
+    struct map_key key;
+    if (!change->was_there || !change->is_other) return;
+    map_key_text(h, &key, change->member, change->length);
+    map_settle(h, sorted_set_scores(h, set), &key);
 }
 
 bool sorted_set_remove(struct heap *h, value set, const void *member, size_t length)

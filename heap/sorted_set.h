@@ -45,6 +45,8 @@ warn_unused int sorted_set_put(struct heap *h, value set, const void *member, si
                                struct number score, struct sorted_change *change);
 void sorted_set_keep(struct heap *h, value set, struct sorted_change *change);
 void sorted_set_undo(struct heap *h, value set, struct sorted_change *change);
+/* When all changes were kept or undone: gives back what their readiness took. */
+void sorted_set_settle(struct heap *h, value set, const struct sorted_change *change);
 
 /* Whether it was there. Never fails for want of memory. */
 bool sorted_set_remove(struct heap *h, value set, const void *member, size_t length);

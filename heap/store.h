@@ -16,26 +16,31 @@
 
 /* --- cells ------------------------------------------------------------------------------*/
 
-/* Takes the lowest free cell of the allocator's group: a->free must not be 0. */
-static inline value cell_take_from(struct heap *h, struct allocator *a, enum kind kind,
-                                   uint32_t hash, unsigned size_class)
+/* Takes the lowest free cell of the allocator's group: a->free must not be 0. Black or white.
+ * Counts of its page follow, those of the heap do not. Returns its granule. */
+static inline uint64_t cell_claim(struct allocator *a, bool black)
 {
     uint64_t bit = a->free & -a->free;
-    struct plane_group *g = &h->groups[a->group];
+    struct plane_group *g = a->planes;
     a->free ^= bit;
     g->head |= bit;
-    /* Free is 01: setting HEAD alone makes it black, which newborns are while marking. */
-    if (!h->marking || planted(1)) g->mark &= ~bit;
-    h->pages[a->page].live++;
-    size_t bytes = (size_t)size_class_granules(size_class) * GRANULE_BYTES;
-    h->used_bytes += bytes;
+    /* Free is 01: setting HEAD alone makes it black. */
+    if (!black) g->mark &= ~bit;
+    a->descriptor->live++;
+    return (uint64_t)a->group * GROUP_GRANULES + (unsigned)__builtin_ctzl(bit);
+}
+
+static inline value cell_take_from(struct heap *h, struct allocator *a, enum kind kind,
+                                   uint32_t hash)
+{
+    /* While marking newborns are black. */
+    value v = ref_make(kind, cell_claim(a, h->marking && !planted(1)), hash);
+    h->used_bytes += a->cell_bytes;
     h->object_count++;
     h->allocations++;
-    value v = ref_make(kind, (uint64_t)a->group * GROUP_GRANULES + (unsigned)__builtin_ctzl(bit),
-                       hash);
     void *cell = ref_cell(h, v);
-    cell_unpoison(cell, bytes);
-    if (!kind_is_leaf(kind)) memset(cell, 0, bytes);
+    cell_unpoison(cell, a->cell_bytes);
+    if (!kind_is_leaf(kind)) memset(cell, 0, a->cell_bytes);
     return v;
 }
 
@@ -50,7 +55,7 @@ warn_unused static inline value cell_take(struct heap *h, enum kind kind, size_t
     unsigned size_class = size_class_of(bytes);
     struct allocator *a = &h->allocators[kind_content(kind)][size_class];
     if (unlikely(a->free == 0 || h->watching)) return cell_take_slow(h, kind, hash, size_class);
-    return cell_take_from(h, a, kind, hash, size_class);
+    return cell_take_from(h, a, kind, hash);
 }
 
 /* Frees one unshared cell, and not what it refers to. Never fails. */
@@ -113,6 +118,9 @@ static inline void store_move(value *to, const value *from, size_t count)
 {
     memmove(to, from, count * sizeof *to);
 }
+
+/* The object behind a slot has moved: the same value, elsewhere. */
+static inline void store_moved(value *slot, value v) { *slot = v; }
 
 /* Writes the bytes of a leaf. */
 static inline void store_bytes(struct heap *h, value leaf, size_t offset, const void *data,

@@ -88,6 +88,18 @@ size_t text_length(const struct heap *h, value v)
     return text_cell_read(h, v, &data);
 }
 
+value text_cell_make(struct heap *h, bool is_bytes, const void *data, size_t length,
+                     uint64_t hash)
+{
+    size_t prefix = text_prefix_bytes(length);
+    value v = cell_take(h, text_cell_kind(is_bytes), prefix + length,
+                        (uint32_t)(hash & REF_HASH_MASK));
+    if (v == VALUE_ABSENT) return v;
+    text_cell_set_length(h, v, length);
+    store_bytes(h, v, prefix, data, length);
+    return v;
+}
+
 /* The text of `head` followed by `tail`, of VALUE_INLINE_TEXT_MAX < length <= TEXT_CELL_MAX
  * bytes together, in a new cell. */
 static value text_cell_new(struct heap *h, bool is_bytes, const void *head, size_t head_length,
@@ -101,12 +113,7 @@ static value text_cell_new(struct heap *h, bool is_bytes, const void *head, size
         memcpy(joined + head_length, tail, tail_length);
         data = joined;
     }
-    size_t prefix = text_prefix_bytes(length);
-    value v = cell_take(h, text_cell_kind(is_bytes), prefix + length, text_hash(h, data, length));
-    if (v == VALUE_ABSENT) return v;
-    text_cell_set_length(h, v, length);
-    store_bytes(h, v, prefix, data, length);
-    return v;
+    return text_cell_make(h, is_bytes, data, length, heap_hash(h, data, length));
 }
 
 value text_new(struct heap *h, const void *data, size_t length, bool is_bytes)

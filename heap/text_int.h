@@ -21,6 +21,13 @@
 #include "heap/store.h"
 #include "heap/text.h"
 
+/* --- text.c */
+
+/* A text of VALUE_INLINE_TEXT_MAX < length <= TEXT_CELL_MAX bytes whose heap_hash is `hash`, in
+ * a new cell. VALUE_ABSENT when memory is short. */
+warn_unused value text_cell_make(struct heap *h, bool is_bytes, const void *data, size_t length,
+                                 uint64_t hash);
+
 /* --- utf8.c */
 
 #define UTF8_INVALID UINT32_MAX

@@ -1,24 +1,39 @@
 /* trim.c - giving memory back to the system.
  *
  * Pages that became free keep their memory for a while, because they are likely to be taken
- * again: up to an eighth of what is in use, and TRIM_KEEP_BYTES. What is above goes back in small
- * pieces while there is nothing better to do, from the top of the heap down, where pages are
- * taken last. */
+ * again: up to an eighth of what is in use, and TRIM_KEEP_BYTES; or, when no page was taken for
+ * TRIM_IDLE_NS, a sixty-fourth and TRIM_KEEP_IDLE_BYTES. What is above goes back in small pieces
+ * while there is nothing better to do, from the top of the heap down, where pages are taken
+ * last. */
 #include <sys/mman.h>
 
 #include "heap/heap_int.h"
 
 #define TRIM_KEEP_BYTES ((size_t)4 << 20)
+#define TRIM_KEEP_IDLE_BYTES ((size_t)1 << 20)
+#define TRIM_IDLE_NS ((uint64_t)1000000000)
 /* One call to the system gives back at most so much: it takes about 30 us. */
 #define TRIM_PIECE_BYTES ((size_t)512 << 10)
 #define TRIM_LOOK_PAGES 1024
 
-static uint32_t keep_count(const struct heap *h)
+static uint32_t taken_count(const struct heap *h) { return h->page_count - h->free_page_count; }
+
+bool trim_wanted_when_idle(const struct heap *h)
 {
-    return (h->page_count - h->free_page_count) / 8 + (uint32_t)(TRIM_KEEP_BYTES / PAGE_BYTES);
+    return h->touched_free_count > taken_count(h) / 64 + TRIM_KEEP_IDLE_BYTES / PAGE_BYTES;
 }
 
-bool trim_wanted(const struct heap *h) { return h->touched_free_count > keep_count(h); }
+uint64_t trim_wait_ns(const struct heap *h)
+{
+    uint64_t due = h->page_taken_ns + TRIM_IDLE_NS, now = clock_ns();
+    return due > now ? due - now : 0;
+}
+
+bool trim_wanted(const struct heap *h)
+{
+    if (h->touched_free_count > taken_count(h) / 8 + TRIM_KEEP_BYTES / PAGE_BYTES) return true;
+    return trim_wanted_when_idle(h) && trim_wait_ns(h) == 0;
+}
 
 static bool can_go(const struct heap *h, uint32_t page)
 {

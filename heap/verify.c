@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "heap/intern.h"
 #include "heap/map_int.h"
+#include "heap/sorted_set.h"
 #include "heap/traversal.h"
 
 struct verifier {
@@ -17,6 +19,7 @@ struct verifier {
     size_t map_count, map_capacity;
     struct traversal reached;  /* from the roots */
     struct traversal will_mark; /* what marking under way would still mark */
+    bool contents;             /* look at what containers say of themselves, too */
     char *message;
     size_t size;
     bool failed;
@@ -104,6 +107,11 @@ static void check_container(struct verifier *c, value container)
                  kind_name(ref_kind(container)), ref_granule(container));
         check_reference(c, words[i], where, link);
     }
+    bool waits = !value_is_int(words[0]); /* in the drop queue */
+    if (c->failed || !c->contents || waits || !value_is_kind(container, KIND_SORTED_SET)) return;
+    char wrong[120];
+    if (sorted_set_verify(c->h, container, wrong, sizeof wrong) < 0)
+        fail(c, "in the sorted set at granule %lu %s", ref_granule(container), wrong);
 }
 
 /* Maps are looked into when all references are known to be good. What waits in the drop queue is
@@ -275,6 +283,38 @@ static void check_pages(struct verifier *c)
              h->touched_count, h->touched_free_count, sums.touched, sums.touched_free);
 }
 
+static void check_bin_counts(struct verifier *c)
+{
+    struct heap *h = c->h;
+    uint32_t all[FULLNESS_BINS] = {0}, sparse = 0, partial_classes = 0;
+    for (unsigned content = 0; content < CONTENT_COUNT; content++)
+        for (unsigned class = 0; class < SIZE_CLASS_COUNT; class++) {
+            const struct allocator *a = &h->allocators[content][class];
+            uint32_t partial = 0;
+            for (unsigned bin = 0; bin < FULLNESS_BINS; bin++) {
+                uint32_t pages = 0;
+                for (uint32_t i = a->bins[bin]; i != NO_PAGE; i = h->pages[i].next, pages++)
+                    if (!(h->sparse_pages[i / 64] >> i % 64 & 1) != (bin >= SPARSE_BINS))
+                        fail(c, "page %u is in bin %u, and its bit says otherwise", i, bin);
+                if (pages != a->bin_pages[bin])
+                    fail(c, "bin %u of class %u counts %u pages and has %u", bin, class,
+                         a->bin_pages[bin], pages);
+                all[bin] += pages;
+                partial += pages;
+                if (bin < SPARSE_BINS) sparse += pages;
+            }
+            if (partial != a->partial_pages)
+                fail(c, "class %u counts %u partial pages and has %u", class, a->partial_pages,
+                     partial);
+            partial_classes += partial != 0;
+        }
+    for (uint32_t i = 0; i < h->page_count / 64; i++)
+        sparse -= (uint32_t)__builtin_popcountl(h->sparse_pages[i]);
+    if (sparse != 0) fail(c, "pages that are in no bin are marked as sparse");
+    if (memcmp(all, h->bin_pages, sizeof all) != 0 || partial_classes != h->partial_classes)
+        fail(c, "the heap's counts of partial pages are wrong");
+}
+
 static void check_bins(struct verifier *c)
 {
     struct heap *h = c->h;
@@ -297,16 +337,39 @@ static void check_bins(struct verifier *c)
             }
 }
 
+static void check_interned(struct verifier *c)
+{
+    struct heap *h = c->h;
+    struct intern_stats stats;
+    intern_stats(h, &stats);
+    uint64_t entries = 0;
+    value v;
+    for (uint32_t i = 0; !c->failed && (v = intern_table_slot(h, i)) != VALUE_ABSENT; i++) {
+        if (!value_is_ref(v) || !check_target(c, v, "the table of interned strings", false))
+            continue;
+        entries++;
+        if (!value_is_kind(v, KIND_STRING) || !value_is_shared(h, v))
+            fail(c, "slot %u of the interned strings has an unshared %s", i,
+                 kind_name(ref_kind(v)));
+        else if (!intern_slot_fits(h, i, v))
+            fail(c, "slot %u of the interned strings has one that does not belong there", i);
+    }
+    if (!c->failed && entries != stats.entries)
+        fail(c, "the table counts %lu interned strings, it has %lu", stats.entries, entries);
+}
+
 int heap_verify(struct heap *h, char *message, size_t size)
 {
-    struct verifier c = {.h = h, .message = message, .size = size};
+    struct verifier c = {.h = h, .message = message, .size = size, .contents = true};
     if (size) message[0] = 0;
     if (traversal_open(&c.reached, h) != 0 || traversal_open(&c.will_mark, h) != 0)
         fail(&c, "no memory to check the heap with");
     if (!c.failed) check_pages(&c);
     if (!c.failed) check_bins(&c);
+    if (!c.failed) check_bin_counts(&c);
     if (!c.failed) check_references(&c);
     if (!c.failed) check_maps(&c);
+    if (!c.failed) check_interned(&c);
     if (!c.failed) check_marking(&c);
     free(c.maps);
     traversal_close(&c.reached);

@@ -73,6 +73,7 @@ struct heap_walk *heap_walk_start(struct heap *h, value from, int *error)
     w->h = h;
     h->walk = w;
     h->walking = true;
+    heap_pin(h); /* it knows objects by their places */
     size_t words = (size_t)h->page_count * PAGE_GROUPS;
     bool mapped = (w->met = plane_map(words)) != NULL;
     for (unsigned level = 0; level < TODO_LEVELS; level++, words = (words + 63) / 64) {
@@ -125,6 +126,7 @@ void heap_walk_end(struct heap_walk *w)
 {
     w->h->walk = NULL;
     w->h->walking = false;
+    heap_unpin(w->h);
     if (w->met) munmap(w->met, w->words[0] * sizeof(uint64_t));
     for (unsigned level = 0; level < TODO_LEVELS; level++)
         if (w->todo[level]) munmap(w->todo[level], w->words[level] * sizeof(uint64_t));

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "heap/intern.h"
 #include "heap/list.h"
 #include "heap/map.h"
 #include "heap/number.h"
@@ -35,6 +36,13 @@ struct builder_level {
 
 /* --- failure ------------------------------------------------------------------------------*/
 
+/* `opened` borrows values across safe points, so meanwhile they must not move. */
+static void builder_opened_forget(struct builder *b)
+{
+    if (b->opened_count != 0) heap_unpin(b->heap);
+    b->opened_count = 0;
+}
+
 int builder_fail(struct builder *b, enum error_code code, const char *format, ...)
 {
     b->failed = true;
@@ -49,7 +57,7 @@ int builder_fail(struct builder *b, enum error_code code, const char *format, ..
     vsnprintf(b->message + used, sizeof b->message - used, format, arguments);
     va_end(arguments);
     b->level_count = 0;
-    b->opened_count = 0;
+    builder_opened_forget(b);
     root_frame_truncate(b->heap, &b->frame, 0);
     rpc_reader_skip(b->reader);
     return 0;
@@ -264,6 +272,16 @@ static bool builder_at_set(const struct builder *b, enum decoder_text type, int8
     return type == DECODER_EXT && ext_type == EXT_SET && b->making && !builder_at_key(b);
 }
 
+/* Whether a string that comes now may become one that others own too (intern.h). It lies inside
+ * of a container that is to be stored: what is given to set itself is freed or overwritten alone.
+ * The first parameter is a path, or, two levels further in, holds values of mset. And what a
+ * request that reads makes must go when it ends, as it may take the memory held back. */
+static bool builder_interns(const struct builder *b)
+{
+    if (b->level_count == 0 || b->holding) return false;
+    return b->level_count > 2 || b->levels[0].base > (b->levels[0].container != VALUE_ABSENT);
+}
+
 static int sink_text(void *context, enum decoder_text type, int8_t ext_type, const char *data,
                      size_t length)
 {
@@ -274,6 +292,8 @@ static int sink_text(void *context, enum decoder_text type, int8_t ext_type, con
         return b->failed ? 0 : builder_set_close(b);
     }
     if (type == DECODER_EXT) return builder_add_ext(b, ext_type, data, length);
+    if (type == DECODER_STR && builder_interns(b))
+        return builder_add(b, intern_text(b->heap, data, length));
     return builder_add(b, text_new(b->heap, data, length, type == DECODER_BIN));
 }
 
@@ -327,10 +347,12 @@ void builder_push_container(struct builder *b, value v)
 {
     builder_push(b, v);
     if (b->failed || !b->making) return;
-    if (builder_grow(&b->opened, &b->opened_capacity, b->opened_count + 1, sizeof *b->opened))
-        b->opened[b->opened_count++] = v;
-    else
+    if (!builder_grow(&b->opened, &b->opened_capacity, b->opened_count + 1, sizeof *b->opened)) {
         builder_no_memory(b);
+        return;
+    }
+    if (b->opened_count == 0) heap_pin(b->heap);
+    b->opened[b->opened_count++] = v;
 }
 
 static int builder_open(struct builder *b, bool is_map, size_t count)
@@ -401,6 +423,7 @@ void builder_init(struct builder *b, struct heap *heap, const struct session_fea
 
 void builder_close(struct builder *b)
 {
+    builder_opened_forget(b);
     root_frame_close(b->heap, &b->frame);
     free(b->levels);
     free(b->opened);
@@ -424,7 +447,7 @@ void builder_reset(struct builder *b)
     heap_hold_use(b->heap, b->holding = false);
     b->failed = false;
     b->level_count = 0;
-    b->opened_count = 0;
+    builder_opened_forget(b);
     b->ext_length = 0;
     shrink(&b->opened, &b->opened_capacity);
     shrink(&b->ext_data, &b->ext_capacity);

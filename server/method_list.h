@@ -162,7 +162,8 @@
       "Stores a weak reference to the list or map at target: it is followed, and does not "     \
       "keep its target")                                                                        \
     X("same", "path, path", "bool", 2, 2, METHOD_READ, method_same,                             \
-      "Whether two paths lead to the same object")                                              \
+      "Whether two paths lead to the same object; a short text in a large map is the same as "    \
+      "any equal one")                                              \
     X("hold", "path", "handle", 1, 1, METHOD_READ, method_hold,                                 \
       "Gives a value a handle, which can stand for the key of a path, until release or the "    \
       "end of the session")                                                                     \
@@ -175,23 +176,31 @@
     X("gc.enable", "", "true", 0, 0, METHOD_ADMIN, method_gc_enable,                            \
       "Lets the collector begin cycles by itself, as it does at first")                         \
     X("gc.disable", "", "true", 0, 0, METHOD_ADMIN, method_gc_disable,                          \
-      "Keeps the collector from beginning cycles by itself")                                    \
+      "Keeps the collector from beginning cycles by itself; what has one owner is freed "       \
+      "as ever, and gc.collect and gc.step work")                                               \
     X("gc.is_enabled", "", "bool", 0, 0, METHOD_ADMIN, method_gc_is_enabled,                    \
-      "Whether the collector begins cycles by itself")                                          \
+      "Whether the collector begins cycles by itself (MicroPython's gc.isenabled)")             \
     X("gc.collect", "", "bytes freed", 0, 0, METHOD_ADMIN | METHOD_LONG, method_gc_collect,     \
       "Runs a whole cycle, in steps between other requests, and answers when it is done")       \
     X("gc.step", "[us]", "bool", 0, 1, METHOD_ADMIN, method_gc_step,                            \
-      "Works on a cycle (begins one if none is under way) for some microseconds; true if that " \
-      "ended it")                                                                               \
+      "Works on a cycle (begins one if none is under way) for some microseconds; true if "      \
+      "that ended it")                                                                          \
     X("gc.threshold", "[bytes]", "bytes", 0, 1, METHOD_ADMIN, method_gc_threshold,              \
-      "How much garbage there may be before a cycle begins; sets it first if bytes are given, " \
-      "0: chosen from the live size")                                                           \
+      "How much garbage there may be before a cycle begins; sets it first if bytes are "        \
+      "given. 0 or -1: chosen from the live size (in MicroPython -1 turns the threshold "       \
+      "off, and it counts all that is allocated)")                                              \
     X("gc.mem_alloc", "", "bytes", 0, 0, METHOD_ADMIN, method_gc_mem_alloc,                     \
-      "Bytes of the heap in use")                                                               \
+      "Bytes of the heap in use, garbage that was not found yet included")                      \
     X("gc.mem_free", "", "bytes", 0, 0, METHOD_ADMIN, method_gc_mem_free,                       \
       "Bytes that the memory limit leaves")                                                     \
     X("gc.stats", "", "map", 0, 0, METHOD_ADMIN, method_gc_stats,                               \
-      "The collector's figures: cycles, bytes, and how long its steps took")
+      "The collector's figures: cycles, bytes, objects that it moved, its share of the "        \
+      "last second and minute in per mille, and how long its work held others up, in "          \
+      "classes: step, compact (a step that moved objects), drop (taking apart what one "        \
+      "owner gave up), trim (giving memory back), start (what a cycle does in one go), "        \
+      "assist (inside an allocation), split (of a segment of a large map), growth (into "       \
+      "the next representation). Bucket i of each counts what took 2^i to 2^(i+1) "             \
+      "nanoseconds")
 
 #define METHODS_MEMORY(X)                                                                       \
     X("mem.info", "", "map", 0, 0, METHOD_ADMIN, method_mem_info, "The heap's figures")         \

@@ -94,9 +94,9 @@ enum call_outcome method_gc_step(struct call *call)
 
 enum call_outcome method_gc_threshold(struct call *call)
 {
-    int64_t bytes = -1;
-    if (param_int(call, 0, "bytes", 0, INT64_MAX, &bytes) < 0) return CALL_FAILED;
-    if (bytes >= 0) gc_threshold_set(call->heap, (size_t)bytes);
+    int64_t bytes = INT64_MIN;
+    if (param_int(call, 0, "bytes", -1, INT64_MAX, &bytes) < 0) return CALL_FAILED;
+    if (bytes != INT64_MIN) gc_threshold_set(call->heap, bytes > 0 ? (size_t)bytes : 0);
     return reply_uint(call, gc_threshold(call->heap));
 }
 
@@ -122,7 +122,9 @@ static void write_pauses(struct writer *w, const char *name, const struct gc_his
         double q;
     } quantiles[] = {{"p50_us", 0.5}, {"p99_us", 0.99}, {"p99_99_us", 0.9999}};
     writer_cstr(w, name);
-    writer_map(w, 6);
+    size_t buckets = GC_HISTOGRAM_BUCKETS;
+    while (buckets > 0 && pauses->buckets[buckets - 1] == 0) buckets--;
+    writer_map(w, 7);
     reply_figure(w, "count", pauses->count);
     reply_figure(w, "total_us", pauses->total_ns / 1000);
     reply_figure(w, "max_us", pauses->max_ns / 1000);
@@ -130,14 +132,21 @@ static void write_pauses(struct writer *w, const char *name, const struct gc_his
         writer_cstr(w, quantiles[i].name);
         writer_double(w, (double)gc_histogram_quantile(pauses, quantiles[i].q) / 1000.0);
     }
+    writer_cstr(w, "buckets");
+    writer_array(w, buckets);
+    for (size_t i = 0; i < buckets; i++) writer_uint(w, pauses->buckets[i]);
 }
+
+#define X(name, text) +1
+enum { PAUSE_CLASSES = GC_PAUSES(X) };
+#undef X
 
 enum call_outcome method_gc_stats(struct call *call)
 {
     struct writer *w = call->reply;
     struct gc_stats stats;
     gc_stats(call->heap, &stats);
-    writer_map(w, 13);
+    writer_map(w, 18);
     writer_cstr(w, "phase");
     writer_cstr(w, gc_phase_name(gc_phase(call->heap)));
     writer_cstr(w, "enabled");
@@ -152,10 +161,15 @@ enum call_outcome method_gc_stats(struct call *call)
     reply_figure(w, "live_bytes", stats.live_bytes);
     reply_figure(w, "debt_bytes", stats.debt_bytes);
     reply_figure(w, "weak_cleared", stats.weak_cleared);
+    reply_figure(w, "moved_objects", stats.moved_objects);
+    reply_figure(w, "moved_bytes", stats.moved_bytes);
+    reply_figure(w, "collector_us", stats.collector_ns / 1000);
+    reply_figure(w, "permille_second", stats.permille_second);
+    reply_figure(w, "permille_minute", stats.permille_minute);
     writer_cstr(w, "pauses");
-    writer_map(w, 3);
-    write_pauses(w, "step", &stats.step);
-    write_pauses(w, "drop", &stats.drop);
-    write_pauses(w, "start", &stats.start);
+    writer_map(w, PAUSE_CLASSES);
+#define X(name, text) write_pauses(w, #name, &stats.name);
+    GC_PAUSES(X)
+#undef X
     return CALL_DONE;
 }

@@ -6,6 +6,7 @@
 
 #include "heap/census.h"
 #include "heap/heap.h"
+#include "heap/intern.h"
 #include "server/clock.h"
 #include "server/keys.h"
 #include "server/params.h"
@@ -23,7 +24,9 @@ enum call_outcome method_mem_info(struct call *call)
     struct writer *w = call->reply;
     struct heap_stats s;
     heap_stats(call->heap, &s);
-    writer_map(w, 15);
+    struct intern_stats interned;
+    intern_stats(call->heap, &interned);
+    writer_map(w, 18);
     reply_figure(w, "max_bytes", s.max_bytes);
     reply_figure(w, "used_bytes", s.used_bytes);
     reply_figure(w, "page_bytes", s.page_bytes);
@@ -33,6 +36,9 @@ enum call_outcome method_mem_info(struct call *call)
     reply_figure(w, "shared_objects", s.shared_count);
     reply_figure(w, "shapes", s.shape_count);
     reply_figure(w, "weak_targets", s.weak_slot_count);
+    reply_figure(w, "interned", interned.entries);
+    reply_figure(w, "interned_hits", interned.hits);
+    reply_figure(w, "interned_saved_bytes", interned.saved_bytes);
     reply_figure(w, "drop_queue", s.drop_queue_length);
     reply_figure(w, "allocations", s.allocations);
     reply_figure(w, "expired", call->host->keys->expired);

@@ -24,8 +24,8 @@ enum call_outcome method_link(struct call *call)
     struct place place;
     if (read_target(call, 1, &target) < 0 || place_find(call, call->args[0], 0, &place) < 0)
         return CALL_FAILED;
-    /* A short text inside of a map has no cell to share: it is copied, which nobody can tell. A call
-     * that fails after this leaves other targets marked as shared, which is harmless. */
+    /* A short text inside of a map has no cell to share: it is copied, which nobody can tell. A
+     * call that fails after this leaves other targets marked as shared, which is harmless. */
     target = text_own(call->heap, target);
     if (target == VALUE_ABSENT) return fail_no_memory(call);
     if (place_replace_take(call, &place, target, 0) < 0) return CALL_FAILED;

@@ -57,12 +57,15 @@ static void section_gc(struct call *call, const struct server_info *info)
     struct gc_stats s;
     (void)info;
     gc_stats(call->heap, &s);
-    writer_map(w, 4);
+    writer_map(w, 7);
     writer_cstr(w, "phase");
     writer_cstr(w, gc_phase_name(gc_phase(call->heap)));
     reply_figure(w, "cycles", s.cycles);
     reply_figure(w, "steps", s.steps);
     reply_figure(w, "step_max_us", s.step.max_ns / 1000);
+    reply_figure(w, "collector_us", s.collector_ns / 1000);
+    reply_figure(w, "permille_second", s.permille_second);
+    reply_figure(w, "permille_minute", s.permille_minute);
 }
 
 static void section_keys(struct call *call, const struct server_info *info)

@@ -212,6 +212,10 @@ static int put_all(struct call *call, value set, struct addition *additions, siz
         if (failed) sorted_set_undo(h, set, &a->change);
         else sorted_set_keep(h, set, &a->change);
     }
+    for (size_t i = 0; i < done; i++) {
+        const struct addition *a = &additions[i % count];
+        if (is_put_in(a, i >= count)) sorted_set_settle(h, set, &a->change);
+    }
     if (failed) fail_no_memory(call);
     return failed ? -1 : 0;
 }
@@ -288,7 +292,10 @@ enum call_outcome method_sorted_increment(struct call *call)
         fail_no_memory(call);
         status = -1;
     }
-    if (status == 0) sorted_set_keep(h, t.set, &change);
+    if (status == 0) {
+        sorted_set_keep(h, t.set, &change);
+        sorted_set_settle(h, t.set, &change);
+    }
     if (target_close(call, &t, status) < 0) return CALL_FAILED;
     if (score.class == NUMBER_INT64) return reply_int(call, score.i);
     writer_double(call->reply, score.d);

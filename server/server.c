@@ -211,6 +211,7 @@ static int heap_open(struct server *server, char *error, size_t size)
         .max_bytes = settings->max_memory,
         .shapes_max = (uint32_t)settings->shapes,
         .weak_slots_max = (uint32_t)settings->weak_slots,
+        .intern_bytes_max = (uint32_t)settings->intern_strings,
     };
     int result = uv_random(NULL, NULL, config.hash_key, sizeof config.hash_key, 0, NULL);
     if (result != 0) {

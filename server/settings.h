@@ -61,6 +61,8 @@
     X(shapes, "shapes", INT, "0", 0, 1 << 24, "record shapes alive at once; 0: 65536")    \
     X(weak_slots, "weak-slots", INT, "0", 0, 1 << 28,                                        \
       "targets of weak references at once; 0: 16777216")                                     \
+    X(intern_strings, "intern-strings", INT, "128", 0, 254,                                  \
+      "bytes of strings inside containers that are stored once if they repeat; 0: none")     \
     X(turn_requests, "turn-requests", INT, "1000", 1, 1 << 20,                               \
       "requests of a client that run before the next client's turn")                         \
     X(turn_bytes, "turn-bytes", SIZE, "256k", SIZE_K, SIZE_G,                                \

@@ -64,31 +64,14 @@ static void tasks_round(struct tasks *t, uint64_t budget_ns)
     t->spent_ns += used_ns;
 }
 
-/* How long the collector may work now; 0: not at all. */
-static uint64_t collector_budget_ns(const struct tasks *t, uint64_t events_ns)
-{
-    uint64_t budget_ns = 0;
-    switch (gc_urgency(t->heap)) {
-    case GC_RESTING:
-        return 0;
-    case GC_RELAXED:
-        return events_ns ? 0 : COLLECTOR_STEP_NS;
-    case GC_INDEBTED:
-        budget_ns = events_ns / 4;
-        break;
-    case GC_PRESSED:
-        budget_ns = events_ns > COLLECTOR_STEP_MAX_NS / 2 ? events_ns : COLLECTOR_STEP_MAX_NS / 2;
-        break;
-    }
-    if (budget_ns < COLLECTOR_STEP_NS) budget_ns = COLLECTOR_STEP_NS;
-    return budget_ns < COLLECTOR_STEP_MAX_NS ? budget_ns : COLLECTOR_STEP_MAX_NS;
-}
-
 void tasks_run(struct tasks *t, uint64_t events_ns)
 {
     if (t->count) tasks_round(t, events_ns ? TASKS_BUSY_NS : TASKS_IDLE_NS);
-    uint64_t budget_ns = collector_budget_ns(t, events_ns);
-    if (budget_ns) t->collector_ns += gc_run(t->heap, budget_ns);
+    uint64_t budget_ns = gc_budget_ns(t->heap, events_ns);
+    if (budget_ns == 0) return;
+    uint64_t worked_ns = gc_run(t->heap, budget_ns);
+    if (events_ns) gc_charge(t->heap, worked_ns);
+    t->collector_ns += worked_ns;
 }
 
 bool tasks_want_time(const struct tasks *t)
@@ -98,5 +81,5 @@ bool tasks_want_time(const struct tasks *t)
 
 uint64_t tasks_wait_ms(const struct tasks *t)
 {
-    return gc_idle_cycle_wanted(t->heap) ? gc_idle_wait_ns(t->heap) / 1000000 + 1 : 0;
+    return gc_idle_work_wanted(t->heap) ? gc_idle_wait_ns(t->heap) / 1000000 + 1 : 0;
 }

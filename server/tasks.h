@@ -5,10 +5,8 @@
  * One scheduler serves all of them in turn, and the collector after them.
  *
  * After a turn with events, tasks share TASKS_BUSY_NS, so that clients wait little; a turn
- * without events gives them TASKS_IDLE_NS before the next poll. The collector follows
- * gc_urgency: nothing when resting; when relaxed, only turns without events; when a cycle is
- * under way, 100 us or a quarter of the time that the events took; more when memory is
- * short. */
+ * without events gives them TASKS_IDLE_NS before the next poll. The collector gets what
+ * gc_budget_ns says: a bounded share of the time that events take. */
 #ifndef CAIRN_SERVER_TASKS_H
 #define CAIRN_SERVER_TASKS_H
 
@@ -20,8 +18,6 @@
 
 #define TASKS_BUSY_NS ((uint64_t)300000)
 #define TASKS_IDLE_NS ((uint64_t)500000)
-#define COLLECTOR_STEP_NS ((uint64_t)100000)
-#define COLLECTOR_STEP_MAX_NS ((uint64_t)600000)
 
 enum task_outcome { TASK_MORE, TASK_DONE };
 

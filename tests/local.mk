@@ -109,6 +109,12 @@ unit_cli_words_SOURCES = %D%/unit/test_cli_words.c
 unit_cli_words_CFLAGS = $(CLIENT_TEST_CFLAGS)
 unit_cli_words_LDADD = libcli.la $(CLIENT_TEST_LIBS)
 
+check_PROGRAMS += unit_compact
+TESTS += unit_compact
+unit_compact_SOURCES = %D%/unit/test_compact.c
+unit_compact_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_compact_LDADD = $(HEAP_TEST_LIBS)
+
 check_PROGRAMS += unit_decoder
 TESTS += unit_decoder
 unit_decoder_SOURCES = %D%/unit/test_decoder.c
@@ -120,6 +126,18 @@ TESTS += unit_evict
 unit_evict_SOURCES = %D%/unit/test_evict.c
 unit_evict_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_evict_LDADD = $(SESSION_TEST_LIBS)
+
+check_PROGRAMS += unit_fragmentation
+TESTS += unit_fragmentation
+unit_fragmentation_SOURCES = %D%/unit/test_fragmentation.c
+unit_fragmentation_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_fragmentation_LDADD = $(HEAP_TEST_LIBS)
+
+check_PROGRAMS += unit_gc_share
+TESTS += unit_gc_share
+unit_gc_share_SOURCES = %D%/unit/test_gc_share.c
+unit_gc_share_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_gc_share_LDADD = $(HEAP_TEST_LIBS)
 
 check_PROGRAMS += unit_glob
 TESTS += unit_glob
@@ -280,6 +298,12 @@ TESTS += unit_settings
 unit_settings_SOURCES = %D%/unit/test_settings.c
 unit_settings_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_settings_LDADD = libserver.la $(INIH_LIBS) $(HEAP_TEST_LIBS)
+
+check_PROGRAMS += unit_intern
+TESTS += unit_intern
+unit_intern_SOURCES = %D%/unit/test_intern.c
+unit_intern_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_intern_LDADD = $(HEAP_TEST_LIBS)
 
 check_PROGRAMS += unit_shape
 TESTS += unit_shape

@@ -20,7 +20,7 @@ compile() { # plant source object
 object() { echo "${1//\//_}.o"; } # of a source
 test_objects() { # what a test program needs, as the names of objects
     printf '%s\n' tests_unit_test_"$1".c.o "${common[@]}"
-    [ "$1" = barriers ] || printf '%s\n' "${session[@]}"
+    [ "$1" != pins ] || printf '%s\n' "${session[@]}"
 }
 # link PROGRAM DIRECTORY: its objects, those of DIRECTORY before the common ones.
 link() {
@@ -99,12 +99,12 @@ arrays=$(declare -p common session)
 export arrays
 
 # Everything without a bug.
-for file in "${heap[@]}" "${support[@]}" "${server[@]}" "$source_dir"/tests/unit/test_{barriers,pins}.c; do
+for file in "${heap[@]}" "${support[@]}" "${server[@]}" "$source_dir"/tests/unit/test_{barriers,pins,intern}.c; do
     echo "${file#"$source_dir"/}"
 done | xargs -P "$jobs" -I{} bash -c 'compile 0 {} "$work/$(object {})"' >"$work/build" 2>&1
 mkdir "$work/plant0"
 clean=0
-for program in barriers pins; do
+for program in barriers pins intern; do
     link "$program" "$work/plant0" >>"$work/build" 2>&1 &&
         (cd "$work/plant0" && CK_FORK=no timeout "$seconds" "./$program" >log 2>&1) || clean=1
 done

@@ -8,6 +8,7 @@ integration_tests = \
 	%D%/cli.sh \
 	%D%/dumpavail2jsonl.sh \
 	%D%/foreign.sh \
+	%D%/intern.sh \
 	%D%/methods_doc.sh \
 	%D%/realdata.sh \
 	%D%/server.sh \

@@ -345,6 +345,7 @@ static void run_program(uint64_t seed, enum shortage shortage)
 {
     size_t max_bytes = shortage == SHORTAGE_REAL ? (size_t)8 << 20 : 0;
     struct program p = {.h = heap_fixture_open(max_bytes), .rng = seed, .seed = seed};
+    gc_compact_always(p.h, true);
     model_open(&p.m);
     bool failing = shortage == SHORTAGE_RANDOM;
     value root = map_new(p.h);

@@ -58,6 +58,7 @@ void in_process_open_heap(struct in_process *p, const struct heap_config *config
 {
     memset(p, 0, sizeof *p);
     if (heap_create(&p->heap, config) < 0) fail("open", "no memory");
+    gc_compact_always(p->heap, true);
     keys_init(&p->own_keys, p->heap, POLICY_REFUSE);
     session_open(p, &p->own_keys);
 }

@@ -455,6 +455,36 @@ START_TEST(random_graphs_keep_what_is_reachable)
 }
 END_TEST
 
+START_TEST(what_is_left_on_sparse_pages_moves_together)
+{
+    enum { ROWS = 400 };
+    struct heap *h = heap_fixture_open(0);
+    value root = node_new(h, ROWS);
+    heap_root_set_take(h, ROOT_KEYS, root);
+    for (unsigned i = 0; i < ROWS; i++) {
+        value row = node_new(h, 60), leaf = cell_take(h, KIND_STRING, 200, i);
+        memset(store_raw(h, leaf), (int)i & 0xff, 200);
+        node_set(h, row, 0, leaf);
+        node_set(h, root, i, row);
+    }
+    for (unsigned i = 0; i < ROWS; i++)
+        if (i % 4 != 0) node_set(h, root, i, VALUE_NIL);
+    while (heap_drop_pending(h)) heap_drop_step(h, 1000);
+    gc_compact_always(h, true);
+    gc_collect(h);
+    struct gc_stats stats;
+    gc_stats(h, &stats);
+    ck_assert_uint_ge(stats.moved_objects, ROWS / 4);
+    heap_fixture_verify(h, "compacted");
+    for (unsigned i = 0; i < ROWS; i += 4) {
+        value leaf = *node_slot(h, *node_slot(h, root, i), 0);
+        ck_assert_uint_eq(ref_hash(leaf), i);
+        ck_assert_uint_eq(((const unsigned char *)cell_bytes(h, leaf))[199], i & 0xff);
+    }
+    heap_fixture_close(h);
+}
+END_TEST
+
 START_TEST(a_step_stays_short_when_all_that_was_gray_is_gone)
 {
     enum { COUNT = 20000, UNITS = 100, STEP_PAGES_MAX = 2 * UNITS };
@@ -611,6 +641,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, a_target_that_marking_missed_reads_as_dead_before_it_is_swept);
     tcase_add_test(tcase, what_the_drop_queue_lets_go_while_marking_stays_with_its_other_owner);
     tcase_add_test(tcase, frames_keep_their_values_and_are_scanned_once_a_cycle);
+    tcase_add_test(tcase, what_is_left_on_sparse_pages_moves_together);
     tcase_add_test(tcase, a_step_stays_short_when_all_that_was_gray_is_gone);
     tcase_add_test(tcase, a_walk_survives_changes_of_what_it_walks);
     tcase_add_test(tcase, memory_of_free_pages_goes_back_to_the_system);

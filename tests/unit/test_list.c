@@ -447,6 +447,7 @@ static void random_program(uint64_t seed)
     struct heap *h = heap_fixture_open(0);
     struct model m;
     model_open(&m, 40000);
+    heap_pin(h); /* the model knows objects by their places */
     for (int round = 0; round < ROUNDS; round++) {
         const struct mix *mix = &mixes[random_below(&state, sizeof mixes / sizeof *mixes)];
         size_t most = (size_t[]){10, 60, LEAF + 50, 4 * LEAF, 40 * LEAF, 40000}[round % 6];
@@ -466,6 +467,7 @@ static void random_program(uint64_t seed)
         heap_fixture_verify(h, "after a round");
     }
     free(m.items);
+    heap_unpin(h);
     heap_fixture_close(h);
 }
 

@@ -432,8 +432,10 @@ START_TEST(gc_methods)
     ASK(&p, "gc.threshold", "1234567", "1234567");
     ASK(&p, "gc.threshold", "", "1234567");
     ck_assert_int_eq(atol(ask(&p, "gc.threshold", "0")), chosen);
-    ASK(&p, "gc.threshold", "-1",
-        "! OUT_OF_RANGE gc.threshold: bytes is -1; it may be 0 to 9223372036854775807");
+    ASK(&p, "gc.threshold", "1234567", "1234567");
+    ck_assert_int_eq(atol(ask(&p, "gc.threshold", "-1")), chosen);
+    ASK(&p, "gc.threshold", "-2",
+        "! OUT_OF_RANGE gc.threshold: bytes is -2; it may be -1 to 9223372036854775807");
     ASK(&p, "gc.step", "0", "! OUT_OF_RANGE gc.step: us is 0; it may be 1 to 10000");
     ASK(&p, "gc.step", "'x'", "! BAD_PARAMS gc.step: us must be an integer, not a string");
     for (int i = 0; strcmp(ask(&p, "gc.step", "1000"), "true") != 0; i++) ck_assert_int_lt(i, 1000);

@@ -8,7 +8,9 @@
 
 #include "heap/census.h"
 #include "heap/equal.h"
+#include "heap/map.h"
 #include "heap/sorted_set.h"
+#include "heap/verify.h"
 #include "tests/support/heap_fixture.h"
 #include "tests/support/map_model.h"
 #include "tests/support/random.h"
@@ -107,6 +109,7 @@ static int set_score(struct sorted_model *m, size_t id, struct number score)
     if (status < 0) return status;
     model_assert(change.was_there == m->members[id].there);
     sorted_set_keep(m->h, m->set, &change);
+    sorted_set_settle(m->h, m->set, &change);
     m->count += !m->members[id].there;
     m->members[id] = (struct model_member){true, score};
     return 0;
@@ -335,6 +338,7 @@ START_TEST(batches)
         ck_assert(!keep || full);
         for (size_t i = 0; i < made && keep; i++) sorted_set_keep(h, m.set, &changes[i]);
         for (size_t i = made; i-- > 0 && !keep;) sorted_set_undo(h, m.set, &changes[i]);
+        for (size_t i = 0; i < made; i++) sorted_set_settle(h, m.set, &changes[i]);
         if (!keep) m = before;
         check_model(&m, &random);
         if (round % 3 == 0) remove_member(&m, random_below(&random, m.universe));
@@ -399,6 +403,7 @@ static value numbered(struct heap *h, size_t count, int64_t last)
         struct number score = int_score(i + 1 == count ? last : (int64_t)i);
         model_assert(sorted_set_put(h, set, name, length, score, &change) == 0);
         sorted_set_keep(h, set, &change);
+        sorted_set_settle(h, set, &change);
     }
     return set;
 }
@@ -437,6 +442,23 @@ START_TEST(the_census_names_sorted_sets)
 }
 END_TEST
 
+START_TEST(the_verifier_looks_inside)
+{
+    struct heap *h = heap_fixture_open(0);
+    value set = numbered(h, 500, 3), score = VALUE_NIL;
+    char message[200];
+    struct map_key key;
+    heap_root_set_take(h, ROOT_KEYS, set);
+    map_key_text(h, &key, "m17", 3);
+    ck_assert_int_eq(map_remove(h, sorted_set_scores(h, set), &key, &score), 0);
+    ck_assert_int_eq(heap_verify(h, message, sizeof message), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(message, "entry 18 has another score, or none, in the map"));
+    ck_assert_int_eq(map_set_take(h, sorted_set_scores(h, set), &key, score), 0);
+    ck_assert_int_eq(heap_verify(h, message, sizeof message), 0);
+    heap_fixture_close(h);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("sorted set");
@@ -454,6 +476,7 @@ Suite *test_suite(void)
     tcase_add_test(whole, scores_are_canonical);
     tcase_add_test(whole, equality);
     tcase_add_test(whole, the_census_names_sorted_sets);
+    tcase_add_test(whole, the_verifier_looks_inside);
     suite_add_tcase(suite, whole);
     return suite;
 }
