@@ -28,6 +28,7 @@
 #define LOW_PART 32
 /* A request that failed lowers the ceiling by this part of the heap. */
 #define SHORT_PART 256
+#define EVICT_SHORT_KEYS (4 * EVICT_CALL_KEYS)
 #define TICK_MS 4000
 #define TICKS_OF_TURNOVER 256
 #define LFU_MINUTE_MS 60000
@@ -226,7 +227,7 @@ void keys_memory_short(struct keys *k)
     struct evict *e = &k->evict;
     if (e->policy == POLICY_REFUSE) return;
     size_t used = heap_used_bytes(k->heap), fall = heap_max_bytes(k->heap) / SHORT_PART;
-    if (used < e->ceiling_bytes) e->ceiling_bytes = used;
-    e->ceiling_bytes -= fall < e->ceiling_bytes ? fall : e->ceiling_bytes;
-    keys_evict(k, EVICT_CALL_KEYS);
+    /* Not while what was to go before is still there. */
+    if (used <= e->ceiling_bytes) e->ceiling_bytes = used > fall ? used - fall : 0;
+    keys_evict(k, EVICT_SHORT_KEYS);
 }
