@@ -311,6 +311,14 @@ int segment_ready(struct heap *h, value *body, const struct segmented_plan *plan
     }
 }
 
+/* No entry comes after all: a segment that was made for it goes. */
+static void segment_unready(struct heap *h, value *body, uint64_t hash)
+{
+    struct location at = locate(h, body, hash);
+    if (at.segment != VALUE_NIL && location_segment(h, &at).head->live == 0)
+        segmented_shrink(h, body, hash);
+}
+
 /* --- setting --------------------------------------------------------------------------------*/
 
 int segmented_add_take(struct heap *h, value *body, const struct segmented_plan *plan,
@@ -327,6 +335,7 @@ int segmented_add_take(struct heap *h, value *body, const struct segmented_plan 
     size_t size = 1 + (plan->tracked ? 2 : 0) + packed_key_size(&k) + p.size;
     size_t words = (k.type == KEY_CELL) + (p.type == PACKED_REF);
     if (segment_ready(h, body, plan, key->hash, size, words, &s) < 0) {
+        segment_unready(h, body, key->hash);
         if (own) value_release(h, stored);
         return -ENOMEM;
     }

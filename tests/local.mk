@@ -124,6 +124,12 @@ unit_decoder_SOURCES = %D%/unit/test_decoder.c
 unit_decoder_CFLAGS = $(PROTOCOL_TEST_CFLAGS) $(YAJL_CFLAGS)
 unit_decoder_LDADD = $(PROTOCOL_TEST_LIBS) $(MSGPACK_LIBS) $(YAJL_LIBS)
 
+check_PROGRAMS += unit_evict
+TESTS += unit_evict
+unit_evict_SOURCES = %D%/unit/test_evict.c
+unit_evict_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_evict_LDADD = $(SESSION_TEST_LIBS)
+
 check_PROGRAMS += unit_fragmentation
 TESTS += unit_fragmentation
 unit_fragmentation_SOURCES = %D%/unit/test_fragmentation.c
@@ -165,6 +171,12 @@ TESTS += unit_libcairn
 unit_libcairn_SOURCES = %D%/unit/test_libcairn.c
 unit_libcairn_CFLAGS = $(CLIENT_TEST_CFLAGS)
 unit_libcairn_LDADD = $(CLIENT_TEST_LIBS) -lpthread
+
+check_PROGRAMS += unit_keys
+TESTS += unit_keys
+unit_keys_SOURCES = %D%/unit/test_keys.c
+unit_keys_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_keys_LDADD = $(SESSION_TEST_LIBS)
 
 check_PROGRAMS += unit_list
 TESTS += unit_list
