@@ -98,7 +98,8 @@ value text_cell_make(struct heap *h, bool is_bytes, const void *data, size_t len
                      uint64_t hash)
 {
     size_t needs = text_cell_needs(is_bytes, length);
-    size_t prefix = text_prefix_bytes(heap_cell_bytes(needs), length);
+    size_t cell_size = (size_t)size_class_granules(size_class_of(needs)) * GRANULE_BYTES;
+    size_t prefix = text_prefix_bytes(cell_size, length);
     value v = cell_take(h, text_cell_kind(is_bytes), needs, (uint32_t)(hash & REF_HASH_MASK));
     if (v == VALUE_ABSENT) return v;
     text_cell_set_prefix(h, v, prefix, length);
