@@ -54,7 +54,7 @@ SESSION_TEST_LIBS = libsessiontest.la libserver.la libprotocol.la $(HEAP_TEST_LI
 # in the stress build, which is made in the directory soak if this is another one.
 HOURS = 1
 soak_tests = model_heap unit_build unit_heap unit_list unit_map unit_map_model unit_methods \
-	unit_methods_more unit_path unit_reply unit_text
+	unit_methods_more unit_path unit_reply unit_text unit_text_cell
 if GC_STRESS
 soak: $(soak_tests)
 	$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/%D%/soak.sh $(HOURS) $(soak_tests:%=./%)
@@ -364,6 +364,12 @@ TESTS += unit_tasks
 unit_tasks_SOURCES = %D%/unit/test_tasks.c
 unit_tasks_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_tasks_LDADD = libserver.la $(UV_LIBS) $(HEAP_TEST_LIBS)
+
+check_PROGRAMS += unit_text_cell
+TESTS += unit_text_cell
+unit_text_cell_SOURCES = %D%/unit/test_text_cell.c
+unit_text_cell_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_text_cell_LDADD = $(HEAP_TEST_LIBS)
 
 check_PROGRAMS += unit_text
 TESTS += unit_text
