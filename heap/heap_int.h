@@ -180,6 +180,7 @@ struct collector {
     uint64_t began_objects;
     uint64_t cycle_swept_bytes;
     uint64_t debt_bytes;      /* of shared objects that lost an owner since the cycle began */
+    bool debt_is_open;        /* a container was among them: what hangs from it is not known */
     uint64_t shape_bytes;     /* of shapes that were made since the cycle began */
     size_t lived_bytes;       /* what was alive when the last ended cycle began */
     size_t mark_growth_last;  /* by how much the heap grew while that one marked */
