@@ -230,7 +230,9 @@ int query_test_run(struct query *q, const struct query_source *s, struct query_t
     default: break;
     }
     if (s->form == SOURCE_VECTOR) return run_in_vector(q, s, test, mask, truth);
-    query_load(q, s, test->column, &q->scratch);
+    bool codes = test->class == TABLE_CLASS_SYMBOL && test->form == TEST_RANGE;
+    if (codes) query_load_codes(q, s, test->column, &q->scratch);
+    else query_load(q, s, test->column, &q->scratch);
     run_values(test, &q->scratch, mask, truth);
     apply(test, mask, truth, q->scratch.valid, truth);
     return 0;

@@ -190,6 +190,9 @@ START_TEST(nulls_nan_and_literals_mean_what_query_h_says)
     expect_answer(&p, "{'select': ['h'], 'limit': 1, "
                       "'let': {'h': ['-', ['col', 'd'], ['lit', 5]]}}",
                   "-5");
+    expect_answer(&p, "{'select': ['h'], 'order': [['n', 'desc']], 'limit': 3, "
+                      "'let': {'h': ['if', ['=', 'k', 'Oslo'], ['lit', 1], ['lit', 0]]}}",
+                  "1; 0; 0");
     expect_answer(&p, "{'select': ['n', 'k'], 'where': ['prefix', 'k', 'B'], 'limit': 2}",
                   "2 Bergen; 5 Bergen");
     expect_answer(&p, "{'agg': {'s': ['sum', 'n']}, 'where': ['<', 'n', 0]}", "null");
