@@ -1,15 +1,15 @@
 /* query_sort.c - order, in steps.
  *
  * Keys become words that order as unsigned numbers (query_int.h), and rows become entries of such
- * words and an address. With a small limit, entries go through a heap that keeps the best. Else they
- * go to blocks: numbers are then sorted by radix, least digit first, passing over digits that are
- * the same in all entries; texts by sorting blocks and merging them, sixteen runs at a time.
+ * words and an address. With a small limit, entries go through a heap that keeps the best. Else
+ * they go to blocks: numbers are then sorted by radix, least digit first, passing over digits that
+ * are the same in all entries; texts by sorting blocks and merging them, sixteen runs at a time.
  *
- * Rows are added in the order of their addresses, and rows that are equal stay in it: the radix sort
- * is stable, and comparisons end with the address. */
+ * Rows are added in the order of their addresses, and rows that are equal stay in it: the radix
+ * sort is stable, and comparisons end with the address. */
 #include "heap/query_int.h"
 
-/* --- entries --------------------------------------------------------------------------------------*/
+/* --- entries -----------------------------------------------------------------------------------*/
 
 #define SORT_ADDRESS (((uint64_t)1 << SORT_NULL_SHIFT) - 1)
 
@@ -70,7 +70,7 @@ static void make_entry(const struct query_sorter *s, unsigned row, uint64_t addr
     e[s->words - 1] = address;
 }
 
-/* --- making one -------------------------------------------------------------------------------------*/
+/* --- making one --------------------------------------------------------------------------------*/
 
 int sorter_create(struct query *q, uint32_t key_count, const struct query_sort_key *keys,
                   uint64_t top, struct query_sorter **sorter)
@@ -100,7 +100,7 @@ int sorter_create(struct query *q, uint32_t key_count, const struct query_sort_k
     return ready ? 0 : query_fail_memory(q);
 }
 
-/* --- the best ------------------------------------------------------------------------------------------*/
+/* --- the best ----------------------------------------------------------------------------------*/
 
 static void entry_copy(const struct query_sorter *s, uint64_t *to, const uint64_t *from)
 {
@@ -159,7 +159,7 @@ bool sorter_range(const struct query_sorter *s, struct table_range *range)
     return true;
 }
 
-/* --- all ---------------------------------------------------------------------------------------------------*/
+/* --- all ---------------------------------------------------------------------------------------*/
 
 /* The place for entry `index`, whose block is made if need be. */
 static uint64_t *block_entry(struct query *q, const struct query_sorter *s, uint64_t **blocks,
@@ -214,7 +214,7 @@ int sorter_add(struct query *q, struct query_sorter *s, const uint64_t *mask, ui
     return 0;
 }
 
-/* --- radix ---------------------------------------------------------------------------------------------------*/
+/* --- radix -------------------------------------------------------------------------------------*/
 
 static uint32_t digit_count(const struct query_sorter *s) { return s->key_count * SORT_DIGITS; }
 
@@ -239,6 +239,26 @@ static bool pass_begin(struct query_sorter *s)
     return true;
 }
 
+/* Entries of one key. */
+static int pass_pairs(struct query *q, struct query_sorter *s, const uint64_t *e, uint32_t word,
+                      unsigned shift, unsigned mask, uint64_t end)
+{
+    uint64_t **other = s->other, *places = s->places;
+    for (uint64_t at = s->at; at < end; at++, e += 2) {
+        uint64_t place = places[e[word] >> shift & mask]++;
+        uint64_t *to = other[place / SORT_BLOCK_ROWS];
+        if (unlikely(!to)) {
+            if (!block_entry(q, s, other, place)) return query_fail_memory(q);
+            to = other[place / SORT_BLOCK_ROWS];
+        }
+        to += place % SORT_BLOCK_ROWS * 2;
+        to[0] = e[0];
+        to[1] = e[1];
+    }
+    s->at = end;
+    return 0;
+}
+
 /* Moves one block's entries to their places. */
 static int pass_block(struct query *q, struct query_sorter *s)
 {
@@ -247,6 +267,7 @@ static int pass_block(struct query *q, struct query_sorter *s)
     unsigned shift = digit == 8 ? SORT_NULL_SHIFT + key : digit * 8, mask = digit == 8 ? 1 : 255;
     const uint64_t *e = s->blocks[s->at / SORT_BLOCK_ROWS];
     uint64_t end = s->at + SORT_BLOCK_ROWS < s->count ? s->at + SORT_BLOCK_ROWS : s->count;
+    if (s->words == 2) return pass_pairs(q, s, e, word, shift, mask, end);
     for (; s->at < end; s->at++, e += s->words) {
         uint64_t *to = block_entry(q, s, s->other, s->places[e[word] >> shift & mask]++);
         if (!to) return query_fail_memory(q);
@@ -279,7 +300,7 @@ static int radix_step(struct query *q, struct query_sorter *s, uint64_t deadline
     return 0;
 }
 
-/* --- merging --------------------------------------------------------------------------------------------------*/
+/* --- merging -----------------------------------------------------------------------------------*/
 
 static uint32_t rows_in_block(const struct query_sorter *s, uint32_t block)
 {
@@ -435,7 +456,7 @@ static int merge_step(struct query *q, struct query_sorter *s, uint64_t deadline
     return 0;
 }
 
-/* --- the end ------------------------------------------------------------------------------------------------*/
+/* --- the end -----------------------------------------------------------------------------------*/
 
 #define TOP_STEP 256
 
@@ -483,4 +504,19 @@ uint32_t sorter_read(struct query_sorter *s, uint64_t *addresses, uint32_t count
         addresses[got] = e[s->words - 1] & SORT_ADDRESS;
     }
     return got;
+}
+
+void sorter_read_key(const struct query_sorter *s, uint32_t key, uint32_t count,
+                     struct query_vector *to)
+{
+    const struct query_sort_key *k = &s->keys[key];
+    bits_clear(to->valid);
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t index = s->read - count + i;
+        const uint64_t *e = s->top ? s->heap + index * s->words : sorter_entry(s, index);
+        bool null = e[s->words - 1] >> (SORT_NULL_SHIFT + key) & 1;
+        uint64_t word = k->descending ? ~e[k->word] : e[k->word];
+        to->u[i] = null ? 0 : lane_of_key(k->kind, word);
+        to->valid[i / 64] |= (uint64_t)!null << i % 64;
+    }
 }

@@ -283,6 +283,8 @@ TESTS += unit_query_model
 unit_query_model_SOURCES = \
 	%D%/support/query_rows.c \
 	%D%/support/query_rows.h \
+	%D%/support/query_world.c \
+	%D%/support/query_world.h \
 	%D%/unit/test_query_model.c
 unit_query_model_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_query_model_LDADD = $(HEAP_TEST_LIBS) -lm
