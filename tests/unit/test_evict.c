@@ -59,7 +59,7 @@ static bool set(unsigned id, size_t length, uint64_t expires_ms)
     struct map_key key;
     char text[16];
     keys_turn(k);
-    if (id % 64 == 0 || length >= 1000) gc_run(p.heap, 100000); /* as the server does after a turn */
+    if (id % 64 == 0 || length >= 1000) gc_run(p.heap, 100000); /* as after a turn */
     size_t evicted = keys_evict(k, EVICT_CALL_KEYS);
     ck_assert_uint_le(evicted, EVICT_CALL_KEYS);
     key_make(&key, text, id);
@@ -79,7 +79,7 @@ static unsigned skewed(void)
     return (unsigned)(u * u * u * u * UNIVERSE);
 }
 
-/* --- what goes -------------------------------------------------------------------------------*/
+/* --- what goes --------------------------------------------------------------------------------*/
 
 /* A cache that knows the true order: a list of ids, the last used first. */
 struct lru {
@@ -220,7 +220,7 @@ START_TEST(what_has_expired_goes_first)
 }
 END_TEST
 
-/* --- how much goes -------------------------------------------------------------------------------*/
+/* --- how much goes ----------------------------------------------------------------------------*/
 
 START_TEST(refuse_evicts_nothing)
 {
@@ -326,7 +326,8 @@ START_TEST(other_sizes_get_their_pages)
             failed++;
             keys_memory_short(k);
         }
-        printf("# after values of %zu bytes: %zu keys, %zu failed\n", lengths[i], key_count(), failed);
+        printf("# after values of %zu bytes: %zu keys, %zu failed\n", lengths[i], key_count(),
+               failed);
         in_process_verify(&p);
     }
     ck_assert_uint_le(failed, calls / 100);
