@@ -51,8 +51,9 @@ size_t map_sample(const struct heap *h, value map, uint64_t random, bool expirin
 #define MAP_EXPIRED_MIN (CELL_BYTES_MAX / 20)
 /* Goes through the map in steps and hands out what has expired by `now_ms`: up to `capacity`
  * entries of at most 64 segments. *soonest becomes the time of the first that will expire after
- * `now_ms`, of those that the call looked at, if that is before *soonest. `cursor` 0 begins; 0 in *next says that all is seen. The map may
- * change between calls: everything that was there throughout is met. */
+ * `now_ms`, of those that the call looked at, if that is before *soonest. `cursor` 0 begins; 0 in
+ * *next says that all is seen. The map may change between calls: everything that was there
+ * throughout is met. */
 size_t map_expired(const struct heap *h, value map, uint64_t now_ms, uint64_t cursor,
                    uint64_t *next, uint64_t *soonest, struct map_entry *out, size_t capacity);
 

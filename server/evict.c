@@ -64,7 +64,7 @@ void evict_init(struct keys *k, enum memory_policy policy)
     };
 }
 
-/* --- use ----------------------------------------------------------------------------------------*/
+/* --- use --------------------------------------------------------------------------------------*/
 
 /* Marsaglia's xorshift. */
 static uint64_t next_random(struct evict *e)
@@ -124,7 +124,7 @@ void evict_added(struct keys *k, value root, const struct map_key *key)
     map_touch(k->heap, root, key, lfu ? lfu_access(k, LFU_BORN) : lru_tick(k));
 }
 
-/* --- which ---------------------------------------------------------------------------------------*/
+/* --- which ------------------------------------------------------------------------------------*/
 
 /* How much there is to be said for evicting the entry. */
 static uint64_t entry_rank(struct keys *k, const struct map_entry *entry)
@@ -149,7 +149,8 @@ static bool evict_one(struct keys *k)
     value root = keys_root(k);
     bool expiring = e->policy == POLICY_EVICT_TTL;
     if (root == VALUE_ABSENT || (expiring && k->expiring == 0)) return false;
-    size_t count = map_sample(k->heap, root, next_random(e), expiring, met, EVICT_SAMPLES), best = 0;
+    size_t best = 0;
+    size_t count = map_sample(k->heap, root, next_random(e), expiring, met, EVICT_SAMPLES);
     if (count == 0) return false;
     for (size_t i = 1; i < count; i++)
         if (entry_rank(k, &met[i]) > entry_rank(k, &met[best])) best = i;
@@ -163,7 +164,7 @@ static bool evict_one(struct keys *k)
     return true;
 }
 
-/* --- when and how many ------------------------------------------------------------------------------*/
+/* --- when and how many ------------------------------------------------------------------------*/
 
 static size_t low_mark(const struct keys *k) { return heap_max_bytes(k->heap) / LOW_PART; }
 

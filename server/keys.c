@@ -48,7 +48,7 @@ static bool has_passed(struct keys *k, const struct map_meta *meta)
     return meta->expires_ms && meta->expires_ms <= keys_now(k);
 }
 
-/* --- looking up -----------------------------------------------------------------------------*/
+/* --- looking up -------------------------------------------------------------------------------*/
 
 value keys_get(struct keys *k, const struct map_key *key)
 {
@@ -131,8 +131,8 @@ static int set_again(struct keys *k, value root, const struct map_key *key, valu
     int status = expires_ms ? time_set(k, root, key, old_ms, expires_ms) : 0;
     if (status < 0) return status;
     status = map_set_take(k->heap, root, key, v);
-    uint64_t now_ms = expires_ms ? expires_ms : old_ms, wanted_ms = status < 0 ? old_ms : expires_ms;
-    int restored = time_set(k, root, key, now_ms, wanted_ms);
+    uint64_t now_ms = expires_ms ? expires_ms : old_ms;
+    int restored = time_set(k, root, key, now_ms, status < 0 ? old_ms : expires_ms);
     assert(restored == 0 && "the key had a time, or is to have none");
     (void)restored;
     return status;
@@ -148,9 +148,10 @@ static int set_minding_time(struct keys *k, value root, const struct map_key *ke
         k->expired++;
         there = false;
     }
-    bool keeps = expires_ms == KEYS_KEEP;
-    if (there) return set_again(k, root, key, v, meta.expires_ms, keeps ? meta.expires_ms : expires_ms);
-    return set_new(k, root, key, v, keeps ? 0 : expires_ms);
+    uint64_t old_ms = there ? meta.expires_ms : 0;
+    if (expires_ms == KEYS_KEEP) expires_ms = old_ms;
+    return there ? set_again(k, root, key, v, old_ms, expires_ms)
+                 : set_new(k, root, key, v, expires_ms);
 }
 
 int keys_set_take(struct keys *k, const struct map_key *key, value v, uint64_t expires_ms)

@@ -105,7 +105,7 @@ struct key_copy {
 };
 void key_copy(struct heap *h, value key, struct key_copy *copy);
 
-/* --- expiry ---------------------------------------------------------------------------------*/
+/* --- expiry -----------------------------------------------------------------------------------*/
 
 /* When the next step of a sweep is due: UINT64_MAX: never. */
 uint64_t keys_sweep_due(const struct keys *k);
@@ -113,7 +113,7 @@ uint64_t keys_sweep_due(const struct keys *k);
  * the sweep is at its end when keys_sweep_due is later than keys_now. */
 size_t keys_sweep(struct keys *k);
 
-/* --- eviction: evict.c --------------------------------------------------------------------------*/
+/* --- eviction: evict.c ------------------------------------------------------------------------*/
 
 void evict_init(struct keys *k, enum memory_policy policy);
 /* A look-up met the entry; a key was added. */

@@ -27,10 +27,11 @@
     X("get", "path, [opts: depth, default]", "value or nil", 1, 2, METHOD_READ, method_get,     \
       "Reads a value; lists and maps more than depth inside each other are nil; what is "       \
       "absent is default or nil")                                                               \
-    X("set", "path, value, [opts: if, match, create, ttl, keep_ttl]", "bool", 2, 3, METHOD_WRITE, method_set,  \
+    X("set", "path, value, [opts: if, match, create, ttl, keep_ttl]", "bool", 2, 3,             \
+      METHOD_WRITE, method_set,                                                                 \
       "Stores a value, unless the condition (if: \"absent\" or \"present\"; match: the value "  \
       "that is there now) does not hold; create makes the maps on the way. A key that is set "  \
-      "expires after ttl milliseconds; without ttl never, unless keep_ttl is true")                                                                 \
+      "expires after ttl milliseconds; without ttl never, unless keep_ttl is true")             \
     X("del", "path, ...", "count", 1, METHOD_ANY, METHOD_WRITE | METHOD_FREES,                  \
       method_del,                                                                               \
       "Deletes values, one after the other; tells how many were there")                         \
@@ -49,7 +50,7 @@
       "Appends to a string or bytes (empty where nothing is) and answers with the length in "   \
       "bytes")                                                                                  \
     X("swap", "path, value", "old value or nil", 2, 2, METHOD_WRITE, method_swap,               \
-      "Stores a value, as set does, and answers with the one that was there")                                \
+      "Stores a value, as set does, and answers with the one that was there")                   \
     X("take", "path", "value or nil", 1, 1, METHOD_WRITE | METHOD_FREES, method_take,           \
       "Deletes a value and answers with it")                                                    \
     X("mget", "paths", "[value...]", 1, 1, METHOD_READ, method_mget,                            \
