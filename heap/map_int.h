@@ -58,11 +58,6 @@ static inline size_t pairs_bytes(size_t pairs)
 {
     return (PAIRS_BEGIN + 2 * pairs) * sizeof(value);
 }
-/* Cells of the last size class but one waste what they spare: as many fit into a page. */
-static inline size_t pairs_fitting(size_t pairs)
-{
-    return pairs_bytes(pairs) > CELL_BYTES_MAX / 4 * 3 ? CELL_PAIRS_MAX : pairs;
-}
 
 /* --- the root -----------------------------------------------------------------------------*/
 
