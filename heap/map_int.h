@@ -12,7 +12,7 @@
  *   ordered     MAP_ORDERED  map_ordered.c
  *   segmented   MAP_NODE     map_segmented.c: keys and short values are packed (map_packed.h)
  *
- *                 text keys, up to 64              9th entry         2049th entry
+ *                 text keys, up to 64              9th entry         97th entry
  *   empty ----------------------------> record -----------> ordered -----------> segmented
  *     \________ other keys, or no room for a shape ________   ^
  *                                                         \  |
