@@ -38,6 +38,7 @@
 /* Containers that may wait in the drop queue at any time. */
 #define DROP_WAITING_MIN 1024
 #define COMPACT_MIN ((size_t)1 << 20)
+#define COMPACT_MIN_IDLE ((size_t)256 << 10)
 #define SOFT_LIMIT_TENTHS 9
 
 uint64_t clock_ns(void)
@@ -129,7 +130,10 @@ static bool above_soft_limit(const struct heap *h)
 
 /* --- compaction -----------------------------------------------------------------------------*/
 
-size_t compact_worth_idle(const struct heap *h) { return h->used_bytes / 16 + COMPACT_MIN; }
+size_t compact_worth_idle(const struct heap *h)
+{
+    return h->used_bytes / 32 + COMPACT_MIN_IDLE;
+}
 
 static size_t compact_worth_busy(const struct heap *h)
 {

@@ -242,6 +242,7 @@ struct heap {
     uint32_t touched_count;   /* pages that are touched */
     uint32_t touched_free_count; /* of them free */
     uint64_t page_taken_ns;   /* when a page was last taken that was free */
+    bool retire_wanted;       /* a page was taken since empty active ones were retired */
     uint32_t trim_next;       /* where the search for pages to give back goes on */
     uint64_t *sparse_pages;   /* a bit per page: it is in a bin below SPARSE_BINS */
     uint32_t bin_pages[FULLNESS_BINS]; /* partial pages of all classes, by bin */

@@ -100,6 +100,7 @@ uint32_t page_take(struct heap *h, unsigned count)
     bitmap_refresh(b, page / 64);
     h->free_page_count -= count;
     h->page_taken_ns = clock_ns();
+    h->retire_wanted = true;
     h->held_taken |= pages_unclaimed(h) < h->held_count;
     if (page + count > h->page_top) h->page_top = page + count;
     memory_unpoison(h->base + (size_t)page * PAGE_BYTES, (size_t)count * PAGE_BYTES);

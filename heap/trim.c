@@ -2,15 +2,15 @@
  *
  * Pages that became free keep their memory for a while, because they are likely to be taken
  * again: up to an eighth of what is in use, and TRIM_KEEP_BYTES; or, when no page was taken for
- * TRIM_IDLE_NS, a sixty-fourth and TRIM_KEEP_IDLE_BYTES. What is above goes back in small pieces
- * while there is nothing better to do, from the top of the heap down, where pages are taken
- * last. */
+ * TRIM_IDLE_NS, a sixty-fourth and TRIM_KEEP_IDLE_BYTES; the pages that classes allocate from, and
+ * that are empty, become free then. What is above goes back in small pieces while there is nothing
+ * better to do, from the top of the heap down, where pages are taken last. */
 #include <sys/mman.h>
 
 #include "heap/heap_int.h"
 
 #define TRIM_KEEP_BYTES ((size_t)4 << 20)
-#define TRIM_KEEP_IDLE_BYTES ((size_t)1 << 20)
+#define TRIM_KEEP_IDLE_BYTES ((size_t)256 << 10)
 #define TRIM_IDLE_NS ((uint64_t)1000000000)
 /* One call to the system gives back at most so much: it takes about 30 us. */
 #define TRIM_PIECE_BYTES ((size_t)512 << 10)
@@ -20,7 +20,8 @@ static uint32_t taken_count(const struct heap *h) { return h->page_count - h->fr
 
 bool trim_wanted_when_idle(const struct heap *h)
 {
-    return h->touched_free_count > taken_count(h) / 64 + TRIM_KEEP_IDLE_BYTES / PAGE_BYTES;
+    return h->retire_wanted ||
+           h->touched_free_count > taken_count(h) / 64 + TRIM_KEEP_IDLE_BYTES / PAGE_BYTES;
 }
 
 uint64_t trim_wait_ns(const struct heap *h)
@@ -53,6 +54,11 @@ static void give_back(struct heap *h, uint32_t first, uint32_t end)
 size_t trim_step(struct heap *h)
 {
     if (!trim_wanted(h)) return 0;
+    if (h->retire_wanted && trim_wait_ns(h) == 0) {
+        allocators_retire_empty(h);
+        h->retire_wanted = false;
+        return 1;
+    }
     if (h->trim_next == 0 || h->trim_next > h->page_top) h->trim_next = h->page_top;
     uint32_t looked = 0, end = h->trim_next;
     while (end > 0 && looked < TRIM_LOOK_PAGES && !can_go(h, end - 1)) end--, looked++;
