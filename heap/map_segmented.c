@@ -379,7 +379,16 @@ static value entry_value_take(struct heap *h, struct found *f)
     return word ? values_take(h, f->s.values, word) : VALUE_NIL;
 }
 
-/* Replaces a value by one of the same size, or a word by a word. 0 or -ENOMEM. */
+/* Whether the value fits where the old one is: it takes as many bytes, and if it is the entry's
+ * first word, the values have room for one more. */
+static bool entry_suits(const struct heap *h, const struct found *f, const struct packed_value *p)
+{
+    bool new_word = p->type == PACKED_REF && f->e.type != PACKED_REF;
+    return p->size == f->e.size - (size_t)(f->e.v - f->e.at) &&
+           !(new_word && values_live(h, f->s.values) == VALUES_WORDS_MAX);
+}
+
+/* Replaces a value by one that suits. 0 or -ENOMEM. */
 static int entry_overwrite(struct heap *h, struct found *f, const struct packed_value *p)
 {
     unsigned word = 0;
@@ -443,8 +452,7 @@ int segmented_set_take(struct heap *h, value *body, const struct map_key *key, v
         return segmented_add_take(h, body, &plan, key, VALUE_ABSENT, v);
     }
     packed_value_make(h, &p, v);
-    size_t old_size = f.e.size - (size_t)(f.e.v - f.e.at);
-    if (p.size == old_size) return entry_overwrite(h, &f, &p);
+    if (entry_suits(h, &f, &p)) return entry_overwrite(h, &f, &p);
     bool has_word = f.e.type == PACKED_REF;
     int status = entry_replace(h, body, key, &f, &p);
     if (status == 0 || !has_word || !entry_find(h, body, key, &f)) return status;
@@ -466,7 +474,7 @@ int segmented_ready(struct heap *h, value *body, const struct map_key *key, valu
     value held = text_own(h, entry_value(h, &f.s, &f.e));
     if (held == VALUE_ABSENT) return -ENOMEM;
     struct packed_value as_word = {.type = PACKED_REF, .size = 2, .v = held};
-    int status = f.e.size - (size_t)(f.e.v - f.e.at) == 2
+    int status = entry_suits(h, &f, &as_word)
                      ? entry_overwrite(h, &f, &as_word)
                      : entry_replace(h, body, key, &f, &as_word);
     if (status < 0) value_release(h, held);

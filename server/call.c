@@ -142,6 +142,7 @@ enum call_outcome call_begin(struct call *call, const struct rpc_message *messag
         return call_bad_arity(call);
     keys_turn(call->host->keys);
     if (call->method->flags & METHOD_WRITE) keys_evict(call->host->keys, EVICT_CALL_KEYS);
+    root_frame_touch(call->heap, call->frame); /* that may have begun a cycle */
     enum call_outcome outcome = call_run(call, 0);
     if (outcome == CALL_FAILED && call->error == ERROR_OUT_OF_MEMORY)
         keys_memory_short(call->host->keys);

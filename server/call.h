@@ -69,6 +69,7 @@ struct call {
     /* Owned by the call and released after it. A handler takes one over by storing it and
      * setting it to VALUE_NIL here. */
     value *args;
+    struct root_frame *frame; /* they lie in it */
     size_t arg_count;
 
     struct heap *heap; /* the host's */

@@ -35,7 +35,7 @@
 #define LFU_BORN 5
 #define LFU_FACTOR 10
 /* Words of the drop queue that an eviction takes apart. */
-#define DROP_WORDS 4096
+#define DROP_WORDS 16384
 /* Shared values evicted before the collector has its turn. */
 #define SHARED_MAX 64
 
@@ -209,17 +209,21 @@ static bool collector_first(struct evict *e, struct heap *h)
     return true;
 }
 
-/* Whether something that was given up has still to be freed. */
-static bool evicted_waits(struct keys *k)
+/* Whether something that was given up has still to be freed, after up to *words of it were. */
+static bool evicted_waits(struct keys *k, size_t *words)
 {
-    if (heap_drop_pending(k->heap)) heap_drop_step(k->heap, DROP_WORDS);
+    if (heap_drop_pending(k->heap)) {
+        size_t done = heap_drop_step(k->heap, *words);
+        *words -= done < *words ? done : *words;
+    }
     return heap_drop_pending(k->heap) || collector_first(&k->evict, k->heap);
 }
 
 size_t keys_evict(struct keys *k, size_t keys_max)
 {
-    size_t count = 0;
-    while (count < keys_max && keys_evict_wanted(k) && !evicted_waits(k) && evict_one(k)) count++;
+    size_t count = 0, words = DROP_WORDS;
+    while (count < keys_max && keys_evict_wanted(k) && !evicted_waits(k, &words) && evict_one(k))
+        count++;
     return count;
 }
 

@@ -26,8 +26,13 @@ static enum task_outcome evict_step(struct task *task, uint64_t budget_ns)
     struct expiry *x = (struct expiry *)(void *)((char *)task - offsetof(struct expiry, evict));
     uint64_t begin_ns = uv_hrtime();
     keys_turn(x->keys);
-    while (keys_evict(x->keys, EVICT_STEP_KEYS) == EVICT_STEP_KEYS)
+    size_t evicted, total = 0;
+    while ((evicted = keys_evict(x->keys, EVICT_STEP_KEYS)) == EVICT_STEP_KEYS) {
+        total += evicted;
         if (uv_hrtime() - begin_ns >= budget_ns) return TASK_MORE;
+    }
+    /* If nothing can go, there is nothing to try before something changes. */
+    x->stuck_bytes = total + evicted == 0 ? heap_used_bytes(x->keys->heap) : 0;
     return TASK_DONE;
 }
 
@@ -60,5 +65,6 @@ void expiry_turn(struct expiry *x)
         uv_timer_start(&x->timer, on_timer, wait_ms < TIMER_MS_MAX ? wait_ms : TIMER_MS_MAX, 0);
         x->timer_ms = due_ms;
     }
-    if (keys_evict_wanted(x->keys)) tasks_start(x->tasks, &x->evict);
+    if (keys_evict_wanted(x->keys) && heap_used_bytes(x->keys->heap) != x->stuck_bytes)
+        tasks_start(x->tasks, &x->evict);
 }

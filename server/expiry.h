@@ -17,6 +17,7 @@ struct expiry {
     struct task sweep, evict;
     uv_timer_t timer;
     uint64_t timer_ms; /* the wall clock's time that it is set to */
+    size_t stuck_bytes; /* in use when nothing could be evicted; 0: something could */
 };
 
 void expiry_init(struct expiry *x, struct keys *keys, struct tasks *tasks, uv_loop_t *loop);

@@ -138,8 +138,9 @@ static int set_again(struct keys *k, value root, const struct map_key *key, valu
     return status;
 }
 
+/* *added: there was none, or one whose time has passed. */
 static int set_minding_time(struct keys *k, value root, const struct map_key *key, value v,
-                            uint64_t expires_ms)
+                            uint64_t expires_ms, bool *added)
 {
     struct map_meta meta = {0};
     bool there = map_meta(k->heap, root, key, &meta);
@@ -149,6 +150,7 @@ static int set_minding_time(struct keys *k, value root, const struct map_key *ke
         there = false;
     }
     uint64_t old_ms = there ? meta.expires_ms : 0;
+    *added = !there;
     if (expires_ms == KEYS_KEEP) expires_ms = old_ms;
     return there ? set_again(k, root, key, v, old_ms, expires_ms)
                  : set_new(k, root, key, v, expires_ms);
@@ -159,11 +161,15 @@ int keys_set_take(struct keys *k, const struct map_key *key, value v, uint64_t e
     value root = keys_root_make(k);
     if (root == VALUE_ABSENT) return -ENOMEM;
     size_t count = map_count(k->heap, root);
-    bool timeless = k->expiring == 0 && (expires_ms == 0 || expires_ms == KEYS_KEEP);
-    int status = timeless ? map_set_take(k->heap, root, key, v)
-                          : set_minding_time(k, root, key, v, expires_ms);
-    if (status == 0 && k->evict.uses_access && map_count(k->heap, root) > count)
-        evict_added(k, root, key);
+    bool timeless = k->expiring == 0 && (expires_ms == 0 || expires_ms == KEYS_KEEP), added = false;
+    int status;
+    if (timeless) {
+        status = map_set_take(k->heap, root, key, v);
+        added = map_count(k->heap, root) > count;
+    } else {
+        status = set_minding_time(k, root, key, v, expires_ms, &added);
+    }
+    if (status == 0 && added && k->evict.uses_access) evict_added(k, root, key);
     return status;
 }
 
@@ -192,15 +198,22 @@ int keys_rename(struct keys *k, const struct map_key *from, const struct map_key
     bool there = keys_expires(k, from, &expires_ms);
     assert(there);
     (void)there;
-    bool packed = value_is_view(v);
-    if (packed) v = text_own(h, v);
+    /* A text that the map may pack must not be under both keys: packing frees its cell. */
+    bool copied = value_is_view(v) || (!value_is_shared(h, v) && (value_is_kind(v, KIND_STRING) ||
+                                                                  value_is_kind(v, KIND_BYTES)));
+    if (copied) {
+        struct text_scratch scratch;
+        const char *data;
+        size_t length = text_piece(h, v, 0, &data, &scratch);
+        v = text_new(h, data, length, text_is_bytes(v));
+    }
     if (v == VALUE_ABSENT) return -ENOMEM;
     /* The value is under both keys for a moment, because only storing it can fail. */
     int status = keys_set_take(k, to, v, expires_ms);
-    if (status < 0 && packed) value_release(h, v);
+    if (status < 0 && copied) value_release(h, v);
     if (status < 0) return status;
     time_unset(k, root, from, expires_ms);
-    status = map_remove(h, root, from, packed ? NULL : &moved);
+    status = map_remove(h, root, from, copied ? NULL : &moved);
     assert(status == 0);
     return status;
 }
@@ -228,12 +241,13 @@ uint64_t keys_sweep_due(const struct keys *k)
 {
     const struct sweep *s = &k->sweep;
     if (k->expiring == 0) return UINT64_MAX;
-    if (s->cursor) return 0;
+    if (s->under_way) return 0;
     return k->due_ms > s->rest_until_ms ? k->due_ms : s->rest_until_ms;
 }
 
 static void sweep_begin(struct keys *k)
 {
+    k->sweep.under_way = true;
     k->sweep.steps = k->sweep.found = 0;
     k->sweep.soonest_ms = k->due_ms = UINT64_MAX;
 }
@@ -241,6 +255,7 @@ static void sweep_begin(struct keys *k)
 static void sweep_end(struct keys *k)
 {
     struct sweep *s = &k->sweep;
+    s->under_way = false;
     if (s->soonest_ms < k->due_ms) k->due_ms = s->soonest_ms;
     bool many = s->found > k->expiring / SWEEP_MANY;
     s->rest_until_ms = keys_now(k) + (many ? 0 : SWEEP_REST_MS + s->steps * SWEEP_REST_STEP_MS);
@@ -255,7 +270,7 @@ size_t keys_sweep(struct keys *k)
     value root = keys_root(k);
     uint64_t next;
     if (root == VALUE_ABSENT) return 0;
-    if (s->cursor == 0) sweep_begin(k);
+    if (!s->under_way) sweep_begin(k);
     size_t found = map_expired(k->heap, root, keys_now(k), s->cursor, &next, &s->soonest_ms, met,
                                MAP_EXPIRED_MIN);
     /* To remove one may move the others: their keys are copied first, as many as there is room

@@ -37,7 +37,8 @@ bool memory_policy_read(const char *name, enum memory_policy *policy);
 #define EVICT_SAMPLES 16
 
 struct sweep {
-    uint64_t cursor;     /* of map_expired; 0: no sweep is under way */
+    bool under_way;
+    uint64_t cursor;     /* of map_expired */
     uint64_t soonest_ms; /* the first time of a key that this sweep met and left */
     uint64_t steps, found; /* of this sweep */
     uint64_t rest_until_ms;

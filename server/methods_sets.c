@@ -7,6 +7,7 @@
  * for one moment. The result is stored, or written, only when it is complete. */
 #include "server/method_list.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -174,7 +175,7 @@ enum combination { UNION, INTERSECT, DIFFERENCE };
 
 struct combine {
     enum combination operation;
-    value into; /* a path, VALUE_ABSENT if the result is the answer; borrowed from the call */
+    bool stores; /* at the place that the option into names; else the result is the answer */
     size_t count;
     value sets[COMBINE_SETS_MAX]; /* until they are pinned; VALUE_ABSENT: none there */
     struct root_frame frame;      /* the result; then the sets, once they are pinned */
@@ -183,6 +184,17 @@ struct combine {
     uint64_t cursor;
     value page[2 * COMBINE_PAGE_MAX];
 };
+
+/* The option into, looked up each time: between two steps what an option holds may move. */
+static value combine_into(struct call *call)
+{
+    value into;
+    const struct option known[] = {{"into", &into}};
+    int status = options_read(call, 1, known, 1);
+    assert(status == 0 && "they were read before");
+    (void)status;
+    return into;
+}
 
 static void combine_free(struct call *call)
 {
@@ -240,7 +252,7 @@ static int64_t combine_page(struct call *call, struct combine *c)
             return -1;
         }
     }
-    if (c->into == VALUE_ABSENT && set_count(h, result) > call->host->reply_elements_max)
+    if (!c->stores && set_count(h, result) > call->host->reply_elements_max)
         return combine_fail_size(call);
     c->cursor = next;
     if (next == 0) c->at++;
@@ -254,11 +266,11 @@ static enum call_outcome combine_finish(struct call *call, struct combine *c)
     value result = c->frame.slots[0];
     size_t count = set_count(h, result);
     struct place place;
-    if (c->into == VALUE_ABSENT) {
+    if (!c->stores) {
         struct reply r;
         reply_open(&r, call);
         outcome = reply_finish(&r, reply_value(&r, result));
-    } else if (place_find(call, c->into, 0, &place) == 0) {
+    } else if (place_find(call, combine_into(call), 0, &place) == 0) {
         c->frame.slots[0] = VALUE_NIL;
         if (place_replace_take(call, &place, result, 0) == 0) outcome = reply_uint(call, count);
     }
@@ -308,7 +320,7 @@ static int combine_read(struct call *call, struct combine *c)
     for (size_t i = 0; i < c->count; i++)
         if (read_set(call, list_get(h, call->args[0], i), &c->sets[i]) < 0) return -1;
     /* Early, so that a wrong place costs no work; it is looked for again when it is needed. */
-    return c->into == VALUE_ABSENT ? 0 : place_find(call, c->into, 0, &place);
+    return c->stores ? place_find(call, combine_into(call), 0, &place) : 0;
 }
 
 /* An intersection is sought among the members of the smallest set. */
@@ -335,7 +347,7 @@ static enum call_outcome combine(struct call *call, enum combination operation)
     struct combine *c = malloc(sizeof *c);
     if (c == NULL) return fail_no_memory(call);
     c->operation = operation;
-    c->into = into;
+    c->stores = into != VALUE_ABSENT;
     c->pinned = false;
     c->at = 0;
     c->cursor = 0;

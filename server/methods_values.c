@@ -387,6 +387,9 @@ static int mset_prepare(struct call *call, struct mset *m)
     }
     if (status == 0) return 0;
     fail_no_memory(call);
+    for (size_t i = 0; i < m->count; i++)
+        if (m->places[i].kind == PLACE_ENTRY)
+            map_settle(h, m->places[i].container, &m->places[i].key);
     mset_undo(call, m, m->count);
     return -1;
 }

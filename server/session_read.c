@@ -214,6 +214,7 @@ static void call_run(struct session *s, const struct rpc_message *message)
     call->session = s;
     call->features = &s->features;
     call->refs = &s->refs;
+    call->frame = &intake->builder.frame;
     call->args = intake->builder.frame.slots;
     call->arg_count = intake->builder.frame.count;
     enum call_outcome outcome = call_begin(call, message, &s->out);

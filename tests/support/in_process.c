@@ -127,6 +127,7 @@ static void run_call(struct in_process *p, const struct rpc_message *message)
     p->call.session = NULL;
     p->call.features = &p->features;
     p->call.refs = &p->refs;
+    p->call.frame = &p->builder.frame;
     p->call.args = p->builder.frame.slots;
     p->call.arg_count = p->builder.frame.count;
     p->outcome = call_begin(&p->call, message, &p->out);

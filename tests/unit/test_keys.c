@@ -256,6 +256,45 @@ START_TEST(a_million_keys_at_once_go_in_small_steps)
 }
 END_TEST
 
+/* More long keys at once than a step copies: the sweep goes on where it was. */
+START_TEST(long_keys_at_once_are_all_swept)
+{
+    struct keys *k = &p.own_keys;
+    char params[200], pad[121];
+    memset(pad, 'x', sizeof pad - 1);
+    pad[sizeof pad - 1] = 0;
+    for (unsigned i = 0; i < 2000; i++) {
+        sprintf(params, "'%u%s', 1, {'ttl': 1000}", i, pad);
+        ASK(&p, "set", params, "true");
+    }
+    k->fixed_ms += 2000;
+    for (unsigned i = 0; i < 1000; i++) {
+        keys_turn(k);
+        if (keys_sweep_due(k) > keys_now(k)) break;
+        keys_sweep(k);
+    }
+    ck_assert_uint_eq(map_count(p.heap, keys_root(k)), 0);
+}
+END_TEST
+
+START_TEST(a_key_set_again_after_its_time_is_new_to_eviction)
+{
+    struct keys *k = &p.own_keys;
+    struct map_key key;
+    struct map_meta first, again;
+    evict_init(k, POLICY_EVICT_LFU);
+    ASK(&p, "set", "'other', 1, {'ttl': 100000}", "true");
+    ASK(&p, "set", "'key', 1, {'ttl': 1000}", "true");
+    map_key_text(p.heap, &key, "key", 3);
+    ck_assert(map_meta(p.heap, keys_root(k), &key, &first));
+    k->fixed_ms += 5000;
+    ASK(&p, "set", "'key', 1, {'ttl': 1000}", "true");
+    ck_assert(map_meta(p.heap, keys_root(k), &key, &again));
+    ck_assert_uint_ne(first.access, 0);
+    ck_assert_uint_ne(again.access, 0);
+}
+END_TEST
+
 START_TEST(nothing_is_swept_before_something_is_due)
 {
     struct keys *k = &p.own_keys;
@@ -421,6 +460,8 @@ Suite *test_suite(void)
     tcase_add_test(tcase, expire_has_conditions);
     tcase_add_test(tcase, unfit_times_are_refused);
     tcase_add_test(tcase, a_million_keys_at_once_go_in_small_steps);
+    tcase_add_test(tcase, long_keys_at_once_are_all_swept);
+    tcase_add_test(tcase, a_key_set_again_after_its_time_is_new_to_eviction);
     tcase_add_test(tcase, nothing_is_swept_before_something_is_due);
     suite_add_tcase(suite, tcase);
     tcase = seeds_tcase("programs");

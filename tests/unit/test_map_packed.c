@@ -426,6 +426,31 @@ START_TEST(pages_and_iterators_lend_every_form)
 }
 END_TEST
 
+/* Entries whose keys are words of their own, and whose packed values take two bytes as the number
+ * of a word does: not all of a full segment can get one more. */
+START_TEST(values_that_become_words_split_a_segment)
+{
+#ifdef CAIRN_GC_STRESS
+    enum { COUNT = 20000 };
+#else
+    enum { COUNT = 300000 };
+#endif
+    struct heap *h = heap_fixture_open((size_t)256 << 20);
+    value map = map_new(h);
+    heap_root_set_take(h, ROOT_KEYS, map);
+    for (unsigned pass = 0; pass < 2; pass++)
+        for (unsigned i = 0; i < COUNT; i++) {
+            struct map_key key;
+            value boxed = number_from_double(h, 1e300 * (1 + i));
+            model_assert(map_key_value(h, &key, boxed) == 0);
+            model_assert(map_set_take(h, map, &key, pass ? list_new(h) : value_int(1000)) == 0);
+            value_release(h, boxed);
+        }
+    ck_assert_uint_eq(map_count(h, map), COUNT);
+    heap_fixture_close(h);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("map_packed");
@@ -439,6 +464,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, entries_are_small);
     tcase_add_test(tcase, what_is_ready_needs_no_memory);
     tcase_add_test(tcase, pages_and_iterators_lend_every_form);
+    tcase_add_test(tcase, values_that_become_words_split_a_segment);
     suite_add_tcase(suite, tcase);
     return suite;
 }

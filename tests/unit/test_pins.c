@@ -1,7 +1,9 @@
 /* test_pins.c - what a session holds across safe points stays: half-decoded parameters and
  * handles. tests/plants.sh takes their pins away and demands that the test named in
  * tests/plants.md fails. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "heap/gc.h"
 #include "tests/support/ask.h"
@@ -71,9 +73,136 @@ START_TEST(what_a_pending_call_measures)
 }
 END_TEST
 
+/* Evicting may begin a cycle before the handler runs; what the request brought is white then, and
+ * goes into a map that is born black. */
+START_TEST(parameters_of_a_call_that_evicts)
+{
+    char params[4000], big[2900];
+    in_process_close(&p);
+    in_process_open(&p, (size_t)16 << 20);
+    struct keys *k = &p.own_keys;
+    evict_init(k, POLICY_EVICT_LRU);
+    for (unsigned i = 0; k->evicted < 10; i++) {
+        ck_assert_uint_lt(i, 200000);
+        sprintf(params, "'key:%u', [[%u, 'a list of some length', 2, 3, 4, 5, 6, 'ab']]", i, i);
+        ask(&p, "set", params);
+    }
+    memset(big, 'y', sizeof big);
+    big[sizeof big - 1] = 0;
+    for (unsigned n = 0; n < 20; n++) {
+        finish_cycle();
+        sprintf(params, "'key:big%u', ['%s']", n, big);
+        ask(&p, "set", params);
+        ask(&p, "set", params);
+        k->evict.shared = 64; /* as if so many values had been linked */
+        sprintf(params, "['w%u', 'x'], ['a text that takes a cell'], {'create': true}", n);
+        bool stored = strcmp(ask(&p, "set", params), "true") == 0;
+        finish_cycle();
+        sprintf(params, "['w%u', 'x']", n);
+        if (stored) ASK(&p, "get", params, "['a text that takes a cell']");
+        in_process_verify(&p);
+    }
+}
+END_TEST
+
+/* Both sets have so many members that their union waits between its steps. */
+static void make_sets(void)
+{
+    char params[4000];
+    for (unsigned s = 0; s < 2; s++)
+        for (unsigned i = 0; i < 6000; i += 8) {
+            char *at = params + sprintf(params, "'set%u', [", s);
+            for (unsigned j = 0; j < 8; j++)
+                at += sprintf(at, "%s%u", j ? "," : "", s * 1000000 + i + j);
+            strcpy(at, "], {'create': true}");
+            ask(&p, "include", params);
+        }
+}
+
+static void begin_union(void)
+{
+    struct writer w;
+    size_t used;
+    writer_init(&w, 0);
+    writer_array(&w, 4);
+    writer_int(&w, 0);
+    writer_int(&w, 1);
+    writer_cstr(&w, "union");
+    writer_array(&w, 2);
+    writer_array(&w, 2);
+    writer_cstr(&w, "set0");
+    writer_cstr(&w, "set1");
+    writer_map(&w, 1);
+    writer_cstr(&w, "into");
+    writer_cstr(&w, "a destination key, long");
+    builder_touch(&p.builder);
+    ck_assert_int_eq(rpc_reader_feed(p.reader, w.data, w.length, &used), DECODER_DONE);
+    p.call.host = &p.host;
+    p.call.features = &p.features;
+    p.call.refs = &p.refs;
+    p.call.frame = &p.builder.frame;
+    p.call.args = p.builder.frame.slots;
+    p.call.arg_count = p.builder.frame.count;
+    p.outcome = call_begin(&p.call, rpc_reader_message(p.reader), &p.out);
+    ck_assert_int_eq(p.outcome, CALL_PENDING);
+    writer_close(&w);
+}
+
+/* While the call waits, its parameters move together with others of their size. */
+START_TEST(parameters_of_a_pending_call_that_move)
+{
+    struct in_process other;
+    char params[100];
+    in_process_join(&other, &p);
+    make_sets();
+    for (unsigned i = 0; i < 6000; i++) {
+        if (i == 3000) begin_union();
+        sprintf(params, "'noise:%u', ['text of the same size %u']", i, i);
+        ask(&other, "set", params);
+    }
+    for (unsigned i = 0; i < 6000; i++) {
+        if (i % 5 == 0) continue;
+        sprintf(params, "'noise:%u'", i);
+        ask(&other, "del", params);
+    }
+    gc_compact_always(p.heap, true);
+    for (unsigned i = 0; i < 3; i++) {
+        gc_start(p.heap);
+        finish_cycle();
+    }
+    while (p.outcome == CALL_PENDING) {
+        builder_touch(&p.builder);
+        p.outcome = call_resume(&p.call, 20000);
+    }
+    builder_reset(&p.builder);
+    ASK(&other, "len", "'a destination key, long'", "12000");
+    in_process_end(&other);
+}
+END_TEST
+
+/* A text that failed to be replaced lies in a word of the map, or packed again: renaming its key
+ * while marking must not free it under the old name. */
+START_TEST(a_text_that_is_renamed_after_a_failure)
+{
+    for (unsigned n = 1; n < 30; n++) {
+        ASK(&p, "set", "'a', 'a text of some length'", "true");
+        ASK(&p, "set", "'b', 'another text of some length'", "true");
+        heap_fail_nth(p.heap, 10 + n);
+        ask(&p, "mset", "[['a', [1]], ['b', [2]]]");
+        heap_fail_nth(p.heap, 0);
+        finish_cycle();
+        gc_start(p.heap);
+        ASK(&p, "rename", "'a', 'c'", "true");
+        finish_cycle();
+        in_process_verify(&p);
+    }
+}
+END_TEST
+
 #define ADD(suite, test)                                    \
     do {                                                    \
         TCase *tcase = tcase_create(#test);                 \
+        tcase_set_timeout(tcase, 60);                       \
         tcase_add_checked_fixture(tcase, setup, teardown);  \
         tcase_add_test(tcase, test);                        \
         suite_add_tcase(suite, tcase);                      \
@@ -85,5 +214,8 @@ Suite *test_suite(void)
     ADD(suite, parameters_that_are_half_there);
     ADD(suite, what_a_handle_holds);
     ADD(suite, what_a_pending_call_measures);
+    ADD(suite, parameters_of_a_call_that_evicts);
+    ADD(suite, parameters_of_a_pending_call_that_move);
+    ADD(suite, a_text_that_is_renamed_after_a_failure);
     return suite;
 }
