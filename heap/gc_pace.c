@@ -33,8 +33,8 @@
 #define DEBT_MIN ((size_t)1 << 20)
 #define IDLE_REST_FACTOR 16
 #define IDLE_REST_MIN_NS 200000000
-/* The clock is looked at after so many: some tens of objects, which may be cold. */
-#define STEP_UNITS 256
+/* The clock is looked at after so many: a batch of the marker, some tens of cold objects. */
+#define STEP_UNITS 128
 /* Containers that may wait in the drop queue at any time. */
 #define DROP_WAITING_MIN 1024
 #define COMPACT_MIN ((size_t)1 << 20)

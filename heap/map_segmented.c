@@ -13,8 +13,8 @@
  * A look-up touches one node a level, one or two lines of the segment's index and the entry; the
  * reference to a segment carries the size of its index, so its head is not read. Segments of
  * four KiB keep changes short: a full one is rebuilt or split in one go, from its own bytes alone
- * (hashes are computed again: no key is anywhere else). With size classes a quarter of a doubling
- * apart they are 0.9 full on average while a map grows.
+ * (hashes are computed again: no key is anywhere else). With sizes that fill pages in whole
+ * numbers, a twelfth apart, cells are 0.93 full on average while a map grows.
  *
  * One insertion rebuilds or splits one segment, and doubles one node or adds one; more only
  * where a split leaves one half empty, each with half the chance of the one before. A removal

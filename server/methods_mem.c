@@ -166,6 +166,8 @@ enum call_outcome method_mem_size(struct call *call)
         path_read_through(call, call->args[0], 0, &v) < 0)
         return CALL_FAILED;
     if (v == VALUE_ABSENT) return fail_not_found(call, call->args[0]);
+    /* It lies in a part of a map, with the byte of its length. */
+    if (value_is_view(v)) return reply_uint(call, text_length(call->heap, v) + 1);
     if (!deep || !value_is_ref(v)) return reply_uint(call, value_cell_bytes(call->heap, v));
     call->state = heap_walk_start(call->heap, v, &error);
     if (call->state == NULL && error == -EBUSY)

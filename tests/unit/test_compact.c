@@ -233,7 +233,8 @@ START_TEST(an_idle_heap_is_compacted_once_and_then_rests)
             if (j % 2) node_set(h, *node_slot(h, root, i), j, VALUE_NIL);
             else if (shared) value_share(h, *slot);
         }
-    for (unsigned i = 0; i < 1000000 && stats_of(h).cycles < 1; i++) gc_run(h, 1000000, GC_WHEN_IDLE);
+    for (unsigned i = 0; i < 1000000 && stats_of(h).cycles < 1; i++)
+        gc_run(h, 1000000, GC_WHEN_IDLE);
     do {
         while (gc_urgency(h) != GC_RESTING) gc_run(h, 1000000, GC_WHEN_IDLE);
     } while (gc_idle_work_wanted(h)); /* memory goes back after a while */

@@ -265,7 +265,7 @@ START_TEST(cyclic_garbage_stays_within_two_fifths_of_what_lives)
         put_value(i < count ? i : random_below(&rng, count), first);
         if (i == count) live = stats_of().used_bytes;
         if (i % 16 == 0)
-            for (unsigned j = 0; j < 10 && gc_urgency(heap) >= GC_INDEBTED; j++) gc_run(heap, 1, GC_BESIDE_EVENTS);
+            for (unsigned j = 0; j < 20; j++) gc_run(heap, 1, GC_BESIDE_EVENTS);
         if (stats_of().page_bytes > peak) peak = stats_of().page_bytes;
     }
     struct gc_stats stats;

@@ -42,6 +42,14 @@ START_TEST(the_share_stays_below_its_bound_whatever_the_turns)
 }
 END_TEST
 
+/* docs/operations.md says it: a quarter, and at most twice the time that requests take. */
+START_TEST(the_bounds_are_those_that_are_documented)
+{
+    ck_assert_uint_eq(GC_SHARE_USUAL, 25);
+    ck_assert_uint_eq(GC_SHARE_MOST, 200);
+}
+END_TEST
+
 START_TEST(what_was_not_used_is_not_saved_up)
 {
     struct gc_share share = {0};
@@ -91,6 +99,8 @@ Suite *test_suite(void)
     Suite *suite = suite_create("gc_share");
     TCase *tcase = tcase_create("gc_share");
     tcase_add_test(tcase, the_share_stays_below_its_bound_whatever_the_turns);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, the_bounds_are_those_that_are_documented);
     tcase_add_test(tcase, what_was_not_used_is_not_saved_up);
     tcase_add_test(tcase, the_share_of_the_last_second_and_minute_is_told);
     suite_add_tcase(suite, tcase);

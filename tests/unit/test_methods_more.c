@@ -521,6 +521,19 @@ START_TEST(mem_methods)
 }
 END_TEST
 
+START_TEST(mem_size_counts_packed_texts)
+{
+    char params[64];
+    ASK(&p, "set", "'m', {}", "true");
+    for (unsigned i = 0; i < 200; i++) { /* more than an ordered map has */
+        snprintf(params, sizeof params, "['m', %u], 'twenty-two characters.'", i);
+        ASK(&p, "set", params, "true");
+    }
+    ASK(&p, "mem.size", "['m', 7]", "23");
+    ASK(&p, "mem.size", "['m', 7], {'of': 'shallow'}", "23");
+}
+END_TEST
+
 START_TEST(mem_size_counts_what_is_shared_once)
 {
     ASK(&p, "set", "'t', {'a': ['a text of more than seven bytes'], 'b': nil}", "true");
@@ -614,6 +627,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, collect_frees_what_was_just_deleted);
     tcase_add_test(tcase, collect_ends_the_cycle_under_way_first);
     tcase_add_test(tcase, mem_methods);
+    tcase_add_test(tcase, mem_size_counts_packed_texts);
     tcase_add_test(tcase, mem_size_counts_what_is_shared_once);
     tcase_add_test(tcase, server_methods);
     tcase_add_test(tcase, a_long_call_can_be_given_up);
