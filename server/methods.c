@@ -17,7 +17,7 @@ const size_t method_count = METHOD_COUNT;
 /* All methods, hashed by a few characters of their names: requests look theirs up more than once.
  * Clients cannot make this slow, as the names that share a place are ours. */
 #define SLOT_COUNT 1024
-_Static_assert(METHOD_COUNT < SLOT_COUNT / 4, "places are sparse, so that nearly all are hit at once");
+_Static_assert(METHOD_COUNT < SLOT_COUNT / 4, "places are sparse: nearly all are hit at once");
 static struct {
     const struct method *method; /* or NULL */
     size_t length; /* of its name */
