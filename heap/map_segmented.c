@@ -42,7 +42,8 @@ value node_new(struct heap *h, unsigned bits)
     return node;
 }
 
-struct location locate(const struct heap *h, value *owner, uint64_t hash)
+/* Inline, so that a look-up builds it where it is to be. */
+static inline struct location locate_here(const struct heap *h, value *owner, uint64_t hash)
 {
     struct location at = {.owner = owner};
     for (;;) {
@@ -62,6 +63,11 @@ struct location locate(const struct heap *h, value *owner, uint64_t hash)
         at.parent_bits = at.bits;
         at.owner = &at.slots[2 * at.slot];
     }
+}
+
+struct location locate(const struct heap *h, value *owner, uint64_t hash)
+{
+    return locate_here(h, owner, hash);
 }
 
 void slots_set(struct heap *h, value *slots, size_t slot, size_t count, value segment,
@@ -360,15 +366,23 @@ bool segmented_value_packs(struct heap *h, value v)
     return p.type != PACKED_REF;
 }
 
+/* The first line of an entry was read for its key; the others are wanted soon. */
+static void entry_prefetch(const struct entry *e)
+{
+    for (size_t i = 64; i < e->size; i += 64) __builtin_prefetch(e->at + i);
+    __builtin_prefetch(e->at + e->size - 1);
+}
+
 bool entry_find(const struct heap *h, value *body, const struct map_key *key, struct found *f)
 {
-    f->at = locate(h, body, key->hash);
+    f->at = locate_here(h, body, key->hash);
     if (f->at.segment == VALUE_NIL) return false;
     f->s = location_segment(h, &f->at);
     packed_key_make(&f->k, key);
     f->slot = segment_find(h, &f->s, key, &f->k);
     if (f->slot < 0) return false;
     f->e = slot_entry(&f->s, (size_t)f->slot);
+    entry_prefetch(&f->e);
     return true;
 }
 

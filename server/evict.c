@@ -219,7 +219,7 @@ static bool evicted_waits(struct keys *k, size_t *words)
     return heap_drop_pending(k->heap) || collector_first(&k->evict, k->heap);
 }
 
-size_t keys_evict(struct keys *k, size_t keys_max)
+size_t evict_keys(struct keys *k, size_t keys_max)
 {
     size_t count = 0, words = DROP_WORDS;
     while (count < keys_max && keys_evict_wanted(k) && !evicted_waits(k, &words) && evict_one(k))

@@ -17,8 +17,6 @@ void keys_init(struct keys *k, struct heap *h, enum memory_policy policy)
     evict_init(k, policy);
 }
 
-void keys_turn(struct keys *k) { k->now_ms = 0; }
-
 uint64_t keys_now(struct keys *k)
 {
     if (k->now_ms) return k->now_ms;
@@ -26,12 +24,6 @@ uint64_t keys_now(struct keys *k)
     if (k->fixed_ms) return k->now_ms = k->fixed_ms;
     clock_gettime(CLOCK_REALTIME, &t);
     return k->now_ms = (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-value keys_root(const struct keys *k)
-{
-    value root = heap_root(k->heap, ROOT_KEYS);
-    return root == VALUE_NIL ? VALUE_ABSENT : root;
 }
 
 value keys_root_make(struct keys *k)
@@ -50,17 +42,22 @@ static bool has_passed(struct keys *k, const struct map_meta *meta)
 
 /* --- looking up -------------------------------------------------------------------------------*/
 
-value keys_get(struct keys *k, const struct map_key *key)
+static value get_minding_meta(struct keys *k, value root, const struct map_key *key)
 {
     struct map_meta meta;
-    value root = keys_root(k);
-    if (root == VALUE_ABSENT) return root;
-    if (k->expiring == 0 && !k->evict.uses_access) return map_get(k->heap, root, key);
     value v = map_get_meta(k->heap, root, key, &meta);
     if (v == VALUE_ABSENT) return v;
     if (has_passed(k, &meta)) return VALUE_ABSENT;
     if (k->evict.uses_access) evict_used(k, root, key, meta.access);
     return v;
+}
+
+value keys_get(struct keys *k, const struct map_key *key)
+{
+    value root = keys_root(k);
+    if (root == VALUE_ABSENT) return root;
+    bool plain = k->expiring == 0 && !k->evict.uses_access;
+    return plain ? map_get(k->heap, root, key) : get_minding_meta(k, root, key);
 }
 
 bool keys_expires(struct keys *k, const struct map_key *key, uint64_t *expires_ms)
@@ -156,20 +153,24 @@ static int set_minding_time(struct keys *k, value root, const struct map_key *ke
                  : set_new(k, root, key, v, expires_ms);
 }
 
+/* *added may stay false where no key ever expires. */
+static int set_any(struct keys *k, value root, const struct map_key *key, value v,
+                   uint64_t expires_ms, bool *added)
+{
+    bool timeless = k->expiring == 0 && (expires_ms == 0 || expires_ms == KEYS_KEEP);
+    return timeless ? map_set_take(k->heap, root, key, v)
+                    : set_minding_time(k, root, key, v, expires_ms, added);
+}
+
 int keys_set_take(struct keys *k, const struct map_key *key, value v, uint64_t expires_ms)
 {
     value root = keys_root_make(k);
     if (root == VALUE_ABSENT) return -ENOMEM;
+    bool added = false;
+    if (!k->evict.uses_access) return set_any(k, root, key, v, expires_ms, &added);
     size_t count = map_count(k->heap, root);
-    bool timeless = k->expiring == 0 && (expires_ms == 0 || expires_ms == KEYS_KEEP), added = false;
-    int status;
-    if (timeless) {
-        status = map_set_take(k->heap, root, key, v);
-        added = map_count(k->heap, root) > count;
-    } else {
-        status = set_minding_time(k, root, key, v, expires_ms, &added);
-    }
-    if (status == 0 && added && k->evict.uses_access) evict_added(k, root, key);
+    int status = set_any(k, root, key, v, expires_ms, &added);
+    if (status == 0 && (added || map_count(k->heap, root) > count)) evict_added(k, root, key);
     return status;
 }
 

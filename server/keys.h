@@ -71,12 +71,16 @@ struct keys {
 /* The key space of `h`, empty or as it is. */
 void keys_init(struct keys *k, struct heap *h, enum memory_policy policy);
 /* To be called where time may have gone on: before a call, a turn, a step of a task. */
-void keys_turn(struct keys *k);
+static inline void keys_turn(struct keys *k) { k->now_ms = 0; }
 /* Milliseconds since the epoch, the same until the next keys_turn. */
 uint64_t keys_now(struct keys *k);
 
 /* The root map; VALUE_ABSENT while it is not made. */
-value keys_root(const struct keys *k);
+static inline value keys_root(const struct keys *k)
+{
+    value root = heap_root(k->heap, ROOT_KEYS);
+    return root == VALUE_NIL ? VALUE_ABSENT : root;
+}
 /* Makes it if need be; VALUE_ABSENT when memory is short. */
 warn_unused value keys_root_make(struct keys *k);
 
@@ -125,7 +129,11 @@ bool keys_evict_wanted(struct keys *k);
 /* Evicts up to `keys_max` keys as long as that is so. Stops where what was evicted is still to be
  * freed, by steps of the drop queue or by the collector. Returns how many went. At safe points,
  * and at the beginning of a call only. */
-size_t keys_evict(struct keys *k, size_t keys_max);
+size_t evict_keys(struct keys *k, size_t keys_max);
+static inline size_t keys_evict(struct keys *k, size_t keys_max)
+{
+    return k->evict.policy == POLICY_REFUSE ? 0 : evict_keys(k, keys_max);
+}
 /* A request failed for want of memory: evicts some keys for the next one. */
 void keys_memory_short(struct keys *k);
 

@@ -1,5 +1,4 @@
 /* methods.c - the table of methods, and finding one in it. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "server/method_list.h"
@@ -15,34 +14,43 @@ const struct method method_list[] = {
 #define METHOD_COUNT (sizeof method_list / sizeof *method_list)
 const size_t method_count = METHOD_COUNT;
 
-/* All methods by name. */
-static const struct method *sorted[METHOD_COUNT];
+/* All methods, hashed by a few characters of their names: requests look theirs up more than once.
+ * Clients cannot make this slow, as the names that share a place are ours. */
+#define SLOT_COUNT 1024
+_Static_assert(METHOD_COUNT < SLOT_COUNT / 4, "places are sparse: nearly all are hit at once");
+static struct {
+    const struct method *method; /* or NULL */
+    size_t length; /* of its name */
+} slots[SLOT_COUNT];
+static bool hashed;
 
-static int compare_methods(const void *a, const void *b)
+static size_t name_slot(const char *name, size_t length)
 {
-    const struct method *const *x = a, *const *y = b;
-    return strcmp((*x)->name, (*y)->name);
+    if (length == 0) return 0;
+    const unsigned char *c = (const unsigned char *)name;
+    uint32_t mixed = c[0] | (uint32_t)c[length / 2] << 8 | (uint32_t)c[length - 1] << 16 |
+                     (uint32_t)length << 24;
+    return mixed * 0x9e3779b1U >> 22;
 }
+_Static_assert(SLOT_COUNT == 1 << (32 - 22), "name_slot gives so many bits");
 
-static void sort_methods(void)
+static void hash_methods(void)
 {
-    for (size_t i = 0; i < METHOD_COUNT; i++) sorted[i] = &method_list[i];
-    qsort(sorted, METHOD_COUNT, sizeof *sorted, compare_methods);
+    for (size_t i = 0; i < METHOD_COUNT; i++) {
+        size_t length = strlen(method_list[i].name), slot = name_slot(method_list[i].name, length);
+        while (slots[slot].method != NULL) slot = (slot + 1) % SLOT_COUNT;
+        slots[slot].method = &method_list[i];
+        slots[slot].length = length;
+    }
+    hashed = true;
 }
 
 const struct method *method_find(const char *name, size_t length)
 {
-    if (sorted[0] == NULL) sort_methods();
-    size_t low = 0, high = METHOD_COUNT;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const char *other = sorted[middle]->name;
-        size_t other_length = strlen(other);
-        int order = memcmp(name, other, length < other_length ? length : other_length);
-        if (order == 0) order = (length > other_length) - (length < other_length);
-        if (order == 0) return sorted[middle];
-        if (order < 0) high = middle;
-        else low = middle + 1;
-    }
+    if (!hashed) hash_methods();
+    size_t slot = name_slot(name, length);
+    for (; slots[slot].method != NULL; slot = (slot + 1) % SLOT_COUNT)
+        if (slots[slot].length == length && memcmp(name, slots[slot].method->name, length) == 0)
+            return slots[slot].method;
     return NULL;
 }

@@ -54,55 +54,71 @@ static int set_matches(struct call *call, value held, value match)
     return equal < 0 ? -1 : equal;
 }
 
-/* Reads the options ttl and keep_ttl. */
-static int set_time(struct call *call, value ttl, value keep_ttl, uint64_t *expires_ms)
+struct set_options {
+    enum { IF_ABSENT, IF_PRESENT, IF_EITHER } condition;
+    value match;
+    bool creates;
+    bool expires; /* ttl is given */
+    uint64_t expires_ms; /* 0, or KEYS_KEEP, if it is not */
+};
+
+/* The options ttl and keep_ttl. */
+static int set_time(struct call *call, value ttl, value keep_ttl, struct set_options *o)
 {
     int64_t now_ms = 0, ms = 0;
     bool keeps = false;
-    if (ttl != VALUE_ABSENT) now_ms = (int64_t)keys_now(call->host->keys);
+    o->expires = ttl != VALUE_ABSENT;
+    if (o->expires) now_ms = (int64_t)keys_now(call->host->keys);
     if (option_int(call, "ttl", ttl, 1, (int64_t)MAP_EXPIRES_MAX - now_ms, &ms) < 0 ||
         option_bool(call, "keep_ttl", keep_ttl, &keeps) < 0)
         return -1;
-    if (keeps && ttl != VALUE_ABSENT) {
+    if (keeps && o->expires) {
         call_fail(call, ERROR_BAD_PARAMS, "set: give either the option ttl or keep_ttl");
         return -1;
     }
-    *expires_ms = keeps ? KEYS_KEEP : (uint64_t)(now_ms + ms);
+    o->expires_ms = keeps ? KEYS_KEEP : (uint64_t)(now_ms + ms);
+    return 0;
+}
+
+static int set_options(struct call *call, struct set_options *o)
+{
+    value if_word, create, ttl, keep_ttl;
+    const struct option known[] = {{"if", &if_word},
+                                   {"match", &o->match},
+                                   {"create", &create},
+                                   {"ttl", &ttl},
+                                   {"keep_ttl", &keep_ttl}};
+    int condition = IF_EITHER;
+    *o = (struct set_options){.condition = IF_EITHER, .match = VALUE_ABSENT};
+    if (call->arg_count <= 2) return 0;
+    if (options_read(call, 2, known, 5) < 0 || set_time(call, ttl, keep_ttl, o) < 0 ||
+        option_word(call, "if", if_word, "absent present", &condition) < 0 ||
+        option_bool(call, "create", create, &o->creates) < 0)
+        return -1;
+    o->condition = condition;
     return 0;
 }
 
 enum call_outcome method_set(struct call *call)
 {
-    value if_word, match, create, ttl, keep_ttl;
-    const struct option known[] = {{"if", &if_word},
-                                   {"match", &match},
-                                   {"create", &create},
-                                   {"ttl", &ttl},
-                                   {"keep_ttl", &keep_ttl}};
-    enum { IF_ABSENT, IF_PRESENT, IF_EITHER } condition = IF_EITHER;
-    int word = IF_EITHER;
-    bool creates = false;
-    uint64_t expires_ms;
-    if (options_read(call, 2, known, 5) < 0 || set_time(call, ttl, keep_ttl, &expires_ms) < 0 ||
-        option_word(call, "if", if_word, "absent present", &word) < 0 ||
-        option_bool(call, "create", create, &creates) < 0)
-        return CALL_FAILED;
-    condition = word;
-
+    struct set_options o;
     struct place place;
-    if (place_find(call, call->args[0], creates ? PATH_CREATE : 0, &place) < 0) return CALL_FAILED;
-    if (ttl != VALUE_ABSENT && (!place_is_key(call, &place) || place.missing > 0))
+    if (set_options(call, &o) < 0 ||
+        place_find(call, call->args[0], o.creates ? PATH_CREATE : 0, &place) < 0)
+        return CALL_FAILED;
+    if (o.expires && (!place_is_key(call, &place) || place.missing > 0))
         return call_fail(call, ERROR_BAD_PATH, "set: only whole keys expire (ttl); %s is none",
                          quote_whole_path(call, call->args[0]));
     bool present = place.held != VALUE_ABSENT;
-    if (condition != IF_EITHER && present != (condition == IF_PRESENT))
+    if (o.condition != IF_EITHER && present != (o.condition == IF_PRESENT))
         return reply_bool(call, false);
-    if (match != VALUE_ABSENT) {
-        int equal = set_matches(call, place.held, match);
+    if (o.match != VALUE_ABSENT) {
+        int equal = set_matches(call, place.held, o.match);
         if (equal < 0) return CALL_FAILED;
         if (equal == 0) return reply_bool(call, false);
     }
-    if (place_replace_take(call, &place, param_take(call, 1), expires_ms) < 0) return CALL_FAILED;
+    if (place_replace_take(call, &place, param_take(call, 1), o.expires_ms) < 0)
+        return CALL_FAILED;
     return reply_bool(call, true);
 }
 

@@ -343,7 +343,7 @@ int place_replace_take(struct call *call, struct place *place, value v, uint64_t
         status = list_set_take(h, place->container, place->index, v);
     } else if (place_is_key(call, place)) {
         status = keys_set_take(call->host->keys, &place->key, v, expires_ms);
-        place->container = keys_root(call->host->keys);
+        if (place->container == VALUE_ABSENT) place->container = keys_root(call->host->keys);
     } else {
         status = map_set_take(h, place->container, &place->key, v);
     }

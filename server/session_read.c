@@ -128,13 +128,6 @@ static void requests_make_room(struct session *s)
         request_give_up(s);
 }
 
-static size_t heap_used(const struct server *server)
-{
-    struct heap_stats stats;
-    heap_stats(server->heap, &stats);
-    return stats.used_bytes;
-}
-
 /* `taken` bytes of a request have come that did not end it; they changed the heap. */
 static void request_continue(struct session *s, size_t taken, size_t used_before)
 {
@@ -147,7 +140,7 @@ static void request_continue(struct session *s, size_t taken, size_t used_before
         s->request_ms = uv_now(&server->loop);
     }
     s->request_taken += taken;
-    size_t heap = s->request_heap + heap_used(server);
+    size_t heap = s->request_heap + heap_used_bytes(server->heap);
     s->request_heap = heap > used_before ? heap - used_before : 0;
     request_count(s, s->request_heap + b->frame.count * sizeof(value) +
                          b->opened_capacity * sizeof(value) + b->ext_capacity);
@@ -357,7 +350,7 @@ size_t session_run(struct session *s, const char *data, size_t length)
         }
         size_t taken = 0;
         builder_touch(&s->intake->builder);
-        size_t heap_before = heap_used(s->server);
+        size_t heap_before = heap_used_bytes(s->server->heap);
         int status = rpc_reader_feed(s->intake->reader, data + used, length - used, &taken);
         used += taken;
         s->turn_bytes += taken;
