@@ -69,9 +69,13 @@ static void count_valid(struct query *q, const struct query_aggregate *a, const 
     *rows = (struct rows){.at = at, .positions = positions, .count = kept};
 }
 
-#define EACH_ROW                                                          \
-    for (uint32_t i = 0, row = 0; i < r->count && (row = r->positions[i], true); i++)
-#define ACCUMULATOR(type) ((type *)(void *)(r->at[i] + a->offset))
+/* What the loops look at is copied first: they store through pointers that might point to it. */
+#define EACH_ROW                                                                        \
+    unsigned char *const *at = r->at;                                                   \
+    const uint16_t *positions = r->positions;                                           \
+    const uint32_t rows = r->count, offset = a->offset;                                 \
+    for (uint32_t i = 0, row = 0; i < rows && (row = positions[i], true); i++)
+#define ACCUMULATOR(type) ((type *)(void *)(at[i] + offset))
 
 static void sum_integers(const struct query_aggregate *a, const struct rows *r, const int64_t *v)
 {
@@ -95,7 +99,10 @@ static void sum_unsigned(const struct query_aggregate *a, const struct rows *r, 
 
 static void sum_doubles(const struct query_aggregate *a, const struct rows *r, const double *v)
 {
-    EACH_ROW *ACCUMULATOR(double) += v[row];
+    EACH_ROW
+    {
+        *ACCUMULATOR(double) += v[row];
+    }
 }
 
 static void extreme_numbers(const struct query_aggregate *a, const struct rows *r,
@@ -127,7 +134,7 @@ static void add_moments(const struct query_aggregate *a, const struct rows *r, c
     EACH_ROW
     {
         struct moments *m = ACCUMULATOR(struct moments);
-        uint64_t count = *(uint64_t *)(void *)(r->at[i] + a->count_offset);
+        uint64_t count = *(uint64_t *)(void *)(at[i] + a->count_offset);
         double before = v[row] - m->mean;
         m->mean += before / (double)count;
         m->squares += before * (v[row] - m->mean);
@@ -140,7 +147,7 @@ static void take_one(const struct query_aggregate *a, const struct rows *r,
     bool first = a->function == AGG_FIRST;
     EACH_ROW
     {
-        uint64_t count = *(uint64_t *)(void *)(r->at[i] + a->count_offset);
+        uint64_t count = *(uint64_t *)(void *)(at[i] + a->count_offset);
         if (first && count != 1) continue;
         if (a->text) *ACCUMULATOR(struct table_text) = v->t[row];
         else *ACCUMULATOR(uint64_t) = v->u[row];

@@ -9,18 +9,37 @@
 
 /* --- domains ------------------------------------------------------------------------------------*/
 
+/* Chunks without zone maps, because rows are still added: they are looked at. */
+#define DOMAIN_READS_MAX 4
+
+static void read_domain(const struct query *q, uint32_t chunk, uint32_t column,
+                        struct table_zone *z)
+{
+    struct table_extremes e = {.count = 0};
+    uint64_t all[QUERY_WORDS];
+    memset(all, 0xff, sizeof all);
+    uint32_t vectors = table_slots_vectors(table_chunk_slots(q->version, chunk));
+    for (uint32_t v = 0; v < vectors; v++)
+        table_extremes_vector(q->version, chunk, column, v, all, &e);
+    z->min = e.min;
+    z->max = e.max;
+    if (!e.count) z->nulls = z->rows;
+}
+
 /* The least and the greatest value in zone maps of all chunks. False if that is not known. */
 static bool column_domain(const struct query *q, uint32_t column, uint64_t *min, uint64_t *span)
 {
     bool is_signed = table_type_class(table_field(q->table, column)->type) == TABLE_CLASS_INT;
     uint64_t flip = is_signed ? KEY_SIGN : 0, least = UINT64_MAX, most = 0;
-    uint32_t chunks = table_version_chunks(q->version);
+    uint32_t chunks = table_version_chunks(q->version), reads = 0;
     struct table_zone z;
     if (chunks > GROUP_CHUNKS_MAX) return false;
     for (uint32_t c = 0; c < chunks; c++) {
         table_chunk_zone(q->version, c, column, &z);
         if (z.nulls == z.rows) continue;
-        if (!z.known) return false;
+        if (!z.known && reads++ == DOMAIN_READS_MAX) return false;
+        if (!z.known) read_domain(q, c, column, &z);
+        if (z.nulls == z.rows) continue;
         if ((z.min.u ^ flip) < least) least = z.min.u ^ flip;
         if ((z.max.u ^ flip) > most) most = z.max.u ^ flip;
     }
@@ -148,6 +167,25 @@ static int cache_open(struct query *q, struct query_key *k, uint32_t chunk, uint
     return 0;
 }
 
+/* Rows whose entry has no number yet. */
+static int number_entries(struct query *q, const struct query_source *s, struct query_key *k,
+                          uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        unsigned row = q->agg->positions[i];
+        uint32_t code = q->codes[row], number;
+        if (!bits_get(k->lanes.valid, row)) continue;
+        if (!k->cache[code]) {
+            struct table_text text = table_chunk_entry(q->version, s->chunk, k->code.column, code);
+            int error = intern(q, k->interner, text, &number);
+            if (error) return error;
+            k->cache[code] = number + 1;
+        }
+        k->lanes.u[row] = k->cache[code] - 1;
+    }
+    return 0;
+}
+
 /* Texts with a dictionary: each entry gets its number once per chunk. */
 static int load_by_code(struct query *q, const struct query_source *s, struct query_key *k,
                         uint32_t entries, uint32_t count)
@@ -156,19 +194,15 @@ static int load_by_code(struct query *q, const struct query_source *s, struct qu
     int error = cache_open(q, k, s->chunk, entries);
     if (error) return error;
     table_read_codes(q->version, s->chunk, k->code.column, s->vector, q->codes, k->lanes.valid);
+    const uint32_t *codes = q->codes, *cache = k->cache;
+    uint64_t *lanes = k->lanes.u;
+    bool missing = false;
     for (uint32_t i = 0; i < count; i++) {
-        unsigned row = positions[i];
-        uint32_t code = q->codes[row], number;
-        if (!bits_get(k->lanes.valid, row)) continue;
-        if (!k->cache[code]) {
-            struct table_text text = table_chunk_entry(q->version, s->chunk, k->code.column, code);
-            error = intern(q, k->interner, text, &number);
-            if (error) return error;
-            k->cache[code] = number + 1;
-        }
-        k->lanes.u[row] = k->cache[code] - 1;
+        uint32_t number = cache[codes[positions[i]]];
+        missing |= !number;
+        lanes[positions[i]] = (uint64_t)number - 1;
     }
-    return 0;
+    return missing ? number_entries(q, s, k, count) : 0;
 }
 
 static int load_texts(struct query *q, const struct query_source *s, struct query_key *k,
@@ -214,21 +248,31 @@ static int load_key(struct query *q, const struct query_source *s, struct query_
 
 /* --- finding ----------------------------------------------------------------------------------------*/
 
-/* One key, never null: the loop that most queries spend their time in. */
+/* One key, never null. Groups that are there are found without a branch; if one is not, the rows
+ * are gone through once more. */
 static int find_direct_one(struct query *q, uint32_t count)
 {
     struct query_agg *agg = q->agg;
-    const struct query_key *k = &agg->keys[0];
+    const uint64_t *lanes = agg->keys[0].lanes.u, min = agg->keys[0].min;
+    const uint16_t *positions = agg->positions;
+    uint32_t *direct = agg->direct, *groups = agg->groups;
+    bool missing = false;
     for (uint32_t i = 0; i < count; i++) {
-        unsigned row = agg->positions[i];
-        uint64_t place = k->lanes.u[row] - k->min;
-        uint32_t group = agg->direct[place];
-        if (unlikely(!group)) {
-            int error = group_of_row(q, row, &group);
-            if (error) return error;
-            agg->direct[place] = ++group;
+        uint32_t group = direct[lanes[positions[i]] - min];
+        missing |= !group;
+        groups[i] = group - 1;
+    }
+    for (uint32_t i = 0; missing && i < count; i++) {
+        uint32_t *group = &direct[lanes[positions[i]] - min];
+        if (!*group) {
+            int error = group_of_row(q, positions[i], group);
+            if (error) {
+                *group = 0;
+                return error;
+            }
+            ++*group;
         }
-        agg->groups[i] = group - 1;
+        groups[i] = *group - 1;
     }
     return 0;
 }
@@ -256,11 +300,32 @@ static int find_direct(struct query *q, uint32_t count)
     return 0;
 }
 
+static int find_numbered_valid(struct query *q, uint32_t count)
+{
+    struct query_agg *agg = q->agg;
+    const uint64_t *lanes = agg->keys[0].lanes.u, known = agg->records.count;
+    const uint16_t *positions = agg->positions;
+    uint32_t *groups = agg->groups;
+    bool missing = false;
+    for (uint32_t i = 0; i < count; i++) {
+        groups[i] = (uint32_t)lanes[positions[i]];
+        missing |= groups[i] >= known;
+    }
+    for (uint32_t i = 0; missing && i < count; i++) {
+        uint32_t group;
+        if (groups[i] < agg->records.count) continue;
+        int error = group_of_row(q, positions[i], &group);
+        if (error) return error;
+    }
+    return 0;
+}
+
 /* A single key of texts: numbers come in the order of groups, but for the group of null. */
 static int find_numbered(struct query *q, uint32_t count)
 {
     struct query_agg *agg = q->agg;
     const struct query_key *k = &agg->keys[0];
+    if (!k->code.null) return find_numbered_valid(q, count);
     for (uint32_t i = 0; i < count; i++) {
         unsigned row = agg->positions[i];
         uint32_t group;
@@ -346,6 +411,23 @@ static int find_hashed(struct query *q, uint32_t count)
 
 #define PREFETCH_GROUPS 2048 /* records beyond the first caches */
 
+static void find_records(struct query_agg *agg, uint32_t count)
+{
+    const struct query_array records = agg->records;
+    unsigned char **at = agg->at;
+    const uint32_t *groups = agg->groups;
+    if (records.block_count == 1) {
+        unsigned char *first = records.blocks[0];
+        for (uint32_t i = 0; i < count; i++) at[i] = first + (size_t)groups[i] * records.item_bytes;
+        return;
+    }
+    bool many = records.count > PREFETCH_GROUPS;
+    for (uint32_t i = 0; i < count; i++) {
+        at[i] = array_at(&records, groups[i]);
+        if (many) __builtin_prefetch(at[i], 1);
+    }
+}
+
 int groups_find(struct query *q, const struct query_source *s, uint32_t count)
 {
     struct query_agg *agg = q->agg;
@@ -359,10 +441,6 @@ int groups_find(struct query *q, const struct query_source *s, uint32_t count)
                         : agg->direct    ? find_direct(q, count)
                                          : find_hashed(q, count);
     if (error) return error;
-    bool many = agg->records.count > PREFETCH_GROUPS;
-    for (uint32_t i = 0; i < count; i++) {
-        agg->at[i] = array_at(&agg->records, agg->groups[i]);
-        if (many) __builtin_prefetch(agg->at[i], 1);
-    }
+    find_records(agg, count);
     return 0;
 }

@@ -539,6 +539,9 @@ warn_unused int sorter_add(struct query *q, struct query_sorter *s, const uint64
 warn_unused int sorter_step(struct query *q, struct query_sorter *s, uint64_t deadline);
 /* Addresses in order, up to `count`; returns how many. */
 uint32_t sorter_read(struct query_sorter *s, uint64_t *addresses, uint32_t count);
+/* A key of the `count` entries that were read last; not of texts. -0.0 comes as 0.0. */
+void sorter_read_key(const struct query_sorter *s, uint32_t key, uint32_t count,
+                     struct query_vector *to);
 /* An entry of what was sorted whole. */
 const uint64_t *sorter_entry(const struct query_sorter *s, uint64_t index);
 /* Top: rows whose first key is outside of the range cannot get in any more. False: any can. */

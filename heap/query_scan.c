@@ -147,12 +147,38 @@ static uint32_t rows_within(struct query *q, uint32_t count, size_t bytes_max)
     return count;
 }
 
+/* Zeros and NaNs of what was sorted by have lost their bits in the keys. */
+static void restore_bits(struct query *q, const struct query_source *s, uint32_t column)
+{
+    struct query_vector *v = &q->registers[0];
+    struct table_cell cell;
+    for (uint32_t i = 0; i < s->rows; i++) {
+        if (!bits_get(v->valid, i) || (v->d[i] != 0 && v->d[i] == v->d[i])) continue;
+        table_cell(q->version, (uint32_t)(s->addresses[i] >> 16),
+                   (uint32_t)(s->addresses[i] & 0xffff), column, &cell);
+        v->d[i] = cell.d;
+    }
+}
+
+/* Rows that were sorted by this column come with their values. */
+static bool compute_from_keys(struct query *q, const struct query_source *s, uint32_t column)
+{
+    for (uint32_t k = 0; k < q->order_count; k++) {
+        if (q->order[k].column != column || kind_is_text(q->order[k].kind)) continue;
+        sorter_read_key(q->sorter, k, s->rows, &q->registers[0]);
+        if (q->order[k].kind == QUERY_FLOAT) restore_bits(q, s, column);
+        return true;
+    }
+    return false;
+}
+
 /* The values of an output column in a register. */
 static int compute(struct query *q, const struct query_source *s, uint32_t column,
                    const uint64_t *mask)
 {
     const struct query_code *code = &q->scan->columns[column];
     if (code->column == QUERY_NONE) return query_run(q, s, code, mask);
+    if (s->form == SOURCE_ADDRESSES && compute_from_keys(q, s, code->column)) return 0;
     query_load_codes(q, s, code->column, &q->registers[0]);
     return 0;
 }

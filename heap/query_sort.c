@@ -239,6 +239,26 @@ static bool pass_begin(struct query_sorter *s)
     return true;
 }
 
+/* Entries of one key. */
+static int pass_pairs(struct query *q, struct query_sorter *s, const uint64_t *e, uint32_t word,
+                      unsigned shift, unsigned mask, uint64_t end)
+{
+    uint64_t **other = s->other, *places = s->places;
+    for (uint64_t at = s->at; at < end; at++, e += 2) {
+        uint64_t place = places[e[word] >> shift & mask]++;
+        uint64_t *to = other[place / SORT_BLOCK_ROWS];
+        if (unlikely(!to)) {
+            if (!block_entry(q, s, other, place)) return query_fail_memory(q);
+            to = other[place / SORT_BLOCK_ROWS];
+        }
+        to += place % SORT_BLOCK_ROWS * 2;
+        to[0] = e[0];
+        to[1] = e[1];
+    }
+    s->at = end;
+    return 0;
+}
+
 /* Moves one block's entries to their places. */
 static int pass_block(struct query *q, struct query_sorter *s)
 {
@@ -247,6 +267,7 @@ static int pass_block(struct query *q, struct query_sorter *s)
     unsigned shift = digit == 8 ? SORT_NULL_SHIFT + key : digit * 8, mask = digit == 8 ? 1 : 255;
     const uint64_t *e = s->blocks[s->at / SORT_BLOCK_ROWS];
     uint64_t end = s->at + SORT_BLOCK_ROWS < s->count ? s->at + SORT_BLOCK_ROWS : s->count;
+    if (s->words == 2) return pass_pairs(q, s, e, word, shift, mask, end);
     for (; s->at < end; s->at++, e += s->words) {
         uint64_t *to = block_entry(q, s, s->other, s->places[e[word] >> shift & mask]++);
         if (!to) return query_fail_memory(q);
@@ -483,4 +504,19 @@ uint32_t sorter_read(struct query_sorter *s, uint64_t *addresses, uint32_t count
         addresses[got] = e[s->words - 1] & SORT_ADDRESS;
     }
     return got;
+}
+
+void sorter_read_key(const struct query_sorter *s, uint32_t key, uint32_t count,
+                     struct query_vector *to)
+{
+    const struct query_sort_key *k = &s->keys[key];
+    bits_clear(to->valid);
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t index = s->read - count + i;
+        const uint64_t *e = s->top ? s->heap + index * s->words : sorter_entry(s, index);
+        bool null = e[s->words - 1] >> (SORT_NULL_SHIFT + key) & 1;
+        uint64_t word = k->descending ? ~e[k->word] : e[k->word];
+        to->u[i] = null ? 0 : lane_of_key(k->kind, word);
+        to->valid[i / 64] |= (uint64_t)!null << i % 64;
+    }
 }

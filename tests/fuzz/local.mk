@@ -71,3 +71,20 @@ fuzz_calls_SOURCES = $(fuzz_calls_sources)
 fuzz_calls_LDADD = $(fuzz_calls_libs)
 fuzz_calls_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
+
+fuzz_query_sources = \
+	%D%/fuzz.h \
+	%D%/fuzz_query.c
+
+check_PROGRAMS += replay_query
+TESTS += replay_query
+replay_query_SOURCES = $(fuzz_query_sources) %D%/replay.c
+replay_query_CPPFLAGS = $(AM_CPPFLAGS) -DREPLAY_CORPUS='"query"'
+replay_query_LDADD = libheap.la
+
+if FUZZ
+noinst_PROGRAMS += fuzz_query
+fuzz_query_SOURCES = $(fuzz_query_sources)
+fuzz_query_LDADD = libheap.la
+fuzz_query_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
