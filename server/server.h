@@ -72,6 +72,7 @@ struct server {
     struct settings settings;
     struct call_host host; /* what the methods see of all this */
     struct tasks tasks;
+    struct task table_task;       /* seals and compacts tables */
     struct server_counters counters;
 
     struct session_list sessions; /* all, the least recently active first */

@@ -43,6 +43,7 @@ static void session_open(struct in_process *p)
         .reply_elements_max = 1000000,
         .call_paths_max = 10000,
         .handles_max = 1000,
+        .cursors_max = 8,
         .info = host_info,
         .shutdown = host_shutdown,
     };

@@ -96,7 +96,8 @@ START_TEST(slice_is_pythons)
     ASK(&p, "slice", "'l', 0, 5, 0", "! OUT_OF_RANGE slice: step is 0");
     ASK(&p, "slice", "'l', 'x'", "! BAD_PARAMS slice: start must be an integer, not a string");
     ASK(&p, "set", "'s', 'text'", "true");
-    ASK(&p, "slice", "'s', 0", "! WRONG_TYPE slice: \"s\" is a string; slice needs a list");
+    ASK(&p, "slice", "'s', 0",
+        "! WRONG_TYPE slice: \"s\" is a string; slice needs a list or a table");
 }
 END_TEST
 
