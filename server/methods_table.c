@@ -294,7 +294,6 @@ static enum call_outcome compact_step(struct call *call, uint64_t budget_ns)
     struct table_version *now = table_pin(t);
     table_unpin(s->pin);
     s->pin = now;
-    table_close_tail(t);
     int status = table_compact_step(t, true, budget_ns);
     if (status == 0) status = table_seal_step(t, budget_ns);
     if (status == 1) return CALL_PENDING;
@@ -314,6 +313,7 @@ enum call_outcome method_table_compact(struct call *call)
     if (table_find(call, call->args[0], &t) < 0) return CALL_FAILED;
     struct compact_state *s = malloc(sizeof *s);
     if (s == NULL) return fail_no_memory(call);
+    table_close_tail(t);
     *s = (struct compact_state){.pin = table_pin(t), .bytes_before = table_bytes(t)};
     call->state = s;
     call->abort = compact_abort;

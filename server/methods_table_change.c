@@ -21,6 +21,8 @@
 /* Rows of one call: what is done in one go. */
 #define CHANGE_ROWS_MAX ((uint64_t)1000000)
 #define TRIES_MAX 3
+/* What is over by then is answered at once. */
+#define FIRST_STEP_NS ((uint64_t)100000)
 
 struct change_vector {
     uint32_t chunk, vector;
@@ -233,7 +235,7 @@ static enum call_outcome change_start(struct call *call, struct table *t, bool d
     if (search_begin(call, c) < 0) return change_fail(call);
     call->abort = change_free;
     call->step = change_step;
-    return CALL_PENDING;
+    return change_step(call, FIRST_STEP_NS);
 }
 
 enum call_outcome method_table_update(struct call *call)

@@ -2,8 +2,8 @@
  *
  * The happy path: a query is compiled and pins a version of its table; steps gather its batches in
  * a buffer of their own, since a pending call has written nothing; when enough rows are there or
- * the query has ended, the answer is written in one go. A scan with more to come becomes a cursor of
- * the session.
+ * the query has ended, the answer is written in one go. A scan with more to come becomes a cursor
+ * of the session.
  *
  * Failure: an error of the query ends it, and its cursor. A session that vanishes gives all its
  * queries up, and with them their pins. */
@@ -25,6 +25,8 @@
 #define BATCH_ROWS_MAX 1000000
 #define BATCH_BYTES_DEFAULT ((size_t)1 << 20)
 #define SLICE_ROWS_MAX 1000000
+/* What is over by then is answered at once. */
+#define FIRST_STEP_NS ((uint64_t)100000)
 
 /* A column as a bin or as the items of a list, and which rows are not null. */
 struct gathered {
@@ -338,7 +340,7 @@ static enum call_outcome reading_start(struct call *call, struct table_cursor *c
     call->state = r;
     call->abort = reading_free;
     call->step = reading_step;
-    return CALL_PENDING;
+    return reading_step(call, FIRST_STEP_NS);
 }
 
 /* --- methods ----------------------------------------------------------------------------------*/

@@ -99,8 +99,9 @@ enum call_outcome method_del(struct call *call)
             return call_fail(call, ERROR_BAD_PATH, "del: %s is a handle; release gives it up",
                              call_quote_value(call, path));
         struct place place;
-        if (v != VALUE_ABSENT && (place_find(call, call->args[i], 0, &place) < 0 ||
-                                  (place.kind >= PLACE_ROW && place_fail_row(call, &place) < 0)))
+        if (v != VALUE_ABSENT && value_is_kind(path, KIND_LIST) &&
+            (place_find(call, call->args[i], 0, &place) < 0 ||
+             (place.kind >= PLACE_ROW && place_fail_row(call, &place) < 0)))
             return CALL_FAILED;
     }
     int64_t count = 0;

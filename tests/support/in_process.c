@@ -132,6 +132,7 @@ static void run_call(struct in_process *p, const struct rpc_message *message)
     while (p->outcome == CALL_PENDING) {
         in_process_safe_point(p);
         builder_touch(&p->builder);
+        p->steps++;
         p->outcome = call_resume(&p->call, 20000);
     }
 }

@@ -26,6 +26,7 @@ struct in_process {
     uint64_t seed;
     bool shutdown; /* server.shutdown was called */
     uint64_t calls, failures;
+    uint64_t steps; /* of calls that were pending */
     enum call_outcome outcome; /* of the last message */
 };
 

@@ -370,6 +370,27 @@ START_TEST(records_become_a_table_and_back)
 }
 END_TEST
 
+/* How many steps of 20 us the call takes beside the first. */
+static uint64_t steps_of(const char *method, const char *params)
+{
+    uint64_t before = p.steps;
+    const char *got = ask(&p, method, params);
+    ck_assert_msg(got[0] != '!', "%s: %s", method, got);
+    return p.steps - before;
+}
+
+START_TEST(long_work_is_done_in_steps)
+{
+    fill_numbers("t", 60000);
+    ck_assert_uint_gt(steps_of("table.compact", "'t'"), 1);
+    ck_assert_uint_gt(steps_of("table.scan", "'t', {'batch': {'rows': 60000}}"), 5);
+    ck_assert_uint_gt(steps_of("table.agg", "'t', {'group': ['i'], 'agg': {'n': ['count']}}"), 5);
+    ck_assert_uint_gt(steps_of("table.to", "'t', 'l'"), 50);
+    ck_assert_uint_gt(steps_of("table.from", "'l', 'u'"), 50);
+    ASK_BEGINS(&p, "get", "['u', 59999]", "{'i': 59999, 'k': 2}");
+}
+END_TEST
+
 /* --- faults -----------------------------------------------------------------------------------*/
 
 START_TEST(a_scan_goes_on_or_fails_whole)
@@ -415,6 +436,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, a_session_that_ends_unpins);
     tcase_add_test(tcase, updates_and_deletions);
     tcase_add_test(tcase, records_become_a_table_and_back);
+    tcase_add_test(tcase, long_work_is_done_in_steps);
     tcase_add_test(tcase, a_scan_goes_on_or_fails_whole);
     suite_add_tcase(suite, tcase);
     return suite;
