@@ -70,7 +70,7 @@ static uint64_t drop_once(uint64_t count, value (*build)(struct heap *h, uint64_
     uint64_t cpu = measure_cpu_ns();
     while (heap_drop_pending(h)) {
         begin = piece_begin();
-        gc_run(h, 1); /* one step */
+        gc_run(h, 1, GC_BESIDE_EVENTS); /* one step */
         piece_end(steps, begin);
     }
     measure_rounds_add(ms, (double)(measure_cpu_ns() - cpu) / 1e6);

@@ -66,6 +66,8 @@ bench_pause_server_SOURCES = %D%/pause_server.c
 bench_pause_server_LDADD = $(SERVER_CHILD_LIBS)
 
 bench_bytes_SOURCES = %D%/bytes.c
+bench_bytes_CPPFLAGS = -DDUMPAVAIL2JSONL='"$(abs_top_srcdir)/contrib/dumpavail2jsonl"' \
+	$(AM_CPPFLAGS)
 bench_bytes_LDADD = libcli.la $(SERVER_CHILD_LIBS)
 
 bench_idle_SOURCES = %D%/idle.c

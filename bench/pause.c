@@ -257,7 +257,7 @@ static bool collect_piece(void)
     if (gc_urgency(heap) < GC_INDEBTED) return false;
     bool dropping = heap_drop_pending(heap);
     struct piece_begin begin = piece_begin();
-    gc_run(heap, 1);
+    gc_run(heap, 1, GC_BESIDE_EVENTS);
     piece_end(&classes[dropping ? CLASS_DROP : CLASS_STEP], begin);
     return true;
 }

@@ -1,9 +1,9 @@
 /* query.c - how fast do questions to a table go, on one core?
  *
- * A table of 10 million rows (first argument: another number), sealed: an id, a price with two decimals,
- * integers of which 1,000 and a million are different, 20 cities as sym and as str. Each figure is
- * rows of the table per second of CPU time, compilation and result included; the median of rounds. The second argument
- * chooses figures by a part of their name. */
+ * A table of 10 million rows (first argument: another number), sealed: an id, a price with two
+ * decimals, integers of which 1,000 and a million are different, 20 cities as sym and as str. Each
+ * figure is rows of the table per second of CPU time, compilation and result included; the median
+ * of rounds. The second argument chooses figures by a part of their name. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -245,6 +245,44 @@ static void rate_of_cells(const struct table_version *v, uint32_t column, const 
     figure_print(&(struct figure){name, measure_median(&each), "ns", GOAL_MAX, 100, NULL});
 }
 
+/* Rows as values, as a request brings them: eight cells each, stored column by column. */
+static void rate_of_values(unsigned rounds)
+{
+    enum { ROWS = 1000, COLUMNS = sizeof columns / sizeof *columns };
+    static value cells[ROWS * COLUMNS];
+    struct heap *h = measure_heap((size_t)2 << 30);
+    struct measure_rounds rates = {.count = 0};
+    for (uint32_t i = 0; i < ROWS * COLUMNS; i++) {
+        int64_t n = (int64_t)measure_random_below(&seed, 1000);
+        enum table_type type = columns[i % COLUMNS].type;
+        cells[i] = type == TABLE_F64    ? value_double((double)n / 100)
+                   : type == TABLE_BOOL ? value_bool(n & 1)
+                   : type == TABLE_STR  ? value_inline_text("Athens", 6, false)
+                                        : value_int(n);
+    }
+    for (unsigned round = 0; round < rounds; round++) {
+        value v;
+        struct table *t = make(h, columns, COLUMNS, &v);
+        uint64_t begin = measure_cpu_ns();
+        for (unsigned batch = 0; batch < 300; batch++) {
+            struct table_append a;
+            struct table_error error;
+            int failed = table_append_begin(t, ROWS, &a, &error);
+            for (uint32_t i = 0; i < COLUMNS && !failed; i++)
+                failed = table_append_values(&a, i, ROWS, cells + i, COLUMNS, &error);
+            if (!failed) failed = table_append_commit(&a, NULL, &error);
+            if (failed) measure_fail("%s", error.text);
+        }
+        measure_rounds_add(&rates, 300.0 * ROWS * 1e3 / (double)(measure_cpu_ns() - begin));
+        value_release(h, v);
+        while (heap_drop_pending(h)) heap_drop_step(h, 512);
+    }
+    figure_print(&(struct figure){"append of rows of values, eight columns",
+                                  measure_median(&rates), "M/s", GOAL_MIN, 5,
+                                  "over loopback: QuestDB 1.4, DuckDB appender 1.0"});
+    heap_destroy(h);
+}
+
 static void rates(uint64_t rows, unsigned rounds)
 {
     static const struct source sources[] = {
@@ -302,6 +340,7 @@ int main(int argc, char **argv)
     bytes_of("booleans, bytes each", &c[5], 0.15, NULL);
     figure_print(&(struct figure){"mix of eight columns, bytes a row", sealed_bytes(columns, 8),
                                   "bytes", GOAL_MAX, 16, "DuckDB in memory 73, compressed 16.5"});
+    rate_of_values((unsigned)rounds);
     rates(rows, (unsigned)rounds);
     return 0;
 }

@@ -52,9 +52,15 @@ void gc_start(struct heap *h);
  * there is nothing to do. Does not begin a cycle. */
 size_t gc_step(struct heap *h, size_t units);
 
-/* Runs steps, and begins a cycle where one is due, for about `budget_ns` by the monotonic
- * clock, and records each in the histogram. Returns the time used. */
-uint64_t gc_run(struct heap *h, uint64_t budget_ns);
+/* What gc_run may begin. */
+enum gc_moment {
+    GC_BESIDE_EVENTS, /* a cycle that is due (GC_INDEBTED); no other */
+    GC_WHEN_IDLE,     /* the turn had no events: one that is worth it then as well (GC_RELAXED) */
+};
+
+/* Runs steps, and begins a cycle where one is due at that moment, for about `budget_ns` by the
+ * monotonic clock, and records each in the histogram. Returns the time used. */
+uint64_t gc_run(struct heap *h, uint64_t budget_ns, enum gc_moment moment);
 
 /* Stops the world: ends the cycle under way, then runs a whole one. Returns bytes freed. */
 size_t gc_collect(struct heap *h);

@@ -2,8 +2,10 @@
  *
  * Without sharing nothing is left to collect: one owner frees what it gives up. Garbage for the
  * collector can only come about where a shared object lost an owner. So that is what is
- * counted, as *debt*: the bytes of such objects. What hangs from them is not known, so growth
- * of the heap since the last cycle counts as debt as well, once a shared object was let go at all.
+ * counted, as *debt*: the bytes of such objects. What hangs from a container is not known, so
+ * growth of the heap since the last cycle counts as debt as well, once a shared container was let
+ * go at all. Leaves count alone: a record shares its field names with its shape, and lets go of
+ * them when it becomes a map of another kind, which says nothing about all that comes later.
  *
  *   debt >= an eighth of the live size (and DEBT_MIN)   a cycle is due, beside other work
  *   any debt, and the last cycle is long enough ago     a cycle is due when idle
@@ -11,12 +13,15 @@
  *
  * Or where memory lies thinly on sparse pages, which marking can move together (compact.c):
  *
- *   that would regain half of what is in use            a cycle is due, beside other work
- *   a sixteenth                                         a cycle is due when idle
- *   above 90 % of the limit: an eighth                  likewise, and hurries
+ *   that would regain half of what is in use, and as    a cycle is due, beside other work
+ *   much as is still free below the limit
+ *   a sixteenth of what is in use                       a cycle is due when idle
+ *   above 90 % of the limit: an eighth                  likewise beside work, and hurries
  *
- * always beyond what the last attempt could not regain. Overwriting keys at full speed leaves
- * less than that, as long as sizes stay alike, and so runs no cycle.
+ * always beyond what the last attempt could not regain. So memory that no one is short of starts
+ * no cycle beside other work: neither overwriting keys at full speed does, nor a key space that
+ * grows, whose segments pass through the classes together and leave sparse pages behind. What is
+ * wanted when idle begins in turns without events only (gc_run is told which they are).
  *
  * "Long enough ago": IDLE_REST_FACTOR times what the last cycle cost, so that idle cycles take
  * no more than a small share of a core however large the heap is. */
@@ -50,6 +55,7 @@ void gc_shared_released(struct heap *h, value shared)
     if (ref_kind(shared) == KIND_SHAPE || intern_holds(h, shared)) return;
     h->gc.debt_bytes += value_cell_bytes(h, shared);
     if (ref_kind(shared) == KIND_TABLE) h->gc.debt_bytes += external_of(h, shared)->bytes;
+    h->gc.debt_is_open |= !kind_is_leaf(ref_kind(shared));
 }
 
 /* A shape that no record uses any more is found by the collector only. Programs have few; one
@@ -57,13 +63,15 @@ void gc_shared_released(struct heap *h, value shared)
 void gc_shape_made(struct heap *h, size_t bytes)
 {
     h->gc.shape_bytes += bytes;
-    if (h->gc.shape_bytes > DEBT_MIN) h->gc.debt_bytes += bytes;
+    if (h->gc.shape_bytes <= DEBT_MIN) return;
+    h->gc.debt_bytes += bytes;
+    h->gc.debt_is_open = true;
 }
 
 static size_t debt(const struct heap *h)
 {
     const struct collector *gc = &h->gc;
-    if (gc->debt_bytes == 0) return 0;
+    if (!gc->debt_is_open) return gc->debt_bytes;
     size_t growth = h->used_bytes > gc->stats.live_bytes ? h->used_bytes - gc->stats.live_bytes : 0;
     return gc->debt_bytes > growth ? gc->debt_bytes : growth;
 }
@@ -90,6 +98,7 @@ bool gc_enabled(const struct heap *h) { return h->gc.enabled; }
 void gc_pace_cycle_began(struct heap *h)
 {
     h->gc.debt_bytes = 0;
+    h->gc.debt_is_open = false;
     h->gc.shape_bytes = 0;
     h->gc.work_ns = 0;
     h->gc.began_used = h->used_bytes;
@@ -124,7 +133,9 @@ size_t compact_worth_idle(const struct heap *h) { return h->used_bytes / 16 + CO
 
 static size_t compact_worth_busy(const struct heap *h)
 {
-    return h->used_bytes / (above_soft_limit(h) ? 8 : 2) + COMPACT_MIN;
+    if (above_soft_limit(h)) return h->used_bytes / 8 + COMPACT_MIN;
+    size_t half = h->used_bytes / 2, free_bytes = (size_t)h->free_page_count * PAGE_BYTES;
+    return (half > free_bytes ? half : free_bytes) + COMPACT_MIN;
 }
 
 static bool compaction_due(const struct heap *h, size_t worth_bytes)
@@ -213,16 +224,16 @@ enum gc_urgency gc_urgency(const struct heap *h)
 
 /* --- running --------------------------------------------------------------------------------*/
 
-uint64_t gc_run(struct heap *h, uint64_t budget_ns)
+uint64_t gc_run(struct heap *h, uint64_t budget_ns, enum gc_moment moment)
 {
     struct collector *gc = &h->gc;
-    if (gc_urgency(h) == GC_RESTING) return 0;
+    if (gc_urgency(h) < (moment == GC_WHEN_IDLE ? GC_RELAXED : GC_INDEBTED)) return 0;
     uint64_t begin = clock_ns(), now = begin;
     size_t regainable = compact_regainable_bytes(h);
     if (gc->unmovable_bytes > regainable) gc->unmovable_bytes = regainable;
     if (cycle_due(h))
         gc_begin(h, compact_worth_busy(h));
-    else if (idle_cycle_due(h))
+    else if (moment == GC_WHEN_IDLE && idle_cycle_due(h))
         gc_begin(h, compact_worth_idle(h));
     while (now - begin < budget_ns) {
         struct gc_histogram *histogram = heap_drop_pending(h) ? &gc->stats.drop : &gc->stats.step;

@@ -266,6 +266,15 @@ void heap_stats(const struct heap *h, struct heap_stats *stats)
     };
 }
 
+size_t heap_max_bytes(const struct heap *h) { return (size_t)h->page_count * PAGE_BYTES; }
+size_t heap_used_bytes(const struct heap *h) { return h->used_bytes; }
+
+size_t heap_available_bytes(const struct heap *h)
+{
+    uint32_t held = h->using_held ? 0 : h->held_count;
+    return h->free_page_count > held ? (size_t)(h->free_page_count - held) * PAGE_BYTES : 0;
+}
+
 size_t heap_map(const struct heap *h, size_t first_page, size_t count, char *out)
 {
     size_t written = 0;

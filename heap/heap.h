@@ -162,6 +162,11 @@ struct heap_stats {
     uint64_t allocations;       /* cells ever taken */
 };
 void heap_stats(const struct heap *h, struct heap_stats *stats);
+/* Three of them by themselves, for those who ask often. Available is what pages can still be had,
+ * in bytes, without those that are held back. */
+size_t heap_max_bytes(const struct heap *h);
+size_t heap_used_bytes(const struct heap *h);
+size_t heap_available_bytes(const struct heap *h);
 
 /* Bytes of the cell behind `v`, 0 if `v` is not a reference into the heap. */
 size_t value_cell_bytes(const struct heap *h, value v);

@@ -49,7 +49,6 @@
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 #define GROUP_GRANULES 64
-#define PAGE_GRANULES (PAGE_BYTES / GRANULE_BYTES)
 #define PAGE_GROUPS (PAGE_GRANULES / GROUP_GRANULES)
 #define SEGMENT_PAGES 128
 #define SEGMENT_BYTES ((size_t)SEGMENT_PAGES * PAGE_BYTES)
@@ -66,26 +65,40 @@ struct plane_group {
 
 /* --- size classes -------------------------------------------------------------------
  *
- * 16 to 128 by 16, then four per doubling up to CELL_BYTES_MAX: class 0 is 16 bytes. */
+ * 16 to 128 by 16, then four per doubling, then such that whole numbers of cells fill a page: 30,
+ * 28 … 16 of them, then 15, 14 … 4, which is CELL_BYTES_MAX. Where a page holds few cells, round
+ * sizes would leave up to an eighth of it unused; these leave a hundredth. */
+#define PAGE_GRANULES (PAGE_BYTES / GRANULE_BYTES)
 #define SIZE_CLASSES_SMALL 8
 #ifdef CAIRN_GC_STRESS
-#define SIZE_CLASS_COUNT (SIZE_CLASSES_SMALL + 4 * 3) /* up to 1 KiB */
+#define SIZE_CLASSES_QUARTERS 0
 #else
-#define SIZE_CLASS_COUNT (SIZE_CLASSES_SMALL + 4 * 6) /* up to 8 KiB */
+#define SIZE_CLASSES_QUARTERS (4 * 3) /* up to 1 KiB */
 #endif
+#define SIZE_CLASSES_ROUND (SIZE_CLASSES_SMALL + SIZE_CLASSES_QUARTERS)
+#define SIZE_CLASS_COUNT (SIZE_CLASSES_ROUND + 8 + 12)
+_Static_assert(CELL_BYTES_MAX == PAGE_BYTES / 4, "four cells of the last class fill a page");
 /* The class of cells for `bytes` in 1..CELL_BYTES_MAX, and the granules of a class. */
 static inline unsigned size_class_of(size_t bytes)
 {
-    size_t granules = (bytes + GRANULE_BYTES - 1) / GRANULE_BYTES;
-    if (granules <= 8) return (unsigned)granules - 1;
-    unsigned log = 63 - (unsigned)__builtin_clzl(granules - 1); /* 2^log <= granules-1 */
-    return SIZE_CLASSES_SMALL + (log - 3) * 4 + ((unsigned)((granules - 1) >> (log - 2)) & 3);
+    unsigned granules = (unsigned)((bytes + GRANULE_BYTES - 1) / GRANULE_BYTES);
+    if (granules <= 8) return granules - 1;
+    if (granules <= PAGE_GRANULES / 32) {
+        unsigned log = 31 - (unsigned)__builtin_clz(granules - 1); /* 2^log <= granules-1 */
+        return SIZE_CLASSES_SMALL + (log - 3) * 4 + ((granules - 1) >> (log - 2) & 3);
+    }
+    unsigned cells = PAGE_GRANULES / granules;
+    return SIZE_CLASSES_ROUND + (cells >= 16 ? 15 - cells / 2 : 8 + 15 - cells);
 }
 static inline unsigned size_class_granules(unsigned size_class)
 {
     if (size_class < SIZE_CLASSES_SMALL) return size_class + 1;
-    unsigned step = size_class - SIZE_CLASSES_SMALL;
-    return (5 + (step & 3)) << (step / 4 + 1);
+    if (size_class < SIZE_CLASSES_ROUND) {
+        unsigned step = size_class - SIZE_CLASSES_SMALL;
+        return (5 + (step & 3)) << (step / 4 + 1);
+    }
+    unsigned step = size_class - SIZE_CLASSES_ROUND;
+    return PAGE_GRANULES / (step < 8 ? 2 * (15 - step) : 15 - (step - 8));
 }
 
 /* --- pages ----------------------------------------------------------------------------
@@ -180,6 +193,7 @@ struct collector {
     uint64_t began_objects;
     uint64_t cycle_swept_bytes;
     uint64_t debt_bytes;      /* of shared objects that lost an owner since the cycle began */
+    bool debt_is_open;        /* a container was among them: what hangs from it is not known */
     uint64_t shape_bytes;     /* of shapes that were made since the cycle began */
     size_t lived_bytes;       /* what was alive when the last ended cycle began */
     size_t mark_growth_last;  /* by how much the heap grew while that one marked */

@@ -130,22 +130,21 @@ static void pair_release_packed(struct heap *h, value key_value, value v)
 static value segmented_from_small(struct heap *h, value map)
 {
     struct map_iterator it = {0};
-    struct map_key key;
+    struct map_key keys[MAP_ORDERED_MAX]; /* hashed once */
     value key_value, v;
-    size_t bytes = 0;
+    size_t bytes = 0, count = 0;
     while (map_next(h, map, &it, &key_value, &v)) {
-        key_make(h, &key, key_value);
-        bytes += segmented_entry_bytes(h, &key, v);
+        key_make(h, &keys[count], key_value);
+        bytes += segmented_entry_bytes(h, &keys[count++], v);
     }
-    struct segmented_plan plan = segmented_plan_for(map_root_count(h, map) + 1, bytes);
+    struct segmented_plan plan = segmented_plan_for(count + 1, bytes);
     plan.copies = true;
     value body = segmented_new(h, &plan);
     if (body == VALUE_ABSENT) return body;
     it = (struct map_iterator){0};
-    while (map_next(h, map, &it, &key_value, &v)) {
-        key_make(h, &key, key_value);
+    for (size_t i = 0; map_next(h, map, &it, &key_value, &v); i++) {
         pair_moves(h, key_value, v);
-        if (segmented_add_take(h, &body, &plan, &key, key_value, v) == 0) continue;
+        if (segmented_add_take(h, &body, &plan, &keys[i], key_value, v) == 0) continue;
         segmented_forget(h, body);
         return VALUE_ABSENT;
     }

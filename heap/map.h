@@ -22,7 +22,7 @@
 #ifdef CAIRN_GC_STRESS
 #define MAP_ORDERED_MAX 128
 #else
-#define MAP_ORDERED_MAX 2048
+#define MAP_ORDERED_MAX 96
 #endif
 
 /* A key made ready for look-ups: hashed once. Borrows `data`; may be copied. */

@@ -12,7 +12,7 @@
  *   ordered     MAP_ORDERED  map_ordered.c
  *   segmented   MAP_NODE     map_segmented.c: keys and short values are packed (map_packed.h)
  *
- *                 text keys, up to 64              9th entry         2049th entry
+ *                 text keys, up to 64              9th entry         97th entry
  *   empty ----------------------------> record -----------> ordered -----------> segmented
  *     \________ other keys, or no room for a shape ________   ^
  *                                                         \  |
@@ -57,11 +57,6 @@ static inline size_t cell_pair_count(const struct heap *h, value cell)
 static inline size_t pairs_bytes(size_t pairs)
 {
     return (PAIRS_BEGIN + 2 * pairs) * sizeof(value);
-}
-/* Cells of the last size class but one waste what they spare: as many fit into a page. */
-static inline size_t pairs_fitting(size_t pairs)
-{
-    return pairs_bytes(pairs) > CELL_BYTES_MAX / 4 * 3 ? CELL_PAIRS_MAX : pairs;
 }
 
 /* --- the root -----------------------------------------------------------------------------*/

@@ -67,7 +67,7 @@ static value index_new(struct heap *h, unsigned log)
 
 static value entries_new(struct heap *h, size_t pairs)
 {
-    value chunk = cell_take(h, KIND_MAP_ENTRIES, pairs_bytes(pairs_fitting(pairs)), 0);
+    value chunk = cell_take(h, KIND_MAP_ENTRIES, pairs_bytes(pairs), 0);
     if (chunk != VALUE_ABSENT)
         store_new(&cell_words(h, chunk)[0], cell_header(KIND_MAP_ENTRIES, 0));
     return chunk;

@@ -8,7 +8,7 @@
 
 value segment_new(struct heap *h, unsigned depth, bool tracked, size_t content, size_t entries)
 {
-    size_t least = segment_bytes(content, entries), bytes = least + least / 16;
+    size_t least = segment_bytes(content, entries), bytes = least + least / 32;
     assert(least <= SEGMENT_BYTES_MAX);
     if (bytes < SEGMENT_BYTES_MIN) bytes = SEGMENT_BYTES_MIN;
     if (bytes > SEGMENT_BYTES_MAX) bytes = SEGMENT_BYTES_MAX;

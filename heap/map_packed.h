@@ -116,7 +116,7 @@ static inline size_t segment_bytes(size_t content, size_t entries)
 static inline bool segment_holds(size_t content, size_t entries, size_t limit)
 {
     size_t bytes = segment_bytes(content, entries);
-    return bytes + bytes / 16 <= limit;
+    return bytes + bytes / 32 <= limit;
 }
 /* A new segment with some slack; VALUE_ABSENT when memory is short. */
 warn_unused value segment_new(struct heap *h, unsigned depth, bool tracked, size_t content,

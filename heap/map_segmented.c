@@ -13,8 +13,8 @@
  * A look-up touches one node a level, one or two lines of the segment's index and the entry; the
  * reference to a segment carries the size of its index, so its head is not read. Segments of
  * four KiB keep changes short: a full one is rebuilt or split in one go, from its own bytes alone
- * (hashes are computed again: no key is anywhere else). With size classes a quarter of a doubling
- * apart they are 0.9 full on average while a map grows.
+ * (hashes are computed again: no key is anywhere else). With sizes that fill pages in whole numbers, a
+ * twelfth apart, cells are 0.93 full on average while a map grows.
  *
  * One insertion rebuilds or splits one segment, and doubles one node or adds one; more only
  * where a split leaves one half empty, each with half the chance of the one before. A removal
@@ -311,6 +311,14 @@ int segment_ready(struct heap *h, value *body, const struct segmented_plan *plan
     }
 }
 
+/* No entry comes after all: a segment that was made for it goes. */
+static void segment_unready(struct heap *h, value *body, uint64_t hash)
+{
+    struct location at = locate(h, body, hash);
+    if (at.segment != VALUE_NIL && location_segment(h, &at).head->live == 0)
+        segmented_shrink(h, body, hash);
+}
+
 /* --- setting --------------------------------------------------------------------------------*/
 
 int segmented_add_take(struct heap *h, value *body, const struct segmented_plan *plan,
@@ -327,6 +335,7 @@ int segmented_add_take(struct heap *h, value *body, const struct segmented_plan 
     size_t size = 1 + (plan->tracked ? 2 : 0) + packed_key_size(&k) + p.size;
     size_t words = (k.type == KEY_CELL) + (p.type == PACKED_REF);
     if (segment_ready(h, body, plan, key->hash, size, words, &s) < 0) {
+        segment_unready(h, body, key->hash);
         if (own) value_release(h, stored);
         return -ENOMEM;
     }

@@ -54,6 +54,15 @@ bool map_meta(const struct heap *h, value map, const struct map_key *key, struct
     return true;
 }
 
+value map_get_meta(const struct heap *h, value map, const struct map_key *key,
+                   struct map_meta *meta)
+{
+    struct found f;
+    if (!tracked_find(h, map, key, &f)) return VALUE_ABSENT;
+    *meta = meta_read(&f.e);
+    return entry_value(h, &f.s, &f.e);
+}
+
 bool map_touch(struct heap *h, value map, const struct map_key *key, uint16_t access)
 {
     struct found f;
@@ -142,7 +151,7 @@ size_t map_sample(const struct heap *h, value map, uint64_t random, bool expirin
 
 /* The cursor is where the next part of the hash space begins. */
 size_t map_expired(const struct heap *h, value map, uint64_t now_ms, uint64_t cursor,
-                   uint64_t *next, struct map_entry *out, size_t capacity)
+                   uint64_t *next, uint64_t *soonest, struct map_entry *out, size_t capacity)
 {
     value body = *map_body(h, map);
     size_t found = 0;
@@ -157,7 +166,12 @@ size_t map_expired(const struct heap *h, value map, uint64_t now_ms, uint64_t cu
         for (size_t slot = 0; slot < s.slots; slot++) {
             if (!slot_is_live(&s, slot)) continue;
             struct entry e = slot_entry(&s, slot);
-            if (!(e.at[0] & TAG_EXPIRES) || meta_read(&e).expires_ms > now_ms) continue;
+            if (!(e.at[0] & TAG_EXPIRES)) continue;
+            uint64_t expires_ms = meta_read(&e).expires_ms;
+            if (expires_ms > now_ms) {
+                if (expires_ms < *soonest) *soonest = expires_ms;
+                continue;
+            }
             if (found == capacity) return begin; /* this segment comes again */
             out[found++] = entry_show(h, &s, &e);
         }

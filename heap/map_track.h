@@ -24,6 +24,9 @@ bool map_is_tracked(const struct heap *h, value map);
 
 /* False if the key is not there. */
 bool map_meta(const struct heap *h, value map, const struct map_key *key, struct map_meta *meta);
+/* As map_get, and reads the metadata if the key is there. */
+value map_get_meta(const struct heap *h, value map, const struct map_key *key,
+                   struct map_meta *meta);
 /* When the entry expires; 0: never. 0, -ENOENT, or -ENOMEM, and then nothing is changed: only if
  * the entry had no time and gets one. */
 warn_unused int map_expire(struct heap *h, value map, const struct map_key *key,
@@ -47,9 +50,11 @@ size_t map_sample(const struct heap *h, value map, uint64_t random, bool expirin
 /* How many entries map_expired must have room for. */
 #define MAP_EXPIRED_MIN (CELL_BYTES_MAX / 20)
 /* Goes through the map in steps and hands out what has expired by `now_ms`: up to `capacity`
- * entries of at most 64 segments. `cursor` 0 begins; 0 in *next says that all is seen. The map may
- * change between calls: everything that was there throughout is met. */
+ * entries of at most 64 segments. *soonest becomes the time of the first that will expire after
+ * `now_ms`, of those that the call looked at, if that is before *soonest. `cursor` 0 begins; 0 in
+ * *next says that all is seen. The map may change between calls: everything that was there
+ * throughout is met. */
 size_t map_expired(const struct heap *h, value map, uint64_t now_ms, uint64_t cursor,
-                   uint64_t *next, struct map_entry *out, size_t capacity);
+                   uint64_t *next, uint64_t *soonest, struct map_entry *out, size_t capacity);
 
 #endif

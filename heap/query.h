@@ -20,9 +20,9 @@
  *   NaN       is a value: above +infinity, equal to itself; -0.0 equals 0.0
  *   literals  are compared exactly with integers, also if they are doubles; with f32 they are
  *             rounded to f32 first; dates and times are integers (days, microseconds)
- *   + - *     of integers are exact or the query fails (ERANGE). i8…i64, u8…u32 count as int64; with
- *             a u64 the result is a u64. A double on either side gives a double. date + integer is
- *             a date, date - date an integer; ts likewise
+ *   + - *     of integers are exact or the query fails (ERANGE). i8…i64, u8…u32 count as int64;
+ *             with a u64 the result is a u64. A double on either side gives a double. date +
+ *             integer is a date, date - date an integer; ts likewise
  *   /         always gives a double. Division by zero is null
  *   %         the sign of the dividend, as in C; by zero is null
  *   bucket    the largest multiple of width that is not above; also of dates and times
@@ -108,7 +108,7 @@ warn_unused int query_agg_create(struct heap *h, struct table_version *version,
 /* Gives the pin back. What was allocated is freed by heap_drop_step. */
 void query_destroy(struct query *query);
 
-/* --- results ----------------------------------------------------------------------------------*/
+/* --- results -----------------------------------------------------------------------------------*/
 
 struct query_column {
     const char *name;
@@ -146,7 +146,7 @@ warn_unused int query_next(struct query *query, uint64_t budget_ns, uint32_t row
 void query_batch_cell(const struct query *query, const struct query_batch *batch, uint32_t row,
                       uint32_t column, struct table_cell *cell);
 
-/* --- figures ----------------------------------------------------------------------------------*/
+/* --- figures -----------------------------------------------------------------------------------*/
 
 struct query_stats {
     uint64_t rows_total;       /* of the version, deleted ones included */

@@ -44,7 +44,7 @@ void accumulator_init(const struct query_aggregate *a, unsigned char *record)
         memset(record + a->offset, 0xff, sizeof(uint64_t)); /* an order key above all */
 }
 
-/* --- loops --------------------------------------------------------------------------------------*/
+/* --- loops -------------------------------------------------------------------------------------*/
 
 struct rows {
     unsigned char **at;        /* records */
@@ -168,7 +168,7 @@ static void one_by_one(struct query *q, const struct query_aggregate *a,
     }
 }
 
-/* --- distinct -------------------------------------------------------------------------------------*/
+/* --- distinct ----------------------------------------------------------------------------------*/
 
 static int add_distinct(struct query *q, const struct query_aggregate *a,
                         const struct query_vector *v, uint32_t count)
@@ -181,7 +181,8 @@ static int add_distinct(struct query *q, const struct query_aggregate *a,
         uint32_t number = 0;
         int error = a->text ? intern(q, a->interner, v->t[row], &number) : 0;
         if (error) return error;
-        lane = a->text ? number : a->code.kind == QUERY_FLOAT ? key_of_double(v->d[row]) : v->u[row];
+        if (a->text) lane = number;
+        else lane = a->code.kind == QUERY_FLOAT ? key_of_double(v->d[row]) : v->u[row];
         int added = pairs_add(q, a->pairs, agg->groups[i], lane);
         if (added < 0) return added;
         if (added) ++*(uint64_t *)(void *)(agg->at[i] + a->count_offset);
@@ -215,7 +216,7 @@ static int add_approximate(struct query *q, const struct query_aggregate *a,
     return 0;
 }
 
-/* --- quantiles ------------------------------------------------------------------------------------*/
+/* --- quantiles ---------------------------------------------------------------------------------*/
 
 /* Values by group go to a sorter; what they are is seen once all are there. */
 static int add_values(struct query *q, const struct query_aggregate *a,
@@ -237,7 +238,7 @@ static int add_values(struct query *q, const struct query_aggregate *a,
     return sorter_add(q, a->values, mask, 0);
 }
 
-/* --- one aggregate, one vector ------------------------------------------------------------------------*/
+/* --- one aggregate, one vector -----------------------------------------------------------------*/
 
 static bool wants_codes(const struct query_aggregate *a)
 {

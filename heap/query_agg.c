@@ -16,7 +16,7 @@
 
 static bool given(value v) { return v != VALUE_ABSENT && v != VALUE_NIL; }
 
-/* --- reading ------------------------------------------------------------------------------------*/
+/* --- reading -----------------------------------------------------------------------------------*/
 
 static int read_ungrouped(struct query *q, uint32_t count)
 {
@@ -70,7 +70,7 @@ static int read_all(struct query *q, uint64_t deadline)
     }
 }
 
-/* --- quantiles ------------------------------------------------------------------------------------*/
+/* --- quantiles ---------------------------------------------------------------------------------*/
 
 #define PLACES_STEP 4096
 
@@ -104,7 +104,7 @@ static int sort_values(struct query *q, uint64_t deadline)
     return 0;
 }
 
-/* --- having and order -------------------------------------------------------------------------------*/
+/* --- having and order --------------------------------------------------------------------------*/
 
 /* Finishes the next groups; those that `having` keeps are in *mask. Returns how many there were. */
 static int next_groups(struct query *q, uint64_t *mask, uint32_t *count)
@@ -140,7 +140,7 @@ static int sort_keys(struct query *q, uint64_t deadline)
     return 0;
 }
 
-/* --- writing -----------------------------------------------------------------------------------------*/
+/* --- writing -----------------------------------------------------------------------------------*/
 
 /* The next groups to give out go to agg->pending. False at the end. */
 static int refill(struct query *q, bool *any)
@@ -218,7 +218,7 @@ int agg_step(struct query *q, uint64_t deadline, uint32_t rows_max, size_t bytes
     }
 }
 
-/* --- compiling: groups ---------------------------------------------------------------------------------*/
+/* --- compiling: groups -------------------------------------------------------------------------*/
 
 static int compile_key(struct query *q, const struct query_scope *scope, value item, uint32_t index)
 {
@@ -246,7 +246,7 @@ static int compile_key(struct query *q, const struct query_scope *scope, value i
     return 0;
 }
 
-/* --- compiling: aggregates -------------------------------------------------------------------------------*/
+/* --- compiling: aggregates ---------------------------------------------------------------------*/
 
 /* X(name, function, items in the list, at least and at most, help) */
 #define FUNCTIONS(X)                                                       \
@@ -396,7 +396,7 @@ static int compile_aggregates(struct query *q, const struct query_scope *scope, 
     return 0;
 }
 
-/* --- records ----------------------------------------------------------------------------------------*/
+/* --- records -----------------------------------------------------------------------------------*/
 
 /* Functions that need a count even if no value is null. */
 static bool counts_itself(const struct query_aggregate *a)
@@ -441,7 +441,7 @@ static void lay_out(struct query *q)
     array_init(&agg->records, bytes, RECORD_BLOCK_SHIFT);
 }
 
-/* --- creation ------------------------------------------------------------------------------------------*/
+/* --- creation ----------------------------------------------------------------------------------*/
 
 static int open_result(struct query *q)
 {

@@ -88,7 +88,7 @@ struct compiler {
     struct frame frames[QUERY_DEPTH_MAX];
 };
 
-/* --- saying where ---------------------------------------------------------------------------------*/
+/* --- saying where ------------------------------------------------------------------------------*/
 
 #define PLACE_BYTES 200
 
@@ -131,7 +131,7 @@ bool query_text_is(const struct heap *h, value v, const char *text)
     return value_is_text(v) && text_equals(h, v, text, strlen(text));
 }
 
-/* --- code -------------------------------------------------------------------------------------------*/
+/* --- code --------------------------------------------------------------------------------------*/
 
 int query_emit(struct query *q, struct query_instr instr)
 {
@@ -164,7 +164,7 @@ static int convert(struct compiler *c, unsigned reg, struct typed *t, enum query
                                                  .kind = (uint8_t)from, .kind_to = (uint8_t)to});
 }
 
-/* --- names --------------------------------------------------------------------------------------------*/
+/* --- names -------------------------------------------------------------------------------------*/
 
 int query_find_name(struct query *q, const struct query_scope *scope, value name,
                     const char *place, uint32_t *field)
@@ -182,7 +182,7 @@ int query_find_name(struct query *q, const struct query_scope *scope, value name
                       query_show(q->heap, name, shown, sizeof shown));
 }
 
-/* --- frames -------------------------------------------------------------------------------------------*/
+/* --- frames ------------------------------------------------------------------------------------*/
 
 static int push(struct compiler *c, value list, bool predicate, bool negate, unsigned reg)
 {
@@ -252,7 +252,7 @@ static void deliver(struct compiler *c, struct typed t)
         parent->operand[parent->operands++] = t;
 }
 
-/* --- leaves ----------------------------------------------------------------------------------------*/
+/* --- leaves ------------------------------------------------------------------------------------*/
 
 static int emit_load(struct compiler *c, const struct frame *f, uint32_t column)
 {
@@ -328,7 +328,7 @@ static int compile_test(struct compiler *c, struct frame *f)
     return error;
 }
 
-/* --- operators ----------------------------------------------------------------------------------------*/
+/* --- operators ---------------------------------------------------------------------------------*/
 
 static int fail_types(struct compiler *c, const char *right)
 {
@@ -549,7 +549,7 @@ static int finish_if(struct compiler *c, struct frame *f)
     return 0;
 }
 
-/* --- the walk -----------------------------------------------------------------------------------------*/
+/* --- the walk ----------------------------------------------------------------------------------*/
 
 /* and, or: the next operand, or the end. */
 static int step_logic(struct compiler *c, struct frame *f)

@@ -18,7 +18,7 @@ int query_eval_open(struct query *q)
     return q->scratch.any ? 0 : query_fail_memory(q);
 }
 
-/* --- loading ------------------------------------------------------------------------------------*/
+/* --- loading -----------------------------------------------------------------------------------*/
 
 static void symbols_to_texts(struct query *q, uint32_t column, struct query_vector *v)
 {
@@ -98,7 +98,7 @@ static void load_literal(const struct query_literal *l, struct query_vector *to)
         for (unsigned i = 0; i < QUERY_ROWS_VECTOR; i++) to->u[i] = l->lane;
 }
 
-/* --- frames ---------------------------------------------------------------------------------------*/
+/* --- frames ------------------------------------------------------------------------------------*/
 
 /* A result for the frame on top. */
 static void combine(struct query_frame *f, const uint64_t *truth)
@@ -154,7 +154,7 @@ static int run_value(struct query *q, const struct query_source *s, const struct
     }
 }
 
-/* --- the loop -----------------------------------------------------------------------------------------*/
+/* --- the loop ----------------------------------------------------------------------------------*/
 
 /* Runs code[start, end); f->active at the end is what the outermost AND kept. */
 static int run(struct query *q, const struct query_source *s, uint32_t start, uint32_t end,

@@ -23,7 +23,7 @@ enum table_type aggregate_type(const struct query_aggregate *a)
     }
 }
 
-/* --- keys ---------------------------------------------------------------------------------------*/
+/* --- keys --------------------------------------------------------------------------------------*/
 
 static void finish_key(struct query *q, uint32_t index, uint32_t count, struct query_vector *to)
 {
@@ -47,7 +47,7 @@ static void finish_key(struct query *q, uint32_t index, uint32_t count, struct q
     }
 }
 
-/* --- aggregates ------------------------------------------------------------------------------------*/
+/* --- aggregates --------------------------------------------------------------------------------*/
 
 static uint64_t count_of(const struct query_aggregate *a, const unsigned char *record)
 {

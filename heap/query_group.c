@@ -7,7 +7,7 @@
  * once per entry. Groups are numbered as they are met. */
 #include "heap/query_int.h"
 
-/* --- domains ------------------------------------------------------------------------------------*/
+/* --- domains -----------------------------------------------------------------------------------*/
 
 /* Chunks without zone maps, because rows are still added: they are looked at. */
 #define DOMAIN_READS_MAX 4
@@ -110,7 +110,7 @@ int groups_open(struct query *q)
     return error;
 }
 
-/* --- new groups ------------------------------------------------------------------------------------*/
+/* --- new groups --------------------------------------------------------------------------------*/
 
 int group_new(struct query *q, uint32_t *group)
 {
@@ -150,7 +150,7 @@ static int group_of_row(struct query *q, unsigned row, uint32_t *group)
     return 0;
 }
 
-/* --- lanes ------------------------------------------------------------------------------------------*/
+/* --- lanes -------------------------------------------------------------------------------------*/
 
 /* Room for a number per entry of the chunk's dictionary. */
 static int cache_open(struct query *q, struct query_key *k, uint32_t chunk, uint32_t count)
@@ -246,7 +246,7 @@ static int load_key(struct query *q, const struct query_source *s, struct query_
     return 0;
 }
 
-/* --- finding ----------------------------------------------------------------------------------------*/
+/* --- finding -----------------------------------------------------------------------------------*/
 
 /* One key, never null. Groups that are there are found without a branch; if one is not, the rows
  * are gone through once more. */

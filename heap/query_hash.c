@@ -1,9 +1,9 @@
 /* query_hash.c - extendible hashing (Fagin et al. 1979), for groups, texts and pairs.
  *
- * A table of millions of groups must grow without a pause: so it is made of segments of 2,048 slots,
- * found through a directory by the highest bits of the hash; one that is three quarters full is split
- * in two, which takes some microseconds, and the directory doubles now and then. Hashes are keyed, so
- * that clients cannot choose what collides. */
+ * A table of millions of groups must grow without a pause: so it is made of segments of 2,048
+ * slots, found through a directory by the highest bits of the hash; one that is three quarters full
+ * is split in two, which takes some microseconds, and the directory doubles now and then. Hashes
+ * are keyed, so that clients cannot choose what collides. */
 #include "heap/query_int.h"
 
 #define SEGMENT_FULL (SEGMENT_SLOTS * 3 / 4)
@@ -55,7 +55,8 @@ static int segment_split(struct query *q, struct query_hash *h, uint32_t tag)
     }
     for (unsigned i = 0; i < SEGMENT_SLOTS; i++) {
         struct query_slot slot = old->slots[i];
-        if (slot.index) segment_put(halves[slot.tag >> (31 - old->depth) & 1], slot.tag, slot.index);
+        unsigned half = slot.tag >> (31 - old->depth) & 1;
+        if (slot.index) segment_put(halves[half], slot.tag, slot.index);
     }
     size_t share = (size_t)1 << (h->depth - old->depth); /* of the directory */
     size_t first = ((size_t)tag << h->depth >> 32) & ~(share - 1);
@@ -74,7 +75,7 @@ int hash_insert(struct query *q, struct query_hash *h, uint32_t tag, uint32_t in
     return 0;
 }
 
-/* --- texts --------------------------------------------------------------------------------------*/
+/* --- texts -------------------------------------------------------------------------------------*/
 
 #define TEXTS_SHIFT 8
 
@@ -108,7 +109,7 @@ int intern(struct query *q, struct query_interner *n, struct table_text text, ui
     return hash_insert(q, &n->hash, tag, *number);
 }
 
-/* --- pairs --------------------------------------------------------------------------------------*/
+/* --- pairs -------------------------------------------------------------------------------------*/
 
 struct pair {
     uint64_t a, b;

@@ -4,7 +4,7 @@
  *   code × source (a vector; some rows; groups) ── query_eval.c, query_math.c ──> bitmap, registers
  *   scan:  vectors -> where -> output                                        query_scan.c
  *          vectors -> where -> keys -> sorter -> rows by address -> output   query_sort.c
- *   agg:   vectors -> where -> keys -> groups -> accumulators                query_group.c, query_agg.c
+ *   agg:   vectors -> where -> keys -> groups -> accumulators                query_group.c, _agg.c
  *          groups -> finished columns -> having -> (sorter) -> output
  *
  * `not` is gone after compilation: it is pushed down to the tests (in three-valued logic too, not
@@ -43,7 +43,7 @@ static inline bool kind_is_text(enum query_kind k) { return k == QUERY_TEXT || k
 static inline bool kind_is_number(enum query_kind k) { return k <= QUERY_FLOAT; }
 static inline bool kind_is_time(enum query_kind k) { return k == QUERY_DATE || k == QUERY_TS; }
 
-/* --- order keys: unsigned numbers that order as the values do ------------------------------------*/
+/* --- order keys: unsigned numbers that order as the values do ----------------------------------*/
 
 #define KEY_SIGN ((uint64_t)1 << 63)
 #define KEY_NAN (0x7ff0000000000000u + KEY_SIGN + 1)
@@ -97,7 +97,7 @@ static inline uint64_t lane_of_key(enum query_kind kind, uint64_t key)
     return lane;
 }
 
-/* --- bitmaps ------------------------------------------------------------------------------------*/
+/* --- bitmaps -----------------------------------------------------------------------------------*/
 
 static inline bool bits_any(const uint64_t *b)
 {
@@ -117,7 +117,7 @@ static inline void bits_clear(uint64_t *b) { memset(b, 0, QUERY_WORDS * sizeof *
 static inline bool bits_get(const uint64_t *b, size_t i) { return b[i / 64] >> i % 64 & 1; }
 static inline void bits_set(uint64_t *b, size_t i) { b[i / 64] |= (uint64_t)1 << i % 64; }
 
-/* --- code ---------------------------------------------------------------------------------------*/
+/* --- code --------------------------------------------------------------------------------------*/
 
 /* One column of 1,024 rows, decoded. */
 struct query_vector {
@@ -224,7 +224,7 @@ struct query_scope {
     bool table; /* fields are the table's columns first, then lets */
 };
 
-/* --- sources: what code runs over ----------------------------------------------------------------*/
+/* --- sources: what code runs over --------------------------------------------------------------*/
 
 enum query_source_form { SOURCE_VECTOR, SOURCE_ADDRESSES, SOURCE_RESULT };
 struct query_source {
@@ -239,11 +239,11 @@ static inline uint64_t address_make(uint32_t chunk, uint32_t slot)
     return (uint64_t)chunk << 16 | slot;
 }
 
-/* --- sorting ------------------------------------------------------------------------------------*/
+/* --- sorting -----------------------------------------------------------------------------------*/
 
 /* An entry: for each key one word (texts: three: prefix, data, length), then the address, with
- * one bit for each null key from bit SORT_NULL_SHIFT on. A descending key is inverted; a null one is
- * all ones. */
+ * one bit for each null key from bit SORT_NULL_SHIFT on. A descending key is inverted; a null one
+ * is all ones. */
 #define SORT_NULL_SHIFT 40
 #define SORT_BLOCK_ROWS 4096
 #define SORT_WAYS 16
@@ -400,7 +400,7 @@ struct query_agg {
 
 struct query_scan;
 
-/* --- the query ----------------------------------------------------------------------------------*/
+/* --- the query ---------------------------------------------------------------------------------*/
 
 struct query_memory; /* query_memory.c: head of a block */
 

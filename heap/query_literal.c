@@ -16,7 +16,7 @@
 
 #define PLACE_BYTES 240
 
-/* --- kinds ----------------------------------------------------------------------------------------*/
+/* --- kinds -------------------------------------------------------------------------------------*/
 
 enum query_kind query_kind_of(enum table_type type)
 {
@@ -80,7 +80,7 @@ int query_literal_read(struct query *q, value v, const char *place, struct query
     return 0;
 }
 
-/* --- what goes with a column ------------------------------------------------------------------------*/
+/* --- what goes with a column -------------------------------------------------------------------*/
 
 static const char *wanted_for(enum query_kind kind)
 {
@@ -111,7 +111,7 @@ static int read_for(struct query *q, const struct query_field *f, value v, const
                       wanted_for(column), query_show(q->heap, v, shown, sizeof shown));
 }
 
-/* --- integers: all bounds in 128 bits ------------------------------------------------------------------*/
+/* --- integers: all bounds in 128 bits ----------------------------------------------------------*/
 
 #define wide __int128 /* any int64, uint64, and what is beyond them */
 
@@ -146,7 +146,7 @@ static bool integer_range(const struct query_field *f, wide min, wide max,
     return true;
 }
 
-/* --- doubles: all bounds as order keys --------------------------------------------------------------------*/
+/* --- doubles: all bounds as order keys ---------------------------------------------------------*/
 
 static double number_for(const struct query_field *f, const struct query_literal *l)
 {
@@ -169,7 +169,7 @@ static bool double_range(uint64_t min, uint64_t max, struct table_range *range)
 
 #define KEY_MINUS_INFINITY 0x000fffffffffffffu
 
-/* --- ranges ---------------------------------------------------------------------------------------------*/
+/* --- ranges ------------------------------------------------------------------------------------*/
 
 /* low REL_GE or REL_GT, high REL_LE or REL_LT; NULL: no bound. False if nothing can be inside. */
 static bool make_range(const struct query_field *f, const struct query_literal *low,
@@ -240,7 +240,7 @@ static void find_symbol(struct query *q, struct query_test *t)
     t->range.min.u = t->range.max.u = code;
 }
 
-/* --- lists ------------------------------------------------------------------------------------------------*/
+/* --- lists -------------------------------------------------------------------------------------*/
 
 static int keys_order(const void *a, const void *b)
 {
@@ -303,7 +303,7 @@ static int compile_in(struct query *q, struct query_test *t, const struct query_
     return 0;
 }
 
-/* --- tests --------------------------------------------------------------------------------------------------*/
+/* --- tests -------------------------------------------------------------------------------------*/
 
 /* A null bound leaves `between` unknown, unless the other bound excludes: that only a negated one
  * can tell. */

@@ -9,7 +9,7 @@
 
 #define LANES for (unsigned i = 0; i < QUERY_ROWS_VECTOR; i++)
 
-/* --- errors ------------------------------------------------------------------------------------------*/
+/* --- errors ------------------------------------------------------------------------------------*/
 
 static void show_lane(enum query_kind kind, uint64_t lane, char *out, size_t size)
 {
@@ -42,7 +42,7 @@ static int fail_binary(struct query *q, const struct query_instr *in, uint64_t a
                       table_type_name(query_type_of((enum query_kind)in->relation)));
 }
 
-/* --- integers -------------------------------------------------------------------------------------------*/
+/* --- integers ----------------------------------------------------------------------------------*/
 
 static bool overflows_int(uint8_t op, int64_t a, int64_t b, int64_t *out)
 {
@@ -127,7 +127,7 @@ static int integer_op(struct query *q, const struct query_instr *in, const uint6
     return 0;
 }
 
-/* --- doubles ---------------------------------------------------------------------------------------------*/
+/* --- doubles -----------------------------------------------------------------------------------*/
 
 static void double_op(struct query *q, const struct query_instr *in)
 {
@@ -146,7 +146,7 @@ static void double_op(struct query *q, const struct query_instr *in)
     }
 }
 
-/* --- buckets ----------------------------------------------------------------------------------------------*/
+/* --- buckets -----------------------------------------------------------------------------------*/
 
 static int bucket(struct query *q, const struct query_instr *in, const uint64_t *active)
 {
@@ -186,7 +186,7 @@ int query_arithmetic(struct query *q, const struct query_instr *in, const uint64
     return 0;
 }
 
-/* --- conversions ------------------------------------------------------------------------------------------*/
+/* --- conversions -------------------------------------------------------------------------------*/
 
 #define DAY_US ((int64_t)86400 * 1000000)
 
@@ -229,7 +229,7 @@ int query_convert(struct query *q, const struct query_instr *in, const uint64_t 
     return 0; /* integers as dates and times are as they are */
 }
 
-/* --- casts --------------------------------------------------------------------------------------------------*/
+/* --- casts -------------------------------------------------------------------------------------*/
 
 struct type_bounds {
     __int128 min, max;
@@ -311,7 +311,7 @@ int query_cast(struct query *q, const struct query_instr *in, const uint64_t *ac
     return 0;
 }
 
-/* --- comparisons --------------------------------------------------------------------------------------------*/
+/* --- comparisons -------------------------------------------------------------------------------*/
 
 /* less and equal, as bitmaps. */
 static void order_lanes(const struct query_instr *in, const struct query_vector *a,

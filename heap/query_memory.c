@@ -16,7 +16,7 @@ struct query_memory {
     _Alignas(16) unsigned char data[];
 };
 
-/* --- errors -----------------------------------------------------------------------------------*/
+/* --- errors ------------------------------------------------------------------------------------*/
 
 static int fault_errno(enum query_fault fault)
 {
@@ -46,7 +46,7 @@ int query_fail_memory(struct query *q)
     return query_fail(q, QUERY_FAULT_MEMORY, "there is no memory left for this query");
 }
 
-/* --- blocks -----------------------------------------------------------------------------------*/
+/* --- blocks ------------------------------------------------------------------------------------*/
 
 void *query_alloc(struct query *q, size_t bytes)
 {
@@ -125,7 +125,7 @@ int query_copy_value_text(struct query *q, value v, struct table_text *copy)
     return 0;
 }
 
-/* --- arrays in blocks ----------------------------------------------------------------------------*/
+/* --- arrays in blocks --------------------------------------------------------------------------*/
 
 void array_init(struct query_array *a, size_t item_bytes, unsigned shift)
 {
@@ -147,7 +147,7 @@ int array_push(struct query *q, struct query_array *a)
     return 0;
 }
 
-/* --- life ---------------------------------------------------------------------------------------*/
+/* --- life --------------------------------------------------------------------------------------*/
 
 static size_t query_free_step(struct external *e, size_t words, bool *done)
 {

@@ -1,5 +1,5 @@
-/* query_scan.c - scans: vector after vector through `where`, then either straight into the output or,
- * with `order`, as keys into a sorter and back by address.
+/* query_scan.c - scans: vector after vector through `where`, then either straight into the output
+ * or, with `order`, as keys into a sorter and back by address.
  *
  * The output is up to 1,024 rows of the columns that were asked for. It fills over as many steps
  * as it takes; rows of a vector that do not fit any more stay pending. */
@@ -27,7 +27,7 @@ uint32_t query_positions(const uint64_t *mask, uint16_t *positions)
     return (uint32_t)table_kernels()->positions(mask, positions);
 }
 
-/* --- vectors ----------------------------------------------------------------------------------------*/
+/* --- vectors -----------------------------------------------------------------------------------*/
 
 #define SKIPS_MAX 64 /* between two looks at the clock */
 
@@ -90,7 +90,7 @@ int query_next_vector(struct query *q, struct query_source *s, uint64_t *mask)
     return QUERY_BUSY;
 }
 
-/* --- output -----------------------------------------------------------------------------------------*/
+/* --- output ------------------------------------------------------------------------------------*/
 
 int query_open_output(struct query *q, uint32_t count)
 {
@@ -214,7 +214,7 @@ int query_give(struct query *q, struct query_batch *batch)
     return QUERY_ROWS;
 }
 
-/* --- without order ------------------------------------------------------------------------------------*/
+/* --- without order -----------------------------------------------------------------------------*/
 
 void query_trim(struct query *q, uint64_t *mask)
 {
@@ -264,7 +264,7 @@ static int read_rows(struct query *q, uint64_t deadline, uint32_t rows_max, size
     }
 }
 
-/* --- with order -----------------------------------------------------------------------------------------*/
+/* --- with order --------------------------------------------------------------------------------*/
 
 /* Takes rows off that the best so far leave no room for. False if that is all of them. */
 static bool could_get_in(struct query *q, const struct query_source *s, uint64_t *mask)
@@ -339,7 +339,8 @@ static int write_sorted(struct query *q, uint64_t deadline, uint32_t rows_max, s
         uint32_t taken = q->output_rows - before;
         q->sorter->read -= count - taken;
         if (q->limit != UINT64_MAX) q->limit -= taken;
-        if (query_budget_over(deadline) && !query_batch_full(q, rows_max, bytes_max)) return QUERY_BUSY;
+        if (!query_batch_full(q, rows_max, bytes_max) && query_budget_over(deadline))
+            return QUERY_BUSY;
     }
     return QUERY_ROWS;
 }
@@ -376,7 +377,7 @@ int query_open_sorter(struct query *q)
     return sorter_create(q, q->order_count, keys, small && top == 0 ? 1 : top, &q->sorter);
 }
 
-/* --- creation ---------------------------------------------------------------------------------------------*/
+/* --- creation ----------------------------------------------------------------------------------*/
 
 static int select_column(struct query *q, const struct query_scope *scope, uint32_t index,
                          uint32_t field, const struct query_code *code)

@@ -1,15 +1,15 @@
 /* query_sort.c - order, in steps.
  *
  * Keys become words that order as unsigned numbers (query_int.h), and rows become entries of such
- * words and an address. With a small limit, entries go through a heap that keeps the best. Else they
- * go to blocks: numbers are then sorted by radix, least digit first, passing over digits that are
- * the same in all entries; texts by sorting blocks and merging them, sixteen runs at a time.
+ * words and an address. With a small limit, entries go through a heap that keeps the best. Else
+ * they go to blocks: numbers are then sorted by radix, least digit first, passing over digits that
+ * are the same in all entries; texts by sorting blocks and merging them, sixteen runs at a time.
  *
- * Rows are added in the order of their addresses, and rows that are equal stay in it: the radix sort
- * is stable, and comparisons end with the address. */
+ * Rows are added in the order of their addresses, and rows that are equal stay in it: the radix
+ * sort is stable, and comparisons end with the address. */
 #include "heap/query_int.h"
 
-/* --- entries --------------------------------------------------------------------------------------*/
+/* --- entries -----------------------------------------------------------------------------------*/
 
 #define SORT_ADDRESS (((uint64_t)1 << SORT_NULL_SHIFT) - 1)
 
@@ -70,7 +70,7 @@ static void make_entry(const struct query_sorter *s, unsigned row, uint64_t addr
     e[s->words - 1] = address;
 }
 
-/* --- making one -------------------------------------------------------------------------------------*/
+/* --- making one --------------------------------------------------------------------------------*/
 
 int sorter_create(struct query *q, uint32_t key_count, const struct query_sort_key *keys,
                   uint64_t top, struct query_sorter **sorter)
@@ -100,7 +100,7 @@ int sorter_create(struct query *q, uint32_t key_count, const struct query_sort_k
     return ready ? 0 : query_fail_memory(q);
 }
 
-/* --- the best ------------------------------------------------------------------------------------------*/
+/* --- the best ----------------------------------------------------------------------------------*/
 
 static void entry_copy(const struct query_sorter *s, uint64_t *to, const uint64_t *from)
 {
@@ -159,7 +159,7 @@ bool sorter_range(const struct query_sorter *s, struct table_range *range)
     return true;
 }
 
-/* --- all ---------------------------------------------------------------------------------------------------*/
+/* --- all ---------------------------------------------------------------------------------------*/
 
 /* The place for entry `index`, whose block is made if need be. */
 static uint64_t *block_entry(struct query *q, const struct query_sorter *s, uint64_t **blocks,
@@ -214,7 +214,7 @@ int sorter_add(struct query *q, struct query_sorter *s, const uint64_t *mask, ui
     return 0;
 }
 
-/* --- radix ---------------------------------------------------------------------------------------------------*/
+/* --- radix -------------------------------------------------------------------------------------*/
 
 static uint32_t digit_count(const struct query_sorter *s) { return s->key_count * SORT_DIGITS; }
 
@@ -300,7 +300,7 @@ static int radix_step(struct query *q, struct query_sorter *s, uint64_t deadline
     return 0;
 }
 
-/* --- merging --------------------------------------------------------------------------------------------------*/
+/* --- merging -----------------------------------------------------------------------------------*/
 
 static uint32_t rows_in_block(const struct query_sorter *s, uint32_t block)
 {
@@ -456,7 +456,7 @@ static int merge_step(struct query *q, struct query_sorter *s, uint64_t deadline
     return 0;
 }
 
-/* --- the end ------------------------------------------------------------------------------------------------*/
+/* --- the end -----------------------------------------------------------------------------------*/
 
 #define TOP_STEP 256
 

@@ -8,7 +8,7 @@
 #include "heap/map.h"
 #include "heap/number.h"
 
-/* --- options -----------------------------------------------------------------------------------------*/
+/* --- options -----------------------------------------------------------------------------------*/
 
 /* X(name, of scans, of aggregates) */
 #define OPTIONS(X)            \
@@ -78,7 +78,7 @@ int query_read_count(struct query *q, value v, const char *place, uint64_t *coun
     return 0;
 }
 
-/* --- names -------------------------------------------------------------------------------------------*/
+/* --- names -------------------------------------------------------------------------------------*/
 
 static int add_let(struct query *q, value name, value expression)
 {
@@ -164,7 +164,7 @@ int query_open_common(struct query *q, const struct query_spec *spec)
     return query_compile(q, &scope, spec->where, true, "where", &q->where);
 }
 
-/* --- order ---------------------------------------------------------------------------------------------*/
+/* --- order -------------------------------------------------------------------------------------*/
 
 static int compile_order_item(struct query *q, const struct query_scope *scope, value item,
                               uint32_t index)
@@ -208,7 +208,7 @@ int query_compile_order(struct query *q, const struct query_scope *scope, value 
     return 0;
 }
 
-/* --- results ---------------------------------------------------------------------------------------------*/
+/* --- results -----------------------------------------------------------------------------------*/
 
 uint32_t query_column_count(const struct query *q) { return q->column_count; }
 

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* --- one text, one key ------------------------------------------------------------------------------*/
+/* --- one text, one key -------------------------------------------------------------------------*/
 
 static bool contains(struct table_text t, struct table_text part)
 {
@@ -68,7 +68,7 @@ static enum query_kind key_kind(const struct query_test *test)
                                              : QUERY_INT;
 }
 
-/* --- by code ----------------------------------------------------------------------------------------*/
+/* --- by code -----------------------------------------------------------------------------------*/
 
 static int verdicts_open(struct query *q, struct query_test *test, uint32_t count, uint32_t chunk)
 {
@@ -118,7 +118,7 @@ static int run_codes(struct query *q, const struct query_source *s, struct query
     return 0;
 }
 
-/* --- on decoded values --------------------------------------------------------------------------------*/
+/* --- on decoded values -------------------------------------------------------------------------*/
 
 static void select_range(const struct query_test *test, const struct query_vector *v,
                          uint64_t *matches)
@@ -161,7 +161,7 @@ static void run_values(const struct query_test *test, const struct query_vector 
     }
 }
 
-/* --- a test on a vector -------------------------------------------------------------------------------*/
+/* --- a test on a vector ------------------------------------------------------------------------*/
 
 static void read_valid(struct query *q, const struct query_source *s, const struct query_test *test,
                        uint64_t *valid)
@@ -230,13 +230,15 @@ int query_test_run(struct query *q, const struct query_source *s, struct query_t
     default: break;
     }
     if (s->form == SOURCE_VECTOR) return run_in_vector(q, s, test, mask, truth);
-    query_load(q, s, test->column, &q->scratch);
+    bool codes = test->class == TABLE_CLASS_SYMBOL && test->form == TEST_RANGE;
+    if (codes) query_load_codes(q, s, test->column, &q->scratch);
+    else query_load(q, s, test->column, &q->scratch);
     run_values(test, &q->scratch, mask, truth);
     apply(test, mask, truth, q->scratch.valid, truth);
     return 0;
 }
 
-/* --- zone maps ------------------------------------------------------------------------------------------*/
+/* --- zone maps ---------------------------------------------------------------------------------*/
 
 /* How low..high of a zone lies to the test, for rows that are not null. */
 static enum query_zone zone_of_bounds(const struct query_test *test, const struct table_zone *z)
@@ -258,7 +260,8 @@ static enum query_zone zone_of_bounds(const struct query_test *test, const struc
     enum query_kind kind = key_kind(test);
     uint64_t min = key_of_lane(kind, z->min.u), max = key_of_lane(kind, z->max.u);
     if (test->form == TEST_SET) return any_key_within(test, min, max) ? ZONE_SOME : ZONE_NONE;
-    uint64_t low = key_of_lane(kind, test->range.min.u), high = key_of_lane(kind, test->range.max.u);
+    uint64_t low = key_of_lane(kind, test->range.min.u);
+    uint64_t high = key_of_lane(kind, test->range.max.u);
     if (max < low || min > high) return ZONE_NONE;
     return min >= low && max <= high ? ZONE_ALL : ZONE_SOME;
 }

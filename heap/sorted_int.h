@@ -26,9 +26,8 @@
 #include "heap/sorted_set.h"
 #include "heap/store.h"
 
-/* 3 KiB. A million entries in random order: 83.5 bytes of pages each, map and all; with 1, 2 and
- * 4 KiB 84.1, 85.4 and 86.3, as cells of different sizes leave more or less of pages unused. */
-#define LEAF_BYTES (CELL_BYTES_MAX * 3 / 8)
+/* About 3 KiB: ten fill a page. */
+#define LEAF_BYTES (PAGE_BYTES / 10 / GRANULE_BYTES * GRANULE_BYTES)
 #ifdef CAIRN_GC_STRESS
 #define SORTED_FANOUT 7
 #else

@@ -249,6 +249,40 @@ static int store_value(struct table_append *a, uint32_t column, const struct spa
     return 0;
 }
 
+#define STORE_WHILE(type, accepted, converted)                                   \
+    for (; n < s->count; n++, cells += stride) {                                 \
+        value v = *cells;                                                        \
+        if (!(accepted)) break;                                                  \
+        ((type *)(void *)s->p->elements)[s->slot + n] = (type)(converted);       \
+    }
+#define IN_RANGE (value_is_int(v) && value_to_int(v) >= min && value_to_int(v) <= max)
+
+/* The usual values, without a detour: doubles of f64, small integers in range. Returns how many
+ * cells were such before the first that was not. */
+static uint32_t store_plainly(const struct table_field *f, const struct span *s, const value *cells,
+                              size_t stride)
+{
+    size_t bytes = table_type_bytes(f->type);
+    enum table_class class = table_type_class(f->type);
+    bool is_signed = class == TABLE_CLASS_INT;
+    unsigned bits = (unsigned)bytes * 8 - is_signed;
+    uint32_t n = 0;
+    if (f->type == TABLE_F64) {
+        STORE_WHILE(double, value_is_double(v), value_to_double(v));
+    } else if (is_signed || (class == TABLE_CLASS_UINT && f->type != TABLE_BOOL)) {
+        int64_t max = bits > 62 ? INT64_MAX : ((int64_t)1 << bits) - 1;
+        int64_t min = is_signed ? -max - 1 : 0;
+        switch (bytes) {
+        case 1: STORE_WHILE(uint8_t, IN_RANGE, value_to_int(v)); break;
+        case 2: STORE_WHILE(uint16_t, IN_RANGE, value_to_int(v)); break;
+        case 4: STORE_WHILE(uint32_t, IN_RANGE, value_to_int(v)); break;
+        default: STORE_WHILE(uint64_t, IN_RANGE, value_to_int(v));
+        }
+    }
+    for (uint32_t i = 0; s->p->valid && i < n; i++) bit_set(s->p->valid, s->slot + i);
+    return n;
+}
+
 int table_append_values(struct table_append *a, uint32_t column, uint64_t count,
                         const value *cells, size_t stride, struct table_error *error)
 {
@@ -257,11 +291,16 @@ int table_append_values(struct table_append *a, uint32_t column, uint64_t count,
     check_call(a, column, count);
     while (count && !failed) {
         struct span s = span_of(a, column, count);
-        for (uint32_t i = 0; i < s.count && !failed; i++, cells += stride) {
-            failed = store_value(a, column, &s, i, *cells, &scratch, error);
+        uint32_t stored = store_plainly(&a->t->fields[column], &s, cells, stride);
+        cells += stored * stride;
+        count -= stored;
+        a->columns[column].filled += stored;
+        /* One that is not so plain, or, where hardly any are, some more. */
+        for (uint32_t i = 0; i < 64 && stored + i < s.count && !failed; i++, cells += stride) {
+            failed = store_value(a, column, &s, stored + i, *cells, &scratch, error);
             a->columns[column].filled += !failed;
+            count--;
         }
-        count -= s.count;
     }
     table_scratch_close(&scratch);
     return failed;

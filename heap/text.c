@@ -8,37 +8,43 @@
 
 #include <endian.h>
 
-/* From this length on, a cell's data is preceded by eight bytes instead of one. */
-#define TEXT_LONG 255
-#define TEXT_LONG_MARK 0xff
+/* The first byte of a cell whose text leaves one byte, and that of one which leaves more. */
+#define TEXT_ALL_BUT_ONE 0xff
+#define TEXT_LENGTH_MARK 0x80
+#define TEXT_LENGTH_MARK_MASK 0xc0
+_Static_assert(TEXT_CELL_MAX < 1 << 14, "a length has 14 bits");
 
-static inline size_t text_prefix_bytes(size_t length)
+/* What a text needs at least: a string can do without a prefix. */
+static inline size_t text_cell_needs(bool is_bytes, size_t length) { return length + is_bytes; }
+
+static inline size_t text_prefix_bytes(size_t cell_size, size_t length)
 {
-    return length < TEXT_LONG ? 1 : sizeof(uint64_t);
+    size_t left = cell_size - length;
+    return left < 2 ? left : 2;
 }
 
 /* The length of the text in a cell; its bytes in *data. */
 static size_t text_cell_read(const struct heap *h, value v, const char **data)
 {
     const unsigned char *cell = cell_bytes(h, v);
-    if (cell[0] != TEXT_LONG_MARK) {
-        *data = (const char *)cell + 1;
-        return cell[0];
+    if (likely((cell[0] & TEXT_LENGTH_MARK_MASK) == TEXT_LENGTH_MARK)) {
+        *data = (const char *)cell + 2;
+        return (size_t)(cell[0] & ~TEXT_LENGTH_MARK_MASK) << 8 | cell[1];
     }
-    uint64_t prefix;
-    memcpy(&prefix, cell, sizeof prefix);
-    *data = (const char *)cell + sizeof prefix;
-    return le64toh(prefix) >> 8;
+    size_t prefix = cell[0] == TEXT_ALL_BUT_ONE;
+    *data = (const char *)cell + prefix;
+    return page_cell_bytes(ref_page(h, v)) - prefix;
 }
 
-static void text_cell_set_length(struct heap *h, value v, size_t length)
+static void text_cell_set_prefix(struct heap *h, value v, size_t prefix, size_t length)
 {
-    if (length < TEXT_LONG) {
-        unsigned char prefix = (unsigned char)length;
-        store_bytes(h, v, 0, &prefix, sizeof prefix);
-    } else {
-        uint64_t prefix = htole64((uint64_t)length << 8 | TEXT_LONG_MARK);
-        store_bytes(h, v, 0, &prefix, sizeof prefix);
+    if (prefix == 2) {
+        unsigned char bytes[2] = {(unsigned char)(TEXT_LENGTH_MARK | length >> 8),
+                                  (unsigned char)length};
+        store_bytes(h, v, 0, bytes, sizeof bytes);
+    } else if (prefix == 1) {
+        unsigned char byte = TEXT_ALL_BUT_ONE;
+        store_bytes(h, v, 0, &byte, sizeof byte);
     }
 }
 
@@ -91,11 +97,12 @@ size_t text_length(const struct heap *h, value v)
 value text_cell_make(struct heap *h, bool is_bytes, const void *data, size_t length,
                      uint64_t hash)
 {
-    size_t prefix = text_prefix_bytes(length);
-    value v = cell_take(h, text_cell_kind(is_bytes), prefix + length,
-                        (uint32_t)(hash & REF_HASH_MASK));
+    size_t needs = text_cell_needs(is_bytes, length);
+    size_t cell_size = (size_t)size_class_granules(size_class_of(needs)) * GRANULE_BYTES;
+    size_t prefix = text_prefix_bytes(cell_size, length);
+    value v = cell_take(h, text_cell_kind(is_bytes), needs, (uint32_t)(hash & REF_HASH_MASK));
     if (v == VALUE_ABSENT) return v;
-    text_cell_set_length(h, v, length);
+    text_cell_set_prefix(h, v, prefix, length);
     store_bytes(h, v, prefix, data, length);
     return v;
 }
@@ -198,13 +205,18 @@ static value text_cell_extend(struct heap *h, value v, bool is_bytes, const void
                               size_t added)
 {
     const char *old;
-    size_t length = text_cell_read(h, v, &old), prefix = text_prefix_bytes(length);
-    if (text_is_bytes(v) != is_bytes || prefix != text_prefix_bytes(length + added) ||
-        prefix + length + added > value_cell_bytes(h, v) || value_is_shared(h, v))
+    size_t length = text_cell_read(h, v, &old), total = length + added;
+    size_t cell_size = page_cell_bytes(ref_page(h, v));
+    if (text_is_bytes(v) != is_bytes || text_cell_needs(is_bytes, total) > cell_size ||
+        value_is_shared(h, v))
         return VALUE_ABSENT;
-    store_bytes(h, v, prefix + length, data, added);
-    text_cell_set_length(h, v, length + added);
-    return ref_make(ref_kind(v), ref_granule(v), text_hash(h, old, length + added));
+    /* As less of the cell is left, the prefix shrinks. */
+    size_t prefix = text_prefix_bytes(cell_size, total);
+    char *joined = (char *)store_raw(h, v) + prefix;
+    if (joined != old) memmove(joined, old, length);
+    memcpy(joined + length, data, added);
+    text_cell_set_prefix(h, v, prefix, total);
+    return ref_make(ref_kind(v), ref_granule(v), text_hash(h, joined, total));
 }
 
 value text_append_take(struct heap *h, value v, const void *data, size_t length)

@@ -1,10 +1,15 @@
 /* text.h - strings and bytes.
  *
  * A *text* is a string (always valid UTF-8) or bytes. Up to 7 bytes live in the value
- * word; up to TEXT_CELL_MAX in one cell (leaf):
+ * word; up to TEXT_CELL_MAX in one cell (leaf), laid out by how many bytes it leaves of its cell:
  *
- *   [length:1][data…]                 length < 255
- *   [0xff][length:7 little-endian][data…]  otherwise
+ *   none           [data…]                     strings only
+ *   one            [0xff][data…]
+ *   two or more    [10hhhhhh][llllllll][data…]…   the length is h * 256 + l
+ *
+ * No UTF-8 begins with 0xff or 10xxxxxx, so a string can fill its cell: many in documents are as
+ * long as a size class, digests in hexadecimal first of all. Bytes may begin with anything and
+ * always have a prefix. The cell is of the smallest class that fits;
  *
  * above that in a rope: a container of chunks, so that appending never copies the whole.
  *

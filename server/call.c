@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/keys.h"
 #include "server/reply.h"
 
 /* Before a handler runs, the reply has room for this much, so that a result of one scalar
@@ -166,11 +167,17 @@ enum call_outcome call_begin(struct call *call, const struct rpc_message *messag
     }
     if (call->arg_count < call->method->params_min || call->arg_count > call->method->params_max)
         return call_bad_arity(call);
-    return call_run(call, 0);
+    keys_turn(call->host->keys);
+    if (call->method->flags & METHOD_WRITE) keys_evict(call->host->keys, EVICT_CALL_KEYS);
+    enum call_outcome outcome = call_run(call, 0);
+    if (outcome == CALL_FAILED && call->error == ERROR_OUT_OF_MEMORY)
+        keys_memory_short(call->host->keys);
+    return outcome;
 }
 
 enum call_outcome call_resume(struct call *call, uint64_t budget_ns)
 {
+    keys_turn(call->host->keys);
     return call_run(call, budget_ns);
 }
 

@@ -19,6 +19,7 @@
 #include "protocol/writer.h"
 #include "server/errors.h"
 
+struct keys;
 struct server;
 struct session;
 struct session_refs;
@@ -49,6 +50,7 @@ struct server_info {
 struct call_host {
     struct server *server; /* passed to the functions */
     struct heap *heap;
+    struct keys *keys; /* the key space: keys.h */
     size_t reply_bytes_max; /* of one reply */
     size_t reply_room;      /* bytes that one reply may have for want of memory; 0: any */
     size_t reply_elements_max; /* items of one reply, nested ones included */

@@ -9,14 +9,20 @@ libserver_la_SOURCES = \
 	%D%/call.h \
 	%D%/clock.h \
 	%D%/errors.h \
+	%D%/evict.c \
+	%D%/expiry.c \
+	%D%/expiry.h \
 	%D%/glob.c \
 	%D%/glob.h \
+	%D%/keys.c \
+	%D%/keys.h \
 	%D%/listener.c \
 	%D%/log.c \
 	%D%/log.h \
 	%D%/method_list.h \
 	%D%/methods.c \
 	%D%/methods_gc.c \
+	%D%/methods_keys.c \
 	%D%/methods_lists.c \
 	%D%/methods_maps.c \
 	%D%/methods_mem.c \

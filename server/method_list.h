@@ -27,10 +27,11 @@
     X("get", "path, [opts: depth, default]", "value or nil", 1, 2, METHOD_READ, method_get,     \
       "Reads a value; lists and maps more than depth inside each other are nil; what is "       \
       "absent is default or nil")                                                               \
-    X("set", "path, value, [opts: if, match, create]", "bool", 2, 3, METHOD_WRITE, method_set,  \
+    X("set", "path, value, [opts: if, match, create, ttl, keep_ttl]", "bool", 2, 3,             \
+      METHOD_WRITE, method_set,                                                                 \
       "Stores a value, unless the condition (if: \"absent\" or \"present\"; match: the value "  \
-      "that is there now) does not hold; create makes the maps on the way. ttl and keep_ttl "   \
-      "are not supported yet")                                                                  \
+      "that is there now) does not hold; create makes the maps on the way. A key that is set "  \
+      "expires after ttl milliseconds; without ttl never, unless keep_ttl is true")             \
     X("del", "path, ...", "count", 1, METHOD_ANY, METHOD_WRITE | METHOD_FREES,                  \
       method_del,                                                                               \
       "Deletes values, one after the other; tells how many were there")                         \
@@ -49,7 +50,7 @@
       "Appends to a string or bytes (empty where nothing is) and answers with the length in "   \
       "bytes")                                                                                  \
     X("swap", "path, value", "old value or nil", 2, 2, METHOD_WRITE, method_swap,               \
-      "Stores a value and answers with the one that was there")                                 \
+      "Stores a value, as set does, and answers with the one that was there")                   \
     X("take", "path", "value or nil", 1, 1, METHOD_WRITE | METHOD_FREES, method_take,           \
       "Deletes a value and answers with it")                                                    \
     X("mget", "paths", "[value...]", 1, 1, METHOD_READ, method_mget,                            \
@@ -211,9 +212,18 @@
       "Pages through the keys that match a pattern (* ? [a-z] \\) and hold a type; looks at "   \
       "count keys a call, or fewer where matching is slow")                                     \
     X("rename", "key, key, [opts: if]", "bool", 2, 3, METHOD_WRITE, method_rename,              \
-      "Gives the value of the first key to the second; if: \"absent\", only where there is "    \
-      "nothing under that")                                                                     \
-    X("count", "", "n", 0, 0, METHOD_READ, method_count_keys, "Counts the keys")                \
+      "Gives the value of the first key, and the time when it expires, to the second; if: "     \
+      "\"absent\", only where there is nothing under that")                                     \
+    X("expire", "key, ms or nil, [opts: at, if]", "bool", 2, 3, METHOD_WRITE, method_expire,    \
+      "Lets a key expire after so many milliseconds, or at a time (milliseconds since 1970), "  \
+      "or never (nil, without at); at once if that is past. if: \"absent\", only a key that "   \
+      "never expires; \"present\", one that does; \"greater\" or \"less\", if it then expires " \
+      "later, or earlier. False if the key is not there, or nothing was to be done")            \
+    X("ttl", "key", "ms or nil", 1, 1, METHOD_READ, method_ttl,                                 \
+      "The milliseconds until a key expires; nil if it never does, or is not there (exists "    \
+      "tells)")                                                                                 \
+    X("count", "", "n", 0, 0, METHOD_READ, method_count_keys,                                   \
+      "Counts the keys, with those that have expired and are not freed yet")                    \
     X("clear", "", "true", 0, 0, METHOD_WRITE | METHOD_FREES, method_clear, "Deletes all keys")
 
 #define METHODS_REFERENCES(X)                                                                   \

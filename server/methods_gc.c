@@ -53,7 +53,7 @@ static enum call_outcome collect_step(struct call *call, uint64_t budget_ns)
     struct heap *h = call->heap;
     struct collect *collect = call->state;
     struct gc_stats stats;
-    gc_run(h, budget_ns);
+    gc_run(h, budget_ns, GC_BESIDE_EVENTS);
     gc_stats(h, &stats);
     if (collect->cycles_wanted == 0 && gc_phase(h) == GC_IDLE && !heap_drop_pending(h)) {
         gc_start(h);
@@ -87,7 +87,7 @@ enum call_outcome method_gc_step(struct call *call)
     if (param_int(call, 0, "us", 1, STEP_US_MAX, &us) < 0) return CALL_FAILED;
     gc_stats(call->heap, &before);
     gc_start(call->heap);
-    gc_run(call->heap, (uint64_t)us * 1000);
+    gc_run(call->heap, (uint64_t)us * 1000, GC_BESIDE_EVENTS);
     gc_stats(call->heap, &after);
     return reply_bool(call, after.cycles > before.cycles);
 }

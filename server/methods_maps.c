@@ -1,14 +1,13 @@
-/* methods_maps.c - paging through maps, the key space among them: keys, items, scan; and what
- * concerns all keys: rename, count, clear. */
+/* methods_maps.c - paging through maps, the key space among them: keys, items, scan. */
 #include "server/method_list.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include "heap/map.h"
 #include "heap/sorted_set.h"
 #include "heap/text.h"
 #include "server/glob.h"
+#include "server/keys.h"
 #include "server/params.h"
 #include "server/path.h"
 #include "server/reply.h"
@@ -220,6 +219,18 @@ static enum call_outcome scan_reply(struct call *call, struct scan_filter *filte
     return reply_finish(&r, 0);
 }
 
+/* Takes the keys that have expired out of a page. */
+static void scan_hide(struct call *call, struct map_slice *slice)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < slice->count; i++) {
+        if (!keys_shows(call->host->keys, slice->pairs[2 * i])) continue;
+        slice->pairs[2 * kept] = slice->pairs[2 * i];
+        slice->pairs[2 * kept++ + 1] = slice->pairs[2 * i + 1];
+    }
+    slice->count = kept;
+}
+
 enum call_outcome method_scan(struct call *call)
 {
     value match, type, count_option;
@@ -233,58 +244,10 @@ enum call_outcome method_scan(struct call *call)
         scan_filter_read(call, match, type, &filter) < 0)
         return CALL_FAILED;
     enum call_outcome outcome = CALL_FAILED;
-    if (slice_read(call, path_root(call->heap), cursor, count, &slice) == 0) {
+    if (slice_read(call, keys_root(call->host->keys), cursor, count, &slice) == 0) {
+        scan_hide(call, &slice);
         outcome = scan_reply(call, &filter, &slice);
         free(slice.pairs);
     }
     return outcome;
-}
-
-/* A key that is not part of a path. 0, or -1 after call_fail. */
-static int read_key(struct call *call, size_t index, struct place *place)
-{
-    value key = call->args[index];
-    if (value_is_text(key)) return place_find(call, key, 0, place);
-    call_fail(call, ERROR_BAD_PARAMS, "%s: a key must be a string or bytes, not %s",
-              call->method->name, value_describe(key));
-    return -1;
-}
-
-enum call_outcome method_rename(struct call *call)
-{
-    struct heap *h = call->heap;
-    value if_word, moved;
-    const struct option known[] = {{"if", &if_word}};
-    struct place from, to;
-    int only_absent = -1;
-    if (options_read(call, 2, known, 1) < 0 ||
-        option_word(call, "if", if_word, "absent", &only_absent) < 0 ||
-        read_key(call, 0, &from) < 0 || read_key(call, 1, &to) < 0)
-        return CALL_FAILED;
-    if (from.held == VALUE_ABSENT) return fail_not_found(call, call->args[0]);
-    if (only_absent == 0 && to.held != VALUE_ABSENT) return reply_bool(call, false);
-    if (text_compare(h, from.path, to.path) == 0) return reply_bool(call, true);
-    value root = path_root(h), packed = VALUE_NIL;
-    if (value_is_view(from.held)) packed = text_own(h, from.held);
-    if (packed == VALUE_ABSENT) return fail_no_memory(call);
-    /* The value is under both keys for a moment, because only storing it can fail. */
-    if (map_set_take(h, root, &to.key, packed == VALUE_NIL ? from.held : packed) == -ENOMEM) {
-        value_release(h, packed);
-        return fail_no_memory(call);
-    }
-    map_remove(h, root, &from.key, packed == VALUE_NIL ? &moved : NULL);
-    return reply_bool(call, true);
-}
-
-enum call_outcome method_count_keys(struct call *call)
-{
-    value root = path_root(call->heap);
-    return reply_uint(call, root == VALUE_ABSENT ? 0 : map_count(call->heap, root));
-}
-
-enum call_outcome method_clear(struct call *call)
-{
-    /* The old map goes to the drop queue: constant time, however much it holds. */
-    heap_root_set_take(call->heap, ROOT_KEYS, VALUE_NIL);
-    return reply_bool(call, true);
 }

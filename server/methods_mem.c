@@ -8,6 +8,7 @@
 #include "heap/heap.h"
 #include "heap/intern.h"
 #include "server/clock.h"
+#include "server/keys.h"
 #include "server/params.h"
 #include "server/path.h"
 #include "server/reply.h"
@@ -25,7 +26,7 @@ enum call_outcome method_mem_info(struct call *call)
     heap_stats(call->heap, &s);
     struct intern_stats interned;
     intern_stats(call->heap, &interned);
-    writer_map(w, 17);
+    writer_map(w, 19);
     reply_figure(w, "max_bytes", s.max_bytes);
     reply_figure(w, "used_bytes", s.used_bytes);
     reply_figure(w, "page_bytes", s.page_bytes);
@@ -41,6 +42,8 @@ enum call_outcome method_mem_info(struct call *call)
     reply_figure(w, "interned_saved_bytes", interned.saved_bytes);
     reply_figure(w, "drop_queue", s.drop_queue_length);
     reply_figure(w, "allocations", s.allocations);
+    reply_figure(w, "expired", call->host->keys->expired);
+    reply_figure(w, "evicted", call->host->keys->evicted);
     reply_figure(w, "bytes_of_page", PAGE_BYTES);
     writer_cstr(w, "used_of_pages");
     writer_double(w, s.page_bytes > 0 ? (double)s.used_bytes / (double)s.page_bytes : 1.0);
@@ -163,6 +166,8 @@ enum call_outcome method_mem_size(struct call *call)
         path_read_through(call, call->args[0], 0, &v) < 0)
         return CALL_FAILED;
     if (v == VALUE_ABSENT) return fail_not_found(call, call->args[0]);
+    /* It lies in a part of a map, with the byte of its length. */
+    if (value_is_view(v)) return reply_uint(call, text_length(call->heap, v) + 1);
     if (!deep || !value_is_ref(v)) return reply_uint(call, value_cell_bytes(call->heap, v));
     call->state = heap_walk_start(call->heap, v, &error);
     if (call->state == NULL && error == -EBUSY)

@@ -28,7 +28,7 @@ enum call_outcome method_link(struct call *call)
      * call that fails after this leaves other targets marked as shared, which is harmless. */
     target = text_own(call->heap, target);
     if (target == VALUE_ABSENT) return fail_no_memory(call);
-    if (place_set_take(call, &place, target) < 0) return CALL_FAILED;
+    if (place_replace_take(call, &place, target, 0) < 0) return CALL_FAILED;
     return reply_bool(call, true);
 }
 
@@ -46,7 +46,7 @@ enum call_outcome method_weak(struct call *call)
         return call_fail(call, ERROR_LIMIT,
                          "weak: there are as many targets of weak references as weak-slots "
                          "allows; there can be another when one is freed");
-    if (place_set_take(call, &place, weak) < 0) return CALL_FAILED;
+    if (place_replace_take(call, &place, weak, 0) < 0) return CALL_FAILED;
     return reply_bool(call, true);
 }
 

@@ -9,6 +9,7 @@
 #include "heap/gc.h"
 #include "heap/map.h"
 #include "heap/text.h"
+#include "server/keys.h"
 #include "server/params.h"
 #include "server/path.h"
 #include "server/reply.h"
@@ -69,10 +70,14 @@ static void section_gc(struct call *call, const struct server_info *info)
 
 static void section_keys(struct call *call, const struct server_info *info)
 {
-    value root = path_root(call->heap);
+    const struct keys *k = call->host->keys;
+    value root = keys_root(k);
     (void)info;
-    writer_map(call->reply, 1);
+    writer_map(call->reply, 4);
     reply_figure(call->reply, "keys", root == VALUE_ABSENT ? 0 : map_count(call->heap, root));
+    reply_figure(call->reply, "expiring", k->expiring);
+    reply_figure(call->reply, "expired", k->expired);
+    reply_figure(call->reply, "evicted", k->evicted);
 }
 
 static const struct {

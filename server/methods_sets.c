@@ -260,7 +260,7 @@ static enum call_outcome combine_finish(struct call *call, struct combine *c)
         outcome = reply_finish(&r, reply_value(&r, result));
     } else if (place_find(call, c->into, 0, &place) == 0) {
         c->frame.slots[0] = VALUE_NIL;
-        if (place_set_take(call, &place, result) == 0) outcome = reply_uint(call, count);
+        if (place_replace_take(call, &place, result, 0) == 0) outcome = reply_uint(call, count);
     }
     combine_free(call);
     return outcome;

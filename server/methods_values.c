@@ -16,6 +16,7 @@
 #include "heap/sorted_set.h"
 #include "heap/table.h"
 #include "heap/text.h"
+#include "server/keys.h"
 #include "server/params.h"
 #include "server/path.h"
 #include "server/reply.h"
@@ -54,18 +55,36 @@ static int set_matches(struct call *call, value held, value match)
     return equal < 0 ? -1 : equal;
 }
 
+/* Reads the options ttl and keep_ttl. */
+static int set_time(struct call *call, value ttl, value keep_ttl, uint64_t *expires_ms)
+{
+    int64_t now_ms = 0, ms = 0;
+    bool keeps = false;
+    if (ttl != VALUE_ABSENT) now_ms = (int64_t)keys_now(call->host->keys);
+    if (option_int(call, "ttl", ttl, 1, (int64_t)MAP_EXPIRES_MAX - now_ms, &ms) < 0 ||
+        option_bool(call, "keep_ttl", keep_ttl, &keeps) < 0)
+        return -1;
+    if (keeps && ttl != VALUE_ABSENT) {
+        call_fail(call, ERROR_BAD_PARAMS, "set: give either the option ttl or keep_ttl");
+        return -1;
+    }
+    *expires_ms = keeps ? KEYS_KEEP : (uint64_t)(now_ms + ms);
+    return 0;
+}
+
 enum call_outcome method_set(struct call *call)
 {
-    value if_word, match, create;
+    value if_word, match, create, ttl, keep_ttl;
     const struct option known[] = {{"if", &if_word},
                                    {"match", &match},
                                    {"create", &create},
-                                   {"ttl", NULL},
-                                   {"keep_ttl", NULL}};
+                                   {"ttl", &ttl},
+                                   {"keep_ttl", &keep_ttl}};
     enum { IF_ABSENT, IF_PRESENT, IF_EITHER } condition = IF_EITHER;
     int word = IF_EITHER;
     bool creates = false;
-    if (options_read(call, 2, known, 5) < 0 ||
+    uint64_t expires_ms;
+    if (options_read(call, 2, known, 5) < 0 || set_time(call, ttl, keep_ttl, &expires_ms) < 0 ||
         option_word(call, "if", if_word, "absent present", &word) < 0 ||
         option_bool(call, "create", create, &creates) < 0)
         return CALL_FAILED;
@@ -73,6 +92,9 @@ enum call_outcome method_set(struct call *call)
 
     struct place place;
     if (place_find(call, call->args[0], creates ? PATH_CREATE : 0, &place) < 0) return CALL_FAILED;
+    if (ttl != VALUE_ABSENT && (!place_is_key(call, &place) || place.missing > 0))
+        return call_fail(call, ERROR_BAD_PATH, "set: only whole keys expire (ttl); %s is none",
+                         quote_whole_path(call, call->args[0]));
     bool present = place.held != VALUE_ABSENT;
     if (condition != IF_EITHER && present != (condition == IF_PRESENT))
         return reply_bool(call, false);
@@ -81,7 +103,7 @@ enum call_outcome method_set(struct call *call)
         if (equal < 0) return CALL_FAILED;
         if (equal == 0) return reply_bool(call, false);
     }
-    if (place_set_take(call, &place, param_take(call, 1)) < 0) return CALL_FAILED;
+    if (place_replace_take(call, &place, param_take(call, 1), expires_ms) < 0) return CALL_FAILED;
     return reply_bool(call, true);
 }
 
@@ -134,7 +156,7 @@ enum call_outcome method_swap(struct call *call)
 {
     struct place place;
     if (place_find(call, call->args[0], 0, &place) < 0 || write_held(call, &place) < 0 ||
-        place_set_take(call, &place, param_take(call, 1)) < 0)
+        place_replace_take(call, &place, param_take(call, 1), 0) < 0)
         return CALL_FAILED;
     return CALL_DONE;
 }
@@ -352,12 +374,13 @@ static value mset_value(struct heap *h, const struct mset *m, size_t i)
 }
 
 /* Takes the entries that mset_prepare made out again, of the first `count` pairs. */
-static void mset_undo(struct heap *h, struct mset *m, size_t count)
+static void mset_undo(struct call *call, struct mset *m, size_t count)
 {
     while (count-- > 0) {
         struct place *place = &m->places[count];
-        if (place->kind == PLACE_ENTRY && place->held == VALUE_ABSENT)
-            map_remove(h, place->container, &place->key, NULL);
+        if (place->kind != PLACE_ENTRY || place->held != VALUE_ABSENT) continue;
+        if (place_is_key(call, place)) keys_remove(call->host->keys, &place->key);
+        else map_remove(call->heap, place->container, &place->key, NULL);
     }
 }
 
@@ -370,7 +393,7 @@ static int mset_prepare(struct call *call, struct mset *m)
         struct place *place = &m->places[i];
         if (place->kind != PLACE_ENTRY || place->held != VALUE_ABSENT) continue;
         if (place_set_take(call, place, VALUE_NIL) == 0) continue;
-        mset_undo(h, m, i);
+        mset_undo(call, m, i);
         return -1;
     }
     int status = 0;
@@ -382,7 +405,7 @@ static int mset_prepare(struct call *call, struct mset *m)
     }
     if (status == 0) return 0;
     fail_no_memory(call);
-    mset_undo(h, m, m->count);
+    mset_undo(call, m, m->count);
     return -1;
 }
 
@@ -390,6 +413,7 @@ static int mset_prepare(struct call *call, struct mset *m)
 static int mset_store(struct call *call, struct mset *m)
 {
     struct heap *h = call->heap;
+    struct keys *k = call->host->keys;
     int status = 0;
     for (size_t i = 0; i < m->count; i++) {
         struct place *place = &m->places[i];
@@ -400,6 +424,9 @@ static int mset_store(struct call *call, struct mset *m)
     for (size_t i = 0; i < m->count; i++)
         if (m->places[i].kind == PLACE_ENTRY)
             map_settle(h, m->places[i].container, &m->places[i].key);
+    for (size_t i = 0; i < m->count; i++)
+        if (place_is_key(call, &m->places[i]) && keys_expire(k, &m->places[i].key, 0) < 0)
+            status = -1; /* cannot be: it never expires from now on */
     return status;
 }
 

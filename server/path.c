@@ -10,6 +10,7 @@
 #include "heap/text.h"
 #include "heap/weak.h"
 #include "server/build.h"
+#include "server/keys.h"
 #include "server/params.h"
 #include "server/refs.h"
 #include "server/table_value.h"
@@ -17,21 +18,6 @@
 /* --- small parts ------------------------------------------------------------------------*/
 
 value path_follow(struct heap *h, value v) { return value_is_weak(v) ? weak_read(h, v) : v; }
-
-value path_root(const struct heap *h)
-{
-    value root = heap_root(h, ROOT_KEYS);
-    return root == VALUE_NIL ? VALUE_ABSENT : root;
-}
-
-value path_root_make(struct heap *h)
-{
-    value root = path_root(h);
-    if (root != VALUE_ABSENT) return root;
-    root = map_new(h);
-    if (root != VALUE_ABSENT) heap_root_set_take(h, ROOT_KEYS, root);
-    return root;
-}
 
 bool path_handle(const struct heap *h, value v, int64_t *handle)
 {
@@ -113,9 +99,8 @@ static int walk_begin(struct walk *w)
     if (value_is_text(first)) {
         if (path_key(w, first, &at->key) < 0) return -1;
         at->kind = PLACE_ENTRY;
-        at->container = path_root(h);
-        at->held = at->container == VALUE_ABSENT ? VALUE_ABSENT
-                                                 : map_get(h, at->container, &at->key);
+        at->container = keys_root(call->host->keys);
+        at->held = keys_get(call->host->keys, &at->key);
     } else if (path_handle(h, first, &handle)) {
         at->kind = PLACE_HANDLE;
         at->container = VALUE_ABSENT;
@@ -411,7 +396,13 @@ int place_fail_row(struct call *call, const struct place *place)
     return -1;
 }
 
-int place_set_take(struct call *call, struct place *place, value v)
+bool place_is_key(const struct call *call, const struct place *place)
+{
+    return place->kind == PLACE_ENTRY && (place->container == VALUE_ABSENT ||
+                                          place->container == keys_root(call->host->keys));
+}
+
+int place_replace_take(struct call *call, struct place *place, value v, uint64_t expires_ms)
 {
     struct heap *h = call->heap;
     if (place->kind == PLACE_HANDLE) {
@@ -436,11 +427,11 @@ int place_set_take(struct call *call, struct place *place, value v)
     int status;
     if (place->kind == PLACE_ITEM) {
         status = list_set_take(h, place->container, place->index, v);
+    } else if (place_is_key(call, place)) {
+        status = keys_set_take(call->host->keys, &place->key, v, expires_ms);
+        place->container = keys_root(call->host->keys);
     } else {
-        if (place->container == VALUE_ABSENT) place->container = path_root_make(h);
-        status = place->container == VALUE_ABSENT
-                     ? -ENOMEM
-                     : map_set_take(h, place->container, &place->key, v);
+        status = map_set_take(h, place->container, &place->key, v);
     }
     if (status == 0) return 0;
     value_release(h, v);
@@ -448,11 +439,18 @@ int place_set_take(struct call *call, struct place *place, value v)
     return -1;
 }
 
+int place_set_take(struct call *call, struct place *place, value v)
+{
+    return place_replace_take(call, place, v, KEYS_KEEP);
+}
+
 void place_remove(struct call *call, struct place *place)
 {
     assert(place->kind <= PLACE_ITEM && place->held != VALUE_ABSENT);
     if (place->kind == PLACE_ITEM)
         list_remove(call->heap, place->container, place->index, 1, NULL);
+    else if (place_is_key(call, place))
+        keys_remove(call->host->keys, &place->key);
     else
         map_remove(call->heap, place->container, &place->key, NULL);
 }

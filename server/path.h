@@ -56,15 +56,16 @@ void place_sort(value *containers, size_t count);
 /* Stores `v`, which it consumes even when it fails; what was there is released. All or
  * nothing: -1 for want of memory. */
 warn_unused int place_set_take(struct call *call, struct place *place, value v);
+/* The same for a value that has nothing to do with what was there: a key then expires at
+ * `expires_ms`, 0: never. (After place_set_take it expires when it did before.) */
+warn_unused int place_replace_take(struct call *call, struct place *place, value v,
+                                   uint64_t expires_ms);
+/* Whether the place is a key: an entry of the root map. */
+bool place_is_key(const struct call *call, const struct place *place);
 /* The error of a method that would replace or remove a row of a table, or remove a cell. -1. */
 int place_fail_row(struct call *call, const struct place *place);
 /* Removes the entry or item, which exists. Cannot fail; not for the other kinds. */
 void place_remove(struct call *call, struct place *place);
-
-/* The root map; VALUE_ABSENT while it is empty and not made. */
-value path_root(const struct heap *h);
-/* Makes the root map if need be; VALUE_ABSENT when memory is short. */
-warn_unused value path_root_make(struct heap *h);
 
 /* Whether `v` names a handle. */
 bool path_handle(const struct heap *h, value v, int64_t *handle);

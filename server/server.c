@@ -71,6 +71,7 @@ static void on_prepare(uv_prepare_t *handle)
     if (server->phase == SERVER_STOP_WANTED) stop_begin(server);
     if (server->phase == SERVER_CLOSING) return;
     server->turn++;
+    expiry_turn(&server->expiry);
     set_idle(server);
     bool clock = server->timed.count > 0 || server->unfinished.count > 0 ||
                  server->tcp.waiting || server->local.waiting ||
@@ -119,7 +120,7 @@ static void close_handles(struct server *server)
         (uv_handle_t *)&server->idle,           (uv_handle_t *)&server->clock,
         (uv_handle_t *)&server->shutdown_timer, (uv_handle_t *)&server->collector_timer,
         (uv_handle_t *)&server->on_term,        (uv_handle_t *)&server->on_int,
-        (uv_handle_t *)&server->on_hup,
+        (uv_handle_t *)&server->on_hup,         (uv_handle_t *)&server->expiry.timer,
     };
     server->phase = SERVER_CLOSING;
     listeners_close(server);
@@ -219,11 +220,10 @@ static int heap_open(struct server *server, char *error, size_t size)
     }
     result = heap_create(&server->heap, &config);
     if (result == 0) {
-        value keys = map_new(server->heap);
-        if (keys != VALUE_ABSENT) {
-            heap_root_set_take(server->heap, ROOT_KEYS, keys);
-            return 0;
-        }
+        enum memory_policy policy = POLICY_REFUSE;
+        memory_policy_read(settings->memory_policy, &policy);
+        keys_init(&server->keys, server->heap, policy);
+        if (keys_root_make(&server->keys) != VALUE_ABSENT) return 0;
         result = -ENOMEM;
     }
     snprintf(error, size, "max-memory: a heap of %llu bytes cannot be made: %s",
@@ -278,9 +278,11 @@ int server_create(struct server **out, struct settings *settings, char *error, s
     signal(SIGPIPE, SIG_IGN); /* a peer that is gone is an error of the write, not our end */
     loop_open(server);
     tasks_init(&server->tasks, server->heap);
+    expiry_init(&server->expiry, &server->keys, &server->tasks, &server->loop);
     server->host = (struct call_host){
         .server = server,
         .heap = server->heap,
+        .keys = &server->keys,
         .reply_bytes_max = server->settings.reply_bytes,
         .reply_room = server->settings.reply_memory,
         .reply_elements_max = server->settings.reply_elements,

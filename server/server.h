@@ -19,6 +19,8 @@
 
 #include "heap/heap.h"
 #include "server/call.h"
+#include "server/expiry.h"
+#include "server/keys.h"
 #include "server/settings.h"
 #include "server/tasks.h"
 
@@ -70,6 +72,8 @@ struct server {
     uv_loop_t loop;
     struct heap *heap;
     struct settings settings;
+    struct keys keys;
+    struct expiry expiry;
     struct call_host host; /* what the methods see of all this */
     struct tasks tasks;
     struct task table_task;       /* seals and compacts tables */

@@ -268,6 +268,8 @@ static void session_message(struct session *s)
         call_run(s, message);
         return;
     }
+    if (intake->builder.failed && intake->builder.error == ERROR_OUT_OF_MEMORY)
+        keys_memory_short(&s->server->keys);
     if (message->fault != RPC_FAULT_NONE)
         faulty_message(s, message);
     else if (message->type == RPC_REQUEST)
@@ -362,6 +364,8 @@ size_t session_run(struct session *s, const char *data, size_t length)
     uint64_t start_ns = uv_hrtime() - s->turn_spent_ns;
     if (!s->greeted && !greet(s, data)) return length;
     output_borrow(s);
+    keys_turn(&s->server->keys);
+    keys_evict(&s->server->keys, EVICT_CALL_KEYS); /* what comes is built in the heap at once */
     while (used < length && may_run(s)) {
         if (!s->intake) s->intake = intake_lend(s->server, s);
         if (!s->intake) {

@@ -15,6 +15,8 @@
 #include <arpa/inet.h>
 #include <ini.h>
 
+#include "server/keys.h"
+
 enum setting_type { SETTING_INT, SETTING_SIZE, SETTING_DURATION, SETTING_BOOL, SETTING_STRING };
 
 struct setting {
@@ -213,6 +215,12 @@ static int string_check(const struct setting *setting, const char *text, char *e
                         "log-level: \"%.20s\" is not a level; it takes error, warn, info or debug",
                         text);
     }
+    enum memory_policy policy;
+    if (strcmp(setting->name, "memory-policy") == 0 && !memory_policy_read(text, &policy))
+        return complain(error, size,
+                        "memory-policy: \"%.20s\" is not a policy; it takes refuse, evict-lru, "
+                        "evict-lfu or evict-ttl",
+                        text);
     if (strcmp(setting->name, "bind") == 0 && strcmp(text, "none") != 0) {
         unsigned char address[sizeof(struct in6_addr)];
         if (inet_pton(AF_INET, text, address) == 1 || inet_pton(AF_INET6, text, address) == 1)

@@ -29,6 +29,8 @@
       "listen on other than loopback addresses, though anybody could connect")               \
     X(max_memory, "max-memory", SIZE, "0", 0, SIZE_T,                                        \
       "limit of the heap, from 16m; 0: half of the memory")                             \
+    X(memory_policy, "memory-policy", STRING, "refuse", 1, 15,                               \
+      "what a full heap does: refuse, evict-lru, evict-lfu or evict-ttl")                    \
     X(log_level, "log-level", STRING, "info", 1, 15, "error, warn, info or debug")           \
     X(log_file, "log-file", STRING, "", 0, 4095, "file to log to instead of standard error") \
     X(clients, "clients", INT, "10000", 1, 1000000, "clients connected at once")             \

@@ -69,7 +69,7 @@ void tasks_run(struct tasks *t, uint64_t events_ns)
     if (t->count) tasks_round(t, events_ns ? TASKS_BUSY_NS : TASKS_IDLE_NS);
     uint64_t budget_ns = gc_budget_ns(t->heap, events_ns);
     if (budget_ns == 0) return;
-    uint64_t worked_ns = gc_run(t->heap, budget_ns);
+    uint64_t worked_ns = gc_run(t->heap, budget_ns, events_ns ? GC_BESIDE_EVENTS : GC_WHEN_IDLE);
     if (events_ns) gc_charge(t->heap, worked_ns);
     t->collector_ns += worked_ns;
 }

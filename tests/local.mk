@@ -54,7 +54,7 @@ SESSION_TEST_LIBS = libsessiontest.la libserver.la libprotocol.la $(HEAP_TEST_LI
 # in the stress build, which is made in the directory soak if this is another one.
 HOURS = 1
 soak_tests = model_heap unit_build unit_heap unit_list unit_map unit_map_model unit_methods \
-	unit_methods_more unit_path unit_reply unit_text
+	unit_methods_more unit_path unit_reply unit_text unit_text_cell
 if GC_STRESS
 soak: $(soak_tests)
 	$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/%D%/soak.sh $(HOURS) $(soak_tests:%=./%)
@@ -124,6 +124,12 @@ unit_decoder_SOURCES = %D%/unit/test_decoder.c
 unit_decoder_CFLAGS = $(PROTOCOL_TEST_CFLAGS) $(YAJL_CFLAGS)
 unit_decoder_LDADD = $(PROTOCOL_TEST_LIBS) $(MSGPACK_LIBS) $(YAJL_LIBS)
 
+check_PROGRAMS += unit_evict
+TESTS += unit_evict
+unit_evict_SOURCES = %D%/unit/test_evict.c
+unit_evict_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_evict_LDADD = $(SESSION_TEST_LIBS)
+
 check_PROGRAMS += unit_fragmentation
 TESTS += unit_fragmentation
 unit_fragmentation_SOURCES = %D%/unit/test_fragmentation.c
@@ -165,6 +171,12 @@ TESTS += unit_libcairn
 unit_libcairn_SOURCES = %D%/unit/test_libcairn.c
 unit_libcairn_CFLAGS = $(CLIENT_TEST_CFLAGS)
 unit_libcairn_LDADD = $(CLIENT_TEST_LIBS) -lpthread
+
+check_PROGRAMS += unit_keys
+TESTS += unit_keys
+unit_keys_SOURCES = %D%/unit/test_keys.c
+unit_keys_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_keys_LDADD = $(SESSION_TEST_LIBS)
 
 check_PROGRAMS += unit_list
 TESTS += unit_list
@@ -277,6 +289,8 @@ TESTS += unit_query_model
 unit_query_model_SOURCES = \
 	%D%/support/query_rows.c \
 	%D%/support/query_rows.h \
+	%D%/support/query_world.c \
+	%D%/support/query_world.h \
 	%D%/unit/test_query_model.c
 unit_query_model_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_query_model_LDADD = $(HEAP_TEST_LIBS) -lm
@@ -358,6 +372,12 @@ TESTS += unit_tasks
 unit_tasks_SOURCES = %D%/unit/test_tasks.c
 unit_tasks_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_tasks_LDADD = libserver.la $(UV_LIBS) $(HEAP_TEST_LIBS)
+
+check_PROGRAMS += unit_text_cell
+TESTS += unit_text_cell
+unit_text_cell_SOURCES = %D%/unit/test_text_cell.c
+unit_text_cell_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_text_cell_LDADD = $(HEAP_TEST_LIBS)
 
 check_PROGRAMS += unit_text
 TESTS += unit_text

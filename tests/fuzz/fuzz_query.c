@@ -1,5 +1,5 @@
-/* fuzz_query.c - queries that nobody checked: whatever values come as options, the answer is rows or
- * an error with a text, and the heap is sound and without leaks after it.
+/* fuzz_query.c - queries that nobody checked: whatever values come as options, the answer is rows
+ * or an error with a text, and the heap is sound and without leaks after it.
  *
  * Input: a byte of options (below), then a program that builds one value: each byte says what comes
  * (see build). Words are those of the query language and of the table's columns, so that mutations
@@ -30,7 +30,9 @@ static const char *const words[] = {
     "date", "ts", "Oslo",
 };
 #define WORDS (sizeof words / sizeof *words)
-enum { TAG_LIST = 200, TAG_MAP, TAG_BYTE, TAG_INT, TAG_DOUBLE, TAG_TEXT, TAG_NIL, TAG_TRUE, TAG_FALSE };
+enum {
+    TAG_LIST = 200, TAG_MAP, TAG_BYTE, TAG_INT, TAG_DOUBLE, TAG_TEXT, TAG_NIL, TAG_TRUE, TAG_FALSE
+};
 #define DEPTH_MAX 40
 
 struct input {
@@ -63,7 +65,8 @@ static value build(struct heap *h, struct input *in, unsigned depth)
     unsigned tag = next(in);
     uint64_t word;
     double d;
-    if (tag < TAG_LIST) return checked(text_new(h, words[tag % WORDS], strlen(words[tag % WORDS]), false));
+    const char *known = words[tag % WORDS];
+    if (tag < TAG_LIST) return checked(text_new(h, known, strlen(known), false));
     if (tag <= TAG_MAP && depth == DEPTH_MAX) return VALUE_NIL;
     switch (tag) {
     case TAG_LIST: {
@@ -101,7 +104,7 @@ static value build(struct heap *h, struct input *in, unsigned depth)
     }
 }
 
-/* --- the table --------------------------------------------------------------------------------------*/
+/* --- the table ---------------------------------------------------------------------------------*/
 
 #define ROWS 1500
 
@@ -130,7 +133,8 @@ static value make_table(struct heap *h)
     }
     if (table_create(h, fields, 8, &table, &e) != 0) abort();
     struct table *t = table_of(h, table);
-    if (table_append_begin(t, ROWS, &a, &e) || table_append_raw(&a, 0, ROWS, numbers, NULL, 0, &e) ||
+    if (table_append_begin(t, ROWS, &a, &e) ||
+        table_append_raw(&a, 0, ROWS, numbers, NULL, 0, &e) ||
         table_append_raw(&a, 1, ROWS, numbers, NULL, 0, &e) ||
         table_append_raw(&a, 2, ROWS, doubles, NULL, 0, &e) ||
         table_append_raw(&a, 3, ROWS, truths, NULL, 0, &e) ||
@@ -141,7 +145,7 @@ static value make_table(struct heap *h)
     return table;
 }
 
-/* --- asking ------------------------------------------------------------------------------------------*/
+/* --- asking ------------------------------------------------------------------------------------*/
 
 static void read_all(struct query *q)
 {
@@ -171,7 +175,8 @@ static void ask(struct heap *h, value table, value options, unsigned flags)
     struct table_version *v = table_pin(table_of(h, table));
     size_t memory = flags & OPTION_SMALL ? 500000 : 0;
     if (flags & OPTION_FAULTS) heap_fail_nth(h, 1 + (flags >> 3));
-    int status = (aggregate ? query_agg_create : query_scan_create)(h, v, &spec, memory, &q, &error);
+    int status = (aggregate ? query_agg_create : query_scan_create)(h, v, &spec, memory, &q,
+                                                                    &error);
     if (status) {
         if (!error.fault || !error.text[0]) abort();
         table_unpin(v);

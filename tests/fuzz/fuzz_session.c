@@ -128,9 +128,8 @@ static void check_heap(void)
     if (heap_verify(h, message, sizeof message) != 0) fail(message);
     value handles = heap_root(h, ROOT_HANDLES);
     if (handles != VALUE_NIL && map_count(h, handles) != 0) fail("handles outlived their session");
-    value keys = map_new(h);
-    if (keys == VALUE_ABSENT) fail("no memory for an empty map");
-    heap_root_set_take(h, ROOT_KEYS, keys);
+    keys_clear(&server->keys);
+    if (keys_root_make(&server->keys) == VALUE_ABSENT) fail("no memory for an empty map");
     heap_root_set_take(h, ROOT_HANDLES, VALUE_NIL);
     gc_enable(h, true);
     gc_threshold_set(h, 0);

@@ -341,7 +341,8 @@ if command -v script >/dev/null; then
         /dev/null >/dev/null
     ok "the history is kept from each line on" grep -q 'kept' "$scratch/history"
     typed 'set \t\nquit\n'
-    ok "Tab behind a method shows its parameters" says 'set(path, value, [opts: if, match, create])'
+    ok "Tab behind a method shows its parameters" \
+        says 'set(path, value, [opts: if, match, create, ttl, keep_ttl])'
     typed 'mem.\t\nquit\n'
     ok "Tab lists what is possible" says 'mem.census'
     ok "the history is kept from one time to the next" grep -q 'user:1.name' "$scratch/.cairn_history"

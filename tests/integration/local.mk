@@ -7,6 +7,7 @@ integration_tests = \
 	%D%/bench.sh \
 	%D%/cli.sh \
 	%D%/dumpavail2jsonl.sh \
+	%D%/evict.sh \
 	%D%/foreign.sh \
 	%D%/intern.sh \
 	%D%/methods_doc.sh \

@@ -31,7 +31,7 @@ static void host_shutdown(struct server *server)
 }
 
 /* Everything but the heap. */
-static void session_open(struct in_process *p)
+static void session_open(struct in_process *p, struct keys *keys)
 {
     const struct decoder_limits limits = {.bytes_max = MESSAGE_BYTES_MAX,
                                           .elements_max = MESSAGE_ELEMENTS_MAX,
@@ -39,6 +39,7 @@ static void session_open(struct in_process *p)
     p->host = (struct call_host){
         .server = (struct server *)(void *)p,
         .heap = p->heap,
+        .keys = keys,
         .reply_bytes_max = (size_t)1 << 26,
         .reply_elements_max = 1000000,
         .call_paths_max = 10000,
@@ -59,7 +60,8 @@ void in_process_open_heap(struct in_process *p, const struct heap_config *config
     memset(p, 0, sizeof *p);
     if (heap_create(&p->heap, config) < 0) fail("open", "no memory");
     gc_compact_always(p->heap, true);
-    session_open(p);
+    keys_init(&p->own_keys, p->heap, POLICY_REFUSE);
+    session_open(p, &p->own_keys);
 }
 
 void in_process_open(struct in_process *p, size_t max_bytes)
@@ -73,7 +75,7 @@ void in_process_join(struct in_process *p, const struct in_process *first)
 {
     memset(p, 0, sizeof *p);
     p->heap = first->heap;
-    session_open(p);
+    session_open(p, first->host.keys);
 }
 
 void in_process_end(struct in_process *p)

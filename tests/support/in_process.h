@@ -12,11 +12,13 @@
 #include "protocol/writer.h"
 #include "server/build.h"
 #include "server/call.h"
+#include "server/keys.h"
 #include "server/refs.h"
 
 struct in_process {
     struct heap *heap;
     struct call_host host;
+    struct keys own_keys; /* the policy is refuse; tests may change it, or its time */
     struct session_features features;
     struct session_refs refs;
     struct builder builder;

@@ -11,7 +11,7 @@
 #include "heap/number.h"
 #include "heap/text.h"
 
-/* --- cells ----------------------------------------------------------------------------------------*/
+/* --- cells -------------------------------------------------------------------------------------*/
 
 static bool is_text(const struct table_cell *c)
 {
@@ -71,7 +71,7 @@ static struct table_cell widened(struct table_cell c)
     return c;
 }
 
-/* --- names and literals --------------------------------------------------------------------------------*/
+/* --- names and literals ------------------------------------------------------------------------*/
 
 static bool word_is(struct model_query *m, value v, const char *word)
 {
@@ -115,7 +115,7 @@ static struct table_cell literal(struct model_query *m, value v)
                                .text = {bytes, text_length(m->h, v)}};
 }
 
-/* --- predicates ------------------------------------------------------------------------------------------*/
+/* --- predicates --------------------------------------------------------------------------------*/
 
 /* Exactly: an integer against a double. */
 static int compare_exact(__int128 i, double d)
@@ -225,7 +225,7 @@ enum truth model_predicate(struct model_query *m, value p)
     return relation(m, op, first, second);
 }
 
-/* --- expressions ---------------------------------------------------------------------------------------------*/
+/* --- expressions -------------------------------------------------------------------------------*/
 
 static struct table_cell fitted(struct model_query *m, enum table_type type, __int128 n)
 {
@@ -259,7 +259,11 @@ static struct table_cell arithmetic(struct model_query *m, char op, value left, 
     if (c.null) return c;
     if (type == TABLE_F64) {
         double x = real(&a), y = real(&b);
-        c.d = op == '+' ? x + y : op == '-' ? x - y : op == '*' ? x * y : op == '/' ? x / y : fmod(x, y);
+        c.d = op == '+'   ? x + y
+              : op == '-' ? x - y
+              : op == '*' ? x * y
+              : op == '/' ? x / y
+                          : fmod(x, y);
         return c;
     }
     __int128 x = whole(&a), y = whole(&b), n;

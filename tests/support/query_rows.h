@@ -1,6 +1,6 @@
 /* query_rows.h - the model of queries: a table as an array of rows of cells, and predicates,
- * expressions, scans and aggregates over it as naively as can be, from the same heap values that the
- * engine compiles. Recursive, one row at a time, without types worked out beforehand. */
+ * expressions over it as naively as can be, from the same heap values that the engine
+ * compiles. Recursive, one row at a time, without types worked out beforehand. */
 #ifndef CAIRN_TESTS_QUERY_ROWS_H
 #define CAIRN_TESTS_QUERY_ROWS_H
 

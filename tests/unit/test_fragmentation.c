@@ -55,7 +55,7 @@ static void changed(void)
     gc_safe_point(heap);
     if (++changes % 64) return;
     uint64_t budget_ns = gc_budget_ns(heap, 100000);
-    if (budget_ns) gc_charge(heap, gc_run(heap, budget_ns));
+    if (budget_ns) gc_charge(heap, gc_run(heap, budget_ns, GC_BESIDE_EVENTS));
 }
 
 /* `key` is valid until the next but one is made. */
@@ -104,7 +104,7 @@ static void rest(void)
 {
     do {
         if (gc_idle_work_wanted(heap)) usleep((useconds_t)(gc_idle_wait_ns(heap) / 1000 + 1));
-        while (gc_urgency(heap) != GC_RESTING) gc_run(heap, 1000000);
+        while (gc_urgency(heap) != GC_RESTING) gc_run(heap, 1000000, GC_WHEN_IDLE);
     } while (gc_idle_work_wanted(heap));
 }
 
@@ -265,7 +265,7 @@ START_TEST(cyclic_garbage_stays_within_two_fifths_of_what_lives)
         put_value(i < count ? i : random_below(&rng, count), first);
         if (i == count) live = stats_of().used_bytes;
         if (i % 16 == 0)
-            for (unsigned j = 0; j < 10 && gc_urgency(heap) >= GC_INDEBTED; j++) gc_run(heap, 1);
+            for (unsigned j = 0; j < 10 && gc_urgency(heap) >= GC_INDEBTED; j++) gc_run(heap, 1, GC_BESIDE_EVENTS);
         if (stats_of().page_bytes > peak) peak = stats_of().page_bytes;
     }
     struct gc_stats stats;

@@ -549,7 +549,7 @@ START_TEST(memory_of_free_pages_goes_back_to_the_system)
     heap_stats(h, &full);
     ck_assert_uint_ge(full.committed_bytes, (size_t)64 << 20);
     node_set(h, root, 0, VALUE_NIL);
-    while (gc_urgency(h) != GC_RESTING) gc_run(h, 1000000);
+    while (gc_urgency(h) != GC_RESTING) gc_run(h, 1000000, GC_WHEN_IDLE);
     heap_stats(h, &trimmed);
     ck_assert_uint_eq(trimmed.object_count, 1);
     ck_assert_uint_le(trimmed.committed_bytes, (size_t)5 << 20);

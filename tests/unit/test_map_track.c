@@ -101,9 +101,10 @@ static void check_expired(struct tracked_model *t, uint64_t now)
     static bool met[UNIVERSE];
     struct map_entry page[MAP_EXPIRED_MIN];
     memset(met, 0, sizeof met);
-    uint64_t cursor = 0;
+    uint64_t cursor = 0, soonest = UINT64_MAX, later = UINT64_MAX;
     do {
-        size_t count = map_expired(h, t->m.map, now, cursor, &cursor, page, MAP_EXPIRED_MIN);
+        size_t count = map_expired(h, t->m.map, now, cursor, &cursor, &soonest, page,
+                                   MAP_EXPIRED_MIN);
         model_assert(count <= MAP_EXPIRED_MIN);
         for (size_t i = 0; i < count; i++) {
             size_t id = model_key_id(h, t->m.keys, page[i].key);
@@ -116,7 +117,9 @@ static void check_expired(struct tracked_model *t, uint64_t now)
     for (size_t id = 0; id < UNIVERSE; id++) {
         uint64_t expires = t->m.entries[id].there ? t->meta[id].expires_ms : 0;
         model_assert(met[id] == (expires != 0 && expires <= now));
+        if (expires > now && expires < later) later = expires;
     }
+    model_assert(soonest == later);
 }
 
 static void check_sample(struct tracked_model *t, uint64_t *random)

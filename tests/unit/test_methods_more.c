@@ -539,7 +539,7 @@ START_TEST(server_methods)
     ASK_HAS(&p, "server.info", "", "'addresses': ['memory']}, 'clients': {'clients': 1, ");
     ASK_BEGINS(&p, "server.info", "'memory'", "{'max_bytes': 67108864, ");
     ASK_BEGINS(&p, "server.info", "'gc'", "{'phase': ");
-    ASK(&p, "server.info", "'keys'", "{'keys': 0}");
+    ASK(&p, "server.info", "'keys'", "{'keys': 0, 'expiring': 0, 'expired': 0, 'evicted': 0}");
     ASK(&p, "server.info", "'weather'",
         "! BAD_PARAMS server.info: there is no section \"weather\"; there are: server, clients, "
         "memory, gc, keys");

@@ -528,8 +528,7 @@ static char *all_data(void)
     return data;
 }
 
-/* As in test_methods_faults.c: the n-th allocation fails, for all n. */
-static void check_faults(const char *method, const char *params, const char *answer)
+static void fill_sets(void)
 {
     ASK(&p, "clear", "", "true");
     ASK(&p, "include", "'s', [1, 'a member of a cell', 3, 4, 5, 6, 7, 8], " CREATE, "8");
@@ -538,6 +537,12 @@ static void check_faults(const char *method, const char *params, const char *ans
     ASK(&p, "sorted.add", "'z', [['a', 1], ['b', 1e300], ['a member of a cell', 3]], " CREATE, "3");
     ASK(&p, "set", "'l', [1, 2, 'three of a cell', [4]]", "true");
     ASK(&p, "set", "'m', {}", "true");
+}
+
+/* As in test_methods_faults.c: the n-th allocation fails, for all n. */
+static void check_faults(const char *method, const char *params, const char *answer)
+{
+    fill_sets();
     char *before = all_data();
     uint64_t n = 1;
     for (;; n++) {
@@ -550,9 +555,13 @@ static void check_faults(const char *method, const char *params, const char *ans
                           got);
             break;
         }
+        in_process_verify(&p);
+        if (strncmp(got, answer, strlen(answer)) == 0) {
+            fill_sets(); /* it could do without: what shrinks may keep its larger cell */
+            continue;
+        }
         ck_assert_msg(strncmp(got, "! OUT_OF_MEMORY ", 16) == 0, "%s(%s), allocation %u: %s",
                       method, params, (unsigned)n, got);
-        in_process_verify(&p);
         char *after = all_data();
         ck_assert_str_eq(after, before);
         free(after);

@@ -52,7 +52,8 @@ static void append(struct place *p, uint64_t rows)
         u[i] = i == 2 ? UINT64_MAX : i;
         f[i] = i % 2;
         d[i] = (int32_t)i;
-        s[i] = i % 7 ? (struct table_text){words[i % 4], strlen(words[i % 4])} : (struct table_text){0};
+        s[i] = (struct table_text){words[i % 4], strlen(words[i % 4])};
+        if (i % 7 == 0) s[i] = (struct table_text){0};
         k[i] = (struct table_text){words[i % 3], strlen(words[i % 3])};
     }
     expect_true(table_append_begin(p->t, rows, &a, &error) == 0);
@@ -82,7 +83,7 @@ static void close_place(struct place *p)
     heap_fixture_close(p->h);
 }
 
-/* --- asking -----------------------------------------------------------------------------------------*/
+/* --- asking ------------------------------------------------------------------------------------*/
 
 static int create(struct place *p, const char *text, size_t memory_max, struct query **q,
                   struct query_error *error)
@@ -161,14 +162,15 @@ static void expect_refused(struct place *p, const char *text, const char *part)
     expect(strstr(error.text, part) != NULL, "%s\nsays %s\ninstead of %s", text, error.text, part);
 }
 
-/* --- meaning ------------------------------------------------------------------------------------------*/
+/* --- meaning -----------------------------------------------------------------------------------*/
 
 START_TEST(nulls_nan_and_literals_mean_what_query_h_says)
 {
     struct place p;
     open_place(&p);
     expect_answer(&p, "{'select': ['n'], 'where': ['null', 'x']}", "0");
-    expect_answer(&p, "{'select': ['n'], 'where': ['and', ['<', 'n', 4], ['not', ['=', 'x', 0.5]]]}",
+    expect_answer(&p, "{'select': ['n'], 'where': ['and', ['<', 'n', 4], "
+                      "['not', ['=', 'x', 0.5]]]}",
                   "1; 3");
     expect_answer(&p, "{'select': ['n'], 'where': ['=', 'x', nan]}", "1");
     expect_answer(&p, "{'select': ['n'], 'where': ['and', ['>', 'n', 1.5], ['<=', 'n', 3.5]]}",
@@ -179,12 +181,18 @@ START_TEST(nulls_nan_and_literals_mean_what_query_h_says)
     expect_answer(&p, "{'select': ['n', 'x'], 'order': [['x', 'desc']], 'limit': 2}",
                   "1 nan; 3081 770.25");
     expect_answer(&p, "{'select': ['n'], 'order': ['x'], 'offset': 3080}", "1; 0");
-    expect_answer(&p, "{'select': ['n', 'h'], 'let': {'h': ['/', ['col', 'n'], ['lit', 2]]}, 'limit': 2}",
+    expect_answer(&p, "{'select': ['n', 'h'], 'limit': 2, "
+                      "'let': {'h': ['/', ['col', 'n'], ['lit', 2]]}}",
                   "0 0; 1 0.5");
-    expect_answer(&p, "{'select': ['h'], 'let': {'h': ['%', ['lit', 7], ['col', 'n']]}, 'limit': 3}",
+    expect_answer(&p, "{'select': ['h'], 'limit': 3, "
+                      "'let': {'h': ['%', ['lit', 7], ['col', 'n']]}}",
                   "null; 0; 1");
-    expect_answer(&p, "{'select': ['h'], 'let': {'h': ['-', ['col', 'd'], ['lit', 5]]}, 'limit': 1}",
+    expect_answer(&p, "{'select': ['h'], 'limit': 1, "
+                      "'let': {'h': ['-', ['col', 'd'], ['lit', 5]]}}",
                   "-5");
+    expect_answer(&p, "{'select': ['h'], 'order': [['n', 'desc']], 'limit': 3, "
+                      "'let': {'h': ['if', ['=', 'k', 'Oslo'], ['lit', 1], ['lit', 0]]}}",
+                  "1; 0; 0");
     expect_answer(&p, "{'select': ['n', 'k'], 'where': ['prefix', 'k', 'B'], 'limit': 2}",
                   "2 Bergen; 5 Bergen");
     expect_answer(&p, "{'agg': {'s': ['sum', 'n']}, 'where': ['<', 'n', 0]}", "null");
@@ -199,13 +207,15 @@ START_TEST(groups_are_filtered_ordered_and_limited)
     open_place(&p);
     expect_answer(&p, "{'group': ['g'], 'agg': {'c': ['count']}}",
                   "null 1; 1 617; 2 616; 3 616; 4 616; 0 616");
-    expect_answer(&p, "{'group': ['g'], 'agg': {'c': ['count']}, 'order': [['g', 'desc']], 'limit': 3}",
+    expect_answer(&p, "{'group': ['g'], 'agg': {'c': ['count']}, "
+                      "'order': [['g', 'desc']], 'limit': 3}",
                   "4 616; 3 616; 2 616");
     expect_answer(&p, "{'group': ['g'], 'agg': {'c': ['count']}, 'having': ['=', 'c', 616], "
                       "'order': ['g'], 'offset': 1, 'limit': 2}", "2 616; 3 616");
     expect_answer(&p, "{'group': ['k'], 'agg': {'m': ['max', 'n']}, 'having': ['>=', 'k', 'Oslo'], "
                       "'order': ['k']}", "Oslo 3081; Rome 3079");
-    expect_answer(&p, "{'group': ['s'], 'agg': {'c': ['count']}, 'order': [['c', 'desc'], 's'], 'limit': 2}",
+    expect_answer(&p, "{'group': ['s'], 'agg': {'c': ['count']}, "
+                      "'order': [['c', 'desc'], 's'], 'limit': 2}",
                   "Rome 661; Bergen 660");
     expect_answer(&p, "{'group': [['bucket', ['col', 'n'], 1000]], 'agg': {'c': ['count']}}",
                   "0 1000; 1000 1000; 2000 1000; 3000 82");
@@ -226,7 +236,7 @@ START_TEST(approximate_counts_are_near)
 }
 END_TEST
 
-/* --- refusals -----------------------------------------------------------------------------------------*/
+/* --- refusals ----------------------------------------------------------------------------------*/
 
 START_TEST(what_is_wrong_is_said_with_its_place)
 {
@@ -321,10 +331,12 @@ START_TEST(overflows_and_memory_end_a_query_with_a_reason)
     open_place(&p);
     expect_true(strstr(ask(&p, "{'select': ['h'], 'let': {'h': ['+', ['col', 'u'], ['lit', 1]]}}"),
                        "18446744073709551615 + 1 is out of the range of u64") != NULL);
-    expect_true(strstr(ask(&p, "{'agg': {'a': ['sum', 'u']}}"), "the sum is out of the range of u64"));
+    expect_true(strstr(ask(&p, "{'agg': {'a': ['sum', 'u']}}"),
+                       "the sum is out of the range of u64") != NULL);
     expect_true(strstr(ask(&p, "{'select': ['h'], 'let': {'h': ['cast', ['col', 'n'], 'i8']}}"),
                        "128 is out of the range of i8") != NULL);
-    expect_answer(&p, "{'agg': {'s': ['sum', ['if', ['<', 'u', 100], ['+', ['col', 'u'], ['lit', 1]],"
+    expect_answer(&p, "{'agg': {'s': ['sum', ['if', ['<', 'u', 100], "
+                      "['+', ['col', 'u'], ['lit', 1]],"
                       " ['lit', 0]]]}}", "5047");
     expect_true(create(&p, "{'order': ['s', 'n']}", 400000, &q, &error) == 0);
     expect_true(run(q, 1000000, out, sizeof out, &error) == -E2BIG);
@@ -334,7 +346,7 @@ START_TEST(overflows_and_memory_end_a_query_with_a_reason)
 }
 END_TEST
 
-/* --- what is skipped ------------------------------------------------------------------------------------*/
+/* --- what is skipped ---------------------------------------------------------------------------*/
 
 static uint64_t number_of(struct heap *h, value map, const char *name)
 {
@@ -352,7 +364,8 @@ START_TEST(explanations_tell_what_zone_maps_skip)
     static char out[20000];
     open_place(&p);
     while (table_seal_step(p.t, 1000000) == 1) continue;
-    expect_true(create(&p, "{'select': ['n'], 'where': ['between', 'n', 2000, 2010]}", 0, &q, &error) == 0);
+    const char *some = "{'select': ['n'], 'where': ['between', 'n', 2000, 2010]}";
+    expect_true(create(&p, some, 0, &q, &error) == 0);
     value map = query_explain(q);
     expect_true(map != VALUE_ABSENT);
     ck_assert_uint_eq(number_of(p.h, map, "vectors"), 4);
@@ -395,10 +408,11 @@ START_TEST(a_query_sees_one_moment)
 }
 END_TEST
 
-/* --- memory that is short ------------------------------------------------------------------------------*/
+/* --- memory that is short ----------------------------------------------------------------------*/
 
 static const char *const hungry[] = {
-    "{'select': ['n', 's', 'h'], 'let': {'h': ['if', ['prefix', 'k', 'O'], ['col', 'x'], ['lit', 0.5]]},"
+    "{'select': ['n', 's', 'h'], "
+    "'let': {'h': ['if', ['prefix', 'k', 'O'], ['col', 'x'], ['lit', 0.5]]},"
     " 'where': ['in', 's', ['Oslo', 'Rome']], 'order': [['s', 'desc'], ['h', 'asc']]}",
     "{'select': ['n'], 'order': ['g', 'n']}",
     "{'select': ['n'], 'order': ['x'], 'limit': 10}",
@@ -424,7 +438,8 @@ START_TEST(every_allocation_may_fail)
             struct table_version *v = table_pin(p.t);
             expect_true(query_spec_read(p.h, options, aggregate, &spec, &error) == 0);
             heap_fail_nth(p.h, n);
-            status = (aggregate ? query_agg_create : query_scan_create)(p.h, v, &spec, 0, &q, &error);
+            status = (aggregate ? query_agg_create : query_scan_create)(p.h, v, &spec, 0, &q,
+                                                                        &error);
             if (status) {
                 table_unpin(v);
             } else {

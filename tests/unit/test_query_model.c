@@ -1,9 +1,8 @@
 /* test_query_model.c - random queries of random tables, against the naive evaluator of
- * tests/support/query_rows.h: with nulls, NaN, infinities, -0.0, empty texts and extreme integers; in
- * steps of random budgets and batches of random sizes. A failure prints the query. */
+ * tests/support/query_rows.h: with nulls, NaN, infinities, -0.0, empty texts and extreme integers;
+ * in steps of random budgets and batches of random sizes. A failure prints the query. */
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,329 +13,10 @@
 #include "tests/support/expect.h"
 #include "tests/support/heap_fixture.h"
 #include "tests/support/heap_literal.h"
-#include "tests/support/query_rows.h"
-#include "tests/support/random.h"
+#include "tests/support/query_world.h"
 #include "tests/support/runner.h"
 
-enum { A, B, C, D, X, Y, T, S, K, N, E, W, COLUMNS };
-static const struct table_field fields[COLUMNS] = {
-    [A] = {"a", 1, TABLE_I8, true, false},   [B] = {"b", 1, TABLE_I64, false, false},
-    [C] = {"c", 1, TABLE_U64, true, false},  [D] = {"d", 1, TABLE_U16, false, false},
-    [X] = {"x", 1, TABLE_F64, true, false},  [Y] = {"y", 1, TABLE_F32, false, false},
-    [T] = {"t", 1, TABLE_BOOL, true, false}, [S] = {"s", 1, TABLE_STR, true, false},
-    [K] = {"k", 1, TABLE_SYM, true, false},  [N] = {"n", 1, TABLE_BIN, false, false},
-    [E] = {"e", 1, TABLE_DATE, true, false}, [W] = {"w", 1, TABLE_TS, false, false},
-};
-
-struct world {
-    struct heap *h;
-    uint64_t random, seed;
-    value table;
-    struct table *t;
-    struct model_rows rows;
-    unsigned spread[COLUMNS]; /* how many different values a column has, about */
-    bool extreme[COLUMNS];
-    char text[1 << 16];       /* the query */
-    size_t length;
-};
-
-static uint64_t below(struct world *w, uint64_t n) { return random_below(&w->random, n); }
-static bool chance(struct world *w, unsigned percent) { return below(w, 100) < percent; }
-
-/* --- tables -------------------------------------------------------------------------------------------*/
-
-static const char *const words[] = {"", "a", "ab", "abc", "Oslo", "Rome", "Bergen", "abcdefgh",
-                                    "abcdefghi", "abcdefghj", "zz", "\xff\xff\xff\xff\xff\xff\xff\xff"};
-#define WORDS 12
-
-static double random_double(struct world *w, unsigned spread)
-{
-    static const double special[] = {NAN, INFINITY, -INFINITY, -0.0, 0.0, 1e300, -1e300, 5e-324};
-    if (chance(w, 3)) return special[below(w, 8)];
-    return ((double)below(w, spread) - spread / 3) * 0.25;
-}
-
-static void random_cell(struct world *w, unsigned column, struct table_cell *cell)
-{
-    unsigned spread = w->spread[column];
-    bool extreme = w->extreme[column] && chance(w, 2);
-    *cell = (struct table_cell){.type = fields[column].type};
-    if (fields[column].null && chance(w, 8)) {
-        cell->null = true;
-        return;
-    }
-    switch (column) {
-    case A: cell->i = extreme ? (chance(w, 50) ? INT8_MIN : INT8_MAX)
-                              : (int64_t)below(w, spread % 100 + 1) - 20; break;
-    case B: cell->i = extreme ? (chance(w, 50) ? INT64_MIN : INT64_MAX)
-                              : (int64_t)below(w, spread) - spread / 2; break;
-    case C: cell->u = extreme ? UINT64_MAX - below(w, 3) : below(w, spread); break;
-    case D: cell->u = extreme ? UINT16_MAX : below(w, spread % 60000 + 1); break;
-    case X: cell->d = random_double(w, spread); break;
-    case Y: cell->d = (double)(float)random_double(w, spread); break;
-    case T: cell->u = below(w, 2); break;
-    case E: cell->i = extreme ? INT32_MAX : (int64_t)below(w, spread); break;
-    case W: cell->i = (int64_t)below(w, spread) * 3600000000 - 7; break;
-    default: {
-        const char *word = words[below(w, WORDS - (column != N))]; /* the last is not UTF-8 */
-        size_t length = strlen(word);
-        char *copy = malloc(length + 8);
-        memcpy(copy, word, length);
-        if (spread > 100) length += (size_t)sprintf(copy + length, "%u", (unsigned)below(w, spread) % 1000);
-        cell->text = (struct table_text){copy, length};
-    }
-    }
-}
-
-static void append_column(struct world *w, struct table_append *a, unsigned column, size_t rows)
-{
-    struct table_error error;
-    value *values = malloc(rows * sizeof *values);
-    for (size_t i = 0; i < rows; i++) {
-        values[i] = table_cell_to_value(w->h, &w->rows.cells[i * COLUMNS + column]);
-        expect_true(values[i] != VALUE_ABSENT);
-    }
-    int status = table_append_values(a, column, rows, values, 1, &error);
-    expect(status == 0, "%s", error.text);
-    for (size_t i = 0; i < rows; i++) value_release(w->h, values[i]);
-    free(values);
-}
-
-static void change(struct world *w, size_t row)
-{
-    struct table_error error;
-    uint32_t chunk, slot;
-    unsigned column = (unsigned)below(w, COLUMNS);
-    struct table_cell *cell = &w->rows.cells[row * COLUMNS + column];
-    struct table_version *v = table_pin(w->t);
-    expect_true(table_locate(v, row, &chunk, &slot));
-    table_unpin(v);
-    if (table_type_class(fields[column].type) >= TABLE_CLASS_SYMBOL) free((void *)(uintptr_t)cell->text.data);
-    random_cell(w, column, cell);
-    expect(table_set(w->t, chunk, slot, column, cell, &error) == 0, "%s", error.text);
-}
-
-static void free_row(struct world *w, size_t row)
-{
-    for (unsigned c = S; c <= N; c++)
-        free((void *)(uintptr_t)w->rows.cells[row * COLUMNS + c].text.data);
-}
-
-static void delete_row(struct world *w, size_t row)
-{
-    struct table_error error;
-    uint32_t chunk, slot;
-    struct table_version *v = table_pin(w->t);
-    expect_true(table_locate(v, row, &chunk, &slot));
-    table_unpin(v);
-    expect(table_delete(w->t, chunk, slot, NULL, &error) == 0, "%s", error.text);
-    free_row(w, row);
-    w->rows.count--;
-    memmove(&w->rows.cells[row * COLUMNS], &w->rows.cells[(row + 1) * COLUMNS],
-            (w->rows.count - row) * COLUMNS * sizeof *w->rows.cells);
-}
-
-static void world_open(struct world *w, uint64_t seed, size_t rows)
-{
-    struct table_error error;
-    struct table_append a;
-    *w = (struct world){.h = heap_fixture_open((size_t)512 << 20), .random = seed, .seed = seed};
-    for (unsigned c = 0; c < COLUMNS; c++) {
-        static const unsigned spreads[] = {1, 3, 20, 1000, 100000};
-        w->spread[c] = spreads[below(w, 5)];
-        w->extreme[c] = chance(w, 20);
-    }
-    expect_true(table_create(w->h, fields, COLUMNS, &w->table, &error) == 0);
-    w->t = table_of(w->h, w->table);
-    w->rows = (struct model_rows){.fields = fields, .columns = COLUMNS, .count = rows,
-                                  .cells = malloc((rows + 1) * COLUMNS * sizeof(struct table_cell))};
-    for (size_t i = 0; i < rows * COLUMNS; i++) random_cell(w, i % COLUMNS, &w->rows.cells[i]);
-    expect_true(table_append_begin(w->t, rows, &a, &error) == 0);
-    for (unsigned c = 0; c < COLUMNS; c++) append_column(w, &a, c, rows);
-    expect_true(table_append_commit(&a, NULL, &error) == 0);
-    if (chance(w, 70))
-        while (table_seal_step(w->t, 1000000) == 1) continue;
-    for (unsigned i = (unsigned)below(w, 60); i > 0 && w->rows.count; i--) {
-        if (chance(w, 50)) change(w, below(w, w->rows.count));
-        else delete_row(w, below(w, w->rows.count));
-    }
-}
-
-static void world_close(struct world *w)
-{
-    for (size_t i = 0; i < w->rows.count; i++) free_row(w, i);
-    free(w->rows.cells);
-    value_release(w->h, w->table);
-    heap_fixture_close(w->h);
-}
-
-/* --- queries as text --------------------------------------------------------------------------------------*/
-
-__attribute__((format(printf, 2, 3))) static void put(struct world *w, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    w->length += (size_t)vsnprintf(w->text + w->length, sizeof w->text - w->length, format, arguments);
-    va_end(arguments);
-    expect_true(w->length < sizeof w->text);
-}
-
-static void put_text(struct world *w, bool bytes, struct table_text t)
-{
-    put(w, bytes ? "b'" : "'");
-    for (size_t i = 0; i < t.length; i++) put(w, "\\x%02x", (unsigned char)t.data[i]);
-    put(w, "'");
-}
-
-static void put_literal(struct world *w, unsigned column)
-{
-    struct table_cell cell;
-    if (chance(w, 3)) {
-        put(w, "nil");
-        return;
-    }
-    do random_cell(w, column, &cell); while (cell.null);
-    if (w->rows.count && chance(w, 60)) {
-        struct table_cell known = w->rows.cells[below(w, w->rows.count) * COLUMNS + column];
-        if (!known.null) {
-            if (column >= S && column <= N) free((void *)(uintptr_t)cell.text.data);
-            cell = known;
-            if (column >= S && column <= N) {
-                put_text(w, column == N, cell.text);
-                return;
-            }
-        }
-    }
-    switch (column) {
-    case T: put(w, cell.u ? "true" : "false"); break;
-    case S:
-    case K:
-    case N:
-        put_text(w, column == N, cell.text);
-        free((void *)(uintptr_t)cell.text.data);
-        break;
-    case X:
-    case Y:
-        if (isnan(cell.d)) put(w, "nan");
-        else if (isinf(cell.d)) put(w, cell.d < 0 ? "-inf" : "inf");
-        else put(w, "%.17g", cell.d);
-        break;
-    case C:
-    case D: put(w, "%" PRIu64 "%s", cell.u, chance(w, 10) ? ".5" : ""); break;
-    default:
-        put(w, "%" PRId64 "%s", cell.i, column < C && chance(w, 10) ? ".5" : "");
-        break;
-    }
-}
-
-static void put_expression(struct world *w, unsigned depth, bool real);
-static const char *const relations[] = {"=", "!=", "<", "<=", ">", ">="};
-
-static void put_predicate(struct world *w, unsigned depth)
-{
-    unsigned column = (unsigned)below(w, COLUMNS);
-    const char *name = fields[column].name;
-    switch (depth ? below(w, 12) : 4 + below(w, 8)) {
-    case 0:
-    case 1: {
-        put(w, chance(w, 50) ? "['and'" : "['or'");
-        for (unsigned i = (unsigned)below(w, 4); i > 0; i--) {
-            put(w, ", ");
-            put_predicate(w, depth - 1);
-        }
-        put(w, "]");
-        break;
-    }
-    case 2:
-        put(w, "['not', ");
-        put_predicate(w, depth - 1);
-        put(w, "]");
-        break;
-    case 3: {
-        bool real = chance(w, 50);
-        put(w, "['cmp', '%s', ", relations[below(w, 6)]);
-        put_expression(w, depth - 1, real);
-        put(w, ", ");
-        put_expression(w, depth - 1, real);
-        put(w, "]");
-        break;
-    }
-    case 4: put(w, "['null', '%s']", name); break;
-    case 5:
-        put(w, "['between', '%s', ", name);
-        put_literal(w, column);
-        put(w, ", ");
-        put_literal(w, column);
-        put(w, "]");
-        break;
-    case 6:
-        put(w, "['in', '%s', [", name);
-        put_literal(w, column);
-        for (unsigned i = (unsigned)below(w, 5); i > 0; i--) {
-            put(w, ", ");
-            put_literal(w, column);
-        }
-        put(w, "]]");
-        break;
-    case 7:
-        column = (unsigned)(S + below(w, 3));
-        put(w, "['%s', '%s', '%s']", chance(w, 50) ? "prefix" : "contains", fields[column].name,
-            words[below(w, WORDS - 1)]);
-        break;
-    default:
-        put(w, "['%s', '%s', ", relations[below(w, 6)], name);
-        put_literal(w, column);
-        put(w, "]");
-        break;
-    }
-}
-
-/* A number: a double, or an integer. */
-static void put_expression(struct world *w, unsigned depth, bool real)
-{
-    static const char *const whole_columns[] = {"a", "b", "d"};
-    static const char *const real_columns[] = {"x", "y"};
-    switch (depth ? below(w, 8) : below(w, 3)) {
-    case 0:
-    case 1:
-        put(w, "['col', '%s']", real ? real_columns[below(w, 2)] : whole_columns[below(w, 3)]);
-        break;
-    case 2:
-        if (real) put(w, "['lit', %g]", (double)(int64_t)below(w, 100) / 8 + 0.0625);
-        else put(w, "['lit', %d]", (int)below(w, 100) - 30);
-        break;
-    case 3:
-        put(w, "['bucket', ");
-        put_expression(w, depth - 1, real);
-        put(w, ", %s]", real ? "0.75" : "7");
-        break;
-    case 4:
-        put(w, "['if', ");
-        put_predicate(w, depth - 1);
-        put(w, ", ");
-        put_expression(w, depth - 1, real);
-        put(w, ", ");
-        put_expression(w, depth - 1, real);
-        put(w, "]");
-        break;
-    case 5:
-        put(w, "['cast', ");
-        put_expression(w, depth - 1, chance(w, 50));
-        put(w, ", '%s']", real ? (chance(w, 50) ? "f64" : "f32") : (chance(w, 80) ? "i64" : "i8"));
-        break;
-    default: {
-        static const char *const ops[] = {"+", "-", "*", "%", "/"};
-        put(w, "['%s', ", ops[below(w, real ? 5 : 4)]);
-        put_expression(w, depth - 1, real);
-        put(w, ", ");
-        put_expression(w, depth - 1, real && chance(w, 50));
-        put(w, "]");
-        break;
-    }
-    }
-}
-
-/* --- running ------------------------------------------------------------------------------------------------*/
+/* --- running -----------------------------------------------------------------------------------*/
 
 struct result {
     struct table_cell *cells; /* row by row; texts belong to the query */
@@ -372,8 +52,8 @@ static struct query *create(struct world *w, value spec, bool aggregate)
     struct query_error error;
     struct query *q;
     expect(query_spec_read(w->h, spec, aggregate, &s, &error) == 0, "%s: %s", w->text, error.text);
-    int status = (aggregate ? query_agg_create : query_scan_create)(w->h, table_pin(w->t), &s, 0, &q,
-                                                                    &error);
+    int status = (aggregate ? query_agg_create : query_scan_create)(w->h, table_pin(w->t), &s, 0,
+                                                                    &q, &error);
     expect(status == 0, "%s: %s", w->text, error.text);
     return q;
 }
@@ -415,11 +95,11 @@ static void expect_cell(struct world *w, size_t row, uint32_t column, struct tab
     bool same = model_same(&got, &wanted);
     if (!same && !got.null && !wanted.null && tolerance > 0)
         same = fabs(got.d - wanted.d) <= tolerance || !isfinite(tolerance);
-    expect(same, "seed %" PRIu64 ", row %zu, column %u: %s instead of %s in %s", w->seed, row, column,
-           show(&got, room[0]), show(&wanted, room[1]), w->text);
+    expect(same, "seed %" PRIu64 ", row %zu, column %u: %s instead of %s in %s", w->seed, row,
+           column, show(&got, room[0]), show(&wanted, room[1]), w->text);
 }
 
-/* --- scans -----------------------------------------------------------------------------------------------------*/
+/* --- scans -------------------------------------------------------------------------------------*/
 
 struct sorted {
     size_t row;
@@ -460,7 +140,7 @@ static size_t count_option(value v, size_t otherwise)
 static struct model_query model_of(struct world *w, value spec)
 {
     return (struct model_query){.h = w->h, .rows = &w->rows, .let = option(w, spec, "let"),
-                                .fields = fields, .columns = COLUMNS};
+                                .fields = world_fields, .columns = WORLD_COLUMNS};
 }
 
 /* Rows that match, in order. */
@@ -469,7 +149,7 @@ static size_t model_scan(struct world *w, value spec, struct model_query *m, str
     value where = option(w, spec, "where"), order = option(w, spec, "order");
     size_t count = 0;
     for (size_t i = 0; i < w->rows.count; i++) {
-        m->row = &w->rows.cells[i * COLUMNS];
+        m->row = &w->rows.cells[i * WORLD_COLUMNS];
         if (where != VALUE_ABSENT && model_predicate(m, where) != TRUE_) continue;
         out[count].row = i;
         for (unsigned k = 0; order != VALUE_ABSENT && k < sort_keys; k++)
@@ -492,7 +172,7 @@ static void check_scan(struct world *w, value spec, struct result *r)
     if (wanted > limit) wanted = limit;
     bool overflow = m.overflow;
     for (size_t i = 0; i < wanted && r->status == 0 && !overflow; i++) {
-        m.row = &w->rows.cells[out[offset + i].row * COLUMNS];
+        m.row = &w->rows.cells[out[offset + i].row * WORLD_COLUMNS];
         for (uint32_t c = 0; c < r->columns; c++) {
             struct table_cell cell = model_name(&m, list_get(w->h, select, c));
             if (m.overflow) break;
@@ -503,14 +183,14 @@ static void check_scan(struct world *w, value spec, struct result *r)
     }
     if (r->status < 0) {
         for (size_t i = 0; i < w->rows.count && !m.overflow; i++) {
-            m.row = &w->rows.cells[i * COLUMNS];
+            m.row = &w->rows.cells[i * WORLD_COLUMNS];
             for (uint32_t c = 0; c < r->columns; c++) model_name(&m, list_get(w->h, select, c));
         }
         expect(m.overflow && r->status == -ERANGE, "seed %" PRIu64 ": %s in %s", w->seed,
                r->error.text, w->text);
     } else if (!m.overflow) {
-        expect(r->rows == wanted, "seed %" PRIu64 ": %zu rows instead of %zu in %s", w->seed, r->rows,
-               wanted, w->text);
+        expect(r->rows == wanted, "seed %" PRIu64 ": %zu rows instead of %zu in %s", w->seed,
+               r->rows, wanted, w->text);
     }
     free(out);
 }
@@ -545,7 +225,7 @@ static void random_scan(struct world *w)
     value_release(w->h, spec);
 }
 
-/* --- aggregates ---------------------------------------------------------------------------------------------------*/
+/* --- aggregates --------------------------------------------------------------------------------*/
 
 struct group {
     struct table_cell keys[3];
@@ -559,7 +239,8 @@ static struct group *group_of(struct world *w, struct group **groups, size_t *co
     (void)w;
     for (size_t i = 0; i < *count; i++) {
         bool same = true;
-        for (size_t k = 0; k < key_count; k++) same = same && model_same(&(*groups)[i].keys[k], &keys[k]);
+        for (size_t k = 0; k < key_count; k++)
+            same = same && model_same(&(*groups)[i].keys[k], &keys[k]);
         if (same) return &(*groups)[i];
     }
     *groups = realloc(*groups, (*count + 1) * sizeof **groups);
@@ -577,7 +258,10 @@ static double as_double(const struct table_cell *c)
                                              ? (double)c->u : (double)c->i;
 }
 
-static struct table_cell of_double(double d) { return (struct table_cell){.type = TABLE_F64, .d = d}; }
+static struct table_cell of_double(double d)
+{
+    return (struct table_cell){.type = TABLE_F64, .d = d};
+}
 
 static struct table_cell sum_of(struct model_query *m, const struct table_cell *v, size_t count,
                                 double *tolerance)
@@ -596,7 +280,8 @@ static struct table_cell sum_of(struct model_query *m, const struct table_cell *
     for (size_t i = 0; i < count; i++) sum += is_signed ? (__int128)v[i].i : (__int128)v[i].u;
     if (v[0].type == TABLE_U64 ? sum > UINT64_MAX : sum < INT64_MIN || sum > INT64_MAX)
         m->overflow = true;
-    return (struct table_cell){.type = v[0].type == TABLE_U64 ? TABLE_U64 : TABLE_I64, .u = (uint64_t)sum};
+    return (struct table_cell){.type = v[0].type == TABLE_U64 ? TABLE_U64 : TABLE_I64,
+                               .u = (uint64_t)sum};
 }
 
 static struct table_cell model_moments(const char *name, const struct table_cell *v, size_t count,
@@ -635,7 +320,8 @@ static struct table_cell model_aggregate(struct model_query *m, const char *name
             struct table_cell sum = sum_of(m, v, count, tolerance);
             return of_double(sum.d / (double)count);
         }
-        for (size_t i = 0; i < count; i++) whole += v[i].type == TABLE_I64 ? (__int128)v[i].i : (__int128)v[i].u;
+        for (size_t i = 0; i < count; i++)
+            whole += v[i].type == TABLE_I64 ? (__int128)v[i].i : (__int128)v[i].u;
         return of_double((double)whole / (double)count);
     }
     if (strcmp(name, "var") == 0 || strcmp(name, "stddev") == 0)
@@ -659,7 +345,7 @@ static void expect_aggregate(struct world *w, struct model_query *m, const struc
     struct table_cell *v = malloc((g->count + 1) * sizeof *v);
     double tolerance = 0, quantile = 0.5;
     for (size_t i = 0; i < g->count && items > 1; i++) {
-        m->row = &w->rows.cells[g->rows[i] * COLUMNS];
+        m->row = &w->rows.cells[g->rows[i] * WORLD_COLUMNS];
         v[count] = model_name(m, list_get(w->h, list, 1));
         count += !v[count].null;
     }
@@ -679,7 +365,7 @@ static void check_agg(struct world *w, value spec, struct result *r)
     if (keys == 0) group_of(w, &groups, &count, NULL, 0);
     for (size_t i = 0; i < w->rows.count; i++) {
         struct table_cell cells[3] = {{.null = false}};
-        m.row = &w->rows.cells[i * COLUMNS];
+        m.row = &w->rows.cells[i * WORLD_COLUMNS];
         if (where != VALUE_ABSENT && model_predicate(&m, where) != TRUE_) continue;
         for (size_t k = 0; k < keys; k++) cells[k] = model_name(&m, list_get(w->h, by, k));
         struct group *g = group_of(w, &groups, &count, cells, keys);
@@ -692,8 +378,8 @@ static void check_agg(struct world *w, value spec, struct result *r)
     size_t limit = count_option(option(w, spec, "limit"), SIZE_MAX);
     size_t wanted = count < limit ? count : limit;
     if (r->status == 0 && !m.overflow)
-        expect(r->rows == wanted, "seed %" PRIu64 ": %zu groups instead of %zu in %s", w->seed, r->rows,
-               wanted, w->text);
+        expect(r->rows == wanted, "seed %" PRIu64 ": %zu groups instead of %zu in %s", w->seed,
+               r->rows, wanted, w->text);
     for (size_t i = 0; i < count && !m.overflow; i++) {
         struct map_iterator it = {0};
         uint32_t c = 0;
@@ -711,7 +397,7 @@ static void check_agg(struct world *w, value spec, struct result *r)
                 size_t values = 0;
                 struct table_cell *v = malloc((groups[i].count + 1) * sizeof *v);
                 for (size_t j = 0; j < groups[i].count && list_length(w->h, list) > 1; j++) {
-                    probe.row = &w->rows.cells[groups[i].rows[j] * COLUMNS];
+                    probe.row = &w->rows.cells[groups[i].rows[j] * WORLD_COLUMNS];
                     v[values] = model_name(&probe, list_get(w->h, list, 1));
                     values += !v[values].null;
                 }
@@ -741,7 +427,9 @@ static void put_function(struct world *w, unsigned index)
     case 0: put(w, "['count']"); break;
     case 1: put(w, "['%s', '%s']", of_numbers[below(w, 5)], numbers[below(w, 8)]); break;
     case 2: put(w, "['%s', '%s']", of_all[below(w, 6)], all[below(w, 14)]); break;
-    default: put(w, "['quantile', '%s', %g]", numbers[below(w, 8)], 0.015625 * (1 + (double)below(w, 63)));
+    default:
+        put(w, "['quantile', '%s', %g]", numbers[below(w, 8)],
+            0.015625 * (1 + (double)below(w, 63)));
     }
 }
 
@@ -778,7 +466,7 @@ static void random_agg(struct world *w)
     value_release(w->h, spec);
 }
 
-/* --- cases --------------------------------------------------------------------------------------------------------*/
+/* --- cases -------------------------------------------------------------------------------------*/
 
 static void many(void (*one)(struct world *), unsigned tables, size_t rows_max, unsigned queries)
 {

@@ -375,6 +375,7 @@ START_TEST(a_table_goes_back_to_a_version)
     ck_assert_int_eq(table_delete(t, 0, 5, NULL, NULL), 0);
     table_restore(t, before);
     ck_assert_int_eq(append_points(t, 1000, 20), 0); /* where `after` has other rows */
+    check_points(after, 210);
     table_restore(t, before);
     ck_assert_int_eq(append_points(t, 160, 30), 0);
     struct table_version *now = table_pin(t);
@@ -385,6 +386,68 @@ START_TEST(a_table_goes_back_to_a_version)
     table_unpin(after);
     table_unpin(now);
     value_release(h, v);
+}
+END_TEST
+
+START_TEST(versions_may_differ_in_where_a_chunk_ends)
+{
+    value v = make(points, POINT_COLUMNS);
+    struct table *t = table_of(h, v);
+    ck_assert_int_eq(append_points(t, 0, 10), 0);
+    struct table_version *ten = table_pin(t);
+    ck_assert_int_eq(append_points(t, 10, 10), 0);
+    table_close_tail(t);
+    ck_assert_int_eq(append_points(t, 20, 5), 0);
+    struct table_version *long_one = table_pin(t);
+    table_restore(t, ten);
+    table_close_tail(t);
+    ck_assert_int_eq(append_points(t, 10, 3), 0);
+    ck_assert_int_eq(seal_all(t), 0);
+    struct table_version *short_one = table_pin(t);
+    check_points(ten, 10);
+    check_points(long_one, 25);
+    check_points(short_one, 13);
+    ck_assert_uint_eq(table_version_chunks(short_one), 2);
+    table_unpin(ten);
+    table_unpin(long_one);
+    table_unpin(short_one);
+    while (table_compact_step(t, false, 0) == 1) continue; /* two small chunks become one */
+    short_one = table_pin(t);
+    check_points(short_one, 13);
+    ck_assert_uint_eq(table_version_chunks(short_one), 1);
+    table_unpin(short_one);
+    value_release(h, v);
+}
+END_TEST
+
+/* At each unit of the work that seals a column, a cell of it changes. */
+START_TEST(a_column_that_changes_while_it_is_sealed_keeps_the_change)
+{
+    struct table_field f = FIELD("n", I64, false, false);
+    static int64_t numbers[TABLE_CHUNK_ROWS];
+    for (unsigned units = 1;; units++) {
+        struct table_append a;
+        struct table_cell cell = {.type = TABLE_I64, .i = 4711};
+        value v = make(&f, 1);
+        struct table *t = table_of(h, v);
+        for (int64_t i = 0; i < TABLE_CHUNK_ROWS; i++) numbers[i] = i * i % 10007;
+        ck_assert_int_eq(table_append_begin(t, TABLE_CHUNK_ROWS, &a, NULL), 0);
+        ck_assert_int_eq(table_append_raw(&a, 0, TABLE_CHUNK_ROWS, numbers, NULL, 0, NULL), 0);
+        ck_assert_int_eq(table_append_commit(&a, NULL, NULL), 0);
+        unsigned done = 0;
+        while (done < units && table_seal_step(t, 0) == 1) done++;
+        ck_assert_int_eq(table_set(t, 0, 77, 0, &cell, NULL), 0);
+        ck_assert_int_eq(seal_all(t), 0);
+        numbers[77] = 4711;
+        struct table_version *version = table_pin(t);
+        for (uint32_t i = 0; i < TABLE_CHUNK_ROWS; i++) {
+            table_cell(version, 0, i, 0, &cell);
+            expect(cell.i == numbers[i], "slot %u after %u units", i, units);
+        }
+        table_unpin(version);
+        value_release(h, v);
+        if (done < units) break;
+    }
 }
 END_TEST
 
@@ -545,6 +608,8 @@ Suite *test_suite(void)
     tcase_add_test(table, raw_arrays_are_checked);
     tcase_add_test(table, a_pinned_version_outlives_everything);
     tcase_add_test(table, a_table_goes_back_to_a_version);
+    tcase_add_test(table, versions_may_differ_in_where_a_chunk_ends);
+    tcase_add_test(table, a_column_that_changes_while_it_is_sealed_keeps_the_change);
     tcase_add_test(table, tables_count_against_the_limit);
     tcase_add_test(table, a_large_table_is_dropped_in_steps);
     tcase_add_test(table, a_shared_table_is_finalised_by_the_sweep);

@@ -1,0 +1,71 @@
+#!/bin/bash
+# evict.sh - a server as a cache: keys that expire, an idle server that sleeps meanwhile, and a
+# small heap that evicts instead of refusing.
+. "$CAIRN_SOURCE/tests/integration/lib.sh"
+
+export HOME=$scratch TERM=dumb
+unset CAIRN_URL NO_COLOR XDG_STATE_HOME
+
+cli() { timeout 60 "$CAIRN_BUILD/cairn-cli" --port "$server_port" "$@" 2>&1; }
+figure() { cli --json server.info keys | jq -r ".$1"; }
+figure_is() { [ "$(figure "$1")" = "$2" ]; }
+# Ticks of CPU time that the server has used.
+cpu_ticks() { awk '{ print $14 + $15 }' "/proc/$server_pid/stat"; }
+# Sets $1 keys of 1000 bytes from number $2 on.
+fill() {
+    awk -v n="$1" -v from="$2" 'BEGIN {
+        v = sprintf("%1000s", ""); gsub(/ /, "x", v)
+        for (i = from; i < from + n; i++) printf "set key:%d \"%s\"\n", i, v }' | cli
+}
+
+# --- expiry
+server_start
+is "a key with a time" "$(cli set short 1 ttl=300 && cli set long 2 ttl=100000 &&
+    cli set ever 3)" "true
+true
+true"
+is "ttl tells it" "$(test "$(cli ttl long)" -gt 90000 && cli ttl ever)" "null"
+wait_until figure_is expired 1
+is "what has expired is freed by itself" "$(figure keys) $(figure expiring)" "2 1"
+is "and is gone" "$(cli get short && cli exists short long ever)" "null
+2"
+is "expire and keep_ttl" "$(cli expire ever 60000 && cli set ever 4 keep_ttl=true &&
+    test "$(cli ttl ever)" -gt 50000 && cli expire ever null && cli ttl ever)" "true
+true
+true
+null"
+is "a time that does not fit" "$(cli set a 1 ttl=0 | sed 's/;.*//')" \
+    'cairn-cli: OUT_OF_RANGE set: option ttl is 0'
+before=$(cpu_ticks)
+sleep 2
+used=$(($(cpu_ticks) - before))
+ok "an idle server sleeps while keys have time" test "$used" -le 2
+server_stop
+is "the heap is sound" "$server_status" "0"
+
+# --- eviction
+server_start --max-memory=16m
+is "refuse is the default" "$(fill 20000 0 | sort | uniq -c | awk '{ print $2, $3 }' | head -n 1)" \
+    "cairn-cli: OUT_OF_MEMORY"
+is "and evicts nothing" "$(figure evicted)" "0"
+server_stop
+
+for policy in evict-lru evict-lfu; do
+    server_start --max-memory=16m --memory-policy=$policy
+    is "$policy takes all that comes" "$(fill 60000 0 | sort | uniq -c | awk '{ print $1, $2 }')" \
+        "60000 true"
+    ok "$policy evicted what it had to" test "$(figure evicted)" -gt 40000
+    ok "$policy evicted no more" test "$(figure keys)" -gt 9000
+    is "the newest key is there" "$(cli exists key:59999)" "1"
+    server_stop
+    is "the heap is sound" "$server_status" "0"
+done
+
+server_start --max-memory=16m --memory-policy=evict-ttl
+ok "evict-ttl refuses when nothing expires" test "$(fill 20000 0 | grep -c OUT_OF_MEMORY)" -gt 0
+is "and evicts nothing" "$(figure evicted)" "0"
+server_stop
+is "the heap is sound" "$server_status" "0"
+
+is "an unknown policy" "$("$cairn_server" --memory-policy=lru 2>&1 | grep -c 'evict-lfu or evict-ttl')" "1"
+tap_end
