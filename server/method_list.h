@@ -138,7 +138,8 @@
       "with count, a list of up to that many, the one that goes first in front")
 
 #define METHODS_TABLES(X)                                                                       \
-    X("table.create", "path, [[name, type, {null, sorted}]...], [opts: create]", "bool", 2, 3,  \
+    X("table.create",                                                                           \
+      "path, [[name, type, {null, sorted}]...], [opts: create, ttl]", "bool", 2, 3,             \
       METHOD_WRITE, method_table_create,                                                        \
       "Makes an empty table; false if something is there already. Types: i8 i16 i32 i64 u8 "    \
       "u16 u32 u64 f32 f64 bool str sym bin date ts. null: cells may be nil; sorted: they "     \

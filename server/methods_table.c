@@ -7,6 +7,7 @@
 #include "heap/map.h"
 #include "heap/text.h"
 #include "server/clock.h"
+#include "server/keys.h"
 #include "server/params.h"
 #include "server/path.h"
 #include "server/reply.h"
@@ -134,19 +135,26 @@ value table_schema_make(struct call *call, const struct table_schema *s)
 
 enum call_outcome method_table_create(struct call *call)
 {
-    value create;
-    const struct option known[] = {{"create", &create}, {"ttl", NULL}};
+    value create, ttl;
+    const struct option known[] = {{"create", &create}, {"ttl", &ttl}};
     bool creates = false;
+    int64_t now_ms = (int64_t)keys_now(call->host->keys), ms = 0;
     struct table_schema schema;
     struct place place;
     if (options_read(call, 2, known, 2) < 0 || option_bool(call, "create", create, &creates) < 0 ||
+        option_int(call, "ttl", ttl, 1, (int64_t)MAP_EXPIRES_MAX - now_ms, &ms) < 0 ||
         place_find(call, call->args[0], creates ? PATH_CREATE : 0, &place) < 0)
         return CALL_FAILED;
+    if (ms > 0 && (!place_is_key(call, &place) || place.missing > 0))
+        return call_fail(call, ERROR_BAD_PATH, "%s: only whole keys expire (ttl); %s is none",
+                         call->method->name, quote_whole_path(call, call->args[0]));
     if (place.held != VALUE_ABSENT && place.held != VALUE_NIL) return reply_bool(call, false);
     if (table_schema_read(call, call->args[1], &schema) < 0) return CALL_FAILED;
     value table = table_schema_make(call, &schema);
     table_schema_close(&schema);
-    if (table == VALUE_ABSENT || place_set_take(call, &place, table) < 0) return CALL_FAILED;
+    if (table == VALUE_ABSENT ||
+        place_replace_take(call, &place, table, ms > 0 ? (uint64_t)(now_ms + ms) : 0) < 0)
+        return CALL_FAILED;
     return reply_bool(call, true);
 }
 

@@ -32,7 +32,8 @@ is "a cell is set" "$(cli set 'trips[2].price' 11.25 && cli get 'trips[2].price'
 11.25"
 is "scan finds it" "$(cli --json scan type=table | jq -c '.[1]')" '["trips"]'
 is "a bad cell names row, column and value" \
-    "$(cli table.append trips '{"rows":[[4,"Bonn",1],[5,"Bonn","much"]]}' | grep -c 'row 1.*price.*much')" "1"
+    "$(cli table.append trips '{"rows":[[4,"Bonn",1],[5,"Bonn","much"]]}' |
+        grep -c 'row 1.*price.*much')" "1"
 is "and nothing was appended" "$(cli len trips)" "3"
 
 # --- queries

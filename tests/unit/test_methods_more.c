@@ -295,7 +295,7 @@ START_TEST(scan_filters)
         "! BAD_PARAMS scan: option match must be a pattern (a string), not an integer");
     ASK(&p, "scan", "0, {'type': 'tree'}",
         "! BAD_PARAMS scan: option type is \"tree\"; it may be one of: nil bool int float string "
-        "bytes list map set sorted_set weak ext");
+        "bytes list map set sorted_set table weak ext");
     char params[1200] = "0, {'match': '";
     memset(params + 14, '*', 257);
     strcpy(params + 14 + 257, "'}");

@@ -138,6 +138,9 @@ START_TEST(bad_schemas)
     ASK(&p, "count", "", "0");
     ASK(&p, "table.create", "['no', 't'], [['a', 'i64']], {'create': true}", "true");
     ASK(&p, "table.create", "['no', 't'], [['a', 'i64']]", "false");
+    ASK_BEGINS(&p, "table.create", "['no', 'u'], [['a', 'i64']], {'ttl': 1000}", "! BAD_PATH");
+    ASK(&p, "table.create", "'u', [['a', 'i64']], {'ttl': 100000}", "true");
+    ck_assert_int_gt(atoi(ask(&p, "ttl", "'u'")), 1000);
     ASK(&p, "table.schema", "['no', 't']", "[['a', 'i64', {'null': false, 'sorted': false}]]");
 }
 END_TEST
