@@ -68,4 +68,23 @@ is "a client that leaves its scans open takes nothing with it" \
 
 server_stop
 is "the heap is sound" "$server_status" "0"
+
+# --- a scan that is not read on gives its moment up, though its client stays
+server_start --table-cursor-time=1s
+external() { sed -n 's/.*"external_bytes": \([0-9]*\).*/\1/p' <<<"$1"; }
+{
+    echo 'table.create t [["x", "i64"]]'
+    echo "table.append t {\"rows\": [$(seq -s, 2000 | sed 's/[0-9]*/[&]/g')]}"
+    echo 'table.scan t {"batch": {"rows": 1}}'
+    echo 'del t'
+    echo 'mem.info'
+    sleep 4
+    echo 'mem.info'
+} | cli >"$scratch/idle" 2>&1
+infos=$(grep external_bytes "$scratch/idle")
+ok "its version is kept while it may be read" test "$(external "$(head -n 1 <<<"$infos")")" -gt 10000
+is "and freed after table-cursor-time" "$(external "$(tail -n 1 <<<"$infos")")" "0"
+
+server_stop
+is "that heap is sound, too" "$server_status" "0"
 tap_end
