@@ -133,6 +133,8 @@ static void run_call(struct in_process *p, const struct rpc_message *message)
     p->outcome = call_begin(&p->call, message, &p->out);
     while (p->outcome == CALL_PENDING) {
         in_process_safe_point(p);
+        if (p->between != NULL) p->between();
+        in_process_safe_point(p);
         builder_touch(&p->builder);
         p->steps++;
         p->outcome = call_resume(&p->call, 20000);

@@ -394,6 +394,50 @@ START_TEST(long_work_is_done_in_steps)
 }
 END_TEST
 
+/* Another session, and what it asks for while a call of the first is under way: once. */
+static struct in_process other;
+static const char *other_method, *other_params;
+
+static void other_asks(void)
+{
+    if (other_method == NULL) return;
+    const char *got = ask(&other, other_method, other_params);
+    ck_assert_msg(got[0] != '!', "%s: %s", other_method, got);
+    other_method = NULL;
+}
+
+/* What the first session gets when the other has its turn between the steps of the call. */
+static const char *ask_amid(const char *method, const char *params, const char *meanwhile,
+                            const char *meanwhile_params)
+{
+    static char kept[200];
+    other_method = meanwhile;
+    other_params = meanwhile_params;
+    snprintf(kept, sizeof kept, "%s", ask(&p, method, params));
+    ck_assert_msg(other_method == NULL, "%s took one step", method);
+    return kept;
+}
+
+START_TEST(what_others_do_meanwhile_does_not_show)
+{
+    fill_numbers("t", 60000);
+    in_process_join(&other, &p);
+    p.between = other_asks;
+    ck_assert_ptr_nonnull(strstr(
+        ask_amid("table.scan", "'t', {'batch': {'rows': 100000}, 'select': ['i']}", "table.delete",
+                 "'t', ['<', 'i', 1000]"), "'rows': 60000"));
+    ck_assert_str_eq(ask_amid("table.to", "'t', 'l'", "table.append", "'t', {'rows': [[1, 1]]}"),
+                     "59000");
+    ck_assert_str_eq(ask_amid("table.to", "'t', 'm'", "del", "'t'"), "59001");
+    ck_assert_int_eq(strncmp(ask_amid("table.from", "'l'", "push", "'l', [{}]"), "! BUSY ", 7), 0);
+    ASK(&p, "len", "'l'", "59001");
+    ck_assert_int_eq(strncmp(ask_amid("table.from", "'m'", "del", "'m'"), "{'rows': 59001", 14), 0);
+    ASK(&p, "len", "'m'", "59001");
+    ASK_HAS(&p, "table.agg", "'m', {'agg': {'s': ['sum', 'i']}}", "'data': [[1799470501]]");
+    in_process_end(&other);
+}
+END_TEST
+
 /* --- faults -----------------------------------------------------------------------------------*/
 
 START_TEST(a_scan_goes_on_or_fails_whole)
@@ -440,6 +484,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, updates_and_deletions);
     tcase_add_test(tcase, records_become_a_table_and_back);
     tcase_add_test(tcase, long_work_is_done_in_steps);
+    tcase_add_test(tcase, what_others_do_meanwhile_does_not_show);
     tcase_add_test(tcase, a_scan_goes_on_or_fails_whole);
     suite_add_tcase(suite, tcase);
     return suite;
