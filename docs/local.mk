@@ -5,4 +5,5 @@ dist_doc_DATA += \
 	%D%/methods.md \
 	%D%/operations.md \
 	%D%/protocol.md \
+	%D%/tables.md \
 	%D%/testing.md

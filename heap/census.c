@@ -1,6 +1,8 @@
 /* census.c - objects by kind, counted page by page. */
 #include "heap/census.h"
 
+#include "heap/external.h"
+
 #include "heap/store.h"
 
 void census_init(struct census *c) { *c = (struct census){0}; }
@@ -27,6 +29,11 @@ static void count_page(const struct heap *h, struct census *c, uint32_t page)
             unsigned count = (unsigned)__builtin_popcountl(live);
             c->by_kind[p->content].count += count;
             c->by_kind[p->content].bytes += count * bytes;
+            for (; live && p->content == KIND_TABLE; live &= live - 1) {
+                uint64_t granule = group * GROUP_GRANULES + (unsigned)__builtin_ctzl(live);
+                value table = ref_make(KIND_TABLE, granule, 0);
+                c->by_kind[KIND_TABLE].bytes += external_of(h, table)->bytes;
+            }
             continue;
         }
         for (; live; live &= live - 1) {

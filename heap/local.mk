@@ -64,6 +64,8 @@ libheap_la_SOURCES = \
 	%D%/query_literal.c \
 	%D%/query_math.c \
 	%D%/query_memory.c \
+	%D%/query_rows.c \
+	%D%/query_rows.h \
 	%D%/query_scan.c \
 	%D%/query_sort.c \
 	%D%/query_spec.c \

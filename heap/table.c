@@ -247,6 +247,14 @@ struct table *table_first_unsealed(struct heap *h)
     return NULL;
 }
 
+struct table *table_first_uncompacted(struct heap *h)
+{
+    for (struct external *e = h->external.living; e; e = e->next)
+        if (e->class == &table_class && table_compact_pending(table_of_external(e), false))
+            return table_of_external(e);
+    return NULL;
+}
+
 /* --- the checker -------------------------------------------------------------------------------*/
 
 __attribute__((format(printf, 3, 4)))

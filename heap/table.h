@@ -255,8 +255,10 @@ void table_close_tail(struct table *t);
 int table_compact_step(struct table *t, bool all, uint64_t budget_ns);
 bool table_compact_pending(const struct table *t, bool all);
 
-/* Tables with something to seal, for the server's task: the first one, or NULL. */
+/* Tables with something to seal, for the server's task: the first one, or NULL. The same for
+ * compaction. */
 struct table *table_first_unsealed(struct heap *h);
+struct table *table_first_uncompacted(struct heap *h);
 
 /* --- versions ------------------------------------------------------------------------------------
  *

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "heap/census.h"
+#include "heap/external.h"
 #include "heap/store.h"
 
 #define TODO_LEVELS 4
@@ -55,6 +56,7 @@ static void walk_meet(struct heap_walk *w, value v)
     w->met[group] |= bit;
     w->total.count++;
     w->total.bytes += value_cell_bytes(w->h, v);
+    if (value_is_kind(v, KIND_TABLE)) w->total.bytes += external_of(w->h, v)->bytes;
     /* Shapes belong to no value in particular, and what they hold is not followed. */
     if (!kind_is_leaf(ref_kind(v)) && ref_kind(v) != KIND_SHAPE) walk_todo_set(w, ref_granule(v));
 }

@@ -46,7 +46,7 @@
 #include "protocol/rpc.h"
 #include "server/call.h"
 
-enum ext_type { EXT_REF = 1, EXT_HANDLE = 2, EXT_WEAK = 3, EXT_SET = 4 };
+enum ext_type { EXT_REF = 1, EXT_HANDLE = 2, EXT_WEAK = 3, EXT_SET = 4, EXT_TABLE = 6 };
 
 struct builder_level;
 struct decoder;

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "server/keys.h"
@@ -32,6 +33,30 @@ enum call_outcome call_fail(struct call *call, enum error_code code, const char 
     vsnprintf(call->message, sizeof call->message, format, arguments);
     va_end(arguments);
     return CALL_FAILED;
+}
+
+value call_keep_take(struct call *call, value v)
+{
+    struct call_made *made = &call->made;
+    if (!value_is_ref(v)) return v;
+    if (made->count == made->capacity) {
+        size_t capacity = made->capacity == 0 ? 8 : made->capacity * 2;
+        value *values = realloc(made->values, capacity * sizeof *values);
+        if (values == NULL) {
+            value_release(call->heap, v);
+            return VALUE_ABSENT;
+        }
+        made->values = values;
+        made->capacity = capacity;
+    }
+    return made->values[made->count++] = v;
+}
+
+static void call_made_release(struct call *call)
+{
+    for (size_t i = 0; i < call->made.count; i++) value_release(call->heap, call->made.values[i]);
+    free(call->made.values);
+    call->made = (struct call_made){0};
 }
 
 void call_write_error(struct writer *out, uint32_t msgid, const struct session_features *features,
@@ -85,6 +110,7 @@ static enum call_outcome call_run(struct call *call, uint64_t budget_ns)
                   "%s: the reply would be longer than the %zu bytes that other unread replies "
                   "leave of reply-memory; ask for less of it, or later",
                   call->method->name, room);
+    call_made_release(call);
     assert(outcome != CALL_DONE || out->length > start);
     assert(outcome != CALL_PENDING || call->step != NULL);
     out->limit = limit;
@@ -129,6 +155,7 @@ enum call_outcome call_begin(struct call *call, const struct rpc_message *messag
     call->wants_reply = message->type == RPC_REQUEST;
     call->msgid = message->msgid;
     call->message[0] = 0;
+    call->made = (struct call_made){0};
     call->step = NULL;
     call->abort = NULL;
     call->state = NULL;

@@ -56,8 +56,17 @@ struct call_host {
     size_t reply_elements_max; /* items of one reply, nested ones included */
     size_t call_paths_max;  /* paths, handles or members of one call */
     size_t handles_max;     /* of one session */
+    size_t cursors_max;     /* of one session: table_cursor.h */
+    uint64_t cursor_idle_ns; /* that one may go unused; 0: any time */
+    size_t query_bytes_max; /* that one query of a table may hold; 0: the default */
     void (*info)(struct server *server, struct server_info *info);
     void (*shutdown)(struct server *server); /* soon, after the replies of this turn */
+};
+
+/* Values that the call has made for itself. */
+struct call_made {
+    value *values;
+    size_t count, capacity;
 };
 
 struct call {
@@ -76,6 +85,7 @@ struct call {
     const struct method *method;
     struct writer *reply; /* exactly one value */
     bool wants_reply;     /* false for a notification */
+    struct call_made made; /* call_keep_take */
     uint32_t msgid;
 
     enum error_code error;
@@ -89,6 +99,11 @@ struct call {
 /* Sets the error. Returns CALL_FAILED. Bytes of a client must go through call_quote. */
 enum call_outcome call_fail(struct call *call, enum error_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Keeps a value that was made to be read (a row of a table as a map) until the handler, or the step
+ * that runs, returns. Consumes `v`, which may be VALUE_ABSENT; returns it, or VALUE_ABSENT when
+ * memory is short. */
+warn_unused value call_keep_take(struct call *call, value v);
 
 /* A value (or the bytes of a key) as it may stand in a message: quoted, escaped, cut after
  * some 60 bytes. Valid until the third next call_quote. */

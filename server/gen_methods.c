@@ -6,7 +6,7 @@
 
 static const struct group {
     const char *title;
-    struct method methods[16]; /* up to the one without a name */
+    struct method methods[32]; /* up to the one without a name */
 } groups[] = {
 #define X(name, params, result, min, max, flags, handler, help) \
     {name, params, result, min, max, flags, NULL, help},
@@ -40,8 +40,9 @@ int main(void)
           "Parameters are positional; those in brackets may be left out, or be nil. `opts` is a\n"
           "map whose options follow the colon. The result stands after the arrow.\n\n"
           "A *path* is a key (a string or bytes), or an array of a key and segments: keys of maps\n"
-          "and indices of lists, negative ones from the end. A handle may stand for the key: the\n"
-          "map `{\"handle\": n}`, or extension type 2. Weak references on the way are followed.\n\n"
+          "and indices of lists and tables, negative ones from the end; behind the index of a row\n"
+          "the name of a column. A handle may stand for the key: the map `{\"handle\": n}`, or\n"
+          "extension type 2. Weak references on the way are followed.\n\n"
           "A *cursor* is an integer; 0 begins, and 0 as `next` says that all is seen. Whatever\n"
           "was there throughout comes up at least once.\n\n"
           "An error is the string `\"CODE message\"`, or, with structured errors, the map\n"

@@ -31,6 +31,11 @@ libserver_la_SOURCES = \
 	%D%/methods_session.c \
 	%D%/methods_sets.c \
 	%D%/methods_sorted.c \
+	%D%/methods_table.c \
+	%D%/methods_table_append.c \
+	%D%/methods_table_change.c \
+	%D%/methods_table_convert.c \
+	%D%/methods_table_query.c \
 	%D%/methods_values.c \
 	%D%/params.c \
 	%D%/params.h \
@@ -49,6 +54,12 @@ libserver_la_SOURCES = \
 	%D%/session_write.c \
 	%D%/settings.c \
 	%D%/settings.h \
+	%D%/table_cursor.c \
+	%D%/table_cursor.h \
+	%D%/table_path.c \
+	%D%/table_reply.c \
+	%D%/table_schema.h \
+	%D%/table_value.h \
 	%D%/tasks.c \
 	%D%/tasks.h
 libserver_la_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(INIH_CFLAGS)

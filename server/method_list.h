@@ -39,10 +39,10 @@
       "Counts the paths at which there is a value")                                             \
     X("type", "path", "name or nil", 1, 1, METHOD_READ, method_type,                            \
       "Names the type of a value: nil, bool, int, float, string, bytes, list, map, set, "       \
-      "sorted set, weak, ext")                                                                  \
+      "sorted set, table, weak, ext")                                                           \
     X("len", "path", "n", 1, 1, METHOD_READ, method_len,                                        \
       "Counts items of a list, entries of a map, members of a set or sorted set, bytes of a "   \
-      "string; 0 where nothing is")                                                             \
+      "string, rows of a table; 0 where nothing is")                                            \
     X("add", "path, number", "number", 2, 2, METHOD_WRITE, method_add,                          \
       "Adds to a number (0 where nothing is) and answers with the sum: exact if both are "      \
       "integers, a float if one is")                                                            \
@@ -74,7 +74,8 @@
       "Takes up to count items off from start on, puts values in their place, and answers "     \
       "with the items taken; all or nothing")                                                   \
     X("slice", "path, start, [stop], [step]", "list", 2, 4, METHOD_READ, method_slice,          \
-      "Reads items from start up to, not with, stop, every step-th; negative indices count "    \
+      "Reads items (of a table: rows) from start up to, not with, stop, every step-th; "        \
+      "negative indices count "                                                                 \
       "from the end, a negative step goes backwards")
 
 #define METHODS_MAPS(X)                                                                         \
@@ -135,6 +136,76 @@
       method_sorted_pop,                                                                        \
       "Takes the member with the least score (or the greatest) off, nil if there is none; "     \
       "with count, a list of up to that many, the one that goes first in front")
+
+#define METHODS_TABLES(X)                                                                       \
+    X("table.create",                                                                           \
+      "path, [[name, type, {null, sorted}]...], [opts: create, ttl]", "bool", 2, 3,             \
+      METHOD_WRITE, method_table_create,                                                        \
+      "Makes an empty table; false if something is there already. Types: i8 i16 i32 i64 u8 "    \
+      "u16 u32 u64 f32 f64 bool str sym bin date ts. null: cells may be nil; sorted: they "     \
+      "never descend")                                                                          \
+    X("table.append",                                                                           \
+      "path, {rows: [[...]...]} or {cols: {name: [...] or bin}, n, valid}",                     \
+      "{first, n}", 2, 2,                                                                       \
+      METHOD_WRITE, method_table_append,                                                        \
+      "Appends rows, all or none; a bin holds little-endian elements, valid: {name: bin} "      \
+      "one bit per row where such a column has nils")                                           \
+    X("table.get", "path, row, [columns]", "map", 2, 3,                                         \
+      METHOD_READ, method_table_get,                                                            \
+      "Reads a row (negative: from the end), or some of its columns")                           \
+    X("table.slice", "path, start, n, [opts: select, format]", "{cols, data, rows}", 3, 4,      \
+      METHOD_READ | METHOD_LONG, method_table_slice,                                            \
+      "Reads up to n rows from start on (negative: from the end); format as of table.scan")     \
+    X("table.scan",                                                                             \
+      "path, [opts: where, select, let, order, limit, offset, batch, format]",                  \
+      "{cols, data, rows, cursor, stats}", 1, 2,                                                \
+      METHOD_READ | METHOD_LONG, method_table_scan,                                             \
+      "Reads the rows that a predicate keeps, as they are at this moment; table.next reads "    \
+      "on. batch: {rows, bytes}; format \"rows\": a list of lists, \"cols\": a list or a "      \
+      "bin for each column")                                                                    \
+    X("table.next", "cursor, [opts: rows, bytes]", "{data, rows, cursor}", 1, 2,                \
+      METHOD_READ | METHOD_LONG, method_table_next,                                             \
+      "Reads the next batch of a scan; with the last, cursor is nil")                           \
+    X("table.close", "cursor", "bool", 1, 1,                                                    \
+      METHOD_READ, method_table_close,                                                          \
+      "Ends a scan; false if there is no such cursor")                                          \
+    X("table.agg",                                                                              \
+      "path, {where, let, group, agg, having, order, limit, offset, format}",                   \
+      "{cols, data, rows, stats}", 2, 2,                                                        \
+      METHOD_READ | METHOD_LONG, method_table_agg,                                              \
+      "Computes aggregates, agg: {name: [function, column, ...]}, of the rows that a "          \
+      "predicate keeps, for each group or of all")                                              \
+    X("table.explain", "path, [opts: those of table.scan or table.agg]", "map", 1, 2,           \
+      METHOD_READ, method_table_explain,                                                        \
+      "Tells what a query will do, and what zone maps will skip")                               \
+    X("table.set", "path, row, column, value", "true", 4, 4,                                    \
+      METHOD_WRITE, method_table_set,                                                           \
+      "Changes a cell")                                                                         \
+    X("table.update", "path, where, {column: value}", "n", 3, 3,                                \
+      METHOD_WRITE | METHOD_LONG, method_table_update,                                          \
+      "Changes cells of all rows that a predicate keeps (nil: of all), all or none; tells "     \
+      "how many rows these are")                                                                \
+    X("table.delete", "path, where or [row...]", "n", 2, 2,                                     \
+      METHOD_WRITE | METHOD_LONG | METHOD_FREES, method_table_delete,                           \
+      "Deletes the rows that a predicate keeps, or those at the given positions, all or "       \
+      "none; tells how many these are")                                                         \
+    X("table.schema", "path", "[[name, type, {null, sorted}]...]", 1, 1,                        \
+      METHOD_READ, method_table_schema,                                                         \
+      "Lists the columns, as table.create takes them")                                          \
+    X("table.stats", "path", "map", 1, 1,                                                       \
+      METHOD_READ, method_table_stats,                                                          \
+      "Counts rows, chunks and bytes, and for each column the vectors and bytes by encoding")   \
+    X("table.compact", "path", "{bytes_before, bytes_after}", 1, 1,                             \
+      METHOD_WRITE | METHOD_LONG, method_table_compact,                                         \
+      "Seals all rows, takes deleted ones out and merges changed cells, in steps")              \
+    X("table.from", "path, [path], [schema]", "{rows, bytes_before, bytes_after}", 1, 3,        \
+      METHOD_WRITE | METHOD_LONG, method_table_from,                                            \
+      "Makes a table of a list of records and stores it at the second path (nil: instead of "   \
+      "the list); without a schema, types are inferred")                                        \
+    X("table.to", "path, [path]", "rows", 1, 2,                                                 \
+      METHOD_WRITE | METHOD_LONG, method_table_to,                                              \
+      "Makes a list of records of a table and stores it at the second path (nil: instead of "   \
+      "the table)")
 
 #define METHODS_KEYS(X)                                                                         \
     X("scan", "[cursor], [opts: match, type, count]", "[next, [key...]]", 0, 2, METHOD_READ,    \
@@ -230,6 +301,7 @@
     G("Maps", METHODS_MAPS)                                                                     \
     G("Sets", METHODS_SETS)                                                                     \
     G("Sorted sets", METHODS_SORTED)                                                            \
+    G("Tables", METHODS_TABLES)                                                                 \
     G("Keys", METHODS_KEYS)                                                                     \
     G("References", METHODS_REFERENCES)                                                         \
     G("Collector", METHODS_COLLECTOR)                                                           \

@@ -8,6 +8,7 @@
 #include "server/params.h"
 #include "server/path.h"
 #include "server/reply.h"
+#include "server/table_value.h"
 
 #define READ_BATCH 256
 
@@ -212,12 +213,14 @@ enum call_outcome method_slice(struct call *call)
         path_read_through(call, call->args[0], 0, &list) < 0)
         return CALL_FAILED;
     bool empty = list == VALUE_ABSENT || list == VALUE_NIL;
-    if (!empty && !value_is_kind(list, KIND_LIST))
-        return fail_type(call, call->args[0], list, "a list");
+    bool table = value_is_kind(list, KIND_TABLE);
+    if (!empty && !table && !value_is_kind(list, KIND_LIST))
+        return fail_type(call, call->args[0], list, "a list or a table");
 
     /* Indices from the end become plain ones, then both are brought to where a walk in the
      * direction of the step begins and ends: 0..length forwards, length-1..-1 backwards. */
-    int64_t length = empty ? 0 : (int64_t)list_length(call->heap, list);
+    int64_t length = empty ? 0 : table ? (int64_t)table_row_count(table_of(call->heap, list))
+                                       : (int64_t)list_length(call->heap, list);
     int64_t low = step > 0 ? 0 : -1, high = step > 0 ? length : length - 1;
     if (start < 0) start = start < -length ? low : start + length;
     if (start > high) start = high;
@@ -229,5 +232,7 @@ enum call_outcome method_slice(struct call *call)
 
     struct reply r;
     reply_open(&r, call);
-    return reply_finish(&r, write_items(&r, list, (size_t)start, count, step));
+    int status = table ? reply_table_rows(&r, list, (uint64_t)start, count, step)
+                       : write_items(&r, list, (size_t)start, count, step);
+    return reply_finish(&r, status);
 }

@@ -107,9 +107,11 @@ static bool scan_wants(struct heap *h, struct scan_filter *filter, value key, va
 /* Reads the options match and type. */
 static int scan_filter_read(struct call *call, value match, value type, struct scan_filter *filter)
 {
-    static const char types[] = "nil bool int float string bytes list map set sorted_set weak ext";
+    static const char types[] = "nil bool int float string bytes list map set sorted_set "
+                                "table weak ext";
     static const char *const names[] = {"nil",  "bool", "int", "float",      "string", "bytes",
-                                        "list", "map",  "set", "sorted set", "weak",   "ext"};
+                                        "list", "map",  "set", "sorted set", "table",  "weak",
+                                        "ext"};
     char pattern[GLOB_PATTERN_MAX];
     int index = -1;
     filter->type = NULL;

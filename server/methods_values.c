@@ -14,6 +14,7 @@
 #include "heap/number.h"
 #include "heap/set.h"
 #include "heap/sorted_set.h"
+#include "heap/table.h"
 #include "heap/text.h"
 #include "server/keys.h"
 #include "server/params.h"
@@ -135,6 +136,11 @@ enum call_outcome method_del(struct call *call)
         if (path_handle(call->heap, path, &handle))
             return call_fail(call, ERROR_BAD_PATH, "del: %s is a handle; release gives it up",
                              call_quote_value(call, path));
+        struct place place;
+        if (v != VALUE_ABSENT && value_is_kind(path, KIND_LIST) &&
+            (place_find(call, call->args[i], 0, &place) < 0 ||
+             (place.kind >= PLACE_ROW && place_fail_row(call, &place) < 0)))
+            return CALL_FAILED;
     }
     int64_t count = 0;
     for (size_t i = 0; i < call->arg_count; i++) {
@@ -180,8 +186,9 @@ enum call_outcome method_take(struct call *call)
         writer_nil(call->reply);
         return CALL_DONE;
     }
-    if (place_find(call, call->args[0], 0, &place) < 0 || write_held(call, &place) < 0)
-        return CALL_FAILED;
+    if (place_find(call, call->args[0], 0, &place) < 0) return CALL_FAILED;
+    if (place.kind >= PLACE_ROW && place_fail_row(call, &place) < 0) return CALL_FAILED;
+    if (write_held(call, &place) < 0) return CALL_FAILED;
     place_remove(call, &place);
     return CALL_DONE;
 }
@@ -218,7 +225,8 @@ enum call_outcome method_len(struct call *call)
     if (value_is_kind(v, KIND_MAP)) return reply_uint(call, map_count(h, v));
     if (value_is_kind(v, KIND_SET)) return reply_uint(call, set_count(h, v));
     if (value_is_kind(v, KIND_SORTED_SET)) return reply_uint(call, sorted_set_count(h, v));
-    return fail_type(call, call->args[0], v, "a list, a map, a set, a string or bytes");
+    if (value_is_kind(v, KIND_TABLE)) return reply_uint(call, table_row_count(table_of(h, v)));
+    return fail_type(call, call->args[0], v, "a list, a map, a set, a table, a string or bytes");
 }
 
 enum call_outcome method_add(struct call *call)
@@ -285,6 +293,10 @@ enum call_outcome method_append(struct call *call)
     if (place_find(call, call->args[0], 0, &place) < 0) return CALL_FAILED;
     if (place.kind == PLACE_HANDLE)
         return call_fail(call, ERROR_BAD_PATH, "append: a handle cannot be given another value");
+    if (place.kind >= PLACE_ROW)
+        return call_fail(call, ERROR_BAD_PATH,
+                         "append: %s is in a table; set gives the cell another text",
+                         quote_whole_path(call, place.path));
     value old = place.held, v;
     if (old == VALUE_ABSENT || old == VALUE_NIL) {
         v = param_take(call, 1);
@@ -344,6 +356,12 @@ static int mset_find(struct call *call, struct mset *m)
         if (place_find(call, list_get(h, pair, 0), 0, place) < 0) return -1;
         if (place->kind == PLACE_HANDLE) {
             call_fail(call, ERROR_BAD_PATH, "mset: a handle cannot be given another value");
+            return -1;
+        }
+        if (place->kind >= PLACE_ROW) {
+            call_fail(call, ERROR_BAD_PATH,
+                      "mset: %s is in a table; set changes a cell, table.update many",
+                      quote_whole_path(call, place->path));
             return -1;
         }
         if (value_is_ref(place->held) && !value_is_text(place->held))

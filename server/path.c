@@ -13,6 +13,7 @@
 #include "server/keys.h"
 #include "server/params.h"
 #include "server/refs.h"
+#include "server/table_value.h"
 
 /* --- small parts ------------------------------------------------------------------------*/
 
@@ -135,6 +136,49 @@ static bool walk_index(struct heap *h, value list, value segment, size_t *index)
 
 enum step_result { STEP_OK, STEP_MISFIT, STEP_OUTSIDE, STEP_BAD };
 
+/* The column that the segment behind the index of a row names; UINT32_MAX if there is none. */
+static uint32_t walk_column(struct walk *w, value table)
+{
+    char name[TABLE_NAME_BYTES_MAX + 1];
+    value segment = path_segment(w, w->done + 1);
+    if (!value_is_text(segment)) return UINT32_MAX;
+    size_t length = text_copy(w->call->heap, segment, 0, name, sizeof name);
+    return table_column_named(table_of(w->call->heap, table), name, length);
+}
+
+/* From a table to a row, which is read as a map, or straight to one of its cells. */
+static enum step_result walk_table(struct walk *w, value table)
+{
+    struct call *call = w->call;
+    struct place *at = w->at;
+    struct map_key unused;
+    value segment = path_segment(w, w->done);
+    if (path_key(w, segment, &unused) < 0) return STEP_BAD;
+    struct number n = number_read(call->heap, segment);
+    if (n.class != NUMBER_INT64) return STEP_MISFIT;
+    int64_t rows = (int64_t)table_row_count(table_of(call->heap, table));
+    int64_t row = n.i < 0 ? n.i + rows : n.i;
+    if (row < 0 || row >= rows) return STEP_OUTSIDE;
+    bool last = w->done + 1 == w->count;
+    uint32_t column = last ? 0 : walk_column(w, table);
+    if (column == UINT32_MAX) {
+        w->done++;
+        return STEP_OUTSIDE;
+    }
+    at->kind = last ? PLACE_ROW : PLACE_CELL;
+    at->container = table;
+    at->index = (size_t)row;
+    at->column = column;
+    at->held = last ? table_row_value(call, table, (uint64_t)row)
+                    : table_cell_value(call, table, (uint64_t)row, column);
+    if (at->held == VALUE_ABSENT) {
+        fail_no_memory(call);
+        return STEP_BAD;
+    }
+    w->done += last ? 1 : 2;
+    return STEP_OK;
+}
+
 /* One segment further, from the container `from`. */
 static enum step_result walk_step(struct walk *w, value from)
 {
@@ -152,6 +196,8 @@ static enum step_result walk_step(struct walk *w, value from)
         at->kind = PLACE_ITEM;
         if (!walk_index(h, from, segment, &at->index)) return STEP_OUTSIDE;
         at->held = list_get(h, from, at->index);
+    } else if (value_is_kind(from, KIND_TABLE)) {
+        return walk_table(w, from);
     } else {
         return STEP_MISFIT;
     }
@@ -169,6 +215,10 @@ static int walk_misfit(struct walk *w, value from)
     if (value_is_kind(from, KIND_LIST))
         call_fail(call, ERROR_WRONG_TYPE,
                   "%s: %s is a list; its items have integer indices, not %s", call->method->name,
+                  where, call_quote_value(call, segment));
+    else if (value_is_kind(from, KIND_TABLE))
+        call_fail(call, ERROR_WRONG_TYPE,
+                  "%s: %s is a table; its rows have integer indices, not %s", call->method->name,
                   where, call_quote_value(call, segment));
     else if (value_is_kind(from, KIND_SET) || value_is_kind(from, KIND_SORTED_SET))
         call_fail(call, ERROR_WRONG_TYPE, "%s: %s is %s; no path leads into it (%s looks into it)",
@@ -243,9 +293,29 @@ static int place_missing(struct walk *w, unsigned flags)
     return 0;
 }
 
+/* The segment `done` is a row, or a column, that the table has not. */
+static int place_outside_table(struct walk *w, value table)
+{
+    struct call *call = w->call;
+    bool row = number_read(call->heap, path_segment(w, w->done)).class == NUMBER_INT64;
+    const char *what = call_quote_value(call, path_segment(w, w->done));
+    const char *where = quote_path(call->heap, w->path, w->done);
+    if (row)
+        call_fail(call, w->done + 1 >= w->count ? ERROR_OUT_OF_RANGE : ERROR_NOT_FOUND,
+                  "%s: %s is a table of %llu rows; there is no row %s (table.append adds rows)",
+                  call->method->name, where,
+                  (unsigned long long)table_row_count(table_of(call->heap, table)), what);
+    else
+        call_fail(call, ERROR_NOT_FOUND,
+                  "%s: %s is a row of a table that has no column %s (table.schema lists them)",
+                  call->method->name, where, what);
+    return -1;
+}
+
 static int place_outside(struct walk *w, value list)
 {
     struct call *call = w->call;
+    if (value_is_kind(list, KIND_TABLE)) return place_outside_table(w, list);
     bool last = w->done + 1 == w->count;
     call_fail(call, last ? ERROR_OUT_OF_RANGE : ERROR_NOT_FOUND,
               "%s: %s is a list of %zu items; there is no index %s (push adds items)",
@@ -317,6 +387,15 @@ static value place_wrap(struct call *call, struct place *place, value v)
     return v;
 }
 
+int place_fail_row(struct call *call, const struct place *place)
+{
+    call_fail(call, ERROR_WRONG_TYPE,
+              "%s: %s is in a table; set changes single cells ([..., row, column]), table.update "
+              "and table.delete rows",
+              call->method->name, quote_whole_path(call, place->path));
+    return -1;
+}
+
 bool place_is_key(const struct call *call, const struct place *place)
 {
     return place->kind == PLACE_ENTRY && (place->container == VALUE_ABSENT ||
@@ -332,6 +411,13 @@ int place_replace_take(struct call *call, struct place *place, value v, uint64_t
                   "%s: a handle cannot be given another value; hold or new make another handle",
                   call->method->name);
         return -1;
+    }
+    if (place->kind == PLACE_ROW || place->kind == PLACE_CELL) {
+        int status = place->kind == PLACE_ROW ? place_fail_row(call, place)
+                                              : table_cell_store(call, place->container,
+                                                                 place->index, place->column, v);
+        value_release(h, v);
+        return status;
     }
     if (place->missing > 0) v = place_wrap(call, place, v);
     if (v == VALUE_ABSENT) {
@@ -360,7 +446,7 @@ int place_set_take(struct call *call, struct place *place, value v)
 
 void place_remove(struct call *call, struct place *place)
 {
-    assert(place->kind != PLACE_HANDLE && place->held != VALUE_ABSENT);
+    assert(place->kind <= PLACE_ITEM && place->held != VALUE_ABSENT);
     if (place->kind == PLACE_ITEM)
         list_remove(call->heap, place->container, place->index, 1, NULL);
     else if (place_is_key(call, place))

@@ -1,8 +1,9 @@
 /* path.h - where a value is: a key, or an array [key, segment, ...].
  *
- * A segment is a key of the map that it meets, or an index of the list that it meets
- * (negative: from the end). Weak references on the way are followed. Instead of the key a
- * handle may stand (ext 2, or the map {"handle": n}). Nothing is parsed out of strings.
+ * A segment is a key of the map that it meets, or an index of the list or table that it meets
+ * (negative: from the end); behind the index of a row comes the name of a column. Weak references
+ * on the way are followed. Instead of the key a handle may stand (ext 2, or the map
+ * {"handle": n}). Nothing is parsed out of strings.
  *
  * A path can be found for reading, which ends at a value or at nothing, or for writing,
  * which ends at a *place*: the container and the key or index in it that a store goes to.
@@ -30,6 +31,8 @@ enum place_kind {
     PLACE_ENTRY,  /* of a map; the root map is one */
     PLACE_ITEM,   /* of a list; it exists */
     PLACE_HANDLE, /* what a handle holds: can be read, or changed inside, but not replaced */
+    PLACE_ROW,    /* of a table: `held` is a copy, as a map; it can be read only */
+    PLACE_CELL,   /* of a row: `held` is a copy, and a store puts another value in its place */
 };
 
 /* Borrows from the path; do not copy. Valid until the next change of what it passes. */
@@ -38,7 +41,8 @@ struct place {
     value path;
     value container;    /* VALUE_ABSENT: the root map, which is yet to be made */
     struct map_key key; /* PLACE_ENTRY */
-    size_t index;       /* PLACE_ITEM */
+    size_t index;       /* PLACE_ITEM; of the row: PLACE_ROW, PLACE_CELL */
+    uint32_t column;    /* PLACE_CELL */
     value held;         /* what is there; VALUE_ABSENT if nothing */
     size_t missing;     /* segments of the path from this one on lead through maps to be made */
 };
@@ -58,7 +62,9 @@ warn_unused int place_replace_take(struct call *call, struct place *place, value
                                    uint64_t expires_ms);
 /* Whether the place is a key: an entry of the root map. */
 bool place_is_key(const struct call *call, const struct place *place);
-/* Removes the entry or item, which exists. Cannot fail; not for PLACE_HANDLE. */
+/* The error of a method that would replace or remove a row of a table, or remove a cell. -1. */
+int place_fail_row(struct call *call, const struct place *place);
+/* Removes the entry or item, which exists. Cannot fail; not for the other kinds. */
 void place_remove(struct call *call, struct place *place);
 
 /* Whether `v` names a handle. */
@@ -74,7 +80,7 @@ const char *quote_path(struct heap *h, value path, size_t segments);
 
 enum value_type {
     TYPE_NIL, TYPE_BOOL, TYPE_INT, TYPE_FLOAT, TYPE_STRING, TYPE_BYTES, TYPE_LIST, TYPE_MAP,
-    TYPE_SET, TYPE_SORTED_SET, TYPE_WEAK, TYPE_EXT, TYPE_UNKNOWN,
+    TYPE_SET, TYPE_SORTED_SET, TYPE_TABLE, TYPE_WEAK, TYPE_EXT, TYPE_UNKNOWN,
 };
 enum value_type value_type(value v);
 const char *value_type_name(value v); /* "map" */

@@ -169,6 +169,7 @@ static const struct {
     [TYPE_MAP] = {"map", "a map"},
     [TYPE_SET] = {"set", "a set"},
     [TYPE_SORTED_SET] = {"sorted set", "a sorted set"},
+    [TYPE_TABLE] = {"table", "a table"},
     [TYPE_WEAK] = {"weak", "a weak reference"},
     [TYPE_EXT] = {"ext", "an extension value"},
     [TYPE_UNKNOWN] = {"unknown", "of an unknown type"},
@@ -191,6 +192,7 @@ enum value_type value_type(value v)
     case KIND_MAP: return TYPE_MAP;
     case KIND_SET: return TYPE_SET;
     case KIND_SORTED_SET: return TYPE_SORTED_SET;
+    case KIND_TABLE: return TYPE_TABLE;
     case KIND_EXT: return TYPE_EXT;
     default: return TYPE_UNKNOWN;
     }

@@ -75,5 +75,6 @@ bool session_refs_release(struct heap *h, struct session_refs *refs, int64_t han
 void session_refs_close(struct heap *h, struct session_refs *refs)
 {
     if (refs->session != 0) refs_remove(h, heap_root(h, ROOT_HANDLES), refs->session);
+    table_cursors_close(&refs->cursors);
     *refs = (struct session_refs){0};
 }

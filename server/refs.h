@@ -11,11 +11,13 @@
 #define CAIRN_SERVER_REFS_H
 
 #include "heap/heap.h"
+#include "server/table_cursor.h"
 
 struct session_refs {
     int64_t session; /* its number in ROOT_HANDLES; 0 while it holds nothing */
     int64_t last;    /* the handle given out last */
     size_t count;    /* handles held */
+    struct table_cursors cursors;
 };
 
 /* Gives `v` a handle; `*handle` > 0. Consumes `v`. 0 or -ENOMEM (then nothing changed). */

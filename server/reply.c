@@ -20,6 +20,7 @@
 #include "heap/weak.h"
 #include "server/build.h"
 #include "server/path.h"
+#include "server/table_value.h"
 
 #define LIST_BATCH 16
 
@@ -336,8 +337,9 @@ static int stack_push(struct reply *r, struct reply_stack *stack, value v)
             return fail_needs_ext(r, "a cycle");
         }
     }
-    unsigned levels = value_is_kind(v, KIND_SORTED_SET) ? 2 : 1;
+    unsigned levels = value_is_kind(v, KIND_SORTED_SET) || value_is_kind(v, KIND_TABLE) ? 2 : 1;
     if (stack->count + r->depth + levels > reply_depth_limit(r)) return fail_depth(r);
+    if (value_is_kind(v, KIND_TABLE)) return reply_table(r, v);
     if (reply_charge(r, container_items(h, v)) < 0) return -1;
     r->opened++;
     if (value_is_kind(v, KIND_SET)) return write_set(r, v);
@@ -355,7 +357,8 @@ static int stack_push(struct reply *r, struct reply_stack *stack, value v)
 static bool is_container(value v)
 {
     return value_is_kind(v, KIND_LIST) || value_is_kind(v, KIND_MAP) ||
-           value_is_kind(v, KIND_SET) || value_is_kind(v, KIND_SORTED_SET);
+           value_is_kind(v, KIND_SET) || value_is_kind(v, KIND_SORTED_SET) ||
+           value_is_kind(v, KIND_TABLE);
 }
 
 /* Writes items of the innermost container, up to and with the next container in it. */

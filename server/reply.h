@@ -7,7 +7,9 @@
  * "true" and "false"; bytes that are not UTF-8 as bin); a shared value is written at each
  * place it is met; a set is an array. A cycle, a weak reference inside a value, an integer
  * above int64 and an extension value are NEEDS_EXT. A sorted set is an array of
- * [member, score], in order, in any mode.
+ * [member, score], in order, in any mode. A table is an array of maps, one for each row, in any
+ * mode; where that would be more than reply-elements or reply-bytes allow, ext mode has ext 6
+ * instead, with a MessagePack array [rows, bytes, [[name, type]...]]. Either is one container.
  *
  * With features.ext, containers of the result are numbered from 0 as they open, and
  *   1 REF    is a container that was opened before,
@@ -15,6 +17,7 @@
  *   3 WEAK   a weak reference: to the container with that number, or, empty, to an object
  *            that has not come up in this result. A dead one is nil.
  *   2 HANDLE a handle.
+ *   6 TABLE  a table that is too large to be written out: see below.
  * Their payloads are unsigned big-endian numbers of 1, 2, 4 or 8 bytes. */
 #ifndef CAIRN_SERVER_REPLY_H
 #define CAIRN_SERVER_REPLY_H
@@ -52,6 +55,15 @@ void reply_leave(struct reply *r);
 warn_unused int reply_charge(struct reply *r, size_t count);
 /* As if `count` items were charged: for handlers that are about to write so many values. */
 warn_unused int reply_room(struct reply *r, size_t count);
+
+/* A table (KIND_TABLE), see above; its items are charged. */
+warn_unused int reply_table(struct reply *r, value table);
+/* Rows from the position `start` on, every `step`-th, `count` of them; all exist. An array. */
+warn_unused int reply_table_rows(struct reply *r, value table, uint64_t start, uint64_t count,
+                                 int64_t step);
+/* A cell; the item is for the caller to charge. 0, or -1 (NEEDS_EXT). */
+struct table_cell;
+warn_unused int reply_cell(struct reply *r, const struct table_cell *cell);
 
 /* 0, or -1 after call_fail. VALUE_ABSENT is written as nil. */
 warn_unused int reply_value(struct reply *r, value v);

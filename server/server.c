@@ -288,6 +288,9 @@ int server_create(struct server **out, struct settings *settings, char *error, s
         .reply_elements_max = server->settings.reply_elements,
         .call_paths_max = server->settings.call_paths,
         .handles_max = server->settings.handles,
+        .cursors_max = server->settings.table_cursors,
+        .cursor_idle_ns = server->settings.table_cursor_time * 1000000,
+        .query_bytes_max = server->settings.table_query_memory,
         .info = host_info,
         .shutdown = server_shutdown,
     };

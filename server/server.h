@@ -76,6 +76,7 @@ struct server {
     struct expiry expiry;
     struct call_host host; /* what the methods see of all this */
     struct tasks tasks;
+    struct task table_task;       /* seals and compacts tables */
     struct server_counters counters;
 
     struct session_list sessions; /* all, the least recently active first */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
+#include "server/clock.h"
 #include "server/log.h"
 
 /* --- lists --------------------------------------------------------------------------------*/
@@ -156,7 +157,8 @@ void session_settle(struct session *s)
         s->state == SESSION_LINGERING || (may_run && !ready && !s->ended);
     list_set(&server->ready, LINK_READY, s, ready);
     list_set(&server->timed, LINK_TIMED, s,
-             s->write_busy || s->call_pending || s->state == SESSION_LINGERING);
+             s->write_busy || s->call_pending || s->state == SESSION_LINGERING ||
+                 s->refs.cursors.count > 0);
     if (reading == s->reading) return;
     s->reading = reading;
     if (!reading)
@@ -327,6 +329,8 @@ void session_check_deadlines(struct server *server)
     struct session *next;
     for (struct session *s = server->timed.first; s; s = next) {
         next = s->links[LINK_TIMED].next;
+        if (!s->call_pending)
+            table_cursors_expire(&s->refs.cursors, clock_ns(), server->host.cursor_idle_ns);
         if (s->call_pending) check_peer(s);
         if (s->write_busy && s->state != SESSION_CLOSING) check_pending_replies(s, now_ms);
         if (s->state == SESSION_LINGERING && now_ms - s->progress_ms > LINGER_MS)

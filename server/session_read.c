@@ -8,6 +8,7 @@
 
 #include "heap/gc.h"
 #include "server/log.h"
+#include "server/table_value.h"
 
 /* A builder that once held a larger message is not kept. */
 #define SPARE_SLOTS_MAX 4096
@@ -156,10 +157,29 @@ static void message_end(struct session *s)
     gc_safe_point(s->server->heap);
 }
 
+static enum task_outcome table_step(struct task *task, uint64_t budget_ns)
+{
+    struct server *server =
+        (struct server *)(void *)((char *)task - offsetof(struct server, table_task));
+    return tables_work(server->heap, budget_ns) ? TASK_MORE : TASK_DONE;
+}
+
+/* After a call that may have left tables something to seal or to compact. */
+static void tables_wake(struct server *server, const struct call *call)
+{
+    if (call->method == NULL || !(call->method->flags & METHOD_WRITE) ||
+        strncmp(call->method->name, "table.", 6) != 0 || server->table_task.queued ||
+        !tables_want_work(server->heap))
+        return;
+    server->table_task = (struct task){.name = "tables", .step = table_step};
+    tasks_start(&server->tasks, &server->table_task);
+}
+
 static void call_end(struct session *s, enum call_outcome outcome)
 {
     struct server *server = s->server;
     const struct call *call = &s->intake->call;
+    tables_wake(server, call);
     if (outcome == CALL_FAILED && call->wants_reply) server->counters.errors++;
     if (outcome == CALL_FAILED && call->error == ERROR_LIMIT &&
         server->host.reply_room < server->host.reply_bytes_max)

@@ -252,6 +252,12 @@ unit_methods_sets_SOURCES = %D%/unit/test_methods_sets.c
 unit_methods_sets_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_methods_sets_LDADD = $(SESSION_TEST_LIBS)
 
+check_PROGRAMS += unit_methods_table
+TESTS += unit_methods_table
+unit_methods_table_SOURCES = %D%/unit/test_methods_table.c
+unit_methods_table_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_methods_table_LDADD = $(SESSION_TEST_LIBS)
+
 check_PROGRAMS += unit_number
 TESTS += unit_number
 unit_number_SOURCES = %D%/unit/test_number.c

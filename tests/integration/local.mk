@@ -13,7 +13,8 @@ integration_tests = \
 	%D%/methods_doc.sh \
 	%D%/realdata.sh \
 	%D%/server.sh \
-	%D%/sets.sh
+	%D%/sets.sh \
+	%D%/tables.sh
 TESTS += $(integration_tests)
 EXTRA_DIST += \
 	$(integration_tests) \

@@ -42,12 +42,13 @@ static const char *read_answer(struct in_process *p, uint32_t msgid)
 
 const char *ask_bytes(struct in_process *p, const char *method, const struct writer *params)
 {
-    static uint32_t msgid;
+    static uint32_t last_msgid;
+    uint32_t msgid = ++last_msgid; /* another session may ask before the answer: between */
     struct writer w;
     writer_init(&w, 0);
     writer_array(&w, 4);
     writer_int(&w, 0);
-    writer_uint(&w, ++msgid);
+    writer_uint(&w, msgid);
     writer_cstr(&w, method);
     writer_bytes(&w, params->data, params->length);
     writer_rewind(&p->out, 0);

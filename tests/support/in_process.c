@@ -44,6 +44,7 @@ static void session_open(struct in_process *p, struct keys *keys)
         .reply_elements_max = 1000000,
         .call_paths_max = 10000,
         .handles_max = 1000,
+        .cursors_max = 8,
         .info = host_info,
         .shutdown = host_shutdown,
     };
@@ -133,7 +134,10 @@ static void run_call(struct in_process *p, const struct rpc_message *message)
     p->outcome = call_begin(&p->call, message, &p->out);
     while (p->outcome == CALL_PENDING) {
         in_process_safe_point(p);
+        if (p->between != NULL) p->between();
+        in_process_safe_point(p);
         builder_touch(&p->builder);
+        p->steps++;
         p->outcome = call_resume(&p->call, 20000);
     }
 }

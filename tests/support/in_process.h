@@ -28,6 +28,8 @@ struct in_process {
     uint64_t seed;
     bool shutdown; /* server.shutdown was called */
     uint64_t calls, failures;
+    uint64_t steps; /* of calls that were pending */
+    void (*between)(void); /* if set, called before each of them, as other sessions would be */
     enum call_outcome outcome; /* of the last message */
 };
 

@@ -68,6 +68,33 @@ const struct method_case method_cases[] = {
     {"sorted.range", "'sorted', 0, nil, {'scores': true}", "[["},
     {"sorted.count", "'sorted', 0, 10", "2"},
     {"sorted.pop", "'sorted'", "['a text of a cell', 1]"},
+    {"table.create", "'y', [['a name of its own', 'i32'], ['b', 'str', {'null': true}]]", "true"},
+    {"table.append", "'table', {'rows': [[7, 'a text of a cell'], [8, nil]]}", "{'first': 3"},
+    {"table.append", "'table', {'cols': {'id': b'abcdefgh', 'a longer name': ['x']}, 'n': 1}",
+     "{'first': 3"},
+    {"table.get", "'table', -1", "{'id': 3"},
+    {"table.slice", "'table', 1, 2, {'format': 'cols'}", "{'cols'"},
+    {"table.scan", "'table', {'where': ['>', 'id', 1], 'order': [['id', 'desc']]}", "{'cols'"},
+    {"table.next", "1", "! NOT_FOUND"},
+    {"table.close", "1", "false"},
+    {"table.agg", "'table', {'group': ['a longer name'], 'agg': {'n': ['sum', 'id']}}", "{'cols'"},
+    {"table.explain", "'table', {'where': ['=', 'a longer name', 'a text of a cell']}", "{'plan'"},
+    {"table.set", "'table', 0, 'a longer name', 'another text of a cell'", "true"},
+    {"table.update", "'table', ['>', 'id', 1], {'a longer name': 'another text', 'id': 9}", "2"},
+    {"table.delete", "'table', ['>', 'id', 1]", "2"},
+    {"table.delete", "'table', [0, -1]", "2"},
+    {"table.schema", "'table'", "[['id', 'i64'"},
+    {"table.stats", "'table'", "{'rows': 3"},
+    {"table.compact", "'table'", "{'bytes_before'"},
+    {"table.from", "'records', ['m', 'a new table']", "{'rows': 2"},
+    {"table.from", "'records', nil, [['a longer name', 'sym'], ['x', 'f32', {'null': true}]]",
+     "{'rows': 2"},
+    {"table.to", "'table', 'x'", "3"},
+    {"get", "['table', 0]", "{'id': 1"},
+    {"get", "['table', 1, 'a longer name']", "nil"},
+    {"set", "['table', 1, 'a longer name'], 'a text of a cell'", "true"},
+    {"get", "'table'", "[{'id': 1"},
+    {"slice", "'table', 0, 2", "[{'id': 1"},
     {"slice", "['m', 'a list of its own'], 0, -1, 2", "["},
     {"keys", "'m'", "[0, ["},
     {"items", "'m', 0, {'count': 100}", "[0, ["},
@@ -75,7 +102,7 @@ const struct method_case method_cases[] = {
     {"expire", "'l', 100000000", "true"},
     {"expire", "'l', nil, {'at': 1}", "true"},
     {"ttl", "'l'", "nil"},
-    {"count", "", "10"},
+    {"count", "", "12"},
     {"clear", "", "true"},
     {"link", "'a new key', 'l'", "true"},
     {"link", "['m', 'a new key'], ['m', 'b']", "true"},
@@ -143,6 +170,13 @@ void method_cases_fill(struct in_process *p)
     ASK(p, "include", "'set', ['a text of a cell', 1, 2], {'create': true}", "3");
     ASK(p, "include", "'other set', ['a text of a cell', 7], {'create': true}", "2");
     ASK(p, "sorted.add", "'sorted', [['a text of a cell', 1], ['b', 2]], {'create': true}", "2");
+    ASK(p, "table.create",
+        "'table', [['id', 'i64'], ['a longer name', 'str', {'null': true}]]", "true");
+    ASK_HAS(p, "table.append", "'table', {'rows': [[1, 'a text of a cell'], [2, nil], [3, 'c']]}",
+            "'n': 3");
+    ASK(p, "set",
+        "'records', [{'a longer name': 'a text of a cell', 'x': 0.5}, {'a longer name': 'b', "
+        "'x': 2}]", "true");
     ASK(p, "link", "['m', 'l'], 'l'", "true");
     ASK(p, "link", "['shared rope'], 'rope'", "true");
     ASK(p, "weak", "'weak', 'l'", "true");

@@ -213,12 +213,15 @@ START_TEST(type_and_len)
         ASK(&p, "set", params, "true");
         ASK(&p, "type", "'a'", cases[i].type);
         if (cases[i].length != NULL) ASK(&p, "len", "'a'", cases[i].length);
-        else ASK_HAS(&p, "len", "'a'", "len needs a list, a map, a set, a string or bytes");
+        else
+            ASK_HAS(&p, "len", "'a'",
+                    "len needs a list, a map, a set, a table, a string or bytes");
     }
     ASK(&p, "type", "'b'", "nil");
     ASK(&p, "len", "'b'", "0");
     ASK(&p, "set", "'a', 5", "true");
     ASK(&p, "len", "'a'", "! WRONG_TYPE len: \"a\" is an integer; len needs a list, a map, a set, "
+        "a table, "
                           "a string or bytes");
 }
 END_TEST

@@ -129,6 +129,7 @@ START_TEST(every_method_outlives_a_failing_malloc)
     method_cases_check();
     for (size_t i = 0; i < method_case_count; i++) {
         const struct method_case *c = &method_cases[i];
+        if (c->answer[0] == '!') continue;
         char *params = method_case_params(c), *list = malloc(strlen(params) + 3);
         struct writer w;
         sprintf(list, "[%s]", params);

@@ -96,7 +96,8 @@ START_TEST(slice_is_pythons)
     ASK(&p, "slice", "'l', 0, 5, 0", "! OUT_OF_RANGE slice: step is 0");
     ASK(&p, "slice", "'l', 'x'", "! BAD_PARAMS slice: start must be an integer, not a string");
     ASK(&p, "set", "'s', 'text'", "true");
-    ASK(&p, "slice", "'s', 0", "! WRONG_TYPE slice: \"s\" is a string; slice needs a list");
+    ASK(&p, "slice", "'s', 0",
+        "! WRONG_TYPE slice: \"s\" is a string; slice needs a list or a table");
 }
 END_TEST
 
@@ -294,7 +295,7 @@ START_TEST(scan_filters)
         "! BAD_PARAMS scan: option match must be a pattern (a string), not an integer");
     ASK(&p, "scan", "0, {'type': 'tree'}",
         "! BAD_PARAMS scan: option type is \"tree\"; it may be one of: nil bool int float string "
-        "bytes list map set sorted_set weak ext");
+        "bytes list map set sorted_set table weak ext");
     char params[1200] = "0, {'match': '";
     memset(params + 14, '*', 257);
     strcpy(params + 14 + 257, "'}");

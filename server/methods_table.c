@@ -1,0 +1,330 @@
+/* methods_table.c - tables: create, schema, get, set, stats, compact. */
+#include "server/method_list.h"
+
+#include <stdlib.h>
+
+#include "heap/list.h"
+#include "heap/map.h"
+#include "heap/text.h"
+#include "server/clock.h"
+#include "server/keys.h"
+#include "server/params.h"
+#include "server/path.h"
+#include "server/reply.h"
+#include "server/table_schema.h"
+#include "server/table_value.h"
+
+/* --- schemas ----------------------------------------------------------------------------------*/
+
+void table_schema_close(struct table_schema *s)
+{
+    free(s->fields);
+    free(s->names);
+    *s = (struct table_schema){0};
+}
+
+int table_schema_open(struct call *call, struct table_schema *s, size_t count)
+{
+    *s = (struct table_schema){0};
+    if (count == 0 || count > TABLE_COLUMNS_MAX) {
+        call_fail(call, count == 0 ? ERROR_BAD_PARAMS : ERROR_LIMIT,
+                  "%s: a table has 1 to %d columns, not %zu", call->method->name,
+                  TABLE_COLUMNS_MAX, count);
+        return -1;
+    }
+    s->fields = calloc(count, sizeof *s->fields);
+    s->names = malloc(count * TABLE_NAME_BYTES_MAX);
+    if (s->fields != NULL && s->names != NULL) return 0;
+    table_schema_close(s);
+    fail_no_memory(call);
+    return -1;
+}
+
+int table_schema_name(struct call *call, struct table_schema *s, value name)
+{
+    struct table_field *field = &s->fields[s->count];
+    size_t length = value_is_text(name) ? text_length(call->heap, name) : 0;
+    if (length == 0 || length > TABLE_NAME_BYTES_MAX) {
+        call_fail(call, ERROR_BAD_PARAMS,
+                  "%s: column %u: a name is a string of 1 to %d bytes, not %s",
+                  call->method->name, s->count, TABLE_NAME_BYTES_MAX,
+                  call_quote_value(call, name));
+        return -1;
+    }
+    char *to = s->names + (size_t)s->count * TABLE_NAME_BYTES_MAX;
+    field->name = to;
+    field->name_length = text_copy(call->heap, name, 0, to, length);
+    return 0;
+}
+
+static int read_type(struct call *call, uint32_t column, value type, struct table_field *field)
+{
+    char name[16];
+    size_t length = value_is_text(type) ? text_copy(call->heap, type, 0, name, sizeof name) : 0;
+    field->type = table_type_named(name, length);
+    if (field->type != TABLE_TYPE_COUNT) return 0;
+    call_fail(call, ERROR_BAD_PARAMS,
+              "%s: column %u: there is no type %s; there are i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 "
+              "bool str sym bin date ts",
+              call->method->name, column, call_quote_value(call, type));
+    return -1;
+}
+
+static int read_flags(struct call *call, uint32_t column, value flags, struct table_field *field)
+{
+    struct map_iterator it = {0};
+    value name, v;
+    if (flags == VALUE_NIL) return 0;
+    bool good = value_is_kind(flags, KIND_MAP);
+    while (good && map_next(call->heap, flags, &it, &name, &v)) {
+        bool *flag = !value_is_text(name)                             ? NULL
+                     : text_equals(call->heap, name, "null", 4)   ? &field->null
+                     : text_equals(call->heap, name, "sorted", 6) ? &field->sorted
+                                                                  : NULL;
+        good = flag != NULL && value_is_bool(v);
+        if (good) *flag = v == VALUE_TRUE;
+    }
+    if (good) return 0;
+    call_fail(call, ERROR_BAD_PARAMS,
+              "%s: column %u: the third item is a map of null and sorted, true or false each",
+              call->method->name, column);
+    return -1;
+}
+
+int table_schema_read(struct call *call, value list, struct table_schema *s)
+{
+    struct heap *h = call->heap;
+    if (!value_is_kind(list, KIND_LIST)) {
+        call_fail(call, ERROR_BAD_PARAMS,
+                  "%s: a schema is a list of columns, [name, type, {null, sorted}] each, not %s",
+                  call->method->name, value_describe(list));
+        return -1;
+    }
+    size_t count = list_length(h, list);
+    if (table_schema_open(call, s, count) < 0) return -1;
+    for (; s->count < count; s->count++) {
+        value column = list_get(h, list, s->count);
+        size_t items = value_is_kind(column, KIND_LIST) ? list_length(h, column) : 0;
+        int status = 0;
+        if (items < 2 || items > 3) {
+            status = -1;
+            call_fail(call, ERROR_BAD_PARAMS,
+                      "%s: column %u must be a list [name, type, {null, sorted}], not %s",
+                      call->method->name, s->count, value_describe(column));
+        }
+        if (status == 0) status = table_schema_name(call, s, list_get(h, column, 0));
+        if (status == 0)
+            status = read_type(call, s->count, list_get(h, column, 1), &s->fields[s->count]);
+        if (status == 0 && items == 3)
+            status = read_flags(call, s->count, list_get(h, column, 2), &s->fields[s->count]);
+        if (status == 0) continue;
+        table_schema_close(s);
+        return -1;
+    }
+    return 0;
+}
+
+value table_schema_make(struct call *call, const struct table_schema *s)
+{
+    struct table_error error;
+    value table;
+    if (table_create(call->heap, s->fields, s->count, &table, &error) == 0) return table;
+    call_fail_table(call, &error);
+    return VALUE_ABSENT;
+}
+
+enum call_outcome method_table_create(struct call *call)
+{
+    value create, ttl;
+    const struct option known[] = {{"create", &create}, {"ttl", &ttl}};
+    bool creates = false;
+    int64_t now_ms = (int64_t)keys_now(call->host->keys), ms = 0;
+    struct table_schema schema;
+    struct place place;
+    if (options_read(call, 2, known, 2) < 0 || option_bool(call, "create", create, &creates) < 0 ||
+        option_int(call, "ttl", ttl, 1, (int64_t)MAP_EXPIRES_MAX - now_ms, &ms) < 0 ||
+        place_find(call, call->args[0], creates ? PATH_CREATE : 0, &place) < 0)
+        return CALL_FAILED;
+    if (ms > 0 && (!place_is_key(call, &place) || place.missing > 0))
+        return call_fail(call, ERROR_BAD_PATH, "%s: only whole keys expire (ttl); %s is none",
+                         call->method->name, quote_whole_path(call, call->args[0]));
+    if (place.held != VALUE_ABSENT && place.held != VALUE_NIL) return reply_bool(call, false);
+    if (table_schema_read(call, call->args[1], &schema) < 0) return CALL_FAILED;
+    value table = table_schema_make(call, &schema);
+    table_schema_close(&schema);
+    if (table == VALUE_ABSENT ||
+        place_replace_take(call, &place, table, ms > 0 ? (uint64_t)(now_ms + ms) : 0) < 0)
+        return CALL_FAILED;
+    return reply_bool(call, true);
+}
+
+enum call_outcome method_table_schema(struct call *call)
+{
+    struct table *t;
+    if (table_find(call, call->args[0], &t) < 0) return CALL_FAILED;
+    struct writer *w = call->reply;
+    writer_array(w, table_column_count(t));
+    for (uint32_t i = 0; i < table_column_count(t); i++) {
+        const struct table_field *field = table_field(t, i);
+        writer_array(w, 3);
+        writer_str(w, field->name, field->name_length);
+        writer_cstr(w, table_type_name(field->type));
+        writer_map(w, 2);
+        writer_cstr(w, "null");
+        writer_bool(w, field->null);
+        writer_cstr(w, "sorted");
+        writer_bool(w, field->sorted);
+    }
+    return CALL_DONE;
+}
+
+/* --- single rows ------------------------------------------------------------------------------*/
+
+enum call_outcome method_table_get(struct call *call)
+{
+    struct table *t;
+    uint64_t row;
+    size_t count = 0;
+    bool some = param(call, 2) != VALUE_NIL;
+    uint32_t chunk = 0, slot = 0, column = 0;
+    if ((some && param_list(call, 2, "the columns", &count) < 0) ||
+        table_find(call, call->args[0], &t) < 0 || table_param_row(call, 1, t, &row) < 0)
+        return CALL_FAILED;
+    if (!some) count = table_column_count(t);
+    struct reply r;
+    struct table_version *v = table_pin(t);
+    reply_open(&r, call);
+    int status = table_locate(v, row, &chunk, &slot) ? reply_charge(&r, 2 * count + 1) : -1;
+    reply_map(&r, count);
+    for (uint32_t i = 0; i < count && status == 0; i++) {
+        struct table_cell cell;
+        column = i;
+        if (some) status = table_column_read(call, t, list_get(call->heap, call->args[2], i),
+                                             &column);
+        if (status < 0) break;
+        const struct table_field *field = table_field(t, column);
+        writer_str(r.w, field->name, field->name_length);
+        table_cell(v, chunk, slot, column, &cell);
+        status = reply_cell(&r, &cell);
+    }
+    table_unpin(v);
+    return reply_finish(&r, status);
+}
+
+enum call_outcome method_table_set(struct call *call)
+{
+    value table;
+    struct table *t;
+    uint64_t row;
+    uint32_t column;
+    if (table_find(call, call->args[0], &t) < 0 || table_param_row(call, 1, t, &row) < 0 ||
+        table_column_read(call, t, call->args[2], &column) < 0 ||
+        path_read_through(call, call->args[0], 0, &table) < 0 ||
+        table_cell_store(call, table, row, column, call->args[3]) < 0)
+        return CALL_FAILED;
+    return reply_bool(call, true);
+}
+
+/* --- figures ----------------------------------------------------------------------------------*/
+
+static void write_column_stats(struct writer *w, const struct table_field *field,
+                               const struct table_column_stats *s)
+{
+    unsigned encodings = 0;
+    for (unsigned e = 0; e < TABLE_ENCODING_COUNT; e++) encodings += s->encodings[e].vectors > 0;
+    writer_map(w, 9);
+    writer_cstr(w, "name");
+    writer_str(w, field->name, field->name_length);
+    writer_cstr(w, "type");
+    writer_cstr(w, table_type_name(field->type));
+    reply_figure(w, "bytes", s->bytes);
+    reply_figure(w, "nulls", s->nulls);
+    reply_figure(w, "header_bytes", s->header_bytes);
+    reply_figure(w, "validity_bytes", s->validity_bytes);
+    reply_figure(w, "text_bytes", s->text_bytes + s->dictionary_bytes);
+    reply_figure(w, "overlay_bytes", s->overlay_bytes);
+    writer_cstr(w, "encodings");
+    writer_map(w, encodings);
+    for (unsigned e = 0; e < TABLE_ENCODING_COUNT; e++) {
+        if (s->encodings[e].vectors == 0) continue;
+        writer_cstr(w, table_encoding_name((enum table_encoding)e));
+        writer_map(w, 2);
+        reply_figure(w, "vectors", s->encodings[e].vectors);
+        reply_figure(w, "bytes", s->encodings[e].bytes);
+    }
+}
+
+enum call_outcome method_table_stats(struct call *call)
+{
+    struct table *t;
+    if (table_find(call, call->args[0], &t) < 0) return CALL_FAILED;
+    struct table_version *v = table_pin(t);
+    struct writer *w = call->reply;
+    writer_map(w, 6);
+    reply_figure(w, "rows", table_version_rows(v));
+    reply_figure(w, "deleted", table_version_deleted(v));
+    reply_figure(w, "chunks", table_version_chunks(v));
+    reply_figure(w, "bytes", table_bytes(t));
+    writer_cstr(w, "sealing");
+    writer_bool(w, table_seal_pending(t));
+    writer_cstr(w, "columns");
+    writer_array(w, table_column_count(t));
+    for (uint32_t i = 0; i < table_column_count(t); i++) {
+        struct table_column_stats stats;
+        table_column_stats(v, i, 0, table_version_chunks(v), &stats);
+        write_column_stats(w, table_field(t, i), &stats);
+    }
+    table_unpin(v);
+    return CALL_DONE;
+}
+
+/* --- compact ----------------------------------------------------------------------------------*/
+
+/* A pin keeps the table when its value goes; the steps work on what it is by then. */
+struct compact_state {
+    struct table_version *pin;
+    size_t bytes_before;
+};
+
+static void compact_abort(struct call *call)
+{
+    struct compact_state *s = call->state;
+    table_unpin(s->pin);
+    free(s);
+    call->state = NULL;
+}
+
+static enum call_outcome compact_step(struct call *call, uint64_t budget_ns)
+{
+    struct compact_state *s = call->state;
+    struct table *t = table_version_table(s->pin);
+    /* The old version must not count in bytes_after, nor stay alive for nothing. */
+    struct table_version *now = table_pin(t);
+    table_unpin(s->pin);
+    s->pin = now;
+    int status = table_compact_step(t, true, budget_ns);
+    if (status == 0) status = table_seal_step(t, budget_ns);
+    if (status == 1) return CALL_PENDING;
+    if (status == 0) {
+        struct writer *w = call->reply;
+        writer_map(w, 2);
+        reply_figure(w, "bytes_before", s->bytes_before);
+        reply_figure(w, "bytes_after", table_bytes(t));
+    }
+    compact_abort(call);
+    return status < 0 ? fail_no_memory(call) : CALL_DONE;
+}
+
+enum call_outcome method_table_compact(struct call *call)
+{
+    struct table *t;
+    if (table_find(call, call->args[0], &t) < 0) return CALL_FAILED;
+    struct compact_state *s = malloc(sizeof *s);
+    if (s == NULL) return fail_no_memory(call);
+    table_close_tail(t);
+    *s = (struct compact_state){.pin = table_pin(t), .bytes_before = table_bytes(t)};
+    call->state = s;
+    call->abort = compact_abort;
+    call->step = compact_step;
+    return CALL_PENDING;
+}

@@ -1,0 +1,542 @@
+/* methods_table_query.c - slice, scan, next, close, agg, explain.
+ *
+ * The happy path: a query is compiled and pins a version of its table; steps gather its batches in
+ * a buffer of their own, since a pending call has written nothing; when enough rows are there or
+ * the query has ended, the answer is written in one go. A scan with more to come becomes a cursor
+ * of the session.
+ *
+ * Failure: an error of the query ends it, and its cursor. A session that vanishes gives all its
+ * queries up, and with them their pins. */
+#include "server/method_list.h"
+
+#include <stdlib.h>
+
+#include "heap/list.h"
+#include "heap/map.h"
+#include "heap/text.h"
+#include "server/clock.h"
+#include "server/params.h"
+#include "server/path.h"
+#include "server/refs.h"
+#include "server/reply.h"
+#include "server/table_value.h"
+
+#define BATCH_ROWS_DEFAULT 4096
+#define BATCH_ROWS_MAX 1000000
+#define BATCH_BYTES_DEFAULT ((size_t)1 << 20)
+#define SLICE_ROWS_MAX 1000000
+/* What is over by then is answered at once. */
+#define FIRST_STEP_NS ((uint64_t)100000)
+
+/* A column as a bin or as the items of a list, and which rows are not null. */
+struct gathered {
+    struct writer data;
+    unsigned char *valid;
+    size_t valid_bytes;
+    bool nulls;
+};
+
+/* An answer under way. */
+struct reading {
+    struct table_cursor *cursor; /* owned; its query may have a number already */
+    enum { READ_FIRST, READ_NEXT, READ_ALL } kind;
+    struct writer rows;          /* format rows */
+    struct gathered *columns;    /* format cols */
+    uint64_t count;              /* of rows */
+    bool ended;
+};
+
+static struct query *reading_query(const struct reading *r) { return r->cursor->query; }
+
+static void reading_free(struct call *call)
+{
+    struct reading *r = call->state;
+    uint32_t columns = r->columns != NULL ? query_column_count(reading_query(r)) : 0;
+    for (uint32_t i = 0; i < columns; i++) {
+        writer_close(&r->columns[i].data);
+        free(r->columns[i].valid);
+    }
+    free(r->columns);
+    writer_close(&r->rows);
+    if (r->cursor != NULL) table_cursor_destroy(r->cursor);
+    free(r);
+    call->state = NULL;
+}
+
+/* --- gathering --------------------------------------------------------------------------------*/
+
+static size_t item_count(const struct reading *r)
+{
+    return (size_t)r->count * (1 + (size_t)query_column_count(reading_query(r)));
+}
+
+static int gather_row(struct reply *reply, struct reading *r, const struct query_batch *batch,
+                      uint32_t row)
+{
+    uint32_t columns = query_column_count(reading_query(r));
+    writer_array(reply->w, columns);
+    for (uint32_t i = 0; i < columns; i++) {
+        struct table_cell cell;
+        query_batch_cell(reading_query(r), batch, row, i, &cell);
+        if (reply_cell(reply, &cell) < 0) return -1;
+    }
+    return 0;
+}
+
+/* One element, little-endian, of the type's own width. */
+static void write_element(struct writer *w, const struct table_cell *cell)
+{
+    unsigned char bytes[8] = {0};
+    size_t width = table_type_bytes(cell->type);
+    uint64_t bits = cell->null ? 0 : cell->u;
+    float narrow = cell->type == TABLE_F32 && !cell->null ? (float)cell->d : 0;
+    if (cell->type == TABLE_F32) {
+        uint32_t low;
+        memcpy(&low, &narrow, sizeof low);
+        bits = low;
+    }
+    for (size_t i = 0; i < width; i++) bytes[i] = (unsigned char)(bits >> 8 * i);
+    writer_bytes(w, bytes, width);
+}
+
+static bool is_listed(enum table_type type)
+{
+    enum table_class class = table_type_class(type);
+    return class == TABLE_CLASS_TEXT || class == TABLE_CLASS_SYMBOL;
+}
+
+static int grow_valid(struct gathered *g, uint64_t rows)
+{
+    size_t bytes = (size_t)(rows + 7) / 8;
+    if (bytes <= g->valid_bytes) return 0;
+    bytes *= 2;
+    unsigned char *valid = realloc(g->valid, bytes);
+    if (valid == NULL) return -1;
+    memset(valid + g->valid_bytes, 0, bytes - g->valid_bytes);
+    g->valid = valid;
+    g->valid_bytes = bytes;
+    return 0;
+}
+
+static int gather_column(struct reply *reply, struct reading *r, const struct query_batch *batch,
+                         uint32_t column)
+{
+    struct gathered *g = &r->columns[column];
+    bool listed = is_listed(query_column(reading_query(r), column)->type);
+    if (grow_valid(g, r->count + batch->rows) < 0) {
+        fail_no_memory(reply->call);
+        return -1;
+    }
+    reply->w = &g->data;
+    for (uint32_t row = 0; row < batch->rows; row++) {
+        struct table_cell cell;
+        uint64_t at = r->count + row;
+        query_batch_cell(reading_query(r), batch, row, column, &cell);
+        if (cell.null) g->nulls = true;
+        else g->valid[at / 8] |= (unsigned char)(1u << at % 8);
+        if (!listed) write_element(reply->w, &cell);
+        else if (reply_cell(reply, &cell) < 0) return -1;
+    }
+    return 0;
+}
+
+static size_t gathered_bytes(const struct reading *r)
+{
+    size_t bytes = r->rows.length;
+    uint32_t columns = r->columns != NULL ? query_column_count(reading_query(r)) : 0;
+    for (uint32_t i = 0; i < columns; i++) bytes += r->columns[i].data.length;
+    return bytes;
+}
+
+/* Whether memory was short for what was gathered: 0, or -1 after call_fail. */
+static int check_gathered(struct call *call, const struct reading *r)
+{
+    bool failed = r->rows.error != WRITER_OK;
+    uint32_t columns = r->columns != NULL ? query_column_count(reading_query(r)) : 0;
+    for (uint32_t i = 0; i < columns; i++) failed |= r->columns[i].data.error != WRITER_OK;
+    if (failed)
+        call_fail(call, ERROR_OUT_OF_MEMORY, "%s: no memory for the reply", call->method->name);
+    return failed ? -1 : 0;
+}
+
+/* 0, or -1 after call_fail. */
+static int gather(struct call *call, struct reading *r, const struct query_batch *batch)
+{
+    struct reply reply;
+    int status = 0;
+    reply_open(&reply, call);
+    reply.w = &r->rows;
+    if (r->cursor->format == TABLE_FORMAT_ROWS)
+        for (uint32_t row = 0; row < batch->rows && status == 0; row++)
+            status = gather_row(&reply, r, batch, row);
+    else
+        for (uint32_t i = 0; i < query_column_count(reading_query(r)) && status == 0; i++)
+            status = gather_column(&reply, r, batch, i);
+    r->count += batch->rows;
+    reply_open(&reply, call);
+    if (status == 0) status = reply_room(&reply, item_count(r));
+    if (status == 0) status = check_gathered(call, r);
+    if (status == 0 && gathered_bytes(r) > call->host->reply_bytes_max) {
+        call_fail(call, ERROR_LIMIT,
+                  "%s: the result would be longer than reply-bytes (%zu) allows; ask for less of "
+                  "it, or in smaller batches",
+                  call->method->name, call->host->reply_bytes_max);
+        status = -1;
+    }
+    return status;
+}
+
+/* --- the answer -------------------------------------------------------------------------------*/
+
+static void write_name(struct writer *w, const struct query_column *column)
+{
+    if (utf8_valid(column->name, column->name_length))
+        writer_str(w, column->name, column->name_length);
+    else
+        writer_bin(w, column->name, column->name_length);
+}
+
+static void write_cols(struct writer *w, const struct query *q)
+{
+    uint32_t columns = query_column_count(q);
+    writer_cstr(w, "cols");
+    writer_array(w, columns);
+    for (uint32_t i = 0; i < columns; i++) {
+        writer_array(w, 2);
+        write_name(w, query_column(q, i));
+        writer_cstr(w, table_type_name(query_column(q, i)->type));
+    }
+}
+
+static void write_data(struct writer *w, const struct reading *r)
+{
+    const struct query *q = reading_query(r);
+    uint32_t columns = query_column_count(q), nulls = 0;
+    reply_figure(w, "rows", r->count);
+    writer_cstr(w, "data");
+    if (r->cursor->format == TABLE_FORMAT_ROWS) {
+        writer_array(w, (size_t)r->count);
+        writer_bytes(w, r->rows.data, r->rows.length);
+        return;
+    }
+    writer_map(w, columns);
+    for (uint32_t i = 0; i < columns; i++) {
+        const struct gathered *g = &r->columns[i];
+        bool listed = is_listed(query_column(q, i)->type);
+        nulls += !listed && g->nulls;
+        write_name(w, query_column(q, i));
+        if (listed) writer_array(w, (size_t)r->count);
+        else writer_bin_header(w, g->data.length);
+        writer_bytes(w, g->data.data, g->data.length);
+    }
+    writer_cstr(w, "valid");
+    writer_map(w, nulls);
+    for (uint32_t i = 0; i < columns; i++) {
+        if (is_listed(query_column(q, i)->type) || !r->columns[i].nulls) continue;
+        write_name(w, query_column(q, i));
+        writer_bin(w, r->columns[i].valid, (size_t)(r->count + 7) / 8);
+    }
+}
+
+static void write_stats(struct writer *w, const struct query *q)
+{
+    struct query_stats s;
+    query_stats(q, &s);
+    writer_cstr(w, "stats");
+    writer_map(w, 8);
+    reply_figure(w, "rows_total", s.rows_total);
+    reply_figure(w, "rows_matched", s.rows_matched);
+    reply_figure(w, "groups", s.groups);
+    reply_figure(w, "chunks", s.chunks);
+    reply_figure(w, "chunks_skipped", s.chunks_skipped);
+    reply_figure(w, "vectors", s.vectors);
+    reply_figure(w, "vectors_skipped", s.vectors_skipped);
+    reply_figure(w, "memory_peak", s.memory_peak);
+}
+
+/* Writes the answer; a cursor that is to be read on goes to the session. */
+static enum call_outcome reading_finish(struct call *call)
+{
+    struct reading *r = call->state;
+    struct writer *w = call->reply;
+    bool goes_on = !r->ended && r->kind != READ_ALL, cols = r->cursor->format == TABLE_FORMAT_COLS;
+    int64_t id = !goes_on ? 0 : r->cursor->id != 0 ? r->cursor->id : call->refs->cursors.last + 1;
+    writer_map(w, (size_t)2 + cols + (r->kind != READ_NEXT) * (size_t)2 + (r->kind != READ_ALL));
+    if (r->kind != READ_NEXT) write_cols(w, reading_query(r));
+    write_data(w, r);
+    if (r->kind != READ_ALL) {
+        writer_cstr(w, "cursor");
+        if (goes_on) writer_int(w, id);
+        else writer_nil(w);
+    }
+    if (r->kind != READ_NEXT) write_stats(w, reading_query(r));
+    int status = reply_check(call);
+    if (status == 0 && goes_on) {
+        struct table_cursor *cursor = r->cursor;
+        uint32_t columns = r->columns != NULL ? query_column_count(cursor->query) : 0;
+        for (uint32_t i = 0; i < columns; i++) {
+            writer_close(&r->columns[i].data);
+            free(r->columns[i].valid);
+        }
+        free(r->columns);
+        r->columns = NULL;
+        r->cursor = NULL;
+        cursor->used_ns = clock_ns();
+        table_cursors_add(&call->refs->cursors, cursor);
+    }
+    reading_free(call);
+    return status < 0 ? CALL_FAILED : CALL_DONE;
+}
+
+/* --- steps ------------------------------------------------------------------------------------*/
+
+static enum call_outcome reading_step(struct call *call, uint64_t budget_ns)
+{
+    struct reading *r = call->state;
+    const struct table_cursor *cursor = r->cursor;
+    uint64_t now = clock_ns(), end = now + budget_ns;
+    do {
+        struct query_batch batch;
+        struct query_error error;
+        uint64_t rows = cursor->rows_max - r->count;
+        size_t bytes = gathered_bytes(r);
+        if (rows == 0 || (bytes >= cursor->bytes_max && r->count > 0)) return reading_finish(call);
+        int outcome = query_next(cursor->query, end - now,
+                                 rows < TABLE_VECTOR_ROWS ? (uint32_t)rows : TABLE_VECTOR_ROWS,
+                                 cursor->bytes_max - bytes, &batch, &error);
+        int status = outcome == QUERY_ROWS ? gather(call, r, &batch) : 0;
+        if (outcome < 0) call_fail_query(call, &error);
+        if (outcome < 0 || status < 0) {
+            reading_free(call);
+            return CALL_FAILED;
+        }
+        r->ended = outcome == QUERY_END;
+        if (r->ended) return reading_finish(call);
+        if (outcome == QUERY_BUSY) break;
+        now = clock_ns();
+    } while (now < end);
+    return CALL_PENDING;
+}
+
+/* Takes the cursor over. */
+static enum call_outcome reading_start(struct call *call, struct table_cursor *cursor, int kind)
+{
+    struct reading *r = calloc(1, sizeof *r);
+    uint32_t columns = query_column_count(cursor->query);
+    struct gathered *gathered = NULL;
+    if (r != NULL && cursor->format == TABLE_FORMAT_COLS)
+        gathered = calloc(columns, sizeof *gathered);
+    if (r == NULL || (cursor->format == TABLE_FORMAT_COLS && gathered == NULL)) {
+        free(r);
+        table_cursor_destroy(cursor);
+        return fail_no_memory(call);
+    }
+    r->cursor = cursor;
+    r->kind = kind;
+    r->columns = gathered;
+    writer_init(&r->rows, 0); /* bounded after each batch: gather */
+    for (uint32_t i = 0; i < columns && gathered != NULL; i++)
+        writer_init(&gathered[i].data, 0);
+    call->state = r;
+    call->abort = reading_free;
+    call->step = reading_step;
+    return reading_step(call, FIRST_STEP_NS);
+}
+
+/* --- methods ----------------------------------------------------------------------------------*/
+
+static int read_format(struct call *call, value v, enum table_format *format)
+{
+    int word = TABLE_FORMAT_ROWS;
+    if (v == VALUE_NIL) v = VALUE_ABSENT;
+    if (option_word(call, "format", v, "rows cols arrow", &word) < 0) return -1;
+    *format = (enum table_format)word;
+    if (*format != TABLE_FORMAT_ARROW) return 0;
+    /* The hook for heap/table_arrow.h. */
+    call_fail(call, ERROR_BAD_PARAMS, "%s: format \"arrow\" is not supported yet",
+              call->method->name);
+    return -1;
+}
+
+/* An entry of the map of options. */
+static value option_of(struct call *call, value options, const char *name)
+{
+    struct map_key key;
+    if (!value_is_kind(options, KIND_MAP)) return VALUE_ABSENT;
+    map_key_text(call->heap, &key, name, strlen(name));
+    return map_get(call->heap, options, &key);
+}
+
+/* {rows, bytes} into the cursor. */
+static int read_batch(struct call *call, value batch, struct table_cursor *cursor)
+{
+    int64_t rows = cursor->rows_max, bytes = (int64_t)cursor->bytes_max;
+    if (batch == VALUE_ABSENT || batch == VALUE_NIL) return 0;
+    if (!value_is_kind(batch, KIND_MAP)) {
+        call_fail(call, ERROR_BAD_PARAMS, "%s: batch must be a map {rows, bytes}, not %s",
+                  call->method->name, value_describe(batch));
+        return -1;
+    }
+    if (option_int(call, "rows", option_of(call, batch, "rows"), 1, BATCH_ROWS_MAX, &rows) < 0 ||
+        option_int(call, "bytes", option_of(call, batch, "bytes"), 1,
+                   (int64_t)call->host->reply_bytes_max, &bytes) < 0)
+        return -1;
+    cursor->rows_max = (uint32_t)rows;
+    cursor->bytes_max = (size_t)bytes;
+    return 0;
+}
+
+static struct table_cursor *cursor_create(struct call *call, value options)
+{
+    enum table_format format;
+    if (read_format(call, option_of(call, options, "format"), &format) < 0) return NULL;
+    struct table_cursor *cursor = calloc(1, sizeof *cursor);
+    if (cursor == NULL) {
+        fail_no_memory(call);
+        return NULL;
+    }
+    cursor->format = format;
+    cursor->rows_max = BATCH_ROWS_DEFAULT;
+    cursor->bytes_max = BATCH_BYTES_DEFAULT;
+    if (cursor->bytes_max > call->host->reply_bytes_max / 2)
+        cursor->bytes_max = call->host->reply_bytes_max / 2;
+    if (read_batch(call, option_of(call, options, "batch"), cursor) == 0) return cursor;
+    table_cursor_destroy(cursor);
+    return NULL;
+}
+
+/* Compiles into the cursor, which is destroyed on failure. 0, or -1 after call_fail. */
+static int compile(struct call *call, struct table *t, const struct query_spec *spec, bool agg,
+                   struct table_cursor *cursor)
+{
+    struct query_error error;
+    struct table_version *v = table_pin(t);
+    size_t memory = call->host->query_bytes_max;
+    int status = agg ? query_agg_create(call->heap, v, spec, memory, &cursor->query, &error)
+                     : query_scan_create(call->heap, v, spec, memory, &cursor->query, &error);
+    if (status == 0) return 0;
+    cursor->query = NULL;
+    table_unpin(v);
+    table_cursor_destroy(cursor);
+    call_fail_query(call, &error);
+    return -1;
+}
+
+/* Everything up to the first step of table.scan and table.agg. */
+static enum call_outcome query_start(struct call *call, bool agg)
+{
+    struct query_error error;
+    struct query_spec spec;
+    struct table *t;
+    if (table_find(call, call->args[0], &t) < 0) return CALL_FAILED;
+    if (query_spec_read(call->heap, param(call, 1), agg, &spec, &error) < 0)
+        return call_fail_query(call, &error);
+    struct table_cursor *cursor = cursor_create(call, param(call, 1));
+    if (cursor == NULL || compile(call, t, &spec, agg, cursor) < 0) return CALL_FAILED;
+    if (agg) {
+        cursor->rows_max = UINT32_MAX;
+        cursor->bytes_max = SIZE_MAX;
+    }
+    return reading_start(call, cursor, agg ? READ_ALL : READ_FIRST);
+}
+
+enum call_outcome method_table_scan(struct call *call)
+{
+    struct table_cursors *cursors = &call->refs->cursors;
+    table_cursors_expire(cursors, clock_ns(), call->host->cursor_idle_ns);
+    if (cursors->count >= call->host->cursors_max)
+        return call_fail(call, ERROR_LIMIT,
+                         "%s: this session has %zu scans open, the limit (table-cursors); read "
+                         "them to the end, or table.close them",
+                         call->method->name, cursors->count);
+    return query_start(call, false);
+}
+
+enum call_outcome method_table_agg(struct call *call) { return query_start(call, true); }
+
+enum call_outcome method_table_slice(struct call *call)
+{
+    struct table *t;
+    value select, format;
+    const struct option known[] = {{"select", &select}, {"format", &format}};
+    int64_t start = 0, count = 0;
+    if (options_read(call, 3, known, 2) < 0 ||
+        param_int(call, 1, "start", INT64_MIN, INT64_MAX, &start) < 0 ||
+        param_int(call, 2, "n", 0, SLICE_ROWS_MAX, &count) < 0 ||
+        table_find(call, call->args[0], &t) < 0)
+        return CALL_FAILED;
+    int64_t rows = (int64_t)table_row_count(t);
+    if (start < 0) start = start < -rows ? 0 : start + rows;
+    if (start > rows) start = rows;
+    struct query_spec spec = {.where = VALUE_ABSENT, .let = VALUE_ABSENT, .order = VALUE_ABSENT,
+                              .limit = value_int(count), .offset = value_int(start),
+                              .select = select, .group = VALUE_ABSENT, .agg = VALUE_ABSENT,
+                              .having = VALUE_ABSENT};
+    struct table_cursor *cursor = cursor_create(call, param(call, 3));
+    if (cursor == NULL || compile(call, t, &spec, false, cursor) < 0) return CALL_FAILED;
+    cursor->rows_max = UINT32_MAX;
+    cursor->bytes_max = SIZE_MAX;
+    return reading_start(call, cursor, READ_ALL);
+}
+
+/* The number of a cursor. 0, or -1. */
+static int read_cursor(struct call *call, int64_t *id)
+{
+    *id = 0;
+    if (param(call, 0) == VALUE_NIL) {
+        call_fail(call, ERROR_BAD_PARAMS, "%s: cursor must be an integer, not nil",
+                  call->method->name);
+        return -1;
+    }
+    return param_int(call, 0, "cursor", INT64_MIN, INT64_MAX, id);
+}
+
+enum call_outcome method_table_next(struct call *call)
+{
+    int64_t id;
+    value rows, bytes;
+    const struct option known[] = {{"rows", &rows}, {"bytes", &bytes}};
+    if (read_cursor(call, &id) < 0 || options_read(call, 1, known, 2) < 0) return CALL_FAILED;
+    table_cursors_expire(&call->refs->cursors, clock_ns(), call->host->cursor_idle_ns);
+    struct table_cursor *cursor = table_cursors_take(&call->refs->cursors, id);
+    if (cursor == NULL)
+        return call_fail(call, ERROR_NOT_FOUND,
+                         "%s: this session has no cursor %lld; it was read to the end, closed, or "
+                         "not used for too long (table-cursor-time)",
+                         call->method->name, (long long)id);
+    if (read_batch(call, param(call, 1), cursor) < 0) {
+        table_cursors_add(&call->refs->cursors, cursor);
+        return CALL_FAILED;
+    }
+    return reading_start(call, cursor, READ_NEXT);
+}
+
+enum call_outcome method_table_close(struct call *call)
+{
+    int64_t id;
+    if (read_cursor(call, &id) < 0) return CALL_FAILED;
+    struct table_cursor *cursor = table_cursors_take(&call->refs->cursors, id);
+    if (cursor != NULL) table_cursor_destroy(cursor);
+    return reply_bool(call, cursor != NULL);
+}
+
+enum call_outcome method_table_explain(struct call *call)
+{
+    struct table *t;
+    struct query_error error;
+    struct query_spec spec;
+    if (table_find(call, call->args[0], &t) < 0) return CALL_FAILED;
+    bool agg = option_of(call, param(call, 1), "agg") != VALUE_ABSENT ||
+               option_of(call, param(call, 1), "group") != VALUE_ABSENT;
+    if (query_spec_read(call->heap, param(call, 1), agg, &spec, &error) < 0)
+        return call_fail_query(call, &error);
+    struct table_cursor *cursor = cursor_create(call, param(call, 1));
+    if (cursor == NULL || compile(call, t, &spec, agg, cursor) < 0) return CALL_FAILED;
+    value map = query_explain(cursor->query);
+    table_cursor_destroy(cursor);
+    map = call_keep_take(call, map);
+    if (map == VALUE_ABSENT) return fail_no_memory(call);
+    struct reply r;
+    reply_open(&r, call);
+    return reply_finish(&r, reply_value(&r, map));
+}

@@ -1,0 +1,41 @@
+/* table_cursor.h - the scans of tables that a session has open: each a query that pins a version of
+ * its table, known to the client by a number. Numbers begin with 1 and are never used again within
+ * a session. A scan that is not read on for some time is closed. */
+#ifndef CAIRN_SERVER_TABLE_CURSOR_H
+#define CAIRN_SERVER_TABLE_CURSOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct query;
+
+enum table_format { TABLE_FORMAT_ROWS, TABLE_FORMAT_COLS, TABLE_FORMAT_ARROW };
+
+struct table_cursor {
+    struct table_cursor *next;
+    int64_t id; /* 0: the client does not know of it yet */
+    struct query *query;
+    enum table_format format;
+    uint32_t rows_max;  /* of a batch */
+    size_t bytes_max;
+    uint64_t used_ns;   /* when it was last read */
+};
+
+/* Zeroed is empty. */
+struct table_cursors {
+    struct table_cursor *first;
+    size_t count;
+    int64_t last;
+};
+
+/* Takes the cursor over and gives it a number. */
+void table_cursors_add(struct table_cursors *cursors, struct table_cursor *cursor);
+/* Takes the cursor with this number off; NULL if there is none. */
+struct table_cursor *table_cursors_take(struct table_cursors *cursors, int64_t id);
+/* Closes those not used since `idle_ns`; 0: none. */
+void table_cursors_expire(struct table_cursors *cursors, uint64_t now_ns, uint64_t idle_ns);
+void table_cursors_close(struct table_cursors *cursors);
+void table_cursor_destroy(struct table_cursor *cursor);
+
+#endif

@@ -1,0 +1,211 @@
+/* table_path.c - see table_value.h: tables at paths, their rows and cells as values, errors. */
+#include "server/table_value.h"
+
+#include <stdlib.h>
+
+#include "heap/list.h"
+#include "heap/map.h"
+#include "heap/number.h"
+#include "heap/text.h"
+#include "server/params.h"
+#include "server/path.h"
+
+/* --- finding ----------------------------------------------------------------------------------*/
+
+int table_find(struct call *call, value path, struct table **table)
+{
+    value v;
+    if (path_read_through(call, path, 0, &v) < 0) return -1;
+    if (v == VALUE_ABSENT || v == VALUE_NIL) {
+        call_fail(call, ERROR_NOT_FOUND, "%s: there is no table at %s; table.create makes one",
+                  call->method->name, quote_whole_path(call, path));
+        return -1;
+    }
+    if (!value_is_kind(v, KIND_TABLE)) {
+        fail_type(call, path, v, "a table");
+        return -1;
+    }
+    *table = table_of(call->heap, v);
+    return 0;
+}
+
+int table_param_row(struct call *call, size_t index, const struct table *t, uint64_t *row)
+{
+    struct number n = number_read(call->heap, param(call, index));
+    int64_t rows = (int64_t)table_row_count(t);
+    if (n.class != NUMBER_INT64) {
+        call_fail(call, ERROR_BAD_PARAMS, "%s: row must be an integer, not %s",
+                  call->method->name, value_describe(param(call, index)));
+        return -1;
+    }
+    int64_t at = n.i < 0 ? n.i + rows : n.i;
+    *row = (uint64_t)at;
+    if (at >= 0 && at < rows) return 0;
+    call_fail(call, ERROR_OUT_OF_RANGE, "%s: the table has %lld rows; there is no row %lld",
+              call->method->name, (long long)rows, (long long)n.i);
+    return -1;
+}
+
+int table_column_read(struct call *call, const struct table *t, value name, uint32_t *column)
+{
+    char bytes[TABLE_NAME_BYTES_MAX + 1];
+    *column = UINT32_MAX;
+    if (value_is_text(name)) {
+        size_t length = text_copy(call->heap, name, 0, bytes, sizeof bytes);
+        *column = table_column_named(t, bytes, length);
+        if (*column != UINT32_MAX) return 0;
+    }
+    call_fail(call, value_is_text(name) ? ERROR_NOT_FOUND : ERROR_BAD_PARAMS,
+              "%s: the table has no column %s; table.schema lists them", call->method->name,
+              call_quote_value(call, name));
+    return -1;
+}
+
+/* --- walking ----------------------------------------------------------------------------------*/
+
+void table_walk_from(struct table_walk *w, const struct table_version *v, uint64_t position)
+{
+    *w = (struct table_walk){.version = v};
+    if (!table_locate(v, position, &w->chunk, &w->slot)) w->chunk = table_version_chunks(v);
+}
+
+bool table_walk_next(struct table_walk *w, uint32_t *chunk, uint32_t *slot)
+{
+    while (w->chunk < table_version_chunks(w->version)) {
+        if (w->slot >= table_chunk_slots(w->version, w->chunk)) {
+            w->chunk++;
+            w->slot = 0;
+            w->loaded = false;
+            continue;
+        }
+        uint32_t vector = w->slot / TABLE_VECTOR_ROWS, row = w->slot % TABLE_VECTOR_ROWS;
+        if (!w->loaded) table_vector_live(w->version, w->chunk, vector, w->live);
+        w->loaded = row + 1 < TABLE_VECTOR_ROWS;
+        w->slot++;
+        if (!(w->live[row / 64] >> row % 64 & 1)) continue;
+        *chunk = w->chunk;
+        *slot = w->slot - 1;
+        return true;
+    }
+    return false;
+}
+
+/* --- values -----------------------------------------------------------------------------------*/
+
+/* The cells of a row as pairs for map_from_take. 0 or -ENOMEM, with `*made` pairs to release. */
+static int row_pairs(struct heap *h, const struct table_version *v, uint32_t chunk, uint32_t slot,
+                     value *pairs, uint32_t *made)
+{
+    const struct table *t = table_version_table(v);
+    for (*made = 0; *made < table_column_count(t); (*made)++) {
+        const struct table_field *field = table_field(t, *made);
+        struct table_cell cell;
+        table_cell(v, chunk, slot, *made, &cell);
+        value key = text_new(h, field->name, field->name_length, false);
+        value item = key == VALUE_ABSENT ? VALUE_ABSENT : table_cell_to_value(h, &cell);
+        if (item == VALUE_ABSENT) {
+            value_release(h, key);
+            return -ENOMEM;
+        }
+        pairs[2 * *made] = key;
+        pairs[2 * *made + 1] = item;
+    }
+    return 0;
+}
+
+value table_row_make(struct heap *h, const struct table_version *v, uint32_t chunk, uint32_t slot)
+{
+    uint32_t columns = table_column_count(table_version_table(v)), made = 0;
+    value *pairs = malloc(2 * columns * sizeof *pairs), map = VALUE_ABSENT;
+    if (pairs == NULL) return VALUE_ABSENT;
+    if (row_pairs(h, v, chunk, slot, pairs, &made) == 0) map = map_from_take(h, pairs, columns);
+    for (uint32_t i = 0; i < 2 * made && map == VALUE_ABSENT; i++) value_release(h, pairs[i]);
+    free(pairs);
+    return map;
+}
+
+value table_row_value(struct call *call, value table, uint64_t row)
+{
+    struct table_version *v = table_pin(table_of(call->heap, table));
+    uint32_t chunk, slot;
+    value map = VALUE_ABSENT;
+    if (table_locate(v, row, &chunk, &slot)) map = table_row_make(call->heap, v, chunk, slot);
+    table_unpin(v);
+    return call_keep_take(call, map);
+}
+
+value table_cell_value(struct call *call, value table, uint64_t row, uint32_t column)
+{
+    struct table_version *v = table_pin(table_of(call->heap, table));
+    struct table_cell cell;
+    uint32_t chunk, slot;
+    value made = VALUE_ABSENT;
+    if (table_locate(v, row, &chunk, &slot)) {
+        table_cell(v, chunk, slot, column, &cell);
+        made = table_cell_to_value(call->heap, &cell);
+    }
+    table_unpin(v);
+    return call_keep_take(call, made);
+}
+
+int table_cell_store(struct call *call, value table, uint64_t row, uint32_t column, value v)
+{
+    struct table *t = table_of(call->heap, table);
+    struct table_scratch scratch = {.bytes = NULL};
+    struct table_error error;
+    struct table_cell cell;
+    uint32_t chunk, slot;
+    struct table_version *now = table_pin(t);
+    bool there = table_locate(now, row, &chunk, &slot);
+    table_unpin(now);
+    if (!there) {
+        call_fail(call, ERROR_OUT_OF_RANGE, "%s: there is no such row", call->method->name);
+        return -1;
+    }
+    int status = table_cell_from_value(call->heap, table_field(t, column), row, column, v, &cell,
+                                       &scratch, &error);
+    if (status == 0) status = table_set(t, chunk, slot, column, &cell, &error);
+    table_scratch_close(&scratch);
+    if (status < 0) call_fail_table(call, &error);
+    return status < 0 ? -1 : 0;
+}
+
+/* --- errors -----------------------------------------------------------------------------------*/
+
+enum call_outcome call_fail_table(struct call *call, const struct table_error *error)
+{
+    static const enum error_code codes[] = {
+        [TABLE_FAULT_NONE] = ERROR_INTERNAL,       [TABLE_FAULT_SCHEMA] = ERROR_BAD_PARAMS,
+        [TABLE_FAULT_TYPE] = ERROR_WRONG_TYPE,     [TABLE_FAULT_RANGE] = ERROR_OUT_OF_RANGE,
+        [TABLE_FAULT_NOT_NULL] = ERROR_WRONG_TYPE, [TABLE_FAULT_ORDER] = ERROR_OUT_OF_RANGE,
+        [TABLE_FAULT_LIMIT] = ERROR_LIMIT,         [TABLE_FAULT_ROW] = ERROR_NOT_FOUND,
+    };
+    if (error->fault == TABLE_FAULT_MEMORY) return fail_no_memory(call);
+    return call_fail(call, codes[error->fault], "%s: %s", call->method->name, error->text);
+}
+
+enum call_outcome call_fail_query(struct call *call, const struct query_error *error)
+{
+    static const enum error_code codes[] = {
+        [QUERY_FAULT_NONE] = ERROR_INTERNAL,   [QUERY_FAULT_SYNTAX] = ERROR_BAD_PARAMS,
+        [QUERY_FAULT_NAME] = ERROR_NOT_FOUND,  [QUERY_FAULT_TYPE] = ERROR_WRONG_TYPE,
+        [QUERY_FAULT_LIMIT] = ERROR_LIMIT,     [QUERY_FAULT_OVERFLOW] = ERROR_OUT_OF_RANGE,
+    };
+    if (error->fault == QUERY_FAULT_MEMORY) return fail_no_memory(call);
+    return call_fail(call, codes[error->fault], "%s: %s", call->method->name, error->text);
+}
+
+/* --- work between events ----------------------------------------------------------------------*/
+
+bool tables_want_work(struct heap *h)
+{
+    return table_first_unsealed(h) != NULL || table_first_uncompacted(h) != NULL;
+}
+
+bool tables_work(struct heap *h, uint64_t budget_ns)
+{
+    struct table *t = table_first_unsealed(h);
+    if (t != NULL) return table_seal_step(t, budget_ns) >= 0;
+    t = table_first_uncompacted(h);
+    return t != NULL && table_compact_step(t, false, budget_ns) >= 0;
+}

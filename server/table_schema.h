@@ -1,0 +1,25 @@
+/* table_schema.h - the columns that a table is to have, from [[name, type, {null, sorted}]...] or
+ * inferred. Functions that return int return 0, or -1 after call_fail. */
+#ifndef CAIRN_SERVER_TABLE_SCHEMA_H
+#define CAIRN_SERVER_TABLE_SCHEMA_H
+
+#include "heap/table.h"
+#include "server/call.h"
+
+struct table_schema {
+    struct table_field *fields;
+    char *names; /* TABLE_NAME_BYTES_MAX for each */
+    uint32_t count;
+};
+
+/* Room for `count` columns; there is none yet. */
+warn_unused int table_schema_open(struct call *call, struct table_schema *s, size_t count);
+/* Gives the column at `count`, which is there next, its name; the caller fills in the rest and
+ * counts it. */
+warn_unused int table_schema_name(struct call *call, struct table_schema *s, value name);
+warn_unused int table_schema_read(struct call *call, value list, struct table_schema *s);
+void table_schema_close(struct table_schema *s);
+/* An empty table; VALUE_ABSENT after call_fail. */
+warn_unused value table_schema_make(struct call *call, const struct table_schema *s);
+
+#endif

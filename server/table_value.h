@@ -1,0 +1,56 @@
+/* table_value.h - tables among the values of the server: found at paths, read as rows, errors of
+ * heap/table.h and heap/query.h as errors of a call. Functions that return int return 0, or -1
+ * after call_fail, unless they say otherwise. */
+#ifndef CAIRN_SERVER_TABLE_VALUE_H
+#define CAIRN_SERVER_TABLE_VALUE_H
+
+#include "heap/query.h"
+#include "heap/table.h"
+#include "server/call.h"
+
+/* The table at a path, which must be there. A method whose first step may come later holds on to
+ * it by a pin. */
+warn_unused int table_find(struct call *call, value path, struct table **table);
+/* The row that parameter `index` names, from the end if it is negative. */
+warn_unused int table_param_row(struct call *call, size_t index, const struct table *t,
+                                uint64_t *row);
+/* The column that a parameter names. */
+warn_unused int table_column_read(struct call *call, const struct table *t, value name,
+                                  uint32_t *column);
+
+/* A row as a map, a cell as a value; kept by the call (call_keep_take). They exist. VALUE_ABSENT
+ * when memory is short. */
+warn_unused value table_row_value(struct call *call, value table, uint64_t row);
+warn_unused value table_row_make(struct heap *h, const struct table_version *v, uint32_t chunk,
+                                 uint32_t slot); /* the caller's */
+warn_unused value table_cell_value(struct call *call, value table, uint64_t row, uint32_t column);
+/* Puts `v`, which stays the caller's, into a cell. */
+warn_unused int table_cell_store(struct call *call, value table, uint64_t row, uint32_t column,
+                                 value v);
+
+/* What writing all of `rows` rows charges to reply-elements. */
+size_t table_items(uint64_t rows, uint32_t columns);
+
+/* CALL_FAILED, with the code that suits the fault. */
+enum call_outcome call_fail_table(struct call *call, const struct table_error *error);
+enum call_outcome call_fail_query(struct call *call, const struct query_error *error);
+
+/* Between events: seals and compacts what methods have left to do, for about `budget_ns`. False
+ * when nothing is left. */
+bool tables_work(struct heap *h, uint64_t budget_ns);
+/* Whether there is such work. */
+bool tables_want_work(struct heap *h);
+
+/* Rows of a version, one after the other, those that are deleted left out. */
+struct table_walk {
+    const struct table_version *version;
+    uint32_t chunk, slot;
+    uint64_t live[TABLE_VECTOR_WORDS]; /* of the vector that `slot` is in */
+    bool loaded;
+};
+/* From the position on; which may be the number of rows. */
+void table_walk_from(struct table_walk *w, const struct table_version *v, uint64_t position);
+/* False at the end. */
+bool table_walk_next(struct table_walk *w, uint32_t *chunk, uint32_t *slot);
+
+#endif

@@ -1,0 +1,90 @@
+#!/bin/bash
+# tables.sh - tables through cairn-cli: the examples of docs/tables.md, and what others see.
+. "$CAIRN_SOURCE/tests/integration/lib.sh"
+
+server_start
+export HOME=$scratch TERM=dumb
+unset CAIRN_URL NO_COLOR XDG_STATE_HOME
+
+cli() { timeout 60 "$CAIRN_BUILD/cairn-cli" --port "$server_port" "$@" 2>&1; }
+json() { cli --json "$@" | jq -c "$filter"; }
+
+# Each example of the page runs.
+examples=$(sed -n 's/^    cairn-cli //p' "$CAIRN_SOURCE/docs/tables.md")
+ok "docs/tables.md has examples" test "$(wc -l <<<"$examples")" -gt 10
+failed=
+while read -r line; do
+    eval "cli $line" >"$scratch/answer" || failed+="$line: $(cat "$scratch/answer")"
+done <<<"$examples"
+is "the examples of docs/tables.md run" "$failed" ""
+cli clear >/dev/null
+
+# --- a table is a value
+is "create" "$(cli table.create trips \
+    '[["id","i64",{"sorted":true}],["city","sym"],["price","f64",{"null":true}]]')" "true"
+is "append" "$(cli table.append trips '{"rows":[[1,"Oslo",9.5],[2,"Rome",12],[3,"Oslo",null]]}')" \
+    '{"first": 0, "n": 3}'
+is "type and len" "$(cli type trips && cli len trips)" "table
+3"
+is "it reads as records" "$(cli get 'trips[-1]')" '{"id": 3, "city": "Oslo", "price": null}'
+is "and its cells" "$(cli get 'trips[1].city')" 'Rome'
+is "a cell is set" "$(cli set 'trips[2].price' 11.25 && cli get 'trips[2].price')" "true
+11.25"
+is "scan finds it" "$(cli --json scan type=table | jq -c '.[1]')" '["trips"]'
+is "a bad cell names row, column and value" \
+    "$(cli table.append trips '{"rows":[[4,"Bonn",1],[5,"Bonn","much"]]}' |
+        grep -c 'row 1.*price.*much')" "1"
+is "and nothing was appended" "$(cli len trips)" "3"
+
+# --- queries
+filter=.data
+is "where, select, order" "$(json table.scan trips \
+    '{"where":[">","price",10],"select":["id","price"],"order":[["price","desc"]]}')" \
+    '[[2,12],[3,11.25]]'
+is "group" "$(json table.agg trips '{"group":["city"],"agg":{"n":["count"],"sum":["sum","price"]}}')" \
+    '[["Oslo",2,20.75],["Rome",1,12]]'
+filter=.plan
+is "explain" "$(json table.explain trips '{"where":[">","price",10]}')" '"scan"'
+is "update" "$(cli table.update trips '["=","city","Rome"]' '{"price":13}')" "1"
+is "delete" "$(cli table.delete trips '["<","id",2]')" "1"
+is "what is left" "$(cli --json get trips | jq -c .)" \
+    '[{"id":2,"city":"Rome","price":13},{"id":3,"city":"Oslo","price":11.25}]'
+
+# --- many rows, from records and back
+seq 100000 | jq -c '{id: ., even: (. % 2 == 0), name: "n\(. % 100)"}' >"$scratch/rows.jsonl"
+cli import --into rows "$scratch/rows.jsonl" >/dev/null
+is "a list of records" "$(cli type rows && cli len rows)" "list
+100000"
+filter='[.rows, .bytes_after < .bytes_before / 20]'
+is "becomes a table" "$(json table.from rows)" '[100000,true]'
+filter=.data
+is "its sum is exact" \
+    "$(json table.agg rows '{"where":["=","even",true],"agg":{"s":["sum","id"]}}')" '[[2500050000]]'
+is "and back" "$(cli table.to rows list && cli get 'list[99999].id')" "100000
+100000"
+is "a client that leaves its scans open takes nothing with it" \
+    "$(cli --json table.scan rows '{"batch":{"rows":1}}' | jq -c .cursor && cli del rows list)" "1
+2"
+
+server_stop
+is "the heap is sound" "$server_status" "0"
+
+# --- a scan that is not read on gives its moment up, though its client stays
+server_start --table-cursor-time=1s
+external() { sed -n 's/.*"external_bytes": \([0-9]*\).*/\1/p' <<<"$1"; }
+{
+    echo 'table.create t [["x", "i64"]]'
+    echo "table.append t {\"rows\": [$(seq -s, 2000 | sed 's/[0-9]*/[&]/g')]}"
+    echo 'table.scan t {"batch": {"rows": 1}}'
+    echo 'del t'
+    echo 'mem.info'
+    sleep 4
+    echo 'mem.info'
+} | cli >"$scratch/idle" 2>&1
+infos=$(grep external_bytes "$scratch/idle")
+ok "its version is kept while it may be read" test "$(external "$(head -n 1 <<<"$infos")")" -gt 10000
+is "and freed after table-cursor-time" "$(external "$(tail -n 1 <<<"$infos")")" "0"
+
+server_stop
+is "that heap is sound, too" "$server_status" "0"
+tap_end
