@@ -71,3 +71,21 @@ fuzz_calls_SOURCES = $(fuzz_calls_sources)
 fuzz_calls_LDADD = $(fuzz_calls_libs)
 fuzz_calls_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
+
+fuzz_arrow_sources = \
+	%D%/fuzz.h \
+	%D%/fuzz_arrow.c \
+	tests/support/random.h
+
+check_PROGRAMS += replay_arrow
+TESTS += replay_arrow
+replay_arrow_SOURCES = $(fuzz_arrow_sources) %D%/replay.c
+replay_arrow_CPPFLAGS = $(AM_CPPFLAGS) -DREPLAY_CORPUS='"arrow"'
+replay_arrow_LDADD = libheap.la -lm
+
+if FUZZ
+noinst_PROGRAMS += fuzz_arrow
+fuzz_arrow_SOURCES = $(fuzz_arrow_sources)
+fuzz_arrow_LDADD = libheap.la -lm
+fuzz_arrow_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
