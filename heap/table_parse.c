@@ -55,23 +55,46 @@ static bool parse_int(enum table_type type, const char *p, const char *end, stru
     return magnitude <= limit;
 }
 
+/* -digits[.digits] of at most 15 digits: a quotient of two integers that doubles hold, and so
+ * rounded once, as it should be (Clinger 1990). */
+static bool parse_short_decimal(const char *p, const char *end, double *d)
+{
+    static const double powers[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
+                                    1e12, 1e13, 1e14, 1e15};
+    bool minus = p < end && *p == '-';
+    int64_t mantissa = 0;
+    const char *point = NULL, *first = p += minus;
+    if (end - p < 1 || end - p > 15 || *p == '.' || end[-1] == '.') return false;
+    for (; p < end; p++) {
+        if (*p == '.' && !point) {
+            point = p;
+        } else {
+            if (*p < '0' || *p > '9') return false;
+            mantissa = mantissa * 10 + (*p - '0');
+        }
+    }
+    if (first[0] == '0' && end - first > 1 && first[1] != '.') return false; /* postcodes */
+    *d = (double)mantissa / powers[point ? end - point - 1 : 0];
+    if (minus) *d = -*d;
+    return true;
+}
+
 /* [-+]digits[.digits][e[-+]digits], nan, inf, infinity. */
 static bool parse_double(const char *p, size_t length, double *d)
 {
     char room[64], *end;
     if (length == 0 || length >= sizeof room) return false;
+    if (parse_short_decimal(p, p + length, d)) return true;
     bool special = false;
-    for (size_t i = 0; i < length; i++) {
-        char c = p[i];
-        if (!strchr("0123456789+-.eE", c) || c == 0) special = true;
-    }
+    for (size_t i = 0; i < length; i++)
+        special |= !((p[i] >= '0' && p[i] <= '9') || p[i] == '+' || p[i] == '-' || p[i] == '.' ||
+                     p[i] == 'e' || p[i] == 'E');
     memcpy(room, p, length);
     room[length] = 0;
     const char *word = room + (*room == '-' || *room == '+');
     if (special && strcasecmp(word, "nan") != 0 && strcasecmp(word, "inf") != 0 &&
         strcasecmp(word, "infinity") != 0)
         return false;
-    /* Postcodes, again. */
     if (word[0] == '0' && word[1] >= '0' && word[1] <= '9') return false;
     *d = strtod(room, &end);
     return *end == 0 && end != room;

@@ -6,6 +6,7 @@
 #include "heap/table_csv.h"
 #include "tests/support/expect.h"
 #include "tests/support/heap_fixture.h"
+#include "tests/support/random.h"
 #include "tests/support/runner.h"
 
 static struct heap *h;
@@ -157,6 +158,25 @@ START_TEST(types_follow_from_the_sample)
 }
 END_TEST
 
+START_TEST(decimals_are_what_strtod_says)
+{
+    uint64_t rng = 1;
+    for (unsigned i = 0; i < 200000; i++) {
+        char room[40];
+        struct table_cell cell;
+        int digits = (int)random_below(&rng, 18);
+        double d = (double)(int64_t)random_next(&rng) / 1e16;
+        int length = snprintf(room, sizeof room, "%.*f", digits, d);
+        expect(cell_parse(TABLE_F64, room, (size_t)length, &cell), "%s", room);
+        expect(cell.d == strtod(room, NULL), "%s", room);
+    }
+    accept("a\n-0.0\n0.5\n-.5\n5.\n+1\n", "a:f64", "-0;0.5;-0.5;5;1");
+    accept("a\n1.2.3\n", "a:str", "1.2.3");
+    accept("a\n-\n", "a:str", "-");
+    accept("a\n.\n", "a:str", ".");
+}
+END_TEST
+
 START_TEST(errors_name_line_and_cell)
 {
     refuse("a,b\n1,2\n3\n", "line 3, cell 1: 1 cells; the first line has 2");
@@ -279,6 +299,7 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, quotes_and_line_ends);
     tcase_add_test(c, types_follow_from_the_sample);
+    tcase_add_test(c, decimals_are_what_strtod_says);
     tcase_add_test(c, errors_name_line_and_cell);
     tcase_add_test(c, a_cell_after_the_sample_must_fit);
     tcase_add_test(c, csv_comes_back);
