@@ -328,6 +328,7 @@ TESTS += unit_table_arrow
 unit_table_arrow_SOURCES = %D%/unit/test_table_arrow.c
 unit_table_arrow_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_table_arrow_LDADD = $(HEAP_TEST_LIBS) -lm
+unit_table_arrow_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
 
 check_PROGRAMS += unit_table_csv
 TESTS += unit_table_csv

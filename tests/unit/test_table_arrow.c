@@ -316,6 +316,83 @@ START_TEST(what_is_no_arrow_is_named)
 }
 END_TEST
 
+/* --- memory that is short ----------------------------------------------------------------------*/
+
+/* The n-th allocation of the C library from now on fails; 0: none. */
+static uint64_t fail_countdown;
+static bool fails(void)
+{
+    return fail_countdown && --fail_countdown == 0;
+}
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+void *__wrap_malloc(size_t size) { return fails() ? NULL : __real_malloc(size); }
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return fails() ? NULL : __real_calloc(count, size);
+}
+void *__wrap_realloc(void *memory, size_t size)
+{
+    return fails() ? NULL : __real_realloc(memory, size);
+}
+
+static int read_straight(const struct table_out *stream)
+{
+    struct arrow_limits limits = ARROW_LIMITS_DEFAULT;
+    struct arrow_reader *r = arrow_reader_create(&limits, open_second, NULL);
+    struct table_error error;
+    size_t at = 0, used;
+    int status = r ? TABLE_FEED_MORE : -ENOMEM;
+    while (status >= 0 && status != TABLE_FEED_DONE) {
+        status = arrow_reader_feed(r, stream->data + at, stream->length - at, &used, &error);
+        at += used;
+    }
+    arrow_reader_destroy(r);
+    return status < 0 ? status : 0;
+}
+
+static int write_straight(const struct table_export *e)
+{
+    struct arrow_writer *w = arrow_writer_create(e);
+    const unsigned char *data;
+    size_t length;
+    int more = w ? 1 : -ENOMEM;
+    while (more == 1) more = arrow_writer_step(w, 0, &data, &length);
+    arrow_writer_destroy(w);
+    return more;
+}
+
+START_TEST(every_allocation_may_fail)
+{
+    struct table_export e = {.version = table_pin(make(1500, 10))};
+    struct table_out stream = {.data = NULL};
+    unsigned failures = 0;
+    write_all(&e, 0, &stream);
+    for (int kind = 0; kind < 3; kind++) { /* the writer, the reader, the heap below the reader */
+        int failed = -ENOMEM;
+        for (uint64_t n = 1; failed; n++) {
+            fail_countdown = kind < 2 ? n : 0;
+            if (kind == 2) heap_fail_nth(h, n);
+            failed = kind == 0 ? write_straight(&e) : read_straight(&stream);
+            fail_countdown = 0;
+            heap_fail_nth(h, 0);
+            expect_true(failed == 0 || failed == -ENOMEM);
+            failures += failed != 0;
+            value_release(h, tables[1]);
+            tables[1] = VALUE_NIL;
+            while (heap_drop_pending(h)) heap_drop_step(h, SIZE_MAX / 2);
+        }
+    }
+    ck_assert_uint_gt(failures, 50);
+    out_close(&stream);
+    table_unpin(e.version);
+}
+END_TEST
+
 /* --- .npy --------------------------------------------------------------------------------------*/
 
 static void npy_trip(struct table *t, const uint32_t *columns, uint32_t count)
@@ -389,6 +466,7 @@ Suite *test_suite(void)
     tcase_add_test(c, a_selection_of_rows_and_columns_goes_out);
     tcase_add_test(c, a_broken_stream_is_refused_wherever_it_is_broken);
     tcase_add_test(c, what_is_no_arrow_is_named);
+    tcase_add_test(c, every_allocation_may_fail);
     tcase_add_test(c, npy_files_come_back);
     suite_add_tcase(s, c);
     return s;
