@@ -1,4 +1,4 @@
-/* table.c - bytes of sealed columns, and rates of reading them.
+/* table.c - bytes of sealed columns, rates of reading them, and of formats made of them.
  *
  *     bench_table [--rows=N] [--rounds=N]
  *
@@ -11,6 +11,7 @@
 #include "bench/measure.h"
 #include "heap/heap.h"
 #include "heap/table.h"
+#include "heap/table_csv.h"
 #include "heap/table_kernels.h"
 
 #define CHUNK TABLE_CHUNK_ROWS
@@ -283,6 +284,99 @@ static void rate_of_values(unsigned rounds)
     heap_destroy(h);
 }
 
+/* --- formats -----------------------------------------------------------------------------------*/
+
+/* Of chosen columns as an Arrow stream: bytes produced, and not sent anywhere. */
+static void rate_of_arrow(struct table_version *v, const char *name, const uint32_t *chosen,
+                          uint32_t count, double goal, unsigned rounds)
+{
+    struct table_export e = {v, chosen, count, NULL, NULL};
+    struct measure_rounds rates = {.count = 0};
+    for (unsigned round = 0; round < rounds; round++) {
+        const unsigned char *data;
+        size_t length, bytes = 0;
+        uint64_t begin = measure_cpu_ns();
+        struct arrow_writer *w = arrow_writer_create(&e);
+        int more = w ? 1 : -ENOMEM;
+        for (; more == 1; bytes += length) more = arrow_writer_step(w, 500000, &data, &length);
+        if (more < 0) measure_fail("no memory to export with");
+        arrow_writer_destroy(w);
+        measure_rounds_add(&rates, (double)bytes / (double)(measure_cpu_ns() - begin));
+    }
+    figure_print(&(struct figure){name, measure_median(&rates), "GB/s",
+                                  goal > 0 ? GOAL_MIN : GOAL_NONE, goal, NULL});
+}
+
+struct copy {
+    struct heap *h;
+    value v;
+};
+
+static int open_copy(void *data, const struct table_field *fields, uint32_t count,
+                     struct table **t, struct table_error *error)
+{
+    struct copy *copy = data;
+    int failed = table_create(copy->h, fields, count, &copy->v, error);
+    if (!failed) *t = table_of(copy->h, copy->v);
+    return failed;
+}
+
+/* The first rows of a version as CSV, in one piece that the caller frees. */
+static struct table_out csv_of(struct table_version *v, size_t bytes)
+{
+    struct table_export e = {.version = v};
+    struct text_writer *w = text_writer_create(&e, TEXT_CSV);
+    struct table_out csv = {.data = NULL};
+    const unsigned char *data;
+    size_t length;
+    while (w && csv.length < bytes && text_writer_step(w, UINT64_MAX, &data, &length) == 1)
+        out_put(&csv, data, length);
+    text_writer_destroy(w);
+    if (csv.failed) measure_fail("no memory for CSV");
+    while (csv.length && csv.data[csv.length - 1] != '\n') csv.length--;
+    return csv;
+}
+
+static void rate_of_csv(struct table_version *v, unsigned rounds)
+{
+    struct measure_rounds reading = {.count = 0}, writing = {.count = 0};
+    for (unsigned round = 0; round < rounds; round++) {
+        struct copy copy = {measure_heap((size_t)1 << 30), VALUE_NIL};
+        struct csv_options options = {.delimiter = ','};
+        struct table_error error;
+        uint64_t begin = measure_cpu_ns();
+        struct table_out csv = csv_of(v, (size_t)16 << 20);
+        uint64_t middle = measure_cpu_ns();
+        struct csv_reader *r = csv_reader_create(&options, open_copy, &copy);
+        for (size_t at = 0, used; at < csv.length; at += used)
+            if (csv_reader_feed(r, csv.data + at, csv.length - at, &used, &error) < 0)
+                measure_fail("%s", error.text);
+        if (csv_reader_end(r, &error) != 0) measure_fail("%s", error.text);
+        uint64_t end = measure_cpu_ns();
+        measure_rounds_add(&writing, (double)csv.length * 1e3 / (double)(middle - begin));
+        measure_rounds_add(&reading, (double)csv.length * 1e3 / (double)(end - middle));
+        csv_reader_destroy(r);
+        out_close(&csv);
+        heap_destroy(copy.h);
+    }
+    figure_print(&(struct figure){"CSV read into a table, six columns", measure_median(&reading),
+                                  "MB/s", GOAL_NONE, 0, NULL});
+    figure_print(&(struct figure){"CSV written, six columns", measure_median(&writing), "MB/s",
+                                  GOAL_NONE, 0, NULL});
+}
+
+static void rates_of_formats(struct table_version *v, unsigned rounds)
+{
+    static const uint32_t all[] = {0, 1, 2, 3, 4, 5};
+    rate_of_arrow(v, "Arrow stream of six sealed columns", all, 6, 1.5, rounds);
+    rate_of_arrow(v, "Arrow stream of decimals", all, 1, 0, rounds);
+    rate_of_arrow(v, "Arrow stream of random doubles", all + 2, 1, 0, rounds);
+    rate_of_arrow(v, "Arrow stream of timestamps", all + 3, 1, 0, rounds);
+    rate_of_arrow(v, "Arrow stream of 20 strings", all + 4, 1, 0, rounds);
+    rate_of_arrow(v, "Arrow stream of integers", all + 5, 1, 0, rounds);
+    rate_of_csv(v, rounds);
+}
+
 static void rates(uint64_t rows, unsigned rounds)
 {
     static const struct source sources[] = {
@@ -318,6 +412,7 @@ static void rates(uint64_t rows, unsigned rounds)
     rate_of_cells(version, 0, "read of one cell, decimal", rows, rounds);
     rate_of_cells(version, 3, "read of one cell, timestamp", rows, rounds);
     rate_of_cells(version, 4, "read of one cell, string", rows, rounds);
+    rates_of_formats(version, rounds);
     table_unpin(version);
     heap_destroy(h);
 }

@@ -2,6 +2,7 @@
 dist_doc_DATA += \
 	%D%/architecture.md \
 	%D%/benchmarks.md \
+	%D%/formats.md \
 	%D%/methods.md \
 	%D%/operations.md \
 	%D%/protocol.md \

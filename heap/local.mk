@@ -85,16 +85,33 @@ libheap_la_SOURCES = \
 	%D%/table.c \
 	%D%/table.h \
 	%D%/table_append.c \
+	%D%/table_arrow.h \
+	%D%/table_arrow_append.c \
+	%D%/table_arrow_batch.c \
+	%D%/table_arrow_int.h \
+	%D%/table_arrow_read.c \
+	%D%/table_arrow_schema.c \
+	%D%/table_arrow_write.c \
 	%D%/table_cell.c \
 	%D%/table_change.c \
 	%D%/table_codes.c \
 	%D%/table_column.c \
 	%D%/table_compact.c \
+	%D%/table_csv.h \
+	%D%/table_csv_read.c \
+	%D%/table_csv_write.c \
 	%D%/table_decode.c \
 	%D%/table_encode.c \
+	%D%/table_flat.c \
+	%D%/table_flat.h \
 	%D%/table_int.h \
 	%D%/table_kernels.h \
 	%D%/table_levels.c \
+	%D%/table_npy.c \
+	%D%/table_npy.h \
+	%D%/table_out.c \
+	%D%/table_out.h \
+	%D%/table_parse.c \
 	%D%/table_read.c \
 	%D%/table_seal.c \
 	%D%/table_select.c \

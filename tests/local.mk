@@ -343,6 +343,19 @@ unit_table_SOURCES = %D%/unit/test_table.c
 unit_table_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_table_LDADD = $(HEAP_TEST_LIBS) -lm
 
+check_PROGRAMS += unit_table_arrow
+TESTS += unit_table_arrow
+unit_table_arrow_SOURCES = %D%/unit/test_table_arrow.c
+unit_table_arrow_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_table_arrow_LDADD = $(HEAP_TEST_LIBS) -lm
+unit_table_arrow_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
+
+check_PROGRAMS += unit_table_csv
+TESTS += unit_table_csv
+unit_table_csv_SOURCES = %D%/unit/test_table_csv.c
+unit_table_csv_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_table_csv_LDADD = $(HEAP_TEST_LIBS) -lm
+
 check_PROGRAMS += unit_table_encode
 TESTS += unit_table_encode
 unit_table_encode_SOURCES = %D%/unit/test_table_encode.c

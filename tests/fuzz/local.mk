@@ -88,3 +88,39 @@ fuzz_query_SOURCES = $(fuzz_query_sources)
 fuzz_query_LDADD = libheap.la
 fuzz_query_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
+
+fuzz_arrow_sources = \
+	%D%/fuzz.h \
+	%D%/fuzz_arrow.c \
+	tests/support/random.h
+
+check_PROGRAMS += replay_arrow
+TESTS += replay_arrow
+replay_arrow_SOURCES = $(fuzz_arrow_sources) %D%/replay.c
+replay_arrow_CPPFLAGS = $(AM_CPPFLAGS) -DREPLAY_CORPUS='"arrow"'
+replay_arrow_LDADD = libheap.la -lm
+
+if FUZZ
+noinst_PROGRAMS += fuzz_arrow
+fuzz_arrow_SOURCES = $(fuzz_arrow_sources)
+fuzz_arrow_LDADD = libheap.la -lm
+fuzz_arrow_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
+
+fuzz_csv_sources = \
+	%D%/fuzz.h \
+	%D%/fuzz_csv.c \
+	tests/support/random.h
+
+check_PROGRAMS += replay_csv
+TESTS += replay_csv
+replay_csv_SOURCES = $(fuzz_csv_sources) %D%/replay.c
+replay_csv_CPPFLAGS = $(AM_CPPFLAGS) -DREPLAY_CORPUS='"csv"'
+replay_csv_LDADD = libheap.la -lm
+
+if FUZZ
+noinst_PROGRAMS += fuzz_csv
+fuzz_csv_SOURCES = $(fuzz_csv_sources)
+fuzz_csv_LDADD = libheap.la -lm
+fuzz_csv_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif

@@ -4,6 +4,7 @@ EXTRA_DIST += \
 	tests/support/tap.sh
 
 integration_tests = \
+	%D%/arrow.sh \
 	%D%/bench.sh \
 	%D%/cli.sh \
 	%D%/dumpavail2jsonl.sh \
@@ -18,9 +19,15 @@ integration_tests = \
 TESTS += $(integration_tests)
 EXTRA_DIST += \
 	$(integration_tests) \
+	%D%/arrow.mjs \
 	%D%/foreign.mjs \
 	%D%/foreign.py \
 	%D%/foreign.vim
+
+# Tables from files into files, for arrow.sh.
+check_PROGRAMS += table_convert
+table_convert_SOURCES = tests/support/table_convert.c
+table_convert_LDADD = libheap.la -lm
 
 # Raw sockets against the real server.
 if HAVE_CHECK

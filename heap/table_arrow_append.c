@@ -1,0 +1,173 @@
+/* table_arrow_append.c - rows of a checked Arrow batch go into the table, some thousands a call. */
+#include "heap/table_arrow_int.h"
+
+#include <inttypes.h>
+
+#define NAME(length, data) (int)((length) > 64 ? 64 : (length)), (const char *)(data)
+
+/* Some rows of one column, and where they go. */
+struct slice {
+    struct arrow_reader *r;
+    struct table_append *append;
+    uint32_t column;
+    const struct arrow_column *c;
+    const struct arrow_array *array;
+    uint64_t first; /* in the batch */
+    uint32_t count;
+};
+
+static bool slice_null(const struct slice *s, uint32_t i)
+{
+    uint64_t row = s->first + i;
+    return s->array->valid && !(s->array->valid[row / 8] >> row % 8 & 1);
+}
+
+static int slice_raw(const struct slice *s, const void *elements)
+{
+    return table_append_raw(s->append, s->column, s->count, elements, s->array->valid, s->first,
+                            &s->r->error);
+}
+
+static int slice_bits(const struct slice *s)
+{
+    unsigned char *bytes = s->r->room.elements;
+    for (uint32_t i = 0; i < s->count; i++) {
+        uint64_t row = s->first + i;
+        bytes[i] = s->array->values[row / 8] >> row % 8 & 1;
+    }
+    return slice_raw(s, bytes);
+}
+
+static int slice_texts(const struct slice *s)
+{
+    struct table_text *texts = s->r->room.texts;
+    bool large = s->c->layout == LAYOUT_LARGE_TEXTS;
+    for (uint32_t i = 0; i < s->count; i++) {
+        int failed = arrow_text(s->r, s->array, large, s->first + i, &texts[i]);
+        if (failed) return failed;
+        if (slice_null(s, i)) texts[i].data = NULL;
+    }
+    return table_append_texts(s->append, s->column, s->count, texts, &s->r->error);
+}
+
+/* --- dates and times in other units ------------------------------------------------------------*/
+
+static int64_t divide_down(int64_t a, int64_t b)
+{
+    return a / b - (a % b < 0);
+}
+
+static int slice_times(const struct slice *s)
+{
+    const struct arrow_column *c = s->c;
+    bool date = c->field.type == TABLE_DATE;
+    unsigned char *to = s->r->room.elements;
+    for (uint32_t i = 0; i < s->count; i++) {
+        int64_t given, v;
+        memcpy(&given, s->array->values + (s->first + i) * 8, 8);
+        bool bad = __builtin_mul_overflow(given, c->multiply, &v);
+        v = divide_down(v, c->divide);
+        if (date) bad |= v < INT32_MIN || v > INT32_MAX;
+        if (bad && !slice_null(s, i))
+            return arrow_wrong(s->r, "column \"%.*s\", row %" PRIu64 " of a batch: %" PRId64
+                                     " is too far from 1970 for a %s",
+                               NAME(c->field.name_length, c->field.name), s->first + i, given,
+                               table_type_name(c->field.type));
+        if (date)
+            put32(to + i * 4, bad ? 0 : (uint32_t)(int32_t)v);
+        else
+            put64(to + i * 8, bad ? 0 : (uint64_t)v);
+    }
+    return slice_raw(s, to);
+}
+
+/* --- symbols -----------------------------------------------------------------------------------*/
+
+static uint64_t slice_index(const struct slice *s, uint32_t i)
+{
+    const unsigned char *at = s->array->values + (s->first + i) * s->c->width;
+    uint64_t index = 0;
+    memcpy(&index, at, s->c->width);
+    unsigned unused = 64 - s->c->width * 8;
+    /* A negative index becomes a large one, which no dictionary has. */
+    return s->c->index_signed ? (uint64_t)((int64_t)(index << unused) >> unused) : index;
+}
+
+static int symbol_code(const struct slice *s, uint32_t index, uint32_t *code)
+{
+    const struct arrow_dictionary *d = &s->r->dictionaries[s->c->dictionary];
+    *code = s->c->codes[index];
+    if (*code != UINT32_MAX) return 0;
+    uint64_t begin = index ? d->ends[index - 1] : 0;
+    int failed = table_symbol_intern(s->r->table, s->column, (const char *)d->bytes.data + begin,
+                                     d->ends[index] - begin, code, &s->r->error);
+    if (!failed) s->c->codes[index] = *code;
+    return failed;
+}
+
+static int slice_symbols(const struct slice *s)
+{
+    unsigned char *to = s->r->room.elements;
+    for (uint32_t i = 0; i < s->count; i++) {
+        uint32_t code = 0;
+        if (!slice_null(s, i)) {
+            uint64_t index = slice_index(s, i);
+            if (index >= s->c->code_count)
+                return arrow_wrong(s->r, "column \"%.*s\", row %" PRIu64 " of a batch: index %"
+                                         PRId64 " in a dictionary of %" PRIu32 " values",
+                                   NAME(s->c->field.name_length, s->c->field.name), s->first + i,
+                                   (int64_t)index, s->c->code_count);
+            int failed = symbol_code(s, (uint32_t)index, &code);
+            if (failed) return failed;
+        }
+        put32(to + i * 4, code);
+    }
+    return slice_raw(s, to);
+}
+
+/* --- rows --------------------------------------------------------------------------------------*/
+
+static int append_slice(const struct slice *s)
+{
+    if (s->c->dictionary != UINT32_MAX) return slice_symbols(s);
+    switch (s->c->layout) {
+    case LAYOUT_BITS: return slice_bits(s);
+    case LAYOUT_TEXTS: case LAYOUT_LARGE_TEXTS: return slice_texts(s);
+    default:
+        if (s->c->multiply != 1 || s->c->divide != 1) return slice_times(s);
+        return slice_raw(s, s->array->values + s->first * s->c->width);
+    }
+}
+
+static int append_column(struct arrow_reader *r, struct table_append *a, uint32_t column,
+                         uint32_t rows)
+{
+    struct slice s = {r, a, column, &r->columns[column], &r->arrays[column], r->batch_done, 0};
+    uint32_t left = rows;
+    int failed = 0;
+    for (; left && !failed; left -= s.count, s.first += s.count) {
+        s.count = left < ARROW_ROOM_ROWS ? left : ARROW_ROOM_ROWS;
+        failed = append_slice(&s);
+    }
+    return failed;
+}
+
+int arrow_append_rows(struct arrow_reader *r)
+{
+    uint64_t left = r->batch_rows - r->batch_done;
+    uint32_t rows = left < ARROW_STEP_ROWS ? (uint32_t)left : ARROW_STEP_ROWS;
+    struct table_append a;
+    if (rows == 0) return 0;
+    int failed = table_append_begin(r->table, rows, &a, &r->error);
+    if (failed) return failed;
+    for (uint32_t i = 0; i < r->column_count && !failed; i++)
+        failed = append_column(r, &a, i, rows);
+    if (!failed) failed = table_append_commit(&a, NULL, &r->error);
+    if (failed) {
+        table_append_abort(&a);
+        return failed;
+    }
+    r->batch_done += rows;
+    r->rows += rows;
+    return 0;
+}

@@ -1,0 +1,101 @@
+/* table_arrow_int.h - inside of the Arrow reader: what it knows of columns and dictionaries. */
+#ifndef CAIRN_HEAP_TABLE_ARROW_INT_H
+#define CAIRN_HEAP_TABLE_ARROW_INT_H
+
+#include "heap/table_arrow.h"
+#include "heap/table_flat.h"
+
+/* How many rows one call appends, and how many a temporary array holds. */
+#define ARROW_STEP_ROWS 4096
+#define ARROW_ROOM_ROWS 1024
+/* Of dictionaries in one stream. */
+#define ARROW_DICTIONARIES_MAX TABLE_COLUMNS_MAX
+
+enum arrow_layout { LAYOUT_BITS, LAYOUT_ELEMENTS, LAYOUT_TEXTS, LAYOUT_LARGE_TEXTS };
+
+struct arrow_dictionary {
+    int64_t id;
+    bool large; /* values with 64-bit offsets */
+    struct table_out bytes;
+    uint64_t *ends; /* of each text in `bytes` */
+    uint32_t count, capacity;
+    uint32_t generation; /* which replacement of it */
+};
+
+struct arrow_column {
+    struct table_field field; /* its name lies in the reader's names */
+    size_t name_at;
+    enum arrow_layout layout;
+    unsigned width;       /* bytes of an element as it comes */
+    int64_t multiply, divide; /* of dates and times; both 1: as they are */
+    uint32_t dictionary;  /* UINT32_MAX: none; then elements are values */
+    bool index_signed;
+    uint32_t *codes;      /* dictionary's code -> the table's; UINT32_MAX: not known yet */
+    uint32_t code_count, generation;
+};
+
+/* One column of a batch, checked to lie inside of the body. */
+struct arrow_array {
+    const uint8_t *valid; /* NULL: all */
+    const unsigned char *values, *offsets;
+    uint64_t values_bytes;
+};
+
+/* What a batch tells, of a record batch or a dictionary. */
+struct arrow_batch {
+    uint64_t rows;
+    struct flat_elements nodes, buffers;
+    uint32_t node, buffer; /* the next */
+};
+
+enum reader_state { READ_PREFIX, READ_METADATA, READ_BODY, READ_ROWS, READ_DONE, READ_FAILED };
+
+struct arrow_reader {
+    struct arrow_limits limits;
+    table_open_cb *open;
+    void *open_data;
+    enum reader_state state;
+    uint64_t offset;         /* in the stream: where this message begins */
+    uint64_t fed;            /* bytes that came before */
+    unsigned char prefix[8];
+    size_t prefix_length, metadata_bytes;
+    uint64_t body_bytes;
+    struct table_out metadata, body;
+    struct table *table;
+    struct table_out names;
+    struct arrow_column *columns;
+    uint32_t column_count;
+    struct arrow_dictionary *dictionaries;
+    uint32_t dictionary_count;
+    struct arrow_array *arrays; /* of the batch that is appended */
+    uint64_t batch_rows, batch_done, rows;
+    struct table_error error;   /* of READ_FAILED */
+    int failure;
+    union {
+        unsigned char elements[ARROW_ROOM_ROWS * 8];
+        struct table_text texts[ARROW_ROOM_ROWS];
+    } room;
+};
+
+/* Fails with what is wrong, and where the message begins. Returns the error. */
+__attribute__((format(printf, 2, 3)))
+int arrow_wrong(struct arrow_reader *r, const char *format, ...);
+int arrow_fail_memory(struct arrow_reader *r);
+
+/* table_arrow_schema.c: the columns of a schema message's header; opens the table. */
+int arrow_read_schema(struct arrow_reader *r, struct flat *f, const struct flat_view *schema);
+/* table_arrow_batch.c */
+int arrow_batch_begin(struct arrow_reader *r, struct flat *f, const struct flat_view *header,
+                      struct arrow_batch *batch);
+int arrow_batch_array(struct arrow_reader *r, struct flat *f, struct arrow_batch *batch,
+                      enum arrow_layout layout, unsigned width, const char *name,
+                      size_t name_length, struct arrow_array *array);
+int arrow_read_dictionary(struct arrow_reader *r, struct flat *f, const struct flat_view *header);
+int arrow_read_batch(struct arrow_reader *r, struct flat *f, const struct flat_view *header);
+/* A text of an array, checked. `before` and `error` name the row. */
+int arrow_text(struct arrow_reader *r, const struct arrow_array *array, bool large, uint64_t row,
+               struct table_text *text);
+/* table_arrow_append.c: some rows of the batch that is being appended. */
+int arrow_append_rows(struct arrow_reader *r);
+
+#endif

@@ -1,0 +1,473 @@
+/* Arrow streams: every type there and back, in any cut, with nulls, extremes and deletions; and
+ * streams that are broken anywhere. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "heap/table_arrow.h"
+#include "heap/table_npy.h"
+#include "tests/support/expect.h"
+#include "tests/support/heap_fixture.h"
+#include "tests/support/random.h"
+#include "tests/support/runner.h"
+
+static struct heap *h;
+static value tables[2];
+
+static void setup(void)
+{
+    h = heap_fixture_open(0);
+    tables[0] = tables[1] = VALUE_NIL;
+}
+static void teardown(void)
+{
+    value_release(h, tables[0]);
+    value_release(h, tables[1]);
+    heap_fixture_close(h);
+}
+
+#define COLUMNS (2 * TABLE_TYPE_COUNT)
+
+static uint64_t sample_bits(enum table_type type, uint64_t *rng)
+{
+    static const double some[] = {NAN, INFINITY, -INFINITY, -0.0, 1e308, 5e-324, 0.1};
+    uint64_t bits = random_next(rng), pick = bits % 4;
+    if (type == TABLE_BOOL) return bits & 1;
+    if (pick == 0 && (type == TABLE_F64 || type == TABLE_F32)) {
+        double d = some[bits / 4 % 7];
+        float f = (float)d;
+        bits = 0;
+        if (type == TABLE_F64) memcpy(&bits, &d, 8);
+        else memcpy(&bits, &f, 4);
+        return bits;
+    }
+    return pick == 1 ? 0 : pick == 2 ? UINT64_MAX : pick == 3 ? (uint64_t)1 << 63 : bits;
+}
+
+static void fill_cell(struct table_append *a, uint32_t column, const struct table_field *f,
+                      uint64_t *rng)
+{
+    char room[32];
+    uint64_t bits = sample_bits(f->type, rng);
+    int length = snprintf(room, sizeof room, "%u søt", (unsigned)(bits >> 20) % 700);
+    struct table_text text = {room, (size_t)length};
+    if (bits % 5 == 0) text.length = 0;
+    if (f->null && random_below(rng, 3) == 0)
+        ck_assert_int_eq(table_append_nulls(a, column, 1, NULL), 0);
+    else if (f->type == TABLE_STR || f->type == TABLE_SYM || f->type == TABLE_BIN)
+        ck_assert_int_eq(table_append_texts(a, column, 1, &text, NULL), 0);
+    else
+        expect_equal(table_append_raw(a, column, 1, &bits, NULL, 0, NULL), 0);
+}
+
+/* A table with two columns of every type: one without and one with nulls. */
+static struct table *make(uint32_t rows, uint64_t seed)
+{
+    struct table_field fields[COLUMNS];
+    char names[COLUMNS][16];
+    struct table_append a;
+    for (unsigned i = 0; i < COLUMNS; i++) {
+        int length = snprintf(names[i], sizeof names[i], "%s%u", table_type_name(i / 2), i % 2);
+        fields[i] = (struct table_field){names[i], (size_t)length, i / 2, i % 2, false};
+    }
+    ck_assert_int_eq(table_create(h, fields, COLUMNS, &tables[0], NULL), 0);
+    struct table *t = table_of(h, tables[0]);
+    ck_assert_int_eq(table_append_begin(t, rows, &a, NULL), 0);
+    for (uint32_t i = 0; i < COLUMNS; i++)
+        for (uint32_t row = 0; row < rows; row++) fill_cell(&a, i, table_field(t, i), &seed);
+    ck_assert_int_eq(table_append_commit(&a, NULL, NULL), 0);
+    return t;
+}
+
+static void write_all(const struct table_export *e, uint64_t budget, struct table_out *stream)
+{
+    struct arrow_writer *w = arrow_writer_create(e);
+    const unsigned char *data;
+    size_t length;
+    int more = 1;
+    ck_assert_ptr_nonnull(w);
+    while (more == 1) {
+        more = arrow_writer_step(w, budget, &data, &length);
+        ck_assert_int_ge(more, 0);
+        if (length) out_put(stream, data, length);
+        expect_true(!stream->failed);
+    }
+    arrow_writer_destroy(w);
+}
+
+static int open_second(void *data, const struct table_field *fields, uint32_t count,
+                       struct table **t, struct table_error *error)
+{
+    (void)data;
+    int failed = table_create(h, fields, count, &tables[1], error);
+    if (failed) tables[1] = VALUE_NIL;
+    else *t = table_of(h, tables[1]);
+    return failed;
+}
+
+/* Feeds pieces of up to `piece` bytes. 0 or the error. */
+static int read_all(const unsigned char *data, size_t length, size_t piece,
+                    struct table_error *error)
+{
+    struct arrow_limits limits = ARROW_LIMITS_DEFAULT;
+    struct arrow_reader *r = arrow_reader_create(&limits, open_second, NULL);
+    size_t at = 0;
+    int status = TABLE_FEED_MORE;
+    ck_assert_ptr_nonnull(r);
+    while (status >= 0 && status != TABLE_FEED_DONE && (at < length || status == TABLE_FEED_WORK)) {
+        size_t used, part = length - at < piece ? length - at : piece;
+        unsigned char *copy = malloc(part ? part : 1);
+        memcpy(copy, data + at, part);
+        status = arrow_reader_feed(r, copy, part, &used, error);
+        free(copy);
+        at += used;
+    }
+    if (status >= 0) status = arrow_reader_end(r, error);
+    arrow_reader_destroy(r);
+    return status;
+}
+
+static bool cells_equal(const struct table_cell *a, const struct table_cell *b)
+{
+    if (a->null || b->null) return a->null && b->null;
+    enum table_class class = table_type_class(a->type);
+    if (class == TABLE_CLASS_TEXT || class == TABLE_CLASS_SYMBOL)
+        return a->text.length == b->text.length &&
+               memcmp(a->text.data, b->text.data, a->text.length) == 0;
+    return a->u == b->u || (isnan(a->d) && isnan(b->d) && class == TABLE_CLASS_FLOAT);
+}
+
+/* Row by row; `every`: the copy has every so-many-th row. */
+static void check_equal(struct table_version *a, uint32_t every)
+{
+    struct table *copy = table_of(h, tables[1]);
+    struct table_version *b = table_pin(copy);
+    uint64_t rows = table_version_rows(a);
+    expect_equal(table_version_rows(b), (rows + every - 1) / every);
+    for (uint32_t i = 0; i < table_column_count(copy); i++) {
+        expect_equal(table_field(copy, i)->null, table_field(table_version_table(a), i)->null);
+        for (uint64_t row = 0; row < table_version_rows(b); row++) {
+            uint32_t chunk, slot;
+            struct table_cell one, two;
+            expect_true(table_locate(a, row * every, &chunk, &slot));
+            table_cell(a, chunk, slot, i, &one);
+            expect_true(table_locate(b, row, &chunk, &slot));
+            table_cell(b, chunk, slot, i, &two);
+            expect(cells_equal(&one, &two), "column %u, row %u", i, (unsigned)row);
+        }
+    }
+    table_unpin(b);
+    value_release(h, tables[1]);
+    tables[1] = VALUE_NIL;
+}
+
+static void seal(struct table *t)
+{
+    table_close_tail(t);
+    while (table_seal_step(t, 1000000) == 1) continue;
+}
+
+static void round_trip(struct table *t, uint64_t budget, size_t piece)
+{
+    struct table_export e = {.version = table_pin(t)};
+    struct table_out stream = {.data = NULL};
+    struct table_error error;
+    write_all(&e, budget, &stream);
+    int status = read_all(stream.data, stream.length, piece, &error);
+    ck_assert_msg(status == 0, "%s", error.text);
+    check_equal(e.version, 1);
+    out_close(&stream);
+    table_unpin(e.version);
+}
+
+START_TEST(every_type_comes_back)
+{
+    struct table *t = make(5000, 1);
+    round_trip(t, 0, 4096);
+    seal(t);
+    round_trip(t, 0, 100000);
+    round_trip(t, UINT64_MAX, SIZE_MAX);
+}
+END_TEST
+
+START_TEST(a_stream_may_be_cut_anywhere)
+{
+    struct table *t = make(70, 2);
+    round_trip(t, 0, 1);
+    round_trip(t, 0, 7);
+}
+END_TEST
+
+START_TEST(an_empty_table_has_a_schema)
+{
+    round_trip(make(0, 3), 0, 64);
+}
+END_TEST
+
+START_TEST(deleted_rows_do_not_go_out)
+{
+    struct table *t = make(3000, 4);
+    seal(t);
+    uint64_t rng = 5;
+    struct table_version *v = table_pin(t);
+    for (unsigned i = 0; i < 700; i++) {
+        uint32_t chunk, slot;
+        table_locate(v, random_below(&rng, 3000), &chunk, &slot);
+        ck_assert_int_eq(table_delete(t, chunk, slot, NULL, NULL), 0);
+    }
+    table_unpin(v);
+    round_trip(t, 0, 9999);
+}
+END_TEST
+
+/* Every third position. */
+static uint32_t select_third(void *data, const struct table_version *v, uint32_t chunk,
+                             uint32_t vector, uint64_t *selected)
+{
+    uint64_t *position = data;
+    uint32_t rows = 0;
+    table_vector_live(v, chunk, vector, selected);
+    for (unsigned i = 0; i < TABLE_VECTOR_ROWS; i++) {
+        uint64_t bit = (uint64_t)1 << i % 64;
+        if (!(selected[i / 64] & bit)) continue;
+        if ((*position)++ % 3) selected[i / 64] &= ~bit;
+        else rows++;
+    }
+    return rows;
+}
+
+START_TEST(a_selection_of_rows_and_columns_goes_out)
+{
+    struct table *t = make(10000, 6);
+    seal(t);
+    uint64_t position = 0;
+    struct table_export e = {.version = table_pin(t), .select = select_third,
+                             .select_data = &position};
+    struct table_out stream = {.data = NULL};
+    struct table_error error;
+    write_all(&e, 0, &stream);
+    ck_assert_int_eq(read_all(stream.data, stream.length, 5000, &error), 0);
+    check_equal(e.version, 3);
+    stream.length = 0;
+    uint32_t columns[] = {25, 0, 21};
+    struct table_export few = {.version = e.version, .columns = columns, .column_count = 3};
+    write_all(&few, 0, &stream);
+    ck_assert_int_eq(read_all(stream.data, stream.length, 5000, &error), 0);
+    struct table *copy = table_of(h, tables[1]);
+    ck_assert_uint_eq(table_column_count(copy), 3);
+    ck_assert_int_eq(table_field(copy, 0)->type, TABLE_SYM);
+    ck_assert_uint_eq(table_row_count(copy), 10000);
+    out_close(&stream);
+    table_unpin(e.version);
+}
+END_TEST
+
+START_TEST(a_broken_stream_is_refused_wherever_it_is_broken)
+{
+    struct table *t = make(40, 7);
+    struct table_export e = {.version = table_pin(t)};
+    struct table_out stream = {.data = NULL};
+    struct table_error error;
+    write_all(&e, 0, &stream);
+    for (size_t cut = 0; cut + 8 < stream.length; cut += cut < 200 ? 1 : 97) {
+        int status = read_all(stream.data, cut, SIZE_MAX, &error);
+        /* At the end of a message it is only the mark of the end that lacks. */
+        expect(status == 0 || strstr(error.text, "Arrow"), "%s", error.text);
+        value_release(h, tables[1]);
+        tables[1] = VALUE_NIL;
+    }
+    uint64_t rng = 8;
+    unsigned refused = 0;
+    for (unsigned i = 0; i < 3000; i++) {
+        size_t at = (size_t)random_below(&rng, stream.length);
+        unsigned char old = stream.data[at];
+        stream.data[at] = (unsigned char)random_next(&rng);
+        if (read_all(stream.data, stream.length, SIZE_MAX, &error) != 0) {
+            refused++;
+            expect(strlen(error.text) > 10, "no text");
+        }
+        stream.data[at] = old;
+        value_release(h, tables[1]);
+        tables[1] = VALUE_NIL;
+    }
+    ck_assert_uint_gt(refused, 300);
+    out_close(&stream);
+    table_unpin(e.version);
+}
+END_TEST
+
+static int read_text(const char *text, size_t length, struct table_error *error)
+{
+    return read_all((const unsigned char *)text, length, 9, error);
+}
+
+START_TEST(what_is_no_arrow_is_named)
+{
+    struct table_error error;
+    ck_assert_int_eq(read_text("PAR1\0\0\0\0", 8, &error), -EINVAL);
+    ck_assert_msg(strstr(error.text, "byte 0: begins with"), "%s", error.text);
+    ck_assert_int_eq(read_text("ARROW1\0\0ARROW1\0\0", 16, &error), -EINVAL);
+    ck_assert_msg(strstr(error.text, "byte 8: begins with"), "%s", error.text);
+    ck_assert_int_eq(read_text("", 0, &error), -EINVAL);
+    ck_assert_msg(strstr(error.text, "before its schema"), "%s", error.text);
+    ck_assert_int_eq(read_text("\xff\xff\xff\xff\xff\xff\xff\x7f", 8, &error), -EINVAL);
+    ck_assert_msg(strstr(error.text, "the limit is"), "%s", error.text);
+}
+END_TEST
+
+/* --- memory that is short ----------------------------------------------------------------------*/
+
+/* The n-th allocation of the C library from now on fails; 0: none. */
+static uint64_t fail_countdown;
+static bool fails(void)
+{
+    return fail_countdown && --fail_countdown == 0;
+}
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+void *__wrap_malloc(size_t size) { return fails() ? NULL : __real_malloc(size); }
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return fails() ? NULL : __real_calloc(count, size);
+}
+void *__wrap_realloc(void *memory, size_t size)
+{
+    return fails() ? NULL : __real_realloc(memory, size);
+}
+
+static int read_straight(const struct table_out *stream)
+{
+    struct arrow_limits limits = ARROW_LIMITS_DEFAULT;
+    struct arrow_reader *r = arrow_reader_create(&limits, open_second, NULL);
+    struct table_error error;
+    size_t at = 0, used;
+    int status = r ? TABLE_FEED_MORE : -ENOMEM;
+    while (status >= 0 && status != TABLE_FEED_DONE) {
+        status = arrow_reader_feed(r, stream->data + at, stream->length - at, &used, &error);
+        at += used;
+    }
+    arrow_reader_destroy(r);
+    return status < 0 ? status : 0;
+}
+
+static int write_straight(const struct table_export *e)
+{
+    struct arrow_writer *w = arrow_writer_create(e);
+    const unsigned char *data;
+    size_t length;
+    int more = w ? 1 : -ENOMEM;
+    while (more == 1) more = arrow_writer_step(w, 0, &data, &length);
+    arrow_writer_destroy(w);
+    return more;
+}
+
+START_TEST(every_allocation_may_fail)
+{
+    struct table_export e = {.version = table_pin(make(1500, 10))};
+    struct table_out stream = {.data = NULL};
+    unsigned failures = 0;
+    write_all(&e, 0, &stream);
+    for (int kind = 0; kind < 3; kind++) { /* the writer, the reader, the heap below the reader */
+        int failed = -ENOMEM;
+        for (uint64_t n = 1; failed; n++) {
+            fail_countdown = kind < 2 ? n : 0;
+            if (kind == 2) heap_fail_nth(h, n);
+            failed = kind == 0 ? write_straight(&e) : read_straight(&stream);
+            fail_countdown = 0;
+            heap_fail_nth(h, 0);
+            expect_true(failed == 0 || failed == -ENOMEM);
+            failures += failed != 0;
+            value_release(h, tables[1]);
+            tables[1] = VALUE_NIL;
+            while (heap_drop_pending(h)) heap_drop_step(h, SIZE_MAX / 2);
+        }
+    }
+    ck_assert_uint_gt(failures, 50);
+    out_close(&stream);
+    table_unpin(e.version);
+}
+END_TEST
+
+/* --- .npy --------------------------------------------------------------------------------------*/
+
+static void npy_trip(struct table *t, const uint32_t *columns, uint32_t count)
+{
+    struct table_export e = {table_pin(t), columns, count, NULL, NULL};
+    struct table_error error;
+    struct npy_writer *w = npy_writer_create(&e, &error);
+    ck_assert_msg(w != NULL, "%s", error.text);
+    struct npy_reader *r = npy_reader_create(open_second, NULL);
+    const unsigned char *data;
+    size_t length;
+    for (int more = 1; more == 1;) {
+        more = npy_writer_step(w, 0, &data, &length, &error);
+        ck_assert_msg(more >= 0, "%s", error.text);
+        for (size_t at = 0, used; at < length; at += used) {
+            size_t part = length - at < 1000 ? length - at : 1000;
+            ck_assert_int_ge(npy_reader_feed(r, data + at, part, &used, &error), 0);
+            if (used == 0 && part == 0) break;
+        }
+    }
+    ck_assert_msg(npy_reader_end(r, &error) == 0, "%s", error.text);
+    npy_writer_destroy(w);
+    npy_reader_destroy(r);
+    struct table_version *v = table_pin(table_of(h, tables[1]));
+    ck_assert_uint_eq(table_version_rows(v), table_version_rows(e.version));
+    for (uint32_t i = 0; i < count; i++)
+        for (uint64_t row = 0; row < table_version_rows(v); row++) {
+            uint32_t chunk, slot;
+            struct table_cell one, two;
+            table_locate(e.version, row, &chunk, &slot);
+            table_cell(e.version, chunk, slot, columns[i], &one);
+            table_locate(v, row, &chunk, &slot);
+            table_cell(v, chunk, slot, i, &two);
+            if (one.null) expect_true(isnan(two.d));
+            else expect_true(cells_equal(&one, &two));
+        }
+    table_unpin(v);
+    value_release(h, tables[1]);
+    tables[1] = VALUE_NIL;
+    table_unpin(e.version);
+}
+
+START_TEST(npy_files_come_back)
+{
+    struct table *t = make(3000, 9);
+    for (uint32_t type = 0; type < TABLE_TYPE_COUNT; type++) {
+        if (table_type_bytes(type) && type != TABLE_SYM && type != TABLE_DATE)
+            npy_trip(t, (uint32_t[]){2 * type}, 1);
+    }
+    npy_trip(t, (uint32_t[]){2 * TABLE_F64, 2 * TABLE_F64 + 1}, 2);
+    npy_trip(t, (uint32_t[]){2 * TABLE_F32 + 1}, 1);
+    npy_trip(t, (uint32_t[]){2 * TABLE_DATE}, 1);
+    struct table_export e = {table_pin(t), (uint32_t[]){0, 2}, 2, NULL, NULL};
+    struct table_error error;
+    ck_assert_ptr_null(npy_writer_create(&e, &error));
+    ck_assert_msg(strstr(error.text, "one type"), "%s", error.text);
+    table_unpin(e.version);
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *s = suite_create("table_arrow");
+    TCase *c = tcase_create("arrow");
+    tcase_set_timeout(c, 300);
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_test(c, every_type_comes_back);
+    tcase_add_test(c, a_stream_may_be_cut_anywhere);
+    tcase_add_test(c, an_empty_table_has_a_schema);
+    tcase_add_test(c, deleted_rows_do_not_go_out);
+    tcase_add_test(c, a_selection_of_rows_and_columns_goes_out);
+    tcase_add_test(c, a_broken_stream_is_refused_wherever_it_is_broken);
+    tcase_add_test(c, what_is_no_arrow_is_named);
+    tcase_add_test(c, every_allocation_may_fail);
+    tcase_add_test(c, npy_files_come_back);
+    suite_add_tcase(s, c);
+    return s;
+}
