@@ -59,7 +59,7 @@ static bool set(unsigned id, size_t length, uint64_t expires_ms)
     struct map_key key;
     char text[16];
     keys_turn(k);
-    if (id % 64 == 0 || length >= 1000) gc_run(p.heap, 100000, GC_BESIDE_EVENTS); /* as after a turn */
+    if (id % 64 == 0 || length >= 1000) gc_run(p.heap, 100000, GC_BESIDE_EVENTS); /* a turn */
     size_t evicted = keys_evict(k, EVICT_CALL_KEYS);
     ck_assert_uint_le(evicted, EVICT_CALL_KEYS);
     key_make(&key, text, id);
