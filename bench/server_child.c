@@ -15,6 +15,8 @@
 
 #define START_MS 20000
 #define SETTLE_MS 300
+/* A server gives memory back when it has been idle for a second. */
+#define QUIET_MS 2500
 
 static void sleep_ms(long ms)
 {
@@ -130,10 +132,12 @@ double server_child_figure(struct cairn *c, const char *method, const char *cons
 void server_child_settle(const struct server_child *s, unsigned seconds)
 {
     uint64_t deadline = measure_ns() + seconds * (uint64_t)1000000000, before, now;
+    unsigned quiet_ms = 0;
     now = measure_process_cpu_ns(s->pid);
     do {
         before = now;
         sleep_ms(SETTLE_MS);
         now = measure_process_cpu_ns(s->pid);
-    } while (now - before > 1000000 && measure_ns() < deadline);
+        quiet_ms = now - before > 1000000 ? 0 : quiet_ms + SETTLE_MS;
+    } while (quiet_ms < QUIET_MS && measure_ns() < deadline);
 }

@@ -10,7 +10,7 @@
 #include "heap/heap_int.h"
 
 #define TRIM_KEEP_BYTES ((size_t)4 << 20)
-#define TRIM_KEEP_IDLE_BYTES ((size_t)256 << 10)
+#define TRIM_KEEP_IDLE_BYTES ((size_t)64 << 10)
 #define TRIM_IDLE_NS ((uint64_t)1000000000)
 /* One call to the system gives back at most so much: it takes about 30 us. */
 #define TRIM_PIECE_BYTES ((size_t)512 << 10)
