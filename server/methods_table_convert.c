@@ -353,7 +353,7 @@ enum call_outcome method_table_from(struct call *call)
 
 struct to {
     struct table_version *version;
-    struct table_walk walk;
+    struct row_walk walk;
     struct root_frame frame; /* the list */
 };
 
@@ -373,7 +373,7 @@ static int to_batch(struct call *call, struct to *s)
     value rows[ROWS_BATCH];
     size_t count = 0;
     uint32_t chunk, slot;
-    while (count < ROWS_BATCH && table_walk_next(&s->walk, &chunk, &slot)) {
+    while (count < ROWS_BATCH && row_walk_next(&s->walk, &chunk, &slot)) {
         rows[count] = table_row_make(h, s->version, chunk, slot);
         if (rows[count] == VALUE_ABSENT) break;
         count++;
@@ -430,7 +430,7 @@ enum call_outcome method_table_to(struct call *call)
     }
     root_frame_open(call->heap, &s->frame);
     s->version = table_pin(t);
-    table_walk_from(&s->walk, s->version, 0);
+    row_walk_from(&s->walk, s->version, 0);
     call->state = s;
     if (root_frame_push_take(call->heap, &s->frame, list) < 0) {
         value_release(call->heap, list);

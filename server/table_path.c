@@ -63,13 +63,13 @@ int table_column_read(struct call *call, const struct table *t, value name, uint
 
 /* --- walking ----------------------------------------------------------------------------------*/
 
-void table_walk_from(struct table_walk *w, const struct table_version *v, uint64_t position)
+void row_walk_from(struct row_walk *w, const struct table_version *v, uint64_t position)
 {
-    *w = (struct table_walk){.version = v};
+    *w = (struct row_walk){.version = v};
     if (!table_locate(v, position, &w->chunk, &w->slot)) w->chunk = table_version_chunks(v);
 }
 
-bool table_walk_next(struct table_walk *w, uint32_t *chunk, uint32_t *slot)
+bool row_walk_next(struct row_walk *w, uint32_t *chunk, uint32_t *slot)
 {
     while (w->chunk < table_version_chunks(w->version)) {
         if (w->slot >= table_chunk_slots(w->version, w->chunk)) {

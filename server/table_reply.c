@@ -72,11 +72,11 @@ static int write_row(struct reply *r, const struct table_version *v, uint32_t ch
 static int write_rows(struct reply *r, const struct table_version *v, uint64_t start,
                       uint64_t count, int64_t step)
 {
-    struct table_walk walk;
+    struct row_walk walk;
     uint32_t chunk, slot;
-    table_walk_from(&walk, v, start);
+    row_walk_from(&walk, v, start);
     for (uint64_t i = 0; i < count && r->w->error == WRITER_OK; i++) {
-        bool there = step == 1 ? table_walk_next(&walk, &chunk, &slot)
+        bool there = step == 1 ? row_walk_next(&walk, &chunk, &slot)
                                : table_locate(v, start + i * (uint64_t)step, &chunk, &slot);
         if (!there) break;
         if (write_row(r, v, chunk, slot) < 0) return -1;

@@ -42,15 +42,15 @@ bool tables_work(struct heap *h, uint64_t budget_ns);
 bool tables_want_work(struct heap *h);
 
 /* Rows of a version, one after the other, those that are deleted left out. */
-struct table_walk {
+struct row_walk {
     const struct table_version *version;
     uint32_t chunk, slot;
     uint64_t live[TABLE_VECTOR_WORDS]; /* of the vector that `slot` is in */
     bool loaded;
 };
 /* From the position on; which may be the number of rows. */
-void table_walk_from(struct table_walk *w, const struct table_version *v, uint64_t position);
+void row_walk_from(struct row_walk *w, const struct table_version *v, uint64_t position);
 /* False at the end. */
-bool table_walk_next(struct table_walk *w, uint32_t *chunk, uint32_t *slot);
+bool row_walk_next(struct row_walk *w, uint32_t *chunk, uint32_t *slot);
 
 #endif

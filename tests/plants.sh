@@ -40,6 +40,7 @@ for file in "$source_dir"/server/*.c "$source_dir"/protocol/*.c; do
     case ${file##*/} in
     # What a session without a socket has no use for, or needs libuv and inih.
     main.c | gen_*.c | server.c | listener.c | session.c | session_*.c | tasks.c | settings.c | \
+    expiry.c | \
         log.c) ;;
     *) server+=("$file") ;;
     esac

@@ -172,7 +172,7 @@ END_TEST
 
 START_TEST(the_number_of_keys_swings)
 {
-    const uint64_t few = 40, many = 500000 / SCALE;
+    const uint64_t few = 40, many = 2000000 / SCALE;
     for (uint64_t i = 0; i < many; i++) set_text(i, 12 + i % 20);
     for (uint64_t i = few; i < many; i++) remove_key(few + i * 7919 % (many - few));
     check_dense(85);
