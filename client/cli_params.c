@@ -233,6 +233,9 @@ static bool add_word(struct cairn_args *args, enum kind kind, const char *word,
     return cli_params_value(args, word, error);
 }
 
+/* The option that is a path, and read as one. */
+#define PATH_OPTION "into"
+
 /* An option's value is a string if it is no literal, whatever it looks like: [a-z]* is meant. */
 static bool add_option_value(struct cairn_args *args, const char *word, struct cli_text *error)
 {
@@ -254,7 +257,9 @@ static bool add_options(struct cairn_args *args, const struct param *opts, char 
     for (size_t i = 0; i < count; i++) {
         size_t length = option_length(opts, words[i]);
         cairn_args_str(args, words[i], length);
-        if (!add_option_value(args, words[i] + length + 1, error)) return false;
+        const char *value = words[i] + length + 1;
+        bool is_path = length == strlen(PATH_OPTION) && memcmp(words[i], PATH_OPTION, length) == 0;
+        if (!(is_path ? add_path : add_option_value)(args, value, error)) return false;
     }
     cairn_args_map_close(args);
     return true;

@@ -30,6 +30,8 @@ is "a result that needs extension types shows it" \
     "$(cli set deep '[set(1), 18446744073709551615]' && cli get deep)" "true
 [set(1), 18446744073709551615]"
 is "union" "$(cli union langs mixed | sorted_words)" "1 2.5 c lua rust two"
+is "the option into is a path" "$(cli set place '{}' >/dev/null
+    cli union langs into=place.all >/dev/null && cli len place.all)" "$(cli len langs)"
 is "intersect into a path" "$(cli include more lua rust zig create=true >/dev/null
     cli intersect langs more into=both && cli get both | sorted_words)" "2
 lua rust"
