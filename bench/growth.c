@@ -74,6 +74,7 @@ int main(int argc, char **argv)
                         {"entries", &entries, "entries of each"},
                         {"runs", &runs, "runs of each"},
                         {"list", &list, "0: not the list"},
+                        {"huge", &measure_huge, "1: ask for huge pages"},
                         {NULL, NULL, NULL},
                     });
     grow("map", entries, (unsigned)runs,

@@ -253,6 +253,7 @@ int main(int argc, char **argv)
                         {"objects", &objects, "containers of list and graph"},
                         {"leaves", &leaves, "leaves, an even number; 0: as many as objects"},
                         {"rounds", &rounds, "cycles of each"},
+                        {"huge", &measure_huge, "1: ask for huge pages"},
                         {NULL, NULL, NULL},
                     });
     if (leaves == 0) leaves = objects;

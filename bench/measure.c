@@ -188,9 +188,12 @@ void measure_options(int argc, char **argv, const struct measure_option *options
     }
 }
 
+uint64_t measure_huge;
+
 struct heap *measure_heap(size_t max_bytes)
 {
-    struct heap_config config = {.max_bytes = max_bytes, .hash_key = "fixed for bench"};
+    struct heap_config config = {
+        .max_bytes = max_bytes, .hash_key = "fixed for bench", .huge_pages = measure_huge != 0};
     struct heap *h;
     int error = heap_create(&h, &config);
     if (error) measure_fail("a heap of %zu bytes: %s", max_bytes, strerror(-error));

@@ -81,6 +81,8 @@ struct measure_option {
 /* Reads the command line. Ends the program on --help and on what it does not know. */
 void measure_options(int argc, char **argv, const struct measure_option *options);
 
+/* The option "huge" of those that offer it: measure_heap asks for huge pages. */
+extern uint64_t measure_huge;
 /* A heap of up to `max_bytes`, with a fixed hash key. */
 struct heap *measure_heap(size_t max_bytes);
 

@@ -382,6 +382,7 @@ int main(int argc, char **argv)
                         {"cycles", &cycles, "cycles of the collector in a run"},
                         {"seconds", &seconds, "at most so long a run"},
                         {"runs", &runs, "runs of each"},
+                        {"huge", &measure_huge, "1: ask for huge pages"},
                         {NULL, NULL, NULL},
                     });
     stall_figure(3);

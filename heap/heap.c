@@ -17,19 +17,33 @@
 
 /* --- creation -------------------------------------------------------------------------------*/
 
-/* One reservation for data, planes and descriptors; memory comes when it is touched. */
-static int reserve_address_space(struct heap *h)
+static size_t huge_rounded(size_t bytes) { return (bytes + HUGE_BYTES - 1) & ~(HUGE_BYTES - 1); }
+
+/* Address space that begins where a huge page can. NULL if there is none. */
+static void *reserve_aligned(size_t bytes)
 {
-    size_t data = (size_t)h->page_count * PAGE_BYTES;
-    size_t groups = (size_t)h->page_count * PAGE_GROUPS * sizeof(struct plane_group);
+    unsigned char *raw = mmap(NULL, bytes + HUGE_BYTES, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (raw == MAP_FAILED) return NULL;
+    size_t before = (size_t)(-(uintptr_t)raw & (HUGE_BYTES - 1));
+    if (before > 0) munmap(raw, before);
+    munmap(raw + before + bytes, HUGE_BYTES - before);
+    return raw + before;
+}
+
+/* One reservation for data, planes and descriptors; memory comes when it is touched. */
+static int reserve_address_space(struct heap *h, bool huge_pages)
+{
+    size_t data = huge_rounded((size_t)h->page_count * PAGE_BYTES);
+    size_t groups =
+        huge_rounded((size_t)h->page_count * PAGE_GROUPS * sizeof(struct plane_group));
     size_t pages = (size_t)h->page_count * sizeof(struct page);
     size_t bitmap = page_bitmap_bytes(h->page_count);
     size_t sparse = (size_t)h->page_count / 8; /* whole segments: a multiple of 64 */
-    h->reserved_bytes = data + groups + pages + bitmap + sparse;
-    void *base = mmap(NULL, h->reserved_bytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (base == MAP_FAILED) return -ENOMEM;
-    h->base = base;
+    h->reserved_bytes = huge_rounded(data + groups + pages + bitmap + sparse);
+    h->base = reserve_aligned(h->reserved_bytes);
+    if (!h->base) return -ENOMEM;
+    h->huge_pages = huge_pages && madvise(h->base, h->reserved_bytes, MADV_HUGEPAGE) == 0;
     h->groups = (struct plane_group *)(h->base + data);
     uint64_t *bitmap_words = (uint64_t *)(h->base + data + groups);
     page_bitmap_init(&h->free_pages, bitmap_words, h->page_count);
@@ -57,7 +71,7 @@ int heap_create(struct heap **heap, const struct heap_config *config)
 #endif
     h->gc.cycle = 1;
     h->gc.gray_first = h->gc.gray_last = h->gc.gray_page = NO_PAGE;
-    int error = reserve_address_space(h);
+    int error = reserve_address_space(h, config->huge_pages);
     if (!error) {
         allocators_init(h);
         error = weak_table_create(
@@ -263,6 +277,7 @@ void heap_stats(const struct heap *h, struct heap_stats *stats)
         .weak_slot_count = weak_table_count(h),
         .drop_queue_length = h->drop.length,
         .allocations = h->allocations,
+        .huge_pages = h->huge_pages,
     };
 }
 

@@ -56,6 +56,7 @@ struct heap_config {
     uint32_t shapes_max;       /* shapes alive at once; 0: the default */
     uint32_t weak_slots_max;   /* targets of weak references; 0: the default */
     uint32_t intern_bytes_max; /* of strings that are interned: intern.h; 0: none */
+    bool huge_pages;           /* asks the system for huge pages; heap_stats says if it agreed */
 };
 
 /* Makes a heap. The address space for `max_bytes` and everything that the collector
@@ -160,6 +161,7 @@ struct heap_stats {
     uint64_t weak_slot_count;
     uint64_t drop_queue_length; /* containers waiting to be taken apart */
     uint64_t allocations;       /* cells ever taken */
+    bool huge_pages;            /* the system was asked for them and did not refuse */
 };
 void heap_stats(const struct heap *h, struct heap_stats *stats);
 /* Three of them by themselves, for those who ask often. Available is what pages can still be had,

@@ -51,6 +51,10 @@
 #define GROUP_GRANULES 64
 #define PAGE_GROUPS (PAGE_GRANULES / GROUP_GRANULES)
 #define SEGMENT_PAGES 128
+/* A huge page of the system. Where the heap asked for them, its pages get memory and give it back
+ * in whole *ranges*, so that none is split (trim.c). */
+#define HUGE_BYTES ((size_t)2 << 20)
+#define RANGE_PAGES ((uint32_t)(HUGE_BYTES / PAGE_BYTES))
 #define SEGMENT_BYTES ((size_t)SEGMENT_PAGES * PAGE_BYTES)
 #define NO_PAGE UINT32_MAX
 #define NO_SLOT UINT32_MAX
@@ -234,6 +238,8 @@ struct heap {
     uint32_t page_count;      /* what max_bytes allows */
     uint32_t page_top;        /* pages from here on were never used */
     size_t reserved_bytes;    /* of address space, for munmap */
+    bool huge_pages;          /* the system was asked for them and did not refuse */
+    uint32_t free_ranges;     /* then: touched ranges all of whose pages are free */
     struct page_bitmap free_pages;
     uint32_t free_page_count; /* below page_count, never used ones included */
     uint32_t held_count;      /* of them held back */
@@ -324,6 +330,9 @@ void page_bitmap_init(struct page_bitmap *b, uint64_t *words, uint32_t pages);
 size_t page_bitmap_bytes(uint32_t pages);
 
 /* trim.c */
+/* With huge pages: `page` is about to be taken, or is free again, as its bit says. */
+void range_page_take(struct heap *h, uint32_t page);
+void range_page_given(struct heap *h, uint32_t page);
 bool trim_wanted(const struct heap *h);
 /* There is more than an idle heap keeps; in how long it goes back. */
 bool trim_wanted_when_idle(const struct heap *h);

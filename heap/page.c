@@ -96,6 +96,7 @@ uint32_t page_take(struct heap *h, unsigned count)
     if (pages_available(h) < count) return NO_PAGE;
     uint32_t page = count == 1 ? find_single(b) : find_pair(b);
     if (page == NO_PAGE) return NO_PAGE;
+    if (h->huge_pages) range_page_take(h, page);
     b->level[0][page / 64] &= ~((((uint64_t)1 << count) - 1) << page % 64);
     bitmap_refresh(b, page / 64);
     h->free_page_count -= count;
@@ -139,4 +140,5 @@ void page_give(struct heap *h, uint32_t page, unsigned count)
     }
     h->free_page_count += count;
     h->touched_free_count += count;
+    if (h->huge_pages) range_page_given(h, page);
 }

@@ -26,7 +26,7 @@ enum call_outcome method_mem_info(struct call *call)
     heap_stats(call->heap, &s);
     struct intern_stats interned;
     intern_stats(call->heap, &interned);
-    writer_map(w, 19);
+    writer_map(w, 20);
     reply_figure(w, "max_bytes", s.max_bytes);
     reply_figure(w, "used_bytes", s.used_bytes);
     reply_figure(w, "page_bytes", s.page_bytes);
@@ -45,6 +45,8 @@ enum call_outcome method_mem_info(struct call *call)
     reply_figure(w, "expired", call->host->keys->expired);
     reply_figure(w, "evicted", call->host->keys->evicted);
     reply_figure(w, "bytes_of_page", PAGE_BYTES);
+    writer_cstr(w, "huge_pages");
+    writer_bool(w, s.huge_pages);
     writer_cstr(w, "used_of_pages");
     writer_double(w, s.page_bytes > 0 ? (double)s.used_bytes / (double)s.page_bytes : 1.0);
     return CALL_DONE;

@@ -212,6 +212,7 @@ static int heap_open(struct server *server, char *error, size_t size)
         .shapes_max = (uint32_t)settings->shapes,
         .weak_slots_max = (uint32_t)settings->weak_slots,
         .intern_bytes_max = (uint32_t)settings->intern_strings,
+        .huge_pages = settings->huge_pages,
     };
     int result = uv_random(NULL, NULL, config.hash_key, sizeof config.hash_key, 0, NULL);
     if (result != 0) {
@@ -220,6 +221,10 @@ static int heap_open(struct server *server, char *error, size_t size)
     }
     result = heap_create(&server->heap, &config);
     if (result == 0) {
+        struct heap_stats stats;
+        heap_stats(server->heap, &stats);
+        if (settings->huge_pages && !stats.huge_pages)
+            log_warn("huge-pages: the system refused them; going on without");
         enum memory_policy policy = POLICY_REFUSE;
         memory_policy_read(settings->memory_policy, &policy);
         keys_init(&server->keys, server->heap, policy);

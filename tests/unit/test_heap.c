@@ -561,6 +561,37 @@ START_TEST(memory_of_free_pages_goes_back_to_the_system)
 }
 END_TEST
 
+START_TEST(huge_pages_get_and_give_back_memory_in_whole_ranges)
+{
+    struct heap_config config = {
+        .max_bytes = (size_t)64 << 20, .hash_key = "fixed for tests", .huge_pages = true};
+    struct heap *h;
+    struct heap_stats stats;
+    ck_assert_int_eq(heap_create(&h, &config), 0);
+    value root = node_new(h, 1);
+    heap_root_set_take(h, ROOT_KEYS, root);
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < ((size_t)32 << 20) / 512; i++) {
+            value cell = node_new(h, 63);
+            store_new(node_slot(h, cell, 0), *node_slot(h, root, 0));
+            store(h, node_slot(h, root, 0), cell);
+        }
+        heap_fixture_verify(h, "full");
+        heap_stats(h, &stats);
+        ck_assert_uint_ge(stats.committed_bytes, (size_t)32 << 20);
+        if (stats.huge_pages) ck_assert_uint_eq(stats.committed_bytes % HUGE_BYTES, 0);
+        node_set(h, root, 0, VALUE_NIL);
+        while (gc_urgency(h) != GC_RESTING) gc_run(h, 1000000, GC_WHEN_IDLE);
+        heap_fixture_verify(h, "trimmed");
+        heap_stats(h, &stats);
+        ck_assert_uint_eq(stats.object_count, 1);
+        ck_assert_uint_le(stats.committed_bytes, (size_t)8 << 20);
+        if (stats.huge_pages) ck_assert_uint_eq(stats.committed_bytes % HUGE_BYTES, 0);
+    }
+    heap_fixture_close(h);
+}
+END_TEST
+
 START_TEST(the_census_counts_by_kind)
 {
     struct heap *h = heap_fixture_open(0);
@@ -645,6 +676,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, a_step_stays_short_when_all_that_was_gray_is_gone);
     tcase_add_test(tcase, a_walk_survives_changes_of_what_it_walks);
     tcase_add_test(tcase, memory_of_free_pages_goes_back_to_the_system);
+    tcase_add_test(tcase, huge_pages_get_and_give_back_memory_in_whole_ranges);
     tcase_add_test(tcase, the_census_counts_by_kind);
     tcase_add_test(tcase, the_verifier_finds_a_reference_to_nothing);
     tcase_add_test(tcase, the_hash_is_keyed_siphash);
