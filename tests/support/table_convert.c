@@ -185,7 +185,7 @@ static void write_arrow(FILE *file, const struct table_export *e)
     int more = w ? 1 : -ENOMEM;
     while (more > 0) {
         more = arrow_writer_step(w, 0, &data, &length);
-        if (more >= 0) fwrite(data, 1, length, file);
+        if (more >= 0 && length > 0) fwrite(data, 1, length, file);
     }
     if (more < 0) fail("the Arrow writer failed");
     arrow_writer_destroy(w);
@@ -199,7 +199,7 @@ static void write_text(FILE *file, const struct table_export *e, enum text_forma
     int more = w ? 1 : -ENOMEM;
     while (more > 0) {
         more = text_writer_step(w, 0, &data, &length);
-        if (more >= 0) fwrite(data, 1, length, file);
+        if (more >= 0 && length > 0) fwrite(data, 1, length, file);
     }
     if (more < 0) fail("the text writer failed");
     text_writer_destroy(w);
@@ -213,7 +213,7 @@ static void write_npy(FILE *file, const struct table_export *e)
     int more = w ? 1 : -EINVAL;
     while (more > 0) {
         more = npy_writer_step(w, 0, &data, &length, &error);
-        if (more >= 0) fwrite(data, 1, length, file);
+        if (more >= 0 && length > 0) fwrite(data, 1, length, file);
     }
     if (more < 0) fail(error.text);
     npy_writer_destroy(w);
