@@ -212,7 +212,7 @@ static size_t count_before(bool doubles)
         size_t cells = map_put(h, map, count);
         bool doubled = node_bits_of(h, map) != bits;
         if (doubled == doubles && (doubled || cells >= 4)) break;
-        ck_assert_uint_lt(count, 16 * MAP_ORDERED_MAX);
+        ck_assert_uint_lt(count, 256 * MAP_ORDERED_MAX);
     }
     heap_fixture_close(h);
     return count;

@@ -573,6 +573,8 @@ static void begin_call(struct call *call, const char *name, struct writer *out, 
     call->session = NULL;
     call->features = &p.features;
     call->refs = &p.refs;
+    static struct root_frame no_frame; /* the parameters are no objects */
+    call->frame = &no_frame;
     call->args = args;
     call->arg_count = arg_count;
     ck_assert_int_eq(call_begin(call, &message, out), CALL_PENDING);

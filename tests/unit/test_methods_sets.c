@@ -174,6 +174,7 @@ START_TEST(sets_may_change_while_they_are_combined)
     p.call.host = &p.host;
     p.call.features = &p.features;
     p.call.refs = &p.refs;
+    p.call.frame = &p.builder.frame;
     p.call.args = p.builder.frame.slots;
     p.call.arg_count = p.builder.frame.count;
     enum call_outcome outcome = call_begin(&p.call, rpc_reader_message(p.reader), &p.out);
@@ -214,6 +215,7 @@ START_TEST(a_combination_can_be_broken_off)
     p.call.host = &p.host;
     p.call.features = &p.features;
     p.call.refs = &p.refs;
+    p.call.frame = &p.builder.frame;
     p.call.args = p.builder.frame.slots;
     p.call.arg_count = p.builder.frame.count;
     ck_assert_int_eq(call_begin(&p.call, rpc_reader_message(p.reader), &p.out), CALL_PENDING);
