@@ -15,7 +15,7 @@
  *
  *   that would regain half of what is in use, and as    a cycle is due, beside other work
  *   much as is still free below the limit
- *   a sixteenth of what is in use                       a cycle is due when idle
+ *   a thirty-second of what is in use                   a cycle is due when idle
  *   above 90 % of the limit: an eighth                  likewise beside work, and hurries
  *
  * always beyond what the last attempt could not regain. So memory that no one is short of starts

@@ -33,7 +33,6 @@ warn_unused int csv_reader_feed(struct csv_reader *r, const void *data, size_t l
                                 size_t *used, struct table_error *error);
 /* No more input: the last rows are appended. */
 warn_unused int csv_reader_end(struct csv_reader *r, struct table_error *error);
-uint64_t csv_reader_rows(const struct csv_reader *r);
 void csv_reader_destroy(struct csv_reader *r);
 
 /* --- writing ----------------------------------------------------------------------------------*/

@@ -435,11 +435,6 @@ int csv_reader_end(struct csv_reader *r, struct table_error *error)
     return failed ? feed_failed(r, failed, error) : 0;
 }
 
-uint64_t csv_reader_rows(const struct csv_reader *r)
-{
-    return r->rows;
-}
-
 struct csv_reader *csv_reader_create(const struct csv_options *options, table_open_cb *open,
                                      void *data)
 {

@@ -122,7 +122,7 @@ void in_process_safe_point(struct in_process *p)
     if (chance == 7 && random_below(&p->seed, 20) == 0) gc_collect(p->heap);
 }
 
-static void run_call(struct in_process *p, const struct rpc_message *message)
+static void call_start(struct in_process *p, const struct rpc_message *message)
 {
     p->call.host = &p->host;
     p->call.session = NULL;
@@ -132,6 +132,21 @@ static void run_call(struct in_process *p, const struct rpc_message *message)
     p->call.args = p->builder.frame.slots;
     p->call.arg_count = p->builder.frame.count;
     p->outcome = call_begin(&p->call, message, &p->out);
+}
+
+enum call_outcome in_process_begin(struct in_process *p, const char *data, size_t length)
+{
+    size_t used = 0;
+    builder_touch(&p->builder);
+    if (rpc_reader_feed(p->reader, data, length, &used) != DECODER_DONE)
+        fail("in_process_begin", "not one whole message");
+    call_start(p, rpc_reader_message(p->reader));
+    return p->outcome;
+}
+
+static void run_call(struct in_process *p, const struct rpc_message *message)
+{
+    call_start(p, message);
     while (p->outcome == CALL_PENDING) {
         in_process_safe_point(p);
         if (p->between != NULL) p->between();

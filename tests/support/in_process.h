@@ -49,6 +49,10 @@ void in_process_close(struct in_process *p);
  * below 0 when the stream cannot be followed. */
 int in_process_feed(struct in_process *p, const char *data, size_t length);
 
+/* Begins the call of one whole message, and leaves it to the caller if it is pending: touch the
+ * builder and call_resume, or call_abort; then reset the builder. */
+enum call_outcome in_process_begin(struct in_process *p, const char *data, size_t length);
+
 /* What happens between two calls. */
 void in_process_safe_point(struct in_process *p);
 /* Aborts with a message if the heap is damaged. */

@@ -166,18 +166,8 @@ START_TEST(sets_may_change_while_they_are_combined)
     writer_init(&w, 0);
     writer_request(&w, 1, "union", 2);
     literal_write(&w, "['a', 'b'], {'into': 'u'}");
-    /* As in_process does it, but stopping at the first step. */
-    size_t used = 0;
-    builder_touch(&p.builder);
-    ck_assert_int_eq(rpc_reader_feed(p.reader, w.data, w.length, &used), DECODER_DONE);
+    enum call_outcome outcome = in_process_begin(&p, w.data, w.length);
     writer_close(&w);
-    p.call.host = &p.host;
-    p.call.features = &p.features;
-    p.call.refs = &p.refs;
-    p.call.frame = &p.builder.frame;
-    p.call.args = p.builder.frame.slots;
-    p.call.arg_count = p.builder.frame.count;
-    enum call_outcome outcome = call_begin(&p.call, rpc_reader_message(p.reader), &p.out);
     ck_assert_int_eq(outcome, CALL_PENDING);
     for (unsigned step = 0; outcome == CALL_PENDING; step++) {
         in_process_safe_point(&p);
@@ -208,17 +198,8 @@ START_TEST(a_combination_can_be_broken_off)
     writer_init(&w, 0);
     writer_request(&w, 1, "union", 2);
     literal_write(&w, "['a'], {'into': 'u'}");
-    size_t used = 0;
-    builder_touch(&p.builder);
-    ck_assert_int_eq(rpc_reader_feed(p.reader, w.data, w.length, &used), DECODER_DONE);
+    ck_assert_int_eq(in_process_begin(&p, w.data, w.length), CALL_PENDING);
     writer_close(&w);
-    p.call.host = &p.host;
-    p.call.features = &p.features;
-    p.call.refs = &p.refs;
-    p.call.frame = &p.builder.frame;
-    p.call.args = p.builder.frame.slots;
-    p.call.arg_count = p.builder.frame.count;
-    ck_assert_int_eq(call_begin(&p.call, rpc_reader_message(p.reader), &p.out), CALL_PENDING);
     in_process_safe_point(&p);
     builder_touch(&p.builder);
     ck_assert_int_eq(call_resume(&p.call, 1000), CALL_PENDING);

@@ -7,6 +7,7 @@
 
 #include "heap/gc.h"
 #include "tests/support/ask.h"
+#include "tests/support/literal.h"
 #include "tests/support/runner.h"
 
 static struct in_process p;
@@ -122,29 +123,10 @@ static void make_sets(void)
 static void begin_union(void)
 {
     struct writer w;
-    size_t used;
     writer_init(&w, 0);
-    writer_array(&w, 4);
-    writer_int(&w, 0);
-    writer_int(&w, 1);
-    writer_cstr(&w, "union");
-    writer_array(&w, 2);
-    writer_array(&w, 2);
-    writer_cstr(&w, "set0");
-    writer_cstr(&w, "set1");
-    writer_map(&w, 1);
-    writer_cstr(&w, "into");
-    writer_cstr(&w, "a destination key, long");
-    builder_touch(&p.builder);
-    ck_assert_int_eq(rpc_reader_feed(p.reader, w.data, w.length, &used), DECODER_DONE);
-    p.call.host = &p.host;
-    p.call.features = &p.features;
-    p.call.refs = &p.refs;
-    p.call.frame = &p.builder.frame;
-    p.call.args = p.builder.frame.slots;
-    p.call.arg_count = p.builder.frame.count;
-    p.outcome = call_begin(&p.call, rpc_reader_message(p.reader), &p.out);
-    ck_assert_int_eq(p.outcome, CALL_PENDING);
+    writer_request(&w, 1, "union", 2);
+    literal_write(&w, "['set0', 'set1'], {'into': 'a destination key, long'}");
+    ck_assert_int_eq(in_process_begin(&p, w.data, w.length), CALL_PENDING);
     writer_close(&w);
 }
 
