@@ -29,7 +29,8 @@ libmeasure_la_SOURCES = \
 
 MEASURE_LIBS = libmeasure.la libbench.la libheap.la -lm
 bench_programs = bench_alloc bench_mark bench_barrier bench_drop bench_growth bench_pause \
-	bench_pause_server bench_churn bench_bytes bench_idle bench_query bench_table
+	bench_pause_server bench_churn bench_bytes bench_idle bench_query bench_table \
+	bench_table_server
 noinst_PROGRAMS += $(bench_programs)
 
 bench_alloc_SOURCES = %D%/alloc.c
@@ -64,6 +65,9 @@ SERVER_CHILD_LIBS = libserverchild.la libcairn.la $(MEASURE_LIBS)
 
 bench_pause_server_SOURCES = %D%/pause_server.c
 bench_pause_server_LDADD = $(SERVER_CHILD_LIBS)
+
+bench_table_server_SOURCES = %D%/table_server.c
+bench_table_server_LDADD = $(SERVER_CHILD_LIBS)
 
 bench_bytes_SOURCES = %D%/bytes.c
 bench_bytes_CPPFLAGS = -DDUMPAVAIL2JSONL='"$(abs_top_srcdir)/contrib/dumpavail2jsonl"' \
