@@ -37,7 +37,7 @@ struct external {
  * too many. 0 or -ENOMEM; tests can make it fail (heap_fail_nth). */
 warn_unused int external_add(struct external *e, size_t bytes);
 void external_subtract(struct external *e, size_t bytes);
-/* Both in one: malloc and free of counted memory. NULL when memory is short. */
+/* Both in one, of counted memory, for any use. NULL when memory is short. */
 warn_unused void *external_alloc(struct external *e, size_t bytes);
 void external_free(struct external *e, void *memory, size_t bytes);
 /* What freeing a block of so many bytes counts as, for free_step. */
