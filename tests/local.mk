@@ -38,6 +38,8 @@ CLIENT_TEST_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 # A session in memory, for the tests of server/ that need no sockets.
 check_LTLIBRARIES += libsessiontest.la
 libsessiontest_la_SOURCES = \
+	%D%/support/arrow_sample.c \
+	%D%/support/arrow_sample.h \
 	%D%/support/ask.c \
 	%D%/support/ask.h \
 	%D%/support/in_process.c \
