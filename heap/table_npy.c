@@ -383,7 +383,8 @@ int npy_reader_end(struct npy_reader *r, struct table_error *error)
 {
     if (!r->failure && r->state != NPY_DONE)
         r->failure = npy_wrong(&r->error, ".npy: ends after %" PRIu64 " of %" PRIu64 " rows",
-                               r->done, r->rows);
+                               r->done + (r->row_bytes ? r->buffer.length / r->row_bytes : 0),
+                               r->rows);
     if (r->failure && error) *error = r->error;
     return r->failure;
 }
