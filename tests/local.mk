@@ -345,16 +345,28 @@ unit_table_LDADD = $(HEAP_TEST_LIBS) -lm
 
 check_PROGRAMS += unit_table_arrow
 TESTS += unit_table_arrow
-unit_table_arrow_SOURCES = %D%/unit/test_table_arrow.c
+unit_table_arrow_SOURCES = \
+	%D%/support/export_all.c \
+	%D%/support/export_all.h \
+	%D%/unit/test_table_arrow.c
 unit_table_arrow_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_table_arrow_LDADD = $(HEAP_TEST_LIBS) -lm
 unit_table_arrow_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
 
 check_PROGRAMS += unit_table_csv
 TESTS += unit_table_csv
-unit_table_csv_SOURCES = %D%/unit/test_table_csv.c
+unit_table_csv_SOURCES = \
+	%D%/support/export_all.c \
+	%D%/support/export_all.h \
+	%D%/unit/test_table_csv.c
 unit_table_csv_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_table_csv_LDADD = $(HEAP_TEST_LIBS) -lm
+
+check_PROGRAMS += unit_table_digits
+TESTS += unit_table_digits
+unit_table_digits_SOURCES = %D%/unit/test_table_digits.c
+unit_table_digits_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_table_digits_LDADD = $(HEAP_TEST_LIBS) -lm
 
 check_PROGRAMS += unit_table_encode
 TESTS += unit_table_encode

@@ -26,7 +26,10 @@ EXTRA_DIST += \
 
 # Tables from files into files, for arrow.sh.
 check_PROGRAMS += table_convert
-table_convert_SOURCES = tests/support/table_convert.c
+table_convert_SOURCES = \
+	tests/support/export_all.c \
+	tests/support/export_all.h \
+	tests/support/table_convert.c
 table_convert_LDADD = libheap.la -lm
 
 # Raw sockets against the real server.
