@@ -400,7 +400,10 @@ static uint32_t batch_rows(const struct arrow_export *x)
     size_t padding = x->head_bytes + x->column_count * 3 * (size_t)ALIGNMENT;
     size_t room = x->e.piece_bytes > padding ? x->e.piece_bytes - padding : 0;
     size_t rows = x->width ? room / x->width : BATCH_ROWS_MAX;
+    const struct table_version *v = query_version(x->e.query);
+    uint64_t all = table_version_rows(v) + table_version_deleted(v) + TABLE_VECTOR_ROWS - 1;
     if (rows > BATCH_ROWS_MAX) rows = BATCH_ROWS_MAX;
+    if (rows > all) rows = (size_t)all;
     rows -= rows % TABLE_VECTOR_ROWS;
     if (rows < TABLE_VECTOR_ROWS) rows = TABLE_VECTOR_ROWS;
     return x->e.rows_max && rows > x->e.rows_max ? x->e.rows_max : (uint32_t)rows;

@@ -112,6 +112,13 @@ int export_step(struct export *e, uint64_t budget_ns, const unsigned char **data
 
 uint64_t export_rows(const struct export *e) { return e->rows; }
 
+enum export_format export_format_of(const struct export *e)
+{
+    int format = 0;
+    while (classes[format] != e->class) format++;
+    return (enum export_format)format;
+}
+
 void export_destroy(struct export *e)
 {
     if (!e) return;

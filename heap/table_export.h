@@ -50,6 +50,8 @@ warn_unused int export_step(struct export *export, uint64_t budget_ns, const uns
                             size_t *length, struct query_error *error);
 /* Of all pieces so far. */
 uint64_t export_rows(const struct export *export);
+enum export_format export_format_of(const struct export *export);
+/* May be NULL. */
 void export_destroy(struct export *export);
 
 const char *export_format_name(enum export_format format);

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 
 #include "heap/query.h"
+#include "heap/table_export.h"
 
 void table_cursor_destroy(struct table_cursor *cursor)
 {
+    export_destroy(cursor->export);
     if (cursor->query != NULL) query_destroy(cursor->query);
     free(cursor);
 }

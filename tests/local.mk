@@ -258,6 +258,12 @@ unit_methods_table_SOURCES = %D%/unit/test_methods_table.c
 unit_methods_table_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_methods_table_LDADD = $(SESSION_TEST_LIBS)
 
+check_PROGRAMS += unit_methods_table_export
+TESTS += unit_methods_table_export
+unit_methods_table_export_SOURCES = %D%/unit/test_methods_table_export.c
+unit_methods_table_export_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_methods_table_export_LDADD = $(SESSION_TEST_LIBS)
+
 check_PROGRAMS += unit_number
 TESTS += unit_number
 unit_number_SOURCES = %D%/unit/test_number.c
