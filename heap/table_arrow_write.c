@@ -343,14 +343,23 @@ static void add_texts(struct arrow_export *x, struct arrow_column *c,
 {
     const struct table_text *texts = cells->data;
     unsigned char *offsets = x->e.out.data + c->offsets.offset + 4 * ((size_t)x->rows + 1);
-    for (uint32_t i = 0; i < rows; i++, offsets += 4) {
-        if (cells->valid[i / 64] >> i % 64 & 1) {
-            out_put(&c->bytes, texts[i].data, texts[i].length);
-            x->text_bytes += texts[i].length;
-        }
-        put32(offsets, (uint32_t)c->bytes.length);
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < rows; i++)
+        if (cells->valid[i / 64] >> i % 64 & 1) bytes += texts[i].length;
+    unsigned char *to = out_room(&c->bytes, bytes), *end = to;
+    if (!to) {
+        x->e.out.failed = true;
+        return;
     }
-    x->e.out.failed |= c->bytes.failed;
+    for (uint32_t i = 0; i < rows; i++, offsets += 4) {
+        if (cells->valid[i / 64] >> i % 64 & 1 && texts[i].length) {
+            memcpy(end, texts[i].data, texts[i].length);
+            end += texts[i].length;
+        }
+        put32(offsets, (uint32_t)(c->bytes.length + (size_t)(end - to)));
+    }
+    out_add(&c->bytes, bytes);
+    x->text_bytes += bytes;
 }
 
 /* A column of a batch: cells as lanes of 64 bits, or texts. */

@@ -30,7 +30,8 @@ struct export_options {
     uint32_t rows_max;     /* of a record batch; 0: as many as fit */
 };
 #define EXPORT_PIECE_BYTES ((size_t)1 << 20)
-#define EXPORT_PIECE_BYTES_MAX ((size_t)64 << 20) /* more is taken for this */
+/* More is taken for this: a piece is put together in one go. */
+#define EXPORT_PIECE_BYTES_MAX EXPORT_PIECE_BYTES
 
 struct export;
 

@@ -9,6 +9,7 @@ integration_tests = \
 	%D%/cli.sh \
 	%D%/dumpavail2jsonl.sh \
 	%D%/evict.sh \
+	%D%/export.sh \
 	%D%/foreign.sh \
 	%D%/intern.sh \
 	%D%/methods_doc.sh \
@@ -20,9 +21,11 @@ TESTS += $(integration_tests)
 EXTRA_DIST += \
 	$(integration_tests) \
 	%D%/arrow.mjs \
+	%D%/export.mjs \
 	%D%/foreign.mjs \
 	%D%/foreign.py \
-	%D%/foreign.vim
+	%D%/foreign.vim \
+	%D%/msgpack.mjs
 
 # Tables from files into files, for arrow.sh.
 check_PROGRAMS += table_convert
