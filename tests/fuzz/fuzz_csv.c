@@ -11,6 +11,7 @@
 #include "heap/table_batch.h"
 #include "heap/table_csv.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/support/export_all.h"
 #include "tests/support/random.h"
 
 struct target {
@@ -127,19 +128,11 @@ static void target_close(struct target *t)
 
 static struct table_out write_csv(struct target *t)
 {
-    struct table_export e = {.version = table_pin(table_of(t->h, t->table))};
-    struct text_writer *w = text_writer_create(&e, TEXT_CSV);
     struct table_out csv = {.data = NULL};
-    const unsigned char *data;
-    size_t length;
-    int more = w ? 1 : -1;
-    while (more == 1) {
-        more = text_writer_step(w, 0, &data, &length);
-        if (more >= 0 && length) out_put(&csv, data, length);
-    }
-    if (more < 0 || csv.failed) abort();
-    text_writer_destroy(w);
-    table_unpin(e.version);
+    struct query_error error;
+    if (export_all(t->h, table_of(t->h, t->table), NULL, 0, EXPORT_CSV, 0, &csv, &error) != 0 ||
+        csv.failed)
+        abort();
     return csv;
 }
 

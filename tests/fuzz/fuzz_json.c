@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "heap/heap.h"
-#include "heap/table_csv.h"
 #include "server/table_json.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/support/export_all.h"
 #include "tests/support/random.h"
 
 static _Noreturn void fail(const char *what, const char *more)
@@ -90,19 +90,11 @@ static value read_table(struct heap *h, const struct table_infer *x, const unsig
 
 static struct table_out write_lines(struct heap *h, value table)
 {
-    struct table_export e = {.version = table_pin(table_of(h, table))};
-    struct text_writer *w = text_writer_create(&e, TEXT_JSON_LINES);
     struct table_out lines = {.data = NULL};
-    const unsigned char *data;
-    size_t length;
-    int more = w ? 1 : -1;
-    while (more == 1) {
-        more = text_writer_step(w, 0, &data, &length);
-        if (more >= 0 && length) out_put(&lines, data, length);
-    }
-    if (more < 0 || lines.failed) abort();
-    text_writer_destroy(w);
-    table_unpin(e.version);
+    struct query_error error;
+    if (export_all(h, table_of(h, table), NULL, 0, EXPORT_JSONL, 0, &lines, &error) != 0 ||
+        lines.failed)
+        abort();
     return lines;
 }
 

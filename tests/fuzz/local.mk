@@ -92,6 +92,8 @@ endif
 fuzz_arrow_sources = \
 	%D%/fuzz.h \
 	%D%/fuzz_arrow.c \
+	tests/support/export_all.c \
+	tests/support/export_all.h \
 	tests/support/random.h
 
 check_PROGRAMS += replay_arrow
@@ -110,6 +112,8 @@ endif
 fuzz_csv_sources = \
 	%D%/fuzz.h \
 	%D%/fuzz_csv.c \
+	tests/support/export_all.c \
+	tests/support/export_all.h \
 	tests/support/random.h
 
 check_PROGRAMS += replay_csv
@@ -128,6 +132,8 @@ endif
 fuzz_json_sources = \
 	%D%/fuzz.h \
 	%D%/fuzz_json.c \
+	tests/support/export_all.c \
+	tests/support/export_all.h \
 	tests/support/random.h
 fuzz_json_libs = libserver.la libprotocol.la libheap.la -lm
 

@@ -9,6 +9,7 @@ integration_tests = \
 	%D%/cli.sh \
 	%D%/dumpavail2jsonl.sh \
 	%D%/evict.sh \
+	%D%/export.sh \
 	%D%/foreign.sh \
 	%D%/intern.sh \
 	%D%/methods_doc.sh \
@@ -20,13 +21,18 @@ TESTS += $(integration_tests)
 EXTRA_DIST += \
 	$(integration_tests) \
 	%D%/arrow.mjs \
+	%D%/export.mjs \
 	%D%/foreign.mjs \
 	%D%/foreign.py \
-	%D%/foreign.vim
+	%D%/foreign.vim \
+	%D%/msgpack.mjs
 
 # Tables from files into files, for arrow.sh.
 check_PROGRAMS += table_convert
-table_convert_SOURCES = tests/support/table_convert.c
+table_convert_SOURCES = \
+	tests/support/export_all.c \
+	tests/support/export_all.h \
+	tests/support/table_convert.c
 table_convert_LDADD = libheap.la -lm
 
 # Raw sockets against the real server.
