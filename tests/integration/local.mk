@@ -11,6 +11,7 @@ integration_tests = \
 	%D%/evict.sh \
 	%D%/export.sh \
 	%D%/foreign.sh \
+	%D%/import.sh \
 	%D%/intern.sh \
 	%D%/methods_doc.sh \
 	%D%/realdata.sh \
@@ -23,6 +24,7 @@ EXTRA_DIST += \
 	%D%/arrow.mjs \
 	%D%/export.mjs \
 	%D%/foreign.mjs \
+	%D%/import.mjs \
 	%D%/foreign.py \
 	%D%/foreign.vim \
 	%D%/msgpack.mjs
