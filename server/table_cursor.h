@@ -1,5 +1,5 @@
-/* table_cursor.h - the scans and exports of tables that a session has open: each a query that pins a
- * version of its table, known to the client by a number; and the imports for which more bytes are
+/* table_cursor.h - the scans and exports of tables that a session has open: each a query that pins
+ * a version of its table, known to the client by a number; and the imports for which more bytes are
  * to come. Numbers begin with 1 and are never used again within a session. A scan or import that
  * does not go on for some time is closed. */
 #ifndef CAIRN_SERVER_TABLE_CURSOR_H

@@ -87,11 +87,19 @@ START_TEST(csv_makes_a_table)
     ASK(&p, "get", "['t', -1]", "{'a': 3, 'b': 'q', 'c': nil}");
     IMPORT("'t'", "4;r;NA\n5;NA;1\n",
            "{'format': 'csv', 'header': false, 'delimiter': ';', 'null': 'NA'}",
-           "! WRONG_TYPE table.import: CSV line 2, column \"b\", row 2: nil, in a column of type str "
-           "without nils; 0 rows had been appended");
+           "! WRONG_TYPE table.import: CSV line 2, column \"b\", row 2: nil, in a column of type "
+           "str without nils; 0 rows had been appended");
     IMPORT("'t'", "4;r;NA\n5;;1\n",
            "{'format': 'csv', 'header': false, 'delimiter': ';', 'null': 'NA'}", "{'rows': 2");
     ASK(&p, "slice", "'t', 3", "[{'a': 4, 'b': 'r', 'c': nil}, {'a': 5, 'b': '', 'c': 1.0}]");
+    IMPORT("'b'", "x\nAP8=\n\"\"\nYWJj\n",
+           "{'format': 'csv', 'create': true, 'schema': [['x', 'bin']]}", "{'rows': 3");
+    ASK_HAS(&p, "table.scan", "'b'", "[[b'\\x00\\xff'], [b''], [b'abc']]");
+    static const char *const no_base64[] = {"A", "AA", "AAA", "A===", "AA=A", "AA A", "AAAA="};
+    for (size_t i = 0; i < sizeof no_base64 / sizeof *no_base64; i++)
+        ck_assert_ptr_nonnull(strstr(import("'b'", no_base64[i],
+                                            "{'format': 'csv', 'header': false}"),
+                                     "\" is no bin; 0 rows"));
     IMPORT("['deep', 'er']", "a\n1\n", "{'format': 'csv', 'create': true}", "{'rows': 1");
     ASK(&p, "get", "['deep', 'er', 0]", "{'a': 1}");
     /* A table that is there takes the rows. */
@@ -312,8 +320,8 @@ START_TEST(arrow_and_npy_may_be_cut_anywhere)
         "true");
     ck_assert_str_eq(import_with(&p, "'u'", stream, length, "{'format': 'arrow'}"),
                      "! WRONG_TYPE table.import: Arrow message at byte 0: column \"id\" is of type "
-                     "i64; the table\\'s is of type i32; 0 rows had been appended by earlier calls of "
-                     "this import");
+                     "i64; the table\\'s is of type i32; 0 rows had been appended by earlier calls "
+                     "of this import");
     ck_assert_ptr_nonnull(strstr(import_with(&p, "'u'", stream, length - 9, "{'format': 'arrow'}"),
                                  "! WRONG_TYPE"));
     free(stream);
@@ -433,7 +441,7 @@ START_TEST(cursors_of_imports_are_cursors)
     ASK_BEGINS(&p, "table.scan", "'t'", "! LIMIT table.scan: this session has 8");
     IMPORT("'t'", "a\n2\n", "{'format': 'csv'}", "{'rows': 1");
     ASK_BEGINS(&p, "table.next", "1", "! BAD_PARAMS table.next: cursor 1 is an import");
-    IMPORT("'u'", "1\n", "{'cursor': 1}", "! NOT_FOUND table.import: the table at \"u\" is another");
+    IMPORT("'u'", "1\n", "{'cursor': 1}", "! NOT_FOUND table.import: the table at \"u\"");
     IMPORT("'t'", "1\n", "{'cursor': 1, 'format': 'npy'}", "! BAD_PARAMS");
     ASK(&p, "table.close", "1", "true");
     IMPORT("'t'", "1\n", "{'cursor': 1}", "! NOT_FOUND");
@@ -477,8 +485,8 @@ START_TEST(what_is_not_whole_is_bounded)
     ASK(&p, "del", "'t'", "1");
     char *line = malloc(size + 20);
     sprintf(line, "{\"a\":\"%s\"}", text);
-    IMPORT("'t'", line, "{'format': 'jsonl', 'create': true}", "! LIMIT table.import: JSON line 1, row "
-                                                               "1: column \"a\"");
+    IMPORT("'t'", line, "{'format': 'jsonl', 'create': true}",
+           "! LIMIT table.import: JSON line 1, row 1: column \"a\"");
     free(line);
     free(text);
 }
@@ -527,7 +535,8 @@ START_TEST(others_see_all_of_it_or_nothing)
     p.between = other_asks;
     ASK(&p, "table.create", "'t', [['a', 'i64'], ['k', 'sym', {'null': true}]]", "true");
     ASK(&p, "table.append", "'t', {'rows': [[-5, 'first']]}", "{'first': 0, 'n': 1}");
-    ck_assert_str_eq(import_amid(good, "table.to", "'t', 'seen'"), "{'rows': 20000, 'cursor': nil}");
+    ck_assert_str_eq(import_amid(good, "table.to", "'t', 'seen'"),
+                     "{'rows': 20000, 'cursor': nil}");
     ASK(&p, "get", "'seen'", "[{'a': -5, 'k': 'first'}]");
     ASK_HAS(&p, "table.agg", SUM, "'data': [[20001, 199989995, 10]]");
     ck_assert_str_eq(import_amid(good, "table.append", "'t', {'rows': [[-7, 'theirs']]}"),
