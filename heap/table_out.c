@@ -11,7 +11,7 @@
 unsigned char *out_room(struct table_out *o, size_t bytes)
 {
     if (o->failed) return NULL;
-    if (bytes <= o->capacity - o->length) return o->data + o->length;
+    if (o->data && bytes <= o->capacity - o->length) return o->data + o->length;
     size_t wanted = o->capacity + o->capacity / 2 + 256;
     if (wanted < o->length + bytes) wanted = o->length + bytes;
     unsigned char *data = NULL;
