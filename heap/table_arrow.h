@@ -1,7 +1,7 @@
 /* table_arrow.h - tables as Arrow IPC streams, out and in.
  *
- * Out: a schema; for every sym column its dictionary, in pieces (the first whole, the others
- * deltas); record batches of up to some mebibytes; the end of the stream. Types:
+ * Out (table_export.h): a schema; for every sym column its dictionary, in pieces (the first whole,
+ * the others deltas); record batches of about a piece; the end of the stream. Types:
  *
  *     i8..u64, f32, f64, bool, str, bin   int, float, bool, utf8, binary
  *     sym                                 dictionary<int32, utf8>
@@ -19,22 +19,10 @@
 
 #include "heap/table_out.h"
 
-/* --- writing ----------------------------------------------------------------------------------*/
-
-struct arrow_writer;
-/* NULL when memory is short. The version stays pinned by the caller. */
-struct arrow_writer *arrow_writer_create(const struct table_export *e);
-/* Works about `budget_ns`, at least one vector of one column. 1: more to do; `*data` and `*length`
- * are the next piece of the stream, often empty, valid until the next call. 0: that was the last
- * piece. -ENOMEM; -E2BIG: a batch whose texts take more than 2 GiB. */
-warn_unused int arrow_writer_step(struct arrow_writer *w, uint64_t budget_ns,
-                                  const unsigned char **data, size_t *length);
-void arrow_writer_destroy(struct arrow_writer *w);
-
 /* --- reading ----------------------------------------------------------------------------------*/
 
-/* Who gives a reader its table once the columns are known: a new one, or one with columns of the
- * same types in the same order. 0 or an error that is told in `error`. */
+/* Who gives a reader its table once the columns are known: a new one, or one that has columns of
+ * these names and types; what it has besides is null. 0 or an error that is told in `error`. */
 typedef int table_open_cb(void *data, const struct table_field *fields, uint32_t count,
                           struct table **t, struct table_error *error);
 
@@ -63,6 +51,7 @@ warn_unused int arrow_reader_feed(struct arrow_reader *r, const void *data, size
 /* No more input. 0 if the stream was whole (its end mark may lack), or an error. */
 warn_unused int arrow_reader_end(struct arrow_reader *r, struct table_error *error);
 uint64_t arrow_reader_rows(const struct arrow_reader *r);
+size_t arrow_reader_bytes(const struct arrow_reader *r); /* the memory it holds, about */
 void arrow_reader_destroy(struct arrow_reader *r);
 
 /* --- what both know of the format ---------------------------------------------------------------

@@ -1,8 +1,8 @@
-/* table_csv.h - tables as text: CSV in and out, JSON lines out.
+/* table_csv.h - tables as text: CSV in; CSV and JSON lines out (table_export.h).
  *
  * CSV is that of RFC 4180: cells in quotes may have delimiters, line ends and doubled quotes; lines
  * end with CR LF or LF; a byte order mark is skipped. An empty cell is null, an empty cell in
- * quotes the empty text. Dates are 2026-11-25, times 2026-11-25T18:00:00.000001Z. Bytes go out in
+ * quotes the empty text (so out; another text for null is an option). Dates are 2026-11-25, times 2026-11-25T18:00:00.000001Z. Bytes go out in
  * base64 (RFC 4648). JSON has no NaN and no infinities: they are null there. */
 #ifndef CAIRN_HEAP_TABLE_CSV_H
 #define CAIRN_HEAP_TABLE_CSV_H
@@ -11,45 +11,45 @@
 
 /* --- reading -------------------------------------------------------------------------------------
  *
- * The types of the columns are those that fit the first CSV_SAMPLE_ROWS rows: i64, u64, f64, bool,
- * date, ts, or else str; all may be null. A number with leading zeros is a text (a postcode). A
+ * Unless told, the types of the columns are those that hold the first CSV_SAMPLE_ROWS rows, or
+ * fewer if they are large: table_batch.h has the rules; but texts are str, and all may be null. A
  * later cell that does not fit is an error that names its line and column. */
 #define CSV_SAMPLE_ROWS 1000
-#define CSV_BATCH_BYTES ((size_t)4 << 20) /* a batch is appended when it has so many, */
-#define CSV_BATCH_CELLS 65536             /* or so many cells */
+#define CSV_SAMPLE_BYTES ((size_t)4 << 20)
+#define CSV_SAMPLE_CELLS 65536
 
+struct table_infer;
 struct csv_options {
     char delimiter;      /* 0: a comma */
     bool no_header;      /* the first line is data; columns are called column1, column2, ... */
+    bool match_names;    /* the header says which column of the table each is; others are null */
+    const char *null_text; /* what means null, not in quotes; nothing: an empty cell */
+    size_t null_length;
+    struct table_infer *infer;    /* no table is opened; cells go here (table_batch.h) */
     const enum table_type *types; /* of all columns, instead of what the sample says; or NULL */
     uint32_t type_count;
 };
 
 struct csv_reader;
+/* What the options point to must live as long as the reader. */
 struct csv_reader *csv_reader_create(const struct csv_options *options, table_open_cb *open,
                                      void *data);
 /* As arrow_reader_feed: bytes cut anywhere, a bounded part of them per call. */
 warn_unused int csv_reader_feed(struct csv_reader *r, const void *data, size_t length,
                                 size_t *used, struct table_error *error);
+/* Appends the rows that are whole by now. Without this, up to a batch of them waits for more. */
+warn_unused int csv_reader_flush(struct csv_reader *r, struct table_error *error);
 /* No more input: the last rows are appended. */
 warn_unused int csv_reader_end(struct csv_reader *r, struct table_error *error);
+/* How many rows have been appended, or seen. */
+uint64_t csv_reader_rows(const struct csv_reader *r);
+/* The memory it holds, about. */
+size_t csv_reader_bytes(const struct csv_reader *r);
 void csv_reader_destroy(struct csv_reader *r);
-
-/* --- writing ----------------------------------------------------------------------------------*/
-
-enum text_format { TEXT_CSV, TEXT_JSON_LINES };
-struct text_writer;
-struct text_writer *text_writer_create(const struct table_export *e, enum text_format format);
-/* As arrow_writer_step; works at least one row, and looks at the clock every 16 rows. */
-warn_unused int text_writer_step(struct text_writer *w, uint64_t budget_ns,
-                                 const unsigned char **data, size_t *length);
-void text_writer_destroy(struct text_writer *w);
 
 /* --- cells as text ----------------------------------------------------------------------------*/
 
 /* Whether all of a text is a cell of the type (of its class; not sym). Texts are borrowed. */
 bool cell_parse(enum table_type type, const char *text, size_t length, struct table_cell *cell);
-void out_date(struct table_out *o, int64_t days);
-void out_time(struct table_out *o, int64_t us);
 
 #endif

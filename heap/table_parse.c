@@ -1,8 +1,9 @@
-/* table_parse.c - cells from text and back: numbers, booleans, dates and times. */
+/* table_parse.c - cells from text: numbers, booleans, dates and times. */
 #include <strings.h>
 
 #include "heap/text.h"
 #include "heap/table_csv.h"
+#include "heap/table_digits.h"
 
 struct scan {
     const char *p, *end;
@@ -97,7 +98,8 @@ static bool parse_double(const char *p, size_t length, double *d)
         return false;
     if (word[0] == '0' && word[1] >= '0' && word[1] <= '9') return false;
     *d = strtod(room, &end);
-    return *end == 0 && end != room;
+    /* Digits of more than a double holds are no infinity. */
+    return *end == 0 && end != room && (special || *d - *d == 0);
 }
 
 static bool parse_bool(const char *p, size_t length, uint64_t *v)
@@ -118,27 +120,18 @@ static int64_t days_of(int64_t year, int64_t month, int64_t day)
     return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
 }
 
-static void date_of(int64_t days, int64_t *year, int64_t *month, int64_t *day)
-{
-    days += 719468;
-    int64_t era = (days >= 0 ? days : days - 146096) / 146097, d = days - era * 146097;
-    int64_t y = (d - d / 1460 + d / 36524 - d / 146096) / 365;
-    int64_t of_year = d - (365 * y + y / 4 - y / 100), m = (5 * of_year + 2) / 153;
-    *day = of_year - (153 * m + 2) / 5 + 1;
-    *month = m < 10 ? m + 3 : m - 9;
-    *year = y + era * 400 + (*month <= 2);
-}
-
 static bool scan_date(struct scan *s, int64_t *days)
 {
-    int64_t year, month, day, y, m, d;
+    static const uint8_t lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int64_t year, month, day;
     if (!scan_digits(s, 4, &year) || !scan_char(s, '-') || !scan_digits(s, 2, &month) ||
         !scan_char(s, '-') || !scan_digits(s, 2, &day))
         return false;
-    if (month < 1 || month > 12) return false;
+    if (month < 1 || month > 12 || day < 1) return false;
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    if (day > lengths[month - 1] + (month == 2 && leap)) return false;
     *days = days_of(year, month, day);
-    date_of(*days, &y, &m, &d);
-    return d == day && m == month;
+    return true;
 }
 
 static bool scan_fraction(struct scan *s, int64_t *us)
@@ -194,25 +187,4 @@ bool cell_parse(enum table_type type, const char *text, size_t length, struct ta
         return type == TABLE_BIN || utf8_valid(text, length);
     default: return parse_int(type, text, text + length, cell);
     }
-}
-
-/* --- and back ----------------------------------------------------------------------------------*/
-
-/* Years beyond 0..9999 go out with more digits, or a minus; they are not read back. */
-void out_date(struct table_out *o, int64_t days)
-{
-    int64_t year, month, day;
-    date_of(days, &year, &month, &day);
-    out_print(o, "%04lld-%02lld-%02lld", (long long)year, (long long)month, (long long)day);
-}
-
-void out_time(struct table_out *o, int64_t us)
-{
-    int64_t day_us = (int64_t)86400 * 1000000;
-    int64_t days = us / day_us - (us % day_us < 0), rest = us - days * day_us;
-    out_date(o, days);
-    out_print(o, "T%02d:%02d:%02d", (int)(rest / 3600000000), (int)(rest / 60000000 % 60),
-              (int)(rest / 1000000 % 60));
-    if (rest % 1000000) out_print(o, ".%06d", (int)(rest % 1000000));
-    out_byte(o, 'Z');
 }

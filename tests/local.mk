@@ -38,8 +38,12 @@ CLIENT_TEST_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 # A session in memory, for the tests of server/ that need no sockets.
 check_LTLIBRARIES += libsessiontest.la
 libsessiontest_la_SOURCES = \
+	%D%/support/arrow_sample.c \
+	%D%/support/arrow_sample.h \
 	%D%/support/ask.c \
 	%D%/support/ask.h \
+	%D%/support/export_all.c \
+	%D%/support/export_all.h \
 	%D%/support/in_process.c \
 	%D%/support/in_process.h \
 	%D%/support/literal.c \
@@ -258,6 +262,12 @@ unit_methods_table_SOURCES = %D%/unit/test_methods_table.c
 unit_methods_table_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_methods_table_LDADD = $(SESSION_TEST_LIBS)
 
+check_PROGRAMS += unit_methods_table_export
+TESTS += unit_methods_table_export
+unit_methods_table_export_SOURCES = %D%/unit/test_methods_table_export.c
+unit_methods_table_export_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_methods_table_export_LDADD = $(SESSION_TEST_LIBS)
+
 check_PROGRAMS += unit_number
 TESTS += unit_number
 unit_number_SOURCES = %D%/unit/test_number.c
@@ -345,22 +355,46 @@ unit_table_LDADD = $(HEAP_TEST_LIBS) -lm
 
 check_PROGRAMS += unit_table_arrow
 TESTS += unit_table_arrow
-unit_table_arrow_SOURCES = %D%/unit/test_table_arrow.c
+unit_table_arrow_SOURCES = \
+	%D%/support/export_all.c \
+	%D%/support/export_all.h \
+	%D%/unit/test_table_arrow.c
 unit_table_arrow_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_table_arrow_LDADD = $(HEAP_TEST_LIBS) -lm
 unit_table_arrow_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
 
 check_PROGRAMS += unit_table_csv
 TESTS += unit_table_csv
-unit_table_csv_SOURCES = %D%/unit/test_table_csv.c
+unit_table_csv_SOURCES = \
+	%D%/support/export_all.c \
+	%D%/support/export_all.h \
+	%D%/unit/test_table_csv.c
 unit_table_csv_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_table_csv_LDADD = $(HEAP_TEST_LIBS) -lm
+
+check_PROGRAMS += unit_table_digits
+TESTS += unit_table_digits
+unit_table_digits_SOURCES = %D%/unit/test_table_digits.c
+unit_table_digits_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_table_digits_LDADD = $(HEAP_TEST_LIBS) -lm
 
 check_PROGRAMS += unit_table_encode
 TESTS += unit_table_encode
 unit_table_encode_SOURCES = %D%/unit/test_table_encode.c
 unit_table_encode_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_table_encode_LDADD = $(HEAP_TEST_LIBS) -lm
+
+check_PROGRAMS += unit_table_fork
+TESTS += unit_table_fork
+unit_table_fork_SOURCES = %D%/unit/test_table_fork.c
+unit_table_fork_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_table_fork_LDADD = $(HEAP_TEST_LIBS)
+
+check_PROGRAMS += unit_methods_import
+TESTS += unit_methods_import
+unit_methods_import_SOURCES = %D%/unit/test_methods_import.c
+unit_methods_import_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_methods_import_LDADD = $(SESSION_TEST_LIBS)
 
 check_PROGRAMS += unit_table_kernels
 TESTS += unit_table_kernels

@@ -5,6 +5,7 @@
 
 #include "heap/table_csv.h"
 #include "tests/support/expect.h"
+#include "tests/support/export_all.h"
 #include "tests/support/heap_fixture.h"
 #include "tests/support/random.h"
 #include "tests/support/runner.h"
@@ -179,19 +180,20 @@ END_TEST
 
 START_TEST(errors_name_line_and_cell)
 {
-    refuse("a,b\n1,2\n3\n", "line 3, cell 1: 1 cells; the first line has 2");
-    refuse("a,b\n1,2,3\n", "line 2, cell 3: 3 cells");
-    refuse("a,b\n\"x\ny\",\"z\n", "line 3, cell 2: its quote is not closed");
-    refuse("a\nx\"y\n", "line 2, cell 1: a quote in a cell");
-    refuse("a\n\"x\"y\n", "line 2, cell 1: a byte after the closing quote");
-    refuse("a\rb\n", "line 1, cell 1: a carriage return");
+    refuse("a,b\n1,2\n3\n", "line 3, column \"a\", row 2: cell 1: 1 cells; the first line has 2");
+    refuse("a,b\n1,2,3\n", "line 2, row 1: cell 3: 3 cells");
+    refuse("a,b\n\"x\ny\",\"z\n", "line 3, column \"b\", row 1: cell 2: its quote is not closed");
+    refuse("a\nx\"y\n", "line 2, column \"a\", row 1: cell 1: a quote in a cell");
+    refuse("a\n\"x\"y\n", "line 2, column \"a\", row 1: cell 1: a byte after the closing quote");
+    refuse("a\rb\n", "line 1: cell 1: a carriage return");
     refuse("a\n\xff\n", "not UTF-8");
     refuse("", "not even a header");
     refuse("a,a\n1,2\n", "\"a\"");
     static const enum table_type narrow[] = {TABLE_I8};
     struct csv_options options = {.types = narrow, .type_count = 1};
     ck_assert_int_eq(read_pieces("a\n1\n128\n", 8, 3, &options), -EINVAL);
-    ck_assert_msg(strstr(error.text, "line 3, cell 1: \"128\" is no i8"), "%s", error.text);
+    ck_assert_msg(strstr(error.text, "line 3, column \"a\", row 2: \"128\" is no i8"), "%s",
+                  error.text);
 }
 END_TEST
 
@@ -205,27 +207,22 @@ START_TEST(a_cell_after_the_sample_must_fit)
     ck_assert_uint_eq(table_row_count(table_of(h, table)), CSV_SAMPLE_ROWS + 500);
     length += (size_t)sprintf(csv + length, "1.5,z\n");
     ck_assert_int_eq(read_pieces(csv, length, 777, &usual), -EINVAL);
-    ck_assert_msg(strstr(error.text, "line 3002, cell 1: \"1.5\" is no i64"), "%s", error.text);
+    ck_assert_msg(strstr(error.text, "line 3002, column \"a\", row 1501: \"1.5\" is no i64"), "%s",
+                  error.text);
 }
 END_TEST
 
-static const char *write_all(enum text_format format)
+static const char *write_all(enum export_format format)
 {
     static char room[65536];
-    struct table_export e = {.version = table_pin(table_of(h, table))};
-    struct text_writer *w = text_writer_create(&e, format);
-    const unsigned char *data;
-    size_t length, at = 0;
-    int more = 1;
-    while (more == 1) {
-        more = text_writer_step(w, 0, &data, &length);
-        ck_assert_int_ge(more, 0);
-        memcpy(room + at, data, length);
-        at += length;
-    }
-    room[at] = 0;
-    text_writer_destroy(w);
-    table_unpin(e.version);
+    struct table_out text = {.data = NULL};
+    struct query_error failure;
+    int failed = export_all(h, table_of(h, table), NULL, 0, format, 0, &text, &failure);
+    ck_assert_msg(failed == 0, "%s", failure.text);
+    ck_assert_uint_lt(text.length, sizeof room);
+    memcpy(room, text.data, text.length);
+    room[text.length] = 0;
+    out_close(&text);
     return room;
 }
 
@@ -241,13 +238,13 @@ START_TEST(csv_comes_back)
 {
     ck_assert_int_eq(read_pieces(sample, sizeof sample - 1, 50, &usual), 0);
     ck_assert_str_eq(types(), "n:i64 f:f64 b:bool s:str d:date t:ts");
-    const char *out = write_all(TEXT_CSV);
+    const char *out = write_all(EXPORT_CSV);
     char *copy = strdup(out);
     ck_assert_ptr_nonnull(strstr(out, "1,0.1,true,\"x,\"\"y\"\"\",2026-11-25,"
                                       "2026-11-25T18:00:00.000001Z\r\n"));
     ck_assert_ptr_nonnull(strstr(out, "\r\n,,,,,\r\n"));
     ck_assert_int_eq(read_pieces(copy, strlen(copy), 9, &usual), 0);
-    ck_assert_str_eq(write_all(TEXT_CSV), copy);
+    ck_assert_str_eq(write_all(EXPORT_CSV), copy);
     free(copy);
 }
 END_TEST
@@ -255,7 +252,7 @@ END_TEST
 START_TEST(json_lines)
 {
     ck_assert_int_eq(read_pieces(sample, sizeof sample - 1, 50, &usual), 0);
-    ck_assert_str_eq(write_all(TEXT_JSON_LINES),
+    ck_assert_str_eq(write_all(EXPORT_JSONL),
         "{\"n\":1,\"f\":0.1,\"b\":true,\"s\":\"x,\\\"y\\\"\","
         "\"d\":\"2026-11-25\",\"t\":\"2026-11-25T18:00:00.000001Z\"}\n"
         "{\"n\":-2,\"f\":4.94065645841247e-324,\"b\":false,\"s\":\"\","
@@ -287,7 +284,7 @@ START_TEST(base64_and_floats)
         sprintf(wanted + strlen(wanted), "%s,%u.1\r\n", coded[i], i);
     }
     ck_assert_int_eq(table_append_commit(&a, NULL, &error), 0);
-    ck_assert_str_eq(write_all(TEXT_CSV), wanted);
+    ck_assert_str_eq(write_all(EXPORT_CSV), wanted);
 }
 END_TEST
 
