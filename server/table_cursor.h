@@ -1,6 +1,6 @@
-/* table_cursor.h - the scans and exports of tables that a session has open: each a query that pins a
- * version of its table, known to the client by a number. Numbers begin with 1 and are never used again within
- * a session. A scan that is not read on for some time is closed. */
+/* table_cursor.h - the scans and exports of tables that a session has open: each a query that pins
+ * a version of its table, known to the client by a number. Numbers begin with 1 and are never used
+ * again within a session. A scan that is not read on for some time is closed. */
 #ifndef CAIRN_SERVER_TABLE_CURSOR_H
 #define CAIRN_SERVER_TABLE_CURSOR_H
 
