@@ -1,6 +1,8 @@
 # The programs together, as their users run them; see tests/support/tap.sh.
 EXTRA_DIST += \
 	%D%/lib.sh \
+	tests/support/duckdb_queries.mjs \
+	tests/support/session.mjs \
 	tests/support/tap.sh
 
 integration_tests = \
@@ -8,6 +10,7 @@ integration_tests = \
 	%D%/bench.sh \
 	%D%/cli.sh \
 	%D%/dumpavail2jsonl.sh \
+	%D%/duckdb.sh \
 	%D%/evict.sh \
 	%D%/export.sh \
 	%D%/foreign.sh \
@@ -22,6 +25,7 @@ EXTRA_DIST += \
 	$(integration_tests) \
 	%D%/arrow.mjs \
 	%D%/export.mjs \
+	%D%/duckdb.mjs \
 	%D%/foreign.mjs \
 	%D%/foreign.py \
 	%D%/foreign.vim \
