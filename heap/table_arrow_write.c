@@ -226,11 +226,9 @@ static void add_texts(struct arrow_export *x, struct arrow_column *c,
     size_t bytes = 0;
     for (uint32_t i = 0; i < rows; i++)
         if (cells->valid[i / 64] >> i % 64 & 1) bytes += texts[i].length;
-    unsigned char *to = out_room(&c->bytes, bytes), *end = to;
-    if (!to) {
-        x->e.out.failed = true;
-        return;
-    }
+    unsigned char *to = out_room(&c->bytes, bytes), *end = to; /* NULL, too, if all is empty */
+    x->e.out.failed |= c->bytes.failed;
+    if (c->bytes.failed) return;
     for (uint32_t i = 0; i < rows; i++, offsets += 4) {
         if (cells->valid[i / 64] >> i % 64 & 1 && texts[i].length) {
             memcpy(end, texts[i].data, texts[i].length);

@@ -24,12 +24,11 @@ TESTS += $(integration_tests)
 EXTRA_DIST += \
 	$(integration_tests) \
 	%D%/arrow.mjs \
-	%D%/export.mjs \
 	%D%/duckdb.mjs \
+	%D%/export.mjs \
 	%D%/foreign.mjs \
 	%D%/foreign.py \
-	%D%/foreign.vim \
-	%D%/msgpack.mjs
+	%D%/foreign.vim
 
 # Tables from files into files, for arrow.sh.
 check_PROGRAMS += table_convert
