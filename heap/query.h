@@ -150,12 +150,14 @@ void query_batch_cell(const struct query *query, const struct query_batch *batch
 
 struct query_stats {
     uint64_t rows_total;       /* of the version, deleted ones included */
-    uint64_t rows_matched;     /* that `where` kept */
+    uint64_t rows_matched;     /* that `where` kept, of those that were looked at */
     uint64_t rows_returned;
     uint64_t groups;
     uint64_t chunks, chunks_skipped;   /* by zone maps */
     uint64_t vectors, vectors_skipped; /* of the chunks that were not skipped */
     uint64_t vectors_whole;    /* whose zone maps said that all rows match */
+    uint64_t index_chunks;     /* read by candidates of indexes, or left out because of them */
+    uint64_t index_rows;       /* the candidates */
     uint64_t bytes_decoded;    /* as decoded: 8 for each number, 16 for each text */
     size_t memory, memory_peak; /* of the query itself */
 };

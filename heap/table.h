@@ -275,6 +275,7 @@ uint32_t table_version_chunks(const struct table_version *v);
 /* Slots in use, deleted or not: 1..TABLE_CHUNK_ROWS. */
 uint32_t table_chunk_slots(const struct table_version *v, uint32_t chunk);
 uint32_t table_chunk_deleted(const struct table_version *v, uint32_t chunk);
+bool table_is_deleted(const struct table_version *v, uint32_t chunk, uint32_t slot);
 /* Vectors of the chunk: slots / 1,024, rounded up. */
 static inline uint32_t table_slots_vectors(uint32_t slots)
 {

@@ -181,6 +181,7 @@ static int finish(struct table *t, struct compactor *x)
         if (version_replace_take(t, x->first, x->count, x->out) != 0) return -ENOMEM;
         x->out = NULL;
         if (x->first < t->sealed_below) t->sealed_below = x->first;
+        index_look_from(t, x->first);
         sealer_close(t); /* its chunk may be another one now */
     }
     compactor_close(t);
