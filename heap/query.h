@@ -163,11 +163,17 @@ struct query_stats {
 };
 void query_stats(const struct query *query, struct query_stats *stats);
 
-/* What the query will do, and what zone maps will skip, as a map:
+/* What the query will do, what zone maps and indexes will skip, and which index serves which test,
+ * as a map:
  *   {plan, chunks, chunks_skipped, vectors, vectors_skipped,
- *    tests: [{column, test, on, chunks_skipped, vectors_skipped}…]}
+ *    index_chunks: read by candidates, index_skipped: left out, index_rows: candidates (if an index
+ *        serves anything),
+ *    tests: [{column, test, on, chunks_skipped, vectors_skipped, index: its kind or nil,
+ *             candidates: rows that it lists, index_chunks: where they are used, index_skipped:
+ *             where it lists none; why, if none is used}…]}
  * `on` is "packed", "codes", "dictionary", "decoded" or "zone". Looks at zone maps of at most
- * 65,536 vectors. VALUE_ABSENT when memory is short. */
+ * 65,536 vectors, and into indexes 16,384 times. VALUE_ABSENT when memory is short. Before
+ * query_next only. */
 warn_unused value query_explain(struct query *query);
 
 #endif

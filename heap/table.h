@@ -408,6 +408,7 @@ struct table_column_stats {
     size_t text_bytes;       /* bytes of texts, and of dictionaries */
     size_t dictionary_bytes; /* of a sym column */
     size_t overlay_bytes;
+    size_t index_bytes;
     size_t bytes;            /* all of the above */
     uint64_t nulls;
 };

@@ -35,6 +35,7 @@ libserver_la_SOURCES = \
 	%D%/methods_table_append.c \
 	%D%/methods_table_change.c \
 	%D%/methods_table_convert.c \
+	%D%/methods_table_index.c \
 	%D%/methods_table_query.c \
 	%D%/methods_values.c \
 	%D%/params.c \
