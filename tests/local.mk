@@ -284,6 +284,16 @@ unit_query_SOURCES = %D%/unit/test_query.c
 unit_query_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_query_LDADD = $(HEAP_TEST_LIBS) -lm
 
+check_PROGRAMS += unit_query_index
+TESTS += unit_query_index
+unit_query_index_SOURCES = \
+	%D%/support/query_rows.h \
+	%D%/support/query_world.c \
+	%D%/support/query_world.h \
+	%D%/unit/test_query_index.c
+unit_query_index_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_query_index_LDADD = $(HEAP_TEST_LIBS) -lm
+
 check_PROGRAMS += unit_query_model
 TESTS += unit_query_model
 unit_query_model_SOURCES = \
