@@ -45,26 +45,34 @@ static const struct query_term *term_of(const struct query *q, uint32_t test)
     return NULL;
 }
 
-/* Which index serves a term, or why none does. */
-static int put_index(struct heap *h, value map, const struct query_term *term, const char *why)
+/* Why an index that could serve a term is used in no chunk; NULL if it is used. */
+static const char *why_unused(const struct query *q, const struct query_term *term, uint64_t skipped)
 {
+    if (term->chunks_used || term->chunks_skipped) return NULL;
+    if (term->candidates) return "reading it all is cheaper than its candidates";
+    if (skipped || q->index->chunks_skipped) return "zone maps or other terms leave no chunk to it";
+    return "no chunk has the index yet";
+}
+
+/* Which index serves a term, or why none does. */
+static int put_index(struct query *q, value map, const struct query_term *term,
+                     const struct query_test *t, uint64_t skipped)
+{
+    struct heap *h = q->heap;
     if (!term) {
         int error = put_take(h, map, "index", VALUE_NIL);
-        if (!error) error = put_text(h, map, "why", why ? why : "its column has no index");
-        return error;
+        const char *why = t->unindexed ? t->unindexed : "its column has no index";
+        return error ? error : put_text(h, map, "why", why);
     }
     int error = put_text(h, map, "index", table_index_kind_name(term->kind));
     if (!error) error = put_number(h, map, "candidates", term->candidates);
     if (!error) error = put_number(h, map, "index_chunks", term->chunks_used);
     if (!error) error = put_number(h, map, "index_skipped", term->chunks_skipped);
-    if (!error && !term->chunks_used && !term->chunks_skipped)
-        error = put_text(h, map, "why", term->candidates
-                                            ? "reading it all is cheaper than its candidates"
-                                            : "no chunk has the index yet");
-    return error;
+    const char *why = why_unused(q, term, skipped);
+    return error || !why ? error : put_text(h, map, "why", why);
 }
 
-static int add_test(struct query *q, value list, uint32_t index)
+static int add_test(struct query *q, value list, uint32_t index, uint64_t skipped)
 {
     const struct query_test *t = &q->tests[index];
     struct heap *h = q->heap;
@@ -76,7 +84,7 @@ static int add_test(struct query *q, value list, uint32_t index)
     if (!error) error = put_text(h, map, "on", query_test_on(q, t));
     if (!error) error = put_number(h, map, "chunks_skipped", t->chunks_skipped);
     if (!error) error = put_number(h, map, "vectors_skipped", t->vectors_skipped);
-    if (!error) error = put_index(h, map, term_of(q, index), t->unindexed);
+    if (!error) error = put_index(q, map, term_of(q, index), t, skipped);
     if (!error) error = list_push_take(h, list, map);
     if (error) value_release(h, map);
     return error;
@@ -149,7 +157,7 @@ value query_explain(struct query *q)
     count_zones(q, &n);
     /* Only the tests of `where`: they look at the table. */
     for (uint32_t at = q->where.start; at < q->where.end && !error; at++)
-        if (q->code[at].op == OP_TEST) error = add_test(q, list, q->code[at].index);
+        if (q->code[at].op == OP_TEST) error = add_test(q, list, q->code[at].index, n.chunks_skipped);
     if (!error) error = put_text(h, map, "plan", plan_of(q));
     if (!error) error = put_number(h, map, "chunks", n.chunks);
     if (!error) error = put_number(h, map, "chunks_skipped", n.chunks_skipped);

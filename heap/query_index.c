@@ -344,7 +344,9 @@ static void count_rows(struct query *q, struct query_term *term)
     term->rows = table_index_changed(&term->view, NULL);
     for (uint32_t i = 0; i < term->range_count; i++)
         term->rows += table_index_range_count(&term->view, &term->ranges[i], TABLE_CHUNK_ROWS);
-    if (term->found) term->candidates += term->rows;
+    if (!term->found) return;
+    term->candidates += term->rows;
+    term->chunks_found++;
 }
 
 /* --- candidates --------------------------------------------------------------------------------*/

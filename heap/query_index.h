@@ -47,7 +47,7 @@ struct query_term {
     struct table_index_range *ranges;
     uint32_t range_count, rows;
     /* figures */
-    uint64_t candidates, chunks_used, chunks_skipped;
+    uint64_t candidates, chunks_found, chunks_used, chunks_skipped;
 };
 
 struct query_index {

@@ -284,6 +284,12 @@ unit_query_SOURCES = %D%/unit/test_query.c
 unit_query_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_query_LDADD = $(HEAP_TEST_LIBS) -lm
 
+check_PROGRAMS += unit_table_index
+TESTS += unit_table_index
+unit_table_index_SOURCES = %D%/unit/test_table_index.c
+unit_table_index_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_table_index_LDADD = $(HEAP_TEST_LIBS) -lm
+
 check_PROGRAMS += unit_query_index
 TESTS += unit_query_index
 unit_query_index_SOURCES = \
