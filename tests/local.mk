@@ -252,6 +252,12 @@ unit_methods_sets_SOURCES = %D%/unit/test_methods_sets.c
 unit_methods_sets_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_methods_sets_LDADD = $(SESSION_TEST_LIBS)
 
+check_PROGRAMS += unit_methods_index
+TESTS += unit_methods_index
+unit_methods_index_SOURCES = %D%/unit/test_methods_index.c
+unit_methods_index_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_methods_index_LDADD = $(SESSION_TEST_LIBS)
+
 check_PROGRAMS += unit_methods_table
 TESTS += unit_methods_table
 unit_methods_table_SOURCES = %D%/unit/test_methods_table.c
