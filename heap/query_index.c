@@ -115,7 +115,9 @@ static int make_term(struct query *q, struct query_test *test, struct query_term
         error = above_prefix(q, term, test->low);
         break;
     }
-    if (error || test->unindexed || term->kind == TABLE_INDEX_SORTED) return error;
+    if (error || test->unindexed) return error;
+    term->equality = term->form == TERM_RANGE && is_equality(term);
+    if (term->kind == TABLE_INDEX_SORTED) return 0;
     if (!is_equality(term)) test->unindexed = "a hash serves = and in only";
     term->low.hash = table_index_hash(q->table, &term->low);
     return 0;
@@ -228,10 +230,17 @@ static void add_range(struct query_term *term, uint32_t first, uint32_t end)
         term->ranges[term->range_count++] = (struct table_index_range){first, end, -1};
 }
 
+/* Look-ups wait for memory; so that of some chunks ahead is asked for already. */
+#define PREFETCH_EARLY 16
+#define PREFETCH 8
+
 static void find_range(struct query_index *x, struct query_term *term)
 {
     const struct table_index_view *view = &term->view;
-    if (term->kind == TABLE_INDEX_HASH) {
+    table_index_prefetch(view->version, view->chunk + PREFETCH_EARLY, view->column, &term->low,
+                         true);
+    table_index_prefetch(view->version, view->chunk + PREFETCH, view->column, &term->low, false);
+    if (term->equality) {
         term->ranges[term->range_count++] = table_index_equal(view, &term->low);
         x->probes++;
         return;

@@ -37,6 +37,7 @@ struct query_term {
     uint32_t column;
     uint32_t test;                    /* or QUERY_NONE */
     bool negate;
+    bool equality;                    /* RANGE: of what equals low */
     bool has_low, has_high, low_after, high_after; /* `after`: beyond what equals the bound */
     struct table_index_key low, high;
     struct table_index_key *keys;

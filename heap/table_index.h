@@ -91,6 +91,10 @@ uint32_t table_index_first_equal(const struct table_index_view *view, uint32_t p
  * wants key->hash. */
 struct table_index_range table_index_equal(const struct table_index_view *view,
                                            const struct table_index_key *key);
+/* A chunk will be asked for the key soon: what that reads first is fetched. Twice, first with
+ * `early`. */
+void table_index_prefetch(const struct table_version *v, uint32_t chunk, uint32_t column,
+                          const struct table_index_key *key, bool early);
 /* How many rows a range has. Of hashes counted up to `most` only. */
 uint32_t table_index_range_count(const struct table_index_view *view,
                                  const struct table_index_range *range, uint32_t most);

@@ -237,10 +237,19 @@ static void write_hashes(struct indexer *x, uint32_t end)
 
 static void write_order(struct indexer *x, uint32_t end)
 {
+    const uint64_t *keys = x->from->keys;
+    uint64_t *fences = index_fences(x->out);
     for (; x->next < end; x->next++) {
-        if (x->next % INDEX_FENCE_ROWS == 0)
-            index_fences(x->out)[x->next / INDEX_FENCE_ROWS] = x->from->keys[x->next];
-        if (!x->out->identity) index_slots(x->out)[x->next] = x->from->slots[x->next];
+        uint32_t block = x->next / INDEX_FENCE_ROWS;
+        if (x->next % INDEX_FENCE_ROWS == 0) {
+            fences[block] = keys[x->next];
+            fences[block + 1] = keys[min_u32(x->next + INDEX_FENCE_ROWS, x->valid - 1)];
+        }
+        if (x->next % (INDEX_FENCE_ROWS * INDEX_TOP_FENCES) == 0)
+            index_tops(x->out)[block / INDEX_TOP_FENCES] = keys[x->next];
+        if (x->out->identity) continue;
+        index_slots(x->out)[x->next] = x->from->slots[x->next];
+        index_codes(x->out)[x->next] = (uint8_t)index_code(x->out, block, keys[x->next]);
     }
     if (end == x->valid && !x->out->identity && x->nulls)
         memcpy(index_slots(x->out) + x->valid, x->null_slots, x->nulls * sizeof *x->null_slots);

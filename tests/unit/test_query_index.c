@@ -206,7 +206,7 @@ static void index_some(struct world *w)
 /* Steps of all kinds, some of them without memory. */
 static void work(struct world *w)
 {
-    uint64_t budget = chance(w, 50) ? 0 : 1000000;
+    uint64_t budget = 0; /* a unit each: random numbers must not depend on the time */
     uint64_t steps = chance(w, 30) ? below(w, 40) : 100000;
     if (chance(w, 40)) table_close_tail(w->t);
     for (uint64_t i = 0; i < steps; i++) {
@@ -286,7 +286,7 @@ static void many(unsigned tables, size_t rows, unsigned rounds, unsigned questio
     }
     printf("# by index: %" PRIu64 " chunks, %" PRIu64 " rows; %" PRIu64 " questions without\n",
            used_chunks, used_rows, skipped_queries);
-    if (!getenv("CAIRN_SEED")) expect_true(used_chunks > 50 && used_rows > 50);
+    if (!getenv("CAIRN_SEED")) expect_true(used_chunks > 20 && used_rows > 20);
     free(w);
 }
 
