@@ -5,10 +5,9 @@
  * figure is rows of the table per second of CPU time, compilation and result included; the median
  * of rounds. The second argument chooses figures by a part of their name.
  *
- * Then questions that an index helps, of a price with three decimals more, of which nearly every one
- * is there once: a row by its value, a range of 0.01 % of the rows, the best ten. Each is asked
- * without an index and with each kind, for other values each time; the median in microseconds of CPU
- * time a question. */
+ * Then questions that an index helps, of codes that are nearly all different: a row by its value, a
+ * range of 0.01 % of the rows, the best ten. Each is asked without an index and with each kind that
+ * serves it, for other values each time; the median in microseconds of CPU time a question. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
