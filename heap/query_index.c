@@ -94,6 +94,7 @@ static int make_term(struct query *q, struct query_test *test, struct query_term
     term->negate = negate;
     switch (test->form) {
     case TEST_UNKNOWN: test->unindexed = "it is never true"; return 0;
+    case TEST_ALWAYS: test->unindexed = "it is always true"; return 0;
     case TEST_CONTAINS: test->unindexed = "contains reads all texts"; return 0;
     case TEST_SET:
     case TEST_TEXTS:
