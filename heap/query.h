@@ -15,8 +15,9 @@
  *
  * What they mean:
  *
- *   null      a comparison with null is unknown, but `in` an empty list is false; `where` and `having` keep what is true; `if` takes
- *             its second branch unless the predicate is true; aggregates pass nulls over
+ *   null      a comparison with null is unknown, but `in` an empty list is false; `where` and
+ *             `having` keep what is true; `if` takes its second branch unless the predicate is
+ *             true; aggregates pass nulls over
  *   NaN       is a value: above +infinity, equal to itself; -0.0 equals 0.0
  *   literals  are compared exactly with integers, also if they are doubles; with f32 they are
  *             rounded to f32 first; dates and times are integers (days, microseconds)

@@ -32,7 +32,8 @@ static int put_text(struct heap *h, value map, const char *name, const char *tex
 static const char *test_name(const struct query_test *t)
 {
     static const char *const names[][2] = {
-        {"never", "never"},    {"always", "always"},    {"not null", "never"},     {"null", "not null"},
+        {"never", "never"},    {"always", "always"},      {"not null", "never"},
+        {"null", "not null"},
         {"range", "not range"}, {"in", "not in"},          {"text range", "not text range"},
         {"in", "not in"},      {"prefix", "not prefix"},  {"contains", "not contains"}};
     return names[t->form][t->negate];
@@ -46,7 +47,8 @@ static const struct query_term *term_of(const struct query *q, uint32_t test)
 }
 
 /* Why an index that could serve a term is used in no chunk; NULL if it is used. */
-static const char *why_unused(const struct query *q, const struct query_term *term, uint64_t skipped)
+static const char *why_unused(const struct query *q, const struct query_term *term,
+                              uint64_t skipped)
 {
     if (term->chunks_used || term->chunks_skipped) return NULL;
     if (term->candidates) return "reading it all is cheaper than its candidates";
@@ -157,7 +159,8 @@ value query_explain(struct query *q)
     count_zones(q, &n);
     /* Only the tests of `where`: they look at the table. */
     for (uint32_t at = q->where.start; at < q->where.end && !error; at++)
-        if (q->code[at].op == OP_TEST) error = add_test(q, list, q->code[at].index, n.chunks_skipped);
+        if (q->code[at].op == OP_TEST)
+            error = add_test(q, list, q->code[at].index, n.chunks_skipped);
     if (!error) error = put_text(h, map, "plan", plan_of(q));
     if (!error) error = put_number(h, map, "chunks", n.chunks);
     if (!error) error = put_number(h, map, "chunks_skipped", n.chunks_skipped);

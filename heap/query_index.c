@@ -99,7 +99,7 @@ static int make_term(struct query *q, struct query_test *test, struct query_term
     case TEST_SET:
     case TEST_TEXTS:
         if (negate) test->unindexed = "what is not in a list is most rows";
-        else if (test->count > INDEX_KEYS_MAX) test->unindexed = "it has more than 256 literals";
+        else if (test->count > INDEX_KEYS_MAX) test->unindexed = "it has more than 64 literals";
         else error = set_keys(q, term, test);
         break;
     case TEST_VALID:

@@ -1,11 +1,11 @@
 /* query_index.h - which rows of a chunk a query has to look at, by the indexes of the table.
  *
- * A plan is made when the query is compiled; for each chunk that zone maps leave it is decided anew,
- * from exact counts, whether indexes are used there:
+ * A plan is made when the query is compiled; for each chunk that zone maps leave it is decided
+ * anew, from exact counts, whether indexes are used there:
  *
- *   terms     tests that are all of `where`, or operands of its outermost `and`s, on columns with an
- *             index that serves them. The rows that it lists, and those whose cells changed since,
- *             are *candidates*; each is looked at again
+ *   terms     tests that are all of `where`, or operands of its outermost `and`s, on columns with
+ *             an index that serves them. The rows that it lists, and those whose cells changed
+ *             since, are *candidates*; each is looked at again
  *   order     the first key of `order`, with a limit: a term too, whose range is what can still get
  *             in among the best rows so far; before there are enough of them, and without `where`,
  *             the chunk's own best
@@ -21,7 +21,7 @@
 #include "heap/query_int.h"
 
 #define INDEX_TERMS_MAX 8
-#define INDEX_KEYS_MAX 256 /* literals of an `in` */
+#define INDEX_KEYS_MAX 64 /* literals of an `in`: more look-ups cost what reading a chunk does */
 #define INDEX_ROWS_PER_VECTOR 8
 
 enum term_form {

@@ -517,7 +517,8 @@ void sorter_read_key(const struct query_sorter *s, uint32_t key, uint32_t count,
 const uint64_t *sorter_entry(const struct query_sorter *s, uint64_t index);
 /* Top: whether there are as many as are kept; then the first key of the worst, as a lane or a text,
  * or that it is null. */
-bool sorter_worst(const struct query_sorter *s, uint64_t *lane, struct table_text *text, bool *null);
+bool sorter_worst(const struct query_sorter *s, uint64_t *lane, struct table_text *text,
+                  bool *null);
 /* Top: rows whose first key is outside of the range cannot get in any more. False: any can. */
 bool sorter_range(const struct query_sorter *s, struct table_range *range);
 

@@ -145,7 +145,8 @@ static void add_top(struct query_sorter *s, unsigned row, uint64_t address)
     else if (entry_less(s, e, s->heap)) sift_down(s, 0, s->count, e);
 }
 
-bool sorter_worst(const struct query_sorter *s, uint64_t *lane, struct table_text *text, bool *null)
+bool sorter_worst(const struct query_sorter *s, uint64_t *lane, struct table_text *text,
+                  bool *null)
 {
     if (!s->top || s->count < s->top) return false;
     const struct query_sort_key *key = &s->keys[0];

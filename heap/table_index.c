@@ -26,9 +26,9 @@
  *          [slots]   2 bytes. Nulls are left out.
  *
  * Costs. Memory: sorted 3.13 bytes a row (0.13 where cells ascend), hash 3.5, plus 1.4 MB (texts:
- * 2.4) while a chunk is built. Building: one sort of 65,536 keys a chunk. Asking, for each bound and
- * chunk: sorted 32 tops, 32 fences, some codes, and a cell or two; hash a bucket's start and its
- * marks. Nearly all of it is waiting for memory, two to four times a chunk; so keys that lie
+ * 2.4) while a chunk is built. Building: one sort of 65,536 keys a chunk. Asking, for each bound
+ * and chunk: sorted 32 tops, 32 fences, some codes, and a cell or two; hash a bucket's start and
+ * its marks. Nearly all of it is waiting for memory, two to four times a chunk; so keys that lie
  * together are looked through, not halved, and who asks tells some chunks ahead
  * (table_index_prefetch). A look-up goes up with the number of chunks that zone maps leave. */
 #include "heap/table_index_int.h"
@@ -375,9 +375,9 @@ static const char *check_hash(const struct table_index_view *view, uint64_t *see
 
 const char *index_check(const struct table_version *v, uint32_t chunk, uint32_t column)
 {
-    uint64_t seen[TABLE_CHUNK_ROWS / 64] = {0};
     struct table_index_view view;
     if (!table_index_open(v, chunk, column, &view)) return NULL;
+    uint64_t seen[TABLE_CHUNK_ROWS / 64] = {0};
     const struct column_index *x = view.index;
     struct column_view c = column_view(v, chunk, column);
     const struct sealed_column *s = (const struct sealed_column *)c.column;

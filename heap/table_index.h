@@ -87,8 +87,8 @@ uint32_t table_index_slot(const struct table_index_view *view, uint32_t place);
 uint32_t table_index_after_equals(const struct table_index_view *view, uint32_t place);
 uint32_t table_index_first_equal(const struct table_index_view *view, uint32_t place);
 
-/* Either kind: the rows that can equal the key, and no others but by a clash of hashes. A hash index
- * wants key->hash. */
+/* Either kind: the rows that can equal the key, and no others but by a clash of hashes. A hash
+ * index wants key->hash. */
 struct table_index_range table_index_equal(const struct table_index_view *view,
                                            const struct table_index_key *key);
 /* A chunk will be asked for the key soon: what that reads first is fetched. Twice, first with

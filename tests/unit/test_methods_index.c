@@ -59,11 +59,13 @@ START_TEST(an_index_shows_in_schema_stats_and_explain)
             "'index': nil, 'why': 'its column has no index'");
     ASK_BEGINS(&p, "table.index", "'t', 'k', 'sorted'", "{'rows': 5000, 'bytes': 1");
     ASK_BEGINS(&p, "table.index", "'t', 's', 'hash'", "{'rows': 5000, 'bytes': 1");
-    ASK_HAS(&p, "table.schema", "'t'", "['k', 'i32', {'null': true, 'sorted': false, 'index': 'sorted'}]");
+    ASK_HAS(&p, "table.schema", "'t'",
+            "['k', 'i32', {'null': true, 'sorted': false, 'index': 'sorted'}]");
     ASK_HAS(&p, "table.schema", "'t'", "['i', 'i64', {'null': false, 'sorted': false}]");
     ASK_HAS(&p, "table.stats", "'t'", "'index': {'kind': 'sorted', 'rows': 5000, 'bytes': ");
     ASK_HAS(&p, "table.stats", "'t'", "'index': nil");
-    ASK_HAS(&p, "table.explain", "'t', {'where': ['=', 'k', 7919]}", "'index': 'sorted', 'candidates': 1");
+    ASK_HAS(&p, "table.explain", "'t', {'where': ['=', 'k', 7919]}",
+            "'index': 'sorted', 'candidates': 1");
     FOUND("['=', 'k', 7919]", "[[1]]");
     BY_INDEX("['=', 'k', 7919]", "'index_rows': 1");
     FOUND("['=', 's', 'text 7919']", "[[1]]");
@@ -83,8 +85,8 @@ START_TEST(a_table_can_be_created_with_indexes)
         "[['i', 'i64', {'null': false, 'sorted': false, 'index': 'hash'}], "
         "['k', 'f64', {'null': false, 'sorted': false}]]");
     /* What table.schema says can be given to table.create. */
-    ASK(&p, "table.create", "'u', [['i', 'i64', {'null': false, 'sorted': false, 'index': 'hash'}]]",
-        "true");
+    ASK(&p, "table.create",
+        "'u', [['i', 'i64', {'null': false, 'sorted': false, 'index': 'hash'}]]", "true");
     ASK_HAS(&p, "table.append", "'u', {'rows': [[5], [6]]}", "'n': 2");
     ASK_HAS(&p, "table.compact", "'u'", "'bytes_after'");
     while (tables_work(p.heap, 1000000)) continue;

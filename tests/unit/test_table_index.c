@@ -119,7 +119,8 @@ START_TEST(indexes_are_small_and_give_their_memory_back)
     for (uint32_t c = 0; c < COLUMNS; c++) {
         double sorted = bytes_per_row(&p, c, TABLE_INDEX_SORTED);
         double hash = bytes_per_row(&p, c, TABLE_INDEX_HASH);
-        expect(sorted <= (c == ID ? 0.13 : 3.13) + 400.0 / ROWS, "column %u: %g bytes a row, sorted", c, sorted);
+        expect(sorted <= (c == ID ? 0.13 : 3.13) + 400.0 / ROWS,
+               "column %u: %g bytes a row, sorted", c, sorted);
         expect(hash <= 3.52 + 64.0 / ROWS, "column %u: %g bytes a row, hash", c, hash);
     }
     expect_true(table_bytes(p.t) > before + COLUMNS * 3 * ROWS);
@@ -492,6 +493,12 @@ START_TEST(explain_says_which_index_and_why_not)
         {"{'where': ['not', ['in', 'number', [5]]]}", NULL, "what is not in a list is most rows"},
         {"{'where': ['=', 'number', nil]}", NULL, "it is never true"},
     };
+    char many[600] = "{'where': ['in', 'number', [1", *at = many + strlen(many);
+    for (unsigned i = 2; i <= INDEX_KEYS_MAX; i++) at += sprintf(at, ", %u", i);
+    strcpy(at, "]]}");
+    expect_explained(&p, many, false, "scan", "sorted", NULL);
+    strcpy(at, ", 0]]}");
+    expect_explained(&p, many, false, "scan", NULL, "it has more than 64 literals");
     for (size_t i = 0; i < sizeof scans / sizeof *scans; i++)
         expect_explained(&p, scans[i].text, false, "scan", scans[i].index, scans[i].why);
     expect_explained(&p, "{'order': ['number'], 'limit': 3}", false,
