@@ -61,6 +61,8 @@ libheap_la_SOURCES = \
 	%D%/query_finish.c \
 	%D%/query_group.c \
 	%D%/query_hash.c \
+	%D%/query_index.c \
+	%D%/query_index.h \
 	%D%/query_int.h \
 	%D%/query_literal.c \
 	%D%/query_math.c \
@@ -117,8 +119,13 @@ libheap_la_SOURCES = \
 	%D%/table_flat.h \
 	%D%/table_fork.c \
 	%D%/table_infer.c \
+	%D%/table_index.c \
+	%D%/table_index.h \
+	%D%/table_index_build.c \
+	%D%/table_index_int.h \
 	%D%/table_int.h \
 	%D%/table_kernels.h \
+	%D%/table_key.h \
 	%D%/table_levels.c \
 	%D%/table_npy.c \
 	%D%/table_npy.h \

@@ -15,8 +15,9 @@
  *
  * What they mean:
  *
- *   null      a comparison with null is unknown, but `in` an empty list is false; `where` and `having` keep what is true; `if` takes
- *             its second branch unless the predicate is true; aggregates pass nulls over
+ *   null      a comparison with null is unknown, but `in` an empty list is false; `where` and
+ *             `having` keep what is true; `if` takes its second branch unless the predicate is
+ *             true; aggregates pass nulls over
  *   NaN       is a value: above +infinity, equal to itself; -0.0 equals 0.0
  *   literals  are compared exactly with integers, also if they are doubles; with f32 they are
  *             rounded to f32 first; dates and times are integers (days, microseconds)
@@ -184,22 +185,30 @@ void query_batch_cell(const struct query *query, const struct query_batch *batch
 
 struct query_stats {
     uint64_t rows_total;       /* of the version, deleted ones included */
-    uint64_t rows_matched;     /* that `where` kept */
+    uint64_t rows_matched;     /* that `where` kept, of those that were looked at */
     uint64_t rows_returned;
     uint64_t groups;
     uint64_t chunks, chunks_skipped;   /* by zone maps */
     uint64_t vectors, vectors_skipped; /* of the chunks that were not skipped */
     uint64_t vectors_whole;    /* whose zone maps said that all rows match */
+    uint64_t index_chunks;     /* read by candidates of indexes, or left out because of them */
+    uint64_t index_rows;       /* the candidates */
     uint64_t bytes_decoded;    /* as decoded: 8 for each number, 16 for each text */
     size_t memory, memory_peak; /* of the query itself */
 };
 void query_stats(const struct query *query, struct query_stats *stats);
 
-/* What the query will do, and what zone maps will skip, as a map:
+/* What the query will do, what zone maps and indexes will skip, and which index serves which test,
+ * as a map:
  *   {plan, chunks, chunks_skipped, vectors, vectors_skipped,
- *    tests: [{column, test, on, chunks_skipped, vectors_skipped}…]}
+ *    index_chunks: read by candidates, index_skipped: left out, index_rows: candidates (if an index
+ *        serves anything),
+ *    tests: [{column, test, on, chunks_skipped, vectors_skipped, index: its kind or nil,
+ *             candidates: rows that it lists, index_chunks: where they are used, index_skipped:
+ *             where it lists none; why, if none is used}…]}
  * `on` is "packed", "codes", "dictionary", "decoded" or "zone". Looks at zone maps of at most
- * 65,536 vectors. VALUE_ABSENT when memory is short. */
+ * 65,536 vectors, and into indexes 16,384 times. VALUE_ABSENT when memory is short. Before
+ * query_next only. */
 warn_unused value query_explain(struct query *query);
 
 #endif

@@ -6,7 +6,7 @@
  *   SORT
  *   WRITE   groups are finished, 1,024 at a time, and given out
  */
-#include "heap/query_int.h"
+#include "heap/query_index.h"
 
 #include <stdio.h>
 
@@ -526,7 +526,8 @@ static int agg_compile(struct query *q, const struct query_spec *spec)
     if (!error) error = groups_open(q);
     if (!error && agg->key_count == 0) error = group_new(q, &group);
     if (!error) error = open_result(q);
-    return error || !q->order_count ? error : query_open_sorter(q);
+    if (!error && q->order_count) error = query_open_sorter(q);
+    return error ? error : query_index_plan(q);
 }
 
 int query_agg_create(struct heap *h, struct table_version *version, const struct query_spec *spec,

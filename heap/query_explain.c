@@ -1,11 +1,12 @@
 /* query_explain.c - what a query will do, as a map for people. */
-#include "heap/query_int.h"
+#include "heap/query_index.h"
 
 #include "heap/list.h"
 #include "heap/map.h"
 #include "heap/number.h"
 
 #define EXPLAIN_VECTORS_MAX 65536
+#define EXPLAIN_PROBES_MAX 16384 /* look-ups in indexes */
 
 /* Puts `v` under a name and consumes it. An absent value (no memory) is passed on. */
 static int put_take(struct heap *h, value map, const char *name, value v)
@@ -31,14 +32,51 @@ static int put_text(struct heap *h, value map, const char *name, const char *tex
 static const char *test_name(const struct query_test *t)
 {
     static const char *const names[][2] = {
-        {"never", "never"},    {"always", "always"},    {"not null", "never"},     {"null", "not null"},
+        {"never", "never"},    {"always", "always"},      {"not null", "never"},
+        {"null", "not null"},
         {"range", "not range"}, {"in", "not in"},          {"text range", "not text range"},
         {"in", "not in"},      {"prefix", "not prefix"},  {"contains", "not contains"}};
     return names[t->form][t->negate];
 }
 
-static int add_test(struct query *q, value list, const struct query_test *t)
+static const struct query_term *term_of(const struct query *q, uint32_t test)
 {
+    for (uint32_t i = 0; q->index && i < q->index->term_count; i++)
+        if (q->index->terms[i].test == test) return &q->index->terms[i];
+    return NULL;
+}
+
+/* Why an index that could serve a term is used in no chunk; NULL if it is used. */
+static const char *why_unused(const struct query *q, const struct query_term *term,
+                              uint64_t skipped)
+{
+    if (term->chunks_used || term->chunks_skipped) return NULL;
+    if (term->candidates) return "reading it all is cheaper than its candidates";
+    if (skipped || q->index->chunks_skipped) return "zone maps or other terms leave no chunk to it";
+    return "no chunk has the index yet";
+}
+
+/* Which index serves a term, or why none does. */
+static int put_index(struct query *q, value map, const struct query_term *term,
+                     const struct query_test *t, uint64_t skipped)
+{
+    struct heap *h = q->heap;
+    if (!term) {
+        int error = put_take(h, map, "index", VALUE_NIL);
+        const char *why = t->unindexed ? t->unindexed : "its column has no index";
+        return error ? error : put_text(h, map, "why", why);
+    }
+    int error = put_text(h, map, "index", table_index_kind_name(term->kind));
+    if (!error) error = put_number(h, map, "candidates", term->candidates);
+    if (!error) error = put_number(h, map, "index_chunks", term->chunks_used);
+    if (!error) error = put_number(h, map, "index_skipped", term->chunks_skipped);
+    const char *why = why_unused(q, term, skipped);
+    return error || !why ? error : put_text(h, map, "why", why);
+}
+
+static int add_test(struct query *q, value list, uint32_t index, uint64_t skipped)
+{
+    const struct query_test *t = &q->tests[index];
     struct heap *h = q->heap;
     const struct query_field *f = &q->fields[t->column];
     value map = map_new(h);
@@ -48,6 +86,7 @@ static int add_test(struct query *q, value list, const struct query_test *t)
     if (!error) error = put_text(h, map, "on", query_test_on(q, t));
     if (!error) error = put_number(h, map, "chunks_skipped", t->chunks_skipped);
     if (!error) error = put_number(h, map, "vectors_skipped", t->vectors_skipped);
+    if (!error) error = put_index(q, map, term_of(q, index), t, skipped);
     if (!error) error = list_push_take(h, list, map);
     if (error) value_release(h, map);
     return error;
@@ -55,9 +94,22 @@ static int add_test(struct query *q, value list, const struct query_test *t)
 
 struct counts {
     uint64_t chunks, chunks_skipped, vectors, vectors_skipped;
+    uint64_t probes;
 };
 
-/* What zone maps exclude, without reading anything. */
+/* What indexes leave of a chunk. */
+static void count_index(struct query *q, uint32_t chunk, struct counts *n)
+{
+    if (!q->index || n->probes > EXPLAIN_PROBES_MAX) return;
+    q->chunk = chunk;
+    q->index->probes = 0;
+    query_index_enter(q);
+    n->probes += q->index->probes;
+    q->index->active = false;
+    q->chunk = 0;
+}
+
+/* What zone maps exclude, without reading anything, and what indexes do of the rest. */
 static void count_zones(struct query *q, struct counts *n)
 {
     for (uint32_t i = 0; i < q->test_count; i++)
@@ -71,17 +123,27 @@ static void count_zones(struct query *q, struct counts *n)
             continue;
         }
         uint32_t vectors = table_slots_vectors(table_chunk_slots(q->version, c));
+        count_index(q, c, n);
         for (uint32_t v = 0; v < vectors; v++, n->vectors++)
             n->vectors_skipped += query_zone_of(q, c, v, true) == ZONE_NONE;
     }
+}
+
+/* That of `order`, if an index serves it. */
+static const struct query_term *order_term(const struct query *q)
+{
+    const struct query_term *term = term_of(q, QUERY_NONE);
+    return term && term->form == TERM_ORDER ? term : NULL;
 }
 
 static const char *plan_of(const struct query *q)
 {
     if (!q->agg) {
         if (!q->sorter) return "scan";
+        if (order_term(q)) return "scan, keep the best, by index";
         return q->sorter->top ? "scan, keep the best" : "scan, sort";
     }
+    if (q->index && q->index->extremes) return "extremes, by index";
     if (q->agg->key_count == 0) return "aggregate";
     if (q->agg->direct) return "aggregate, groups by array";
     return q->agg->key_count == 1 && q->agg->keys[0].text ? "aggregate, groups by text"
@@ -97,12 +159,16 @@ value query_explain(struct query *q)
     count_zones(q, &n);
     /* Only the tests of `where`: they look at the table. */
     for (uint32_t at = q->where.start; at < q->where.end && !error; at++)
-        if (q->code[at].op == OP_TEST) error = add_test(q, list, &q->tests[q->code[at].index]);
+        if (q->code[at].op == OP_TEST)
+            error = add_test(q, list, q->code[at].index, n.chunks_skipped);
     if (!error) error = put_text(h, map, "plan", plan_of(q));
     if (!error) error = put_number(h, map, "chunks", n.chunks);
     if (!error) error = put_number(h, map, "chunks_skipped", n.chunks_skipped);
     if (!error) error = put_number(h, map, "vectors", n.vectors);
     if (!error) error = put_number(h, map, "vectors_skipped", n.vectors_skipped);
+    if (!error && q->index) error = put_number(h, map, "index_chunks", q->index->chunks_used);
+    if (!error && q->index) error = put_number(h, map, "index_skipped", q->index->chunks_skipped);
+    if (!error && q->index) error = put_number(h, map, "index_rows", q->index->rows);
     if (!error) {
         error = put_take(h, map, "tests", list);
         list = VALUE_ABSENT; /* put_take has released it, if it failed */

@@ -18,7 +18,9 @@
 #include "heap/external.h"
 #include "heap/heap_int.h"
 #include "heap/query.h"
+#include "heap/table_index.h"
 #include "heap/table_kernels.h"
+#include "heap/table_key.h"
 
 #define QUERY_ROWS_VECTOR TABLE_VECTOR_ROWS
 #define QUERY_WORDS TABLE_VECTOR_WORDS
@@ -43,41 +45,6 @@ static inline bool kind_is_text(enum query_kind k) { return k == QUERY_TEXT || k
 static inline bool kind_is_number(enum query_kind k) { return k <= QUERY_FLOAT; }
 static inline bool kind_is_time(enum query_kind k) { return k == QUERY_DATE || k == QUERY_TS; }
 
-/* --- order keys: unsigned numbers that order as the values do ----------------------------------*/
-
-#define KEY_SIGN ((uint64_t)1 << 63)
-#define KEY_NAN (0x7ff0000000000000u + KEY_SIGN + 1)
-#define KEY_MINUS_ZERO (KEY_SIGN - 1) /* never the key of a double */
-static inline uint64_t key_of_int(int64_t i) { return (uint64_t)i ^ KEY_SIGN; }
-static inline int64_t key_to_int(uint64_t key) { return (int64_t)(key ^ KEY_SIGN); }
-static inline uint64_t key_of_double(double d)
-{
-    uint64_t bits;
-    if (d != d) return KEY_NAN;
-    d += 0.0; /* -0.0 becomes 0.0 */
-    memcpy(&bits, &d, sizeof bits);
-    return bits & KEY_SIGN ? ~bits : bits | KEY_SIGN;
-}
-static inline double key_to_double(uint64_t key)
-{
-    uint64_t bits = key & KEY_SIGN ? key ^ KEY_SIGN : ~key;
-    double d;
-    if (key >= KEY_NAN) bits = 0x7ff8000000000000u;
-    memcpy(&d, &bits, sizeof d);
-    return d;
-}
-static inline uint64_t key_of_text(struct table_text t)
-{
-    uint64_t bits = 0;
-    memcpy(&bits, t.data, t.length < 8 ? t.length : 8);
-    return __builtin_bswap64(bits);
-}
-static inline int text_order(struct table_text a, struct table_text b)
-{
-    size_t shorter = a.length < b.length ? a.length : b.length;
-    int order = shorter ? memcmp(a.data, b.data, shorter) : 0;
-    return order ? order : (a.length > b.length) - (a.length < b.length);
-}
 /* The order key of a lane (a decoded element) of a kind that is not a text. */
 static inline uint64_t key_of_lane(enum query_kind kind, uint64_t lane)
 {
@@ -193,6 +160,7 @@ struct query_test {
     uint8_t *verdicts;
     uint32_t verdict_count, chunk;
     uint64_t chunks_skipped, vectors_skipped; /* explain */
+    const char *unindexed;       /* why no index serves it; NULL: one does */
 };
 
 struct query_literal {
@@ -400,6 +368,7 @@ struct query_agg {
 };
 
 struct query_scan;
+struct query_index; /* query_index.h */
 
 /* --- the query ---------------------------------------------------------------------------------*/
 
@@ -455,6 +424,7 @@ struct query {
     bool descending[QUERY_ORDER_MAX];
     struct query_scan *scan;      /* one of the two */
     struct query_agg *agg;
+    struct query_index *index; /* NULL: none can serve */
     struct query_stats stats;
 };
 
@@ -546,6 +516,10 @@ void sorter_read_key(const struct query_sorter *s, uint32_t key, uint32_t count,
                      struct query_vector *to);
 /* An entry of what was sorted whole. */
 const uint64_t *sorter_entry(const struct query_sorter *s, uint64_t index);
+/* Top: whether there are as many as are kept; then the first key of the worst, as a lane or a text,
+ * or that it is null. */
+bool sorter_worst(const struct query_sorter *s, uint64_t *lane, struct table_text *text,
+                  bool *null);
 /* Top: rows whose first key is outside of the range cannot get in any more. False: any can. */
 bool sorter_range(const struct query_sorter *s, struct table_range *range);
 

@@ -3,7 +3,7 @@
  *
  * The output is up to 1,024 rows of the columns that were asked for. It fills over as many steps
  * as it takes; rows of a vector that do not fit any more stay pending. */
-#include "heap/query_int.h"
+#include "heap/query_index.h"
 
 #include <stdio.h>
 
@@ -29,21 +29,48 @@ uint32_t query_positions(const uint64_t *mask, uint16_t *positions)
 
 /* --- vectors -----------------------------------------------------------------------------------*/
 
-#define SKIPS_MAX 64 /* between two looks at the clock */
+/* Between two looks at the clock. */
+#define SKIPS_MAX 64
+#define PROBES_MAX 1024 /* of indexes */
 
+void query_chunk_leave(struct query *q)
+{
+    q->chunk++;
+    q->vector = 0;
+    q->chunk_open = false;
+}
+
+bool query_chunk_open(struct query *q)
+{
+    if (q->chunk_open) return true;
+    q->stats.chunks++;
+    uint32_t vectors = table_slots_vectors(table_chunk_slots(q->version, q->chunk));
+    enum index_use use = INDEX_SCAN;
+    bool nothing = query_zone_of(q, q->chunk, QUERY_NONE, false) == ZONE_NONE;
+    if (!nothing && q->index) use = query_index_enter(q);
+    if (nothing || use == INDEX_NOTHING) {
+        q->stats.chunks_skipped++;
+        query_chunk_leave(q);
+        return false;
+    }
+    q->chunk_open = true;
+    q->stats.vectors += vectors;
+    return true;
+}
+
+/* The open chunk's next vector to look at. False: none is left. */
 static bool next_vector_zone(struct query *q, enum query_zone *zone)
 {
-    if (!q->chunk_open) {
-        q->stats.chunks++;
-        uint32_t vectors = table_slots_vectors(table_chunk_slots(q->version, q->chunk));
-        if (query_zone_of(q, q->chunk, QUERY_NONE, false) == ZONE_NONE) {
-            q->stats.chunks_skipped++;
-            q->chunk++;
-            q->vector = 0;
+    if (!query_chunk_open(q)) return false;
+    if (q->index && q->index->active) {
+        uint32_t next = query_index_next_vector(q->index, q->vector);
+        uint32_t end = table_slots_vectors(table_chunk_slots(q->version, q->chunk));
+        q->stats.vectors_skipped += (next == QUERY_NONE ? end : next) - q->vector;
+        if (next == QUERY_NONE) {
+            query_chunk_leave(q);
             return false;
         }
-        q->chunk_open = true;
-        q->stats.vectors += vectors;
+        q->vector = next;
     }
     *zone = query_zone_of(q, q->chunk, q->vector, false);
     return true;
@@ -59,25 +86,25 @@ static void live_rows(struct query *q, const struct query_source *s, uint64_t *m
 
 int query_next_vector(struct query *q, struct query_source *s, uint64_t *mask)
 {
+    if (q->index) q->index->probes = 0;
     for (unsigned skips = 0; skips < SKIPS_MAX; skips++) {
         enum query_zone zone;
         if (q->chunk == table_version_chunks(q->version)) return 0;
+        if (q->index && q->index->probes > PROBES_MAX) break;
         if (!next_vector_zone(q, &zone)) continue;
+        bool candidates = q->index && q->index->active;
         uint32_t slots = table_chunk_slots(q->version, q->chunk);
         uint32_t first = q->vector * QUERY_ROWS_VECTOR;
         *s = (struct query_source){.form = SOURCE_VECTOR, .chunk = q->chunk, .vector = q->vector,
                                    .rows = slots - first < QUERY_ROWS_VECTOR
                                                ? slots - first : QUERY_ROWS_VECTOR};
-        if (++q->vector == table_slots_vectors(slots)) {
-            q->chunk++;
-            q->vector = 0;
-            q->chunk_open = false;
-        }
+        if (++q->vector == table_slots_vectors(slots)) query_chunk_leave(q);
         if (zone == ZONE_NONE) {
             q->stats.vectors_skipped++;
             continue;
         }
         live_rows(q, s, mask);
+        if (candidates) bits_and(mask, q->index->candidates + s->vector * QUERY_WORDS);
         if (zone == ZONE_ALL) q->stats.vectors_whole++;
         else {
             int error = query_run_predicate(q, s, &q->where, mask, mask);
@@ -271,6 +298,17 @@ bool query_batch_full(const struct query *q, uint32_t rows_max, size_t bytes_max
     return q->output_rows >= rows_max || (bytes_max && q->output_bytes >= bytes_max);
 }
 
+/* Few rows of a chunk are read one by one, without decoding their vectors. */
+static int next_rows(struct query *q, struct query_scan *scan)
+{
+    if (q->index) {
+        uint64_t most = q->limit < UINT64_MAX - q->offset ? q->limit + q->offset : UINT64_MAX;
+        int found = query_index_gather(q, most, &scan->source, scan->pending);
+        if (found != QUERY_END) return found;
+    }
+    return query_next_vector(q, &scan->source, scan->pending);
+}
+
 static int read_rows(struct query *q, uint64_t deadline, uint32_t rows_max, size_t bytes_max)
 {
     struct query_scan *scan = q->scan;
@@ -282,7 +320,7 @@ static int read_rows(struct query *q, uint64_t deadline, uint32_t rows_max, size
         }
         if (query_batch_full(q, rows_max, bytes_max)) return QUERY_ROWS;
         if (q->limit == 0) return QUERY_END;
-        int found = query_next_vector(q, &scan->source, scan->pending);
+        int found = next_rows(q, scan);
         if (found <= 0) return found;
         if (found == QUERY_ROWS) {
             query_trim(q, scan->pending);
@@ -452,7 +490,8 @@ static int scan_compile(struct query *q, const struct query_spec *spec)
     if (!error) error = compile_select(q, &scope, spec->select);
     if (!error) error = query_compile_order(q, &scope, spec->order);
     if (!error) error = query_eval_open(q);
-    return error || !q->order_count ? error : query_open_sorter(q);
+    if (!error && q->order_count) error = query_open_sorter(q);
+    return error ? error : query_index_plan(q);
 }
 
 int query_scan_create(struct heap *h, struct table_version *version, const struct query_spec *spec,

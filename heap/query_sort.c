@@ -145,6 +145,21 @@ static void add_top(struct query_sorter *s, unsigned row, uint64_t address)
     else if (entry_less(s, e, s->heap)) sift_down(s, 0, s->count, e);
 }
 
+bool sorter_worst(const struct query_sorter *s, uint64_t *lane, struct table_text *text,
+                  bool *null)
+{
+    if (!s->top || s->count < s->top) return false;
+    const struct query_sort_key *key = &s->keys[0];
+    const uint64_t *worst = s->heap + key->word;
+    *null = s->heap[s->words - 1] >> SORT_NULL_SHIFT & 1;
+    *text = (struct table_text){NULL, 0};
+    *lane = 0;
+    if (*null) return true;
+    if (kind_is_text(key->kind)) *text = entry_text(worst);
+    else *lane = lane_of_key(key->kind, key->descending ? ~*worst : *worst);
+    return true;
+}
+
 bool sorter_range(const struct query_sorter *s, struct table_range *range)
 {
     enum query_kind kind = s->keys[0].kind;

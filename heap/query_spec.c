@@ -1,6 +1,6 @@
 /* query_spec.c - what scans and aggregates have in common: reading the options, compiling `let`,
  * `where` and `order`, and giving results out. */
-#include "heap/query_int.h"
+#include "heap/query_index.h"
 
 #include <stdio.h>
 
@@ -273,4 +273,7 @@ void query_stats(const struct query *q, struct query_stats *stats)
     *stats = q->stats;
     stats->memory = q->external.bytes;
     stats->memory_peak = q->memory_peak;
+    if (!q->index) return;
+    stats->index_chunks = q->index->chunks_used + q->index->chunks_skipped;
+    stats->index_rows = q->index->rows;
 }

@@ -274,6 +274,10 @@ static enum query_zone zone_of_test(const struct query *q, const struct query_te
     if (test->form == TEST_UNKNOWN) return ZONE_NONE;
     if (test->form == TEST_ALWAYS) return ZONE_ALL;
     if (test->form == TEST_VALID && test->negate) return ZONE_NONE;
+    /* A range in an array is selected sooner than its least and greatest are found. */
+    if (vector != QUERY_NONE && test->form == TEST_RANGE &&
+        table_vector_encoding(q->version, chunk, test->column, vector) == TABLE_ENCODING_PLAIN)
+        return ZONE_SOME;
     if (vector == QUERY_NONE) table_chunk_zone(q->version, chunk, test->column, &z);
     else table_vector_zone(q->version, chunk, test->column, vector, &z);
     if (test->form == TEST_NULL || test->form == TEST_VALID) {

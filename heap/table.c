@@ -1,4 +1,5 @@
 /* table.c - making tables, their schemas, and how they end. */
+#include "heap/table_index.h"
 #include "heap/table_int.h"
 
 #include <stdarg.h>
@@ -123,7 +124,7 @@ static int check_schema(const struct table_field *fields, uint32_t count,
 
 /* --- tables --------------------------------------------------------------------------------------
  *
- * One block: the structure, fields, symbols' places, names. */
+ * One block: the structure, fields, symbols' places, kinds of indexes, names. */
 
 static size_t table_free_step(struct external *e, size_t words, bool *done);
 static int table_check(const struct external *e, char *message, size_t size);
@@ -139,7 +140,7 @@ static struct table *table_new(struct heap *h, const struct table_field *fields,
     size_t names = 0;
     for (uint32_t i = 0; i < count; i++) names += fields[i].name_length;
     size_t bytes = sizeof(struct table) + count * sizeof(struct table_field) +
-                   count * sizeof(struct symbols *) + names;
+                   count * sizeof(struct symbols *) + count + names;
     struct external account = {.class = &table_class, .heap = h};
     if (external_add(&account, bytes) != 0) return NULL;
     struct table *t = calloc(1, bytes);
@@ -152,7 +153,8 @@ static struct table *table_new(struct heap *h, const struct table_field *fields,
     t->column_count = count;
     t->fields = (struct table_field *)(t + 1);
     t->symbols = (struct symbols **)(t->fields + count);
-    char *name = (char *)(t->symbols + count);
+    t->index_kinds = (uint8_t *)(t->symbols + count);
+    char *name = (char *)(t->index_kinds + count);
     for (uint32_t i = 0; i < count; i++) {
         t->fields[i] = fields[i];
         t->fields[i].name = memcpy(name, fields[i].name, fields[i].name_length);
@@ -168,6 +170,7 @@ static size_t table_empty(struct table *t, size_t words, bool *done)
     bool version_done = !t->current;
     sealer_close(t);
     compactor_close(t);
+    indexer_close(t);
     if (t->current) work += version_dispose(t->current, words, &version_done);
     if (!version_done) return work;
     free(t->current);
@@ -255,6 +258,14 @@ struct table *table_first_uncompacted(struct heap *h)
     return NULL;
 }
 
+struct table *table_first_unindexed(struct heap *h)
+{
+    for (struct external *e = h->external.living; e; e = e->next)
+        if (e->class == &table_class && table_index_pending(table_of_external(e)))
+            return table_of_external(e);
+    return NULL;
+}
+
 /* --- the checker -------------------------------------------------------------------------------*/
 
 __attribute__((format(printf, 3, 4)))
@@ -299,6 +310,9 @@ static int table_check(const struct external *e, char *message, size_t size)
                              ((const struct sealed_column *)column)->slots, here);
             if (!column->sealed && c->columns[k].overlay)
                 return wrong(message, size, "plain column %u of chunk %u has an overlay", k, i);
+            const char *index = index_check(v, i, k);
+            if (index)
+                return wrong(message, size, "the index on column %u of chunk %u %s", k, i, index);
         }
     }
     if (slots != v->slots || deleted != v->deleted || (v->even && (deleted || !even)))

@@ -305,6 +305,7 @@ uint32_t table_version_chunks(const struct table_version *v);
 /* Slots in use, deleted or not: 1..TABLE_CHUNK_ROWS. */
 uint32_t table_chunk_slots(const struct table_version *v, uint32_t chunk);
 uint32_t table_chunk_deleted(const struct table_version *v, uint32_t chunk);
+bool table_is_deleted(const struct table_version *v, uint32_t chunk, uint32_t slot);
 /* Vectors of the chunk: slots / 1,024, rounded up. */
 static inline uint32_t table_slots_vectors(uint32_t slots)
 {
@@ -437,6 +438,7 @@ struct table_column_stats {
     size_t text_bytes;       /* bytes of texts, and of dictionaries */
     size_t dictionary_bytes; /* of a sym column */
     size_t overlay_bytes;
+    size_t index_bytes;
     size_t bytes;            /* all of the above */
     uint64_t nulls;
 };

@@ -100,7 +100,8 @@ struct plain_column *plain_column_copy(struct table *t, uint32_t column,
 void column_unref(struct table *t, struct column *c)
 {
     if (!c || --c->refs) return;
-    if (!c->sealed) arena_unref(t, ((struct plain_column *)c)->arena);
+    if (c->sealed) index_free(t, ((struct sealed_column *)c)->index);
+    else arena_unref(t, ((struct plain_column *)c)->arena);
     external_free(&t->external, c, c->bytes);
 }
 

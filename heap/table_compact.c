@@ -177,10 +177,13 @@ static bool unchanged(const struct table *t, const struct compactor *x)
 static int finish(struct table *t, struct compactor *x)
 {
     if (unchanged(t, x)) {
+        bool closed = t->closed_count == t->current->chunk_count;
         if (x->out) x->out->slots = x->live;
         if (version_replace_take(t, x->first, x->count, x->out) != 0) return -ENOMEM;
         x->out = NULL;
+        if (closed) table_close_tail(t); /* as it was, with fewer chunks */
         if (x->first < t->sealed_below) t->sealed_below = x->first;
+        index_look_from(t, x->first);
         sealer_close(t); /* its chunk may be another one now */
     }
     compactor_close(t);

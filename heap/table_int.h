@@ -108,6 +108,7 @@ struct sealed_column {
     size_t zones, null_counts;
     size_t text_bytes;
     struct zone_bounds zone;
+    struct column_index *index; /* NULL: none (yet). What it says holds for all versions */
     struct vector_header headers[];
 };
 
@@ -180,6 +181,8 @@ struct table_version {
 struct symbols; /* table_symbols.c */
 struct sealer;  /* table_seal.c */
 struct compactor; /* table_compact.c */
+struct column_index; /* table_index.c */
+struct indexer; /* table_index_build.c */
 
 struct table {
     struct external external; /* first: the heap's side of it */
@@ -192,6 +195,10 @@ struct table {
     uint32_t closed_count;     /* with so many chunks, the last one takes no more rows */
     struct compactor *compactor;
     uint32_t forks;            /* open ones: table_fork.c */
+    uint8_t *index_kinds;      /* per column: enum table_index_kind, what it is to have */
+    struct indexer *indexer;   /* the column being indexed, or NULL */
+    uint32_t indexed_below;    /* chunks below have the indexes that they are to have */
+    bool index_work;           /* there are indexes, or were: chunks are to be looked at */
     size_t struct_bytes;       /* of this structure, fields and names included */
 };
 
@@ -428,8 +435,16 @@ warn_unused struct plain_column *column_to_plain(struct table *t, const struct c
 /* A sealed column of the current version, with its overlay, becomes plain. 0 or -ENOMEM. */
 warn_unused int table_merge_overlay(struct table *t, uint32_t chunk, uint32_t column);
 
-/* table_seal.c, table_compact.c: what is under way is given up. */
+/* table_seal.c, table_compact.c, table_index_build.c: what is under way is given up. */
 void sealer_close(struct table *t);
 void compactor_close(struct table *t);
+void indexer_close(struct table *t);
+
+/* table_index.c */
+void index_free(struct table *t, struct column_index *x);
+/* The checker: what is wrong with the index of a column of a chunk, or NULL. */
+const char *index_check(const struct table_version *v, uint32_t chunk, uint32_t column);
+/* table_index_build.c: chunks from here on may lack an index. */
+void index_look_from(struct table *t, uint32_t chunk);
 
 #endif

@@ -243,31 +243,36 @@ static void zone_add_overlay(struct table_zone *z, const struct column_view *c, 
     }
 }
 
+static void plain_text_zone(struct table_zone *z, const struct column_view *c, uint32_t vector,
+                            const uint64_t *valid)
+{
+    struct table_text texts[TABLE_VECTOR_ROWS];
+    view_texts(c, vector, texts);
+    for (uint32_t i = 0; i < z->rows; i++) {
+        if (!bit_get(valid, i)) continue;
+        union table_bound bound = {.u = text_prefix(texts[i].data, texts[i].length)};
+        zone_widen(z, TABLE_CLASS_TEXT, bound);
+    }
+}
+
 /* Plain columns have no zones: min and max are found by a look at the vector. */
 static void plain_zone(struct table_zone *z, const struct column_view *c, uint32_t vector)
 {
-    uint64_t valid[TABLE_VECTOR_WORDS];
+    uint64_t valid[TABLE_VECTOR_WORDS], lanes[TABLE_VECTOR_ROWS];
+    struct table_extremes e = {.count = 0};
     enum table_class class = table_type_class(c->field->type);
     view_valid(c, vector, valid);
     z->nulls += z->rows - (uint32_t)bitmap_count(valid);
     if (class == TABLE_CLASS_SYMBOL) return;
-    union {
-        uint64_t lanes[TABLE_VECTOR_ROWS];
-        struct table_text texts[TABLE_VECTOR_ROWS];
-    } u;
-    if (class == TABLE_CLASS_TEXT)
-        view_texts(c, vector, u.texts);
-    else
-        view_lanes(c, vector, u.lanes);
-    for (uint32_t i = 0; i < z->rows; i++) {
-        if (!bit_get(valid, i)) continue;
-        union table_bound bound;
-        if (class == TABLE_CLASS_TEXT)
-            bound.u = text_prefix(u.texts[i].data, u.texts[i].length);
-        else
-            bound = lane_bound(c->field, u.lanes[i]);
-        zone_widen(z, class, bound);
+    if (class == TABLE_CLASS_TEXT) {
+        plain_text_zone(z, c, vector, valid);
+        return;
     }
+    view_lanes(c, vector, lanes);
+    lanes_extremes(c->field, lanes, valid, &e);
+    z->known = e.count != 0;
+    z->min = e.min;
+    z->max = e.max;
 }
 
 static void sealed_zone(struct table_zone *z, const struct sealed_column *s,

@@ -496,6 +496,7 @@ static enum seal_phase seal_swap(struct table *t, struct sealer *s)
     c->columns[s->column].column = &s->out->head;
     s->out = NULL;
     column_unref(t, source);
+    index_look_from(t, s->chunk);
     return SEAL_DONE;
 }
 

@@ -1,5 +1,5 @@
 /* table_stats.c - where the bytes of a column are. */
-#include "heap/table_int.h"
+#include "heap/table_index_int.h"
 
 static size_t data_bytes(const struct vector_header *h, unsigned element)
 {
@@ -27,6 +27,7 @@ static void sealed_stats(const struct sealed_column *s, const struct table_field
     size_t validity = s->validity ? s->data - s->null_counts : 0;
     stats->validity_bytes += validity;
     stats->text_bytes += texts;
+    if (s->index) stats->index_bytes += s->index->bytes;
     stats->header_bytes += s->head.bytes - data - texts - validity;
     stats->nulls += s->nulls;
 }
@@ -62,7 +63,7 @@ void table_column_stats(const struct table_version *v, uint32_t column, uint32_t
         stats->dictionary_bytes = symbols_bytes(v->table->symbols[column]);
     for (unsigned i = 0; i < TABLE_ENCODING_COUNT; i++) stats->bytes += stats->encodings[i].bytes;
     stats->bytes += stats->header_bytes + stats->validity_bytes + stats->text_bytes +
-                    stats->dictionary_bytes + stats->overlay_bytes;
+                    stats->dictionary_bytes + stats->overlay_bytes + stats->index_bytes;
 }
 
 enum table_encoding table_vector_encoding(const struct table_version *v, uint32_t chunk,

@@ -124,6 +124,7 @@ void table_restore(struct table *t, struct table_version *version)
     version_unref(t->current);
     t->current = version;
     t->sealed_below = 0;
+    index_look_from(t, 0);
 }
 
 struct table *table_version_table(const struct table_version *v) { return v->table; }
@@ -142,6 +143,12 @@ uint32_t table_chunk_deleted(const struct table_version *v, uint32_t chunk)
     assert(chunk < v->chunk_count);
     const struct deletions *d = version_chunk(v, chunk)->deletions;
     return d ? d->count : 0;
+}
+
+bool table_is_deleted(const struct table_version *v, uint32_t chunk, uint32_t slot)
+{
+    const struct deletions *d = version_chunk(v, chunk)->deletions;
+    return d && bit_get(d->bits, slot);
 }
 
 /* --- paths that can be changed -----------------------------------------------------------------*/

@@ -37,6 +37,7 @@ libserver_la_SOURCES = \
 	%D%/methods_table_convert.c \
 	%D%/methods_table_export.c \
 	%D%/methods_table_import.c \
+	%D%/methods_table_index.c \
 	%D%/methods_table_query.c \
 	%D%/methods_values.c \
 	%D%/params.c \

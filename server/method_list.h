@@ -197,7 +197,11 @@
       METHOD_WRITE | METHOD_LONG | METHOD_FREES, method_table_delete,                           \
       "Deletes the rows that a predicate keeps, or those at the given positions, all or "       \
       "none; tells how many these are")                                                         \
-    X("table.schema", "path", "[[name, type, {null, sorted}]...]", 1, 1,                        \
+    X("table.index", "path, column, \"sorted\" or \"hash\" or nil", "{rows, bytes}", 3, 3,        \
+      METHOD_WRITE | METHOD_LONG, method_table_index,                                           \
+      "Gives a column an index, or (nil) none; answers when what is full is indexed, with the " \
+      "rows and bytes of the index. Queries use it where it is cheaper (table.explain)")        \
+    X("table.schema", "path", "[[name, type, {null, sorted, [index]}]...]", 1, 1,               \
       METHOD_READ, method_table_schema,                                                         \
       "Lists the columns, as table.create takes them")                                          \
     X("table.stats", "path", "map", 1, 1,                                                       \

@@ -20,6 +20,7 @@ void table_schema_close(struct table_schema *s)
 {
     free(s->fields);
     free(s->names);
+    free(s->indexes);
     *s = (struct table_schema){0};
 }
 
@@ -34,7 +35,8 @@ int table_schema_open(struct call *call, struct table_schema *s, size_t count)
     }
     s->fields = calloc(count, sizeof *s->fields);
     s->names = malloc(count * TABLE_NAME_BYTES_MAX);
-    if (s->fields != NULL && s->names != NULL) return 0;
+    s->indexes = calloc(count, sizeof *s->indexes);
+    if (s->fields != NULL && s->names != NULL && s->indexes != NULL) return 0;
     table_schema_close(s);
     fail_no_memory(call);
     return -1;
@@ -70,13 +72,34 @@ static int read_type(struct call *call, uint32_t column, value type, struct tabl
     return -1;
 }
 
-static int read_flags(struct call *call, uint32_t column, value flags, struct table_field *field)
+int table_schema_index(struct call *call, value v, enum table_index_kind *kind)
+{
+    *kind = TABLE_INDEX_NONE;
+    if (v == VALUE_NIL) return 0;
+    for (int i = TABLE_INDEX_NONE + 1; i < TABLE_INDEX_KIND_COUNT; i++) {
+        const char *name = table_index_kind_name((enum table_index_kind)i);
+        if (value_is_text(v) && text_equals(call->heap, v, name, strlen(name)))
+            *kind = (enum table_index_kind)i;
+    }
+    if (*kind != TABLE_INDEX_NONE) return 0;
+    call_fail(call, ERROR_BAD_PARAMS, "%s: an index is \"sorted\", \"hash\" or nil, not %s",
+              call->method->name, call_quote_value(call, v));
+    return -1;
+}
+
+/* 0, or -1 after call_fail. */
+static int read_flags(struct call *call, value flags, struct table_schema *s)
 {
     struct map_iterator it = {0};
     value name, v;
+    struct table_field *field = &s->fields[s->count];
     if (flags == VALUE_NIL) return 0;
     bool good = value_is_kind(flags, KIND_MAP);
     while (good && map_next(call->heap, flags, &it, &name, &v)) {
+        if (value_is_text(name) && text_equals(call->heap, name, "index", 5)) {
+            if (table_schema_index(call, v, &s->indexes[s->count]) < 0) return -1;
+            continue;
+        }
         bool *flag = !value_is_text(name)                             ? NULL
                      : text_equals(call->heap, name, "null", 4)   ? &field->null
                      : text_equals(call->heap, name, "sorted", 6) ? &field->sorted
@@ -86,8 +109,9 @@ static int read_flags(struct call *call, uint32_t column, value flags, struct ta
     }
     if (good) return 0;
     call_fail(call, ERROR_BAD_PARAMS,
-              "%s: column %u: the third item is a map of null and sorted, true or false each",
-              call->method->name, column);
+              "%s: column %u: the third item is a map of null and sorted, true or false each, and "
+              "index, \"sorted\", \"hash\" or nil",
+              call->method->name, s->count);
     return -1;
 }
 
@@ -116,7 +140,7 @@ int table_schema_read(struct call *call, value list, struct table_schema *s)
         if (status == 0)
             status = read_type(call, s->count, list_get(h, column, 1), &s->fields[s->count]);
         if (status == 0 && items == 3)
-            status = read_flags(call, s->count, list_get(h, column, 2), &s->fields[s->count]);
+            status = read_flags(call, list_get(h, column, 2), s);
         if (status == 0) continue;
         table_schema_close(s);
         return -1;
@@ -128,9 +152,13 @@ value table_schema_make(struct call *call, const struct table_schema *s)
 {
     struct table_error error;
     value table;
-    if (table_create(call->heap, s->fields, s->count, &table, &error) == 0) return table;
-    call_fail_table(call, &error);
-    return VALUE_ABSENT;
+    if (table_create(call->heap, s->fields, s->count, &table, &error) < 0) {
+        call_fail_table(call, &error);
+        return VALUE_ABSENT;
+    }
+    for (uint32_t i = 0; i < s->count; i++)
+        table_index_set(table_of(call->heap, table), i, s->indexes[i]);
+    return table;
 }
 
 enum call_outcome method_table_create(struct call *call)
@@ -158,7 +186,8 @@ enum call_outcome method_table_create(struct call *call)
     return reply_bool(call, true);
 }
 
-void table_field_write(struct writer *w, const struct table_field *field)
+void table_field_write(struct writer *w, const struct table_field *field,
+                       enum table_index_kind index)
 {
     writer_array(w, 3);
     if (utf8_valid(field->name, field->name_length))
@@ -166,11 +195,14 @@ void table_field_write(struct writer *w, const struct table_field *field)
     else
         writer_bin(w, field->name, field->name_length);
     writer_cstr(w, table_type_name(field->type));
-    writer_map(w, 2);
+    writer_map(w, index == TABLE_INDEX_NONE ? 2 : 3);
     writer_cstr(w, "null");
     writer_bool(w, field->null);
     writer_cstr(w, "sorted");
     writer_bool(w, field->sorted);
+    if (index == TABLE_INDEX_NONE) return;
+    writer_cstr(w, "index");
+    writer_cstr(w, table_index_kind_name(index));
 }
 
 enum call_outcome method_table_schema(struct call *call)
@@ -179,7 +211,7 @@ enum call_outcome method_table_schema(struct call *call)
     if (table_find(call, call->args[0], &t) < 0) return CALL_FAILED;
     writer_array(call->reply, table_column_count(t));
     for (uint32_t i = 0; i < table_column_count(t); i++)
-        table_field_write(call->reply, table_field(t, i));
+        table_field_write(call->reply, table_field(t, i), table_index_kind(t, i));
     return CALL_DONE;
 }
 
@@ -232,12 +264,31 @@ enum call_outcome method_table_set(struct call *call)
 
 /* --- figures ----------------------------------------------------------------------------------*/
 
-static void write_column_stats(struct writer *w, const struct table_field *field,
+/* The index of a column, as far as it is built. */
+static void write_index_stats(struct writer *w, const struct table_version *v, uint32_t column)
+{
+    struct table_index_stats s;
+    enum table_index_kind kind = table_index_kind(table_version_table(v), column);
+    writer_cstr(w, "index");
+    if (kind == TABLE_INDEX_NONE) {
+        writer_nil(w);
+        return;
+    }
+    table_index_stats(v, column, &s);
+    writer_map(w, 3);
+    writer_cstr(w, "kind");
+    writer_cstr(w, table_index_kind_name(kind));
+    reply_figure(w, "rows", s.rows);
+    reply_figure(w, "bytes", s.bytes);
+}
+
+static void write_column_stats(struct writer *w, const struct table_version *v, uint32_t column,
                                const struct table_column_stats *s)
 {
+    const struct table_field *field = table_field(table_version_table(v), column);
     unsigned encodings = 0;
     for (unsigned e = 0; e < TABLE_ENCODING_COUNT; e++) encodings += s->encodings[e].vectors > 0;
-    writer_map(w, 9);
+    writer_map(w, 10);
     writer_cstr(w, "name");
     writer_str(w, field->name, field->name_length);
     writer_cstr(w, "type");
@@ -248,6 +299,7 @@ static void write_column_stats(struct writer *w, const struct table_field *field
     reply_figure(w, "validity_bytes", s->validity_bytes);
     reply_figure(w, "text_bytes", s->text_bytes + s->dictionary_bytes);
     reply_figure(w, "overlay_bytes", s->overlay_bytes);
+    write_index_stats(w, v, column);
     writer_cstr(w, "encodings");
     writer_map(w, encodings);
     for (unsigned e = 0; e < TABLE_ENCODING_COUNT; e++) {
@@ -277,7 +329,7 @@ enum call_outcome method_table_stats(struct call *call)
     for (uint32_t i = 0; i < table_column_count(t); i++) {
         struct table_column_stats stats;
         table_column_stats(v, i, 0, table_version_chunks(v), &stats);
-        write_column_stats(w, table_field(t, i), &stats);
+        write_column_stats(w, v, i, &stats);
     }
     table_unpin(v);
     return CALL_DONE;

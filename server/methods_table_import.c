@@ -289,7 +289,7 @@ static void write_schema(struct writer *w, const struct table_import *x)
     for (uint32_t i = 0; i < count; i++) {
         struct table_field field;
         import_field(x, i, &field);
-        table_field_write(w, &field);
+        table_field_write(w, &field, TABLE_INDEX_NONE);
     }
 }
 

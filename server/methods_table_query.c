@@ -244,7 +244,7 @@ void table_write_stats(struct writer *w, const struct query *q)
     struct query_stats s;
     query_stats(q, &s);
     writer_cstr(w, "stats");
-    writer_map(w, 8);
+    writer_map(w, 10);
     reply_figure(w, "rows_total", s.rows_total);
     reply_figure(w, "rows_matched", s.rows_matched);
     reply_figure(w, "groups", s.groups);
@@ -252,6 +252,8 @@ void table_write_stats(struct writer *w, const struct query *q)
     reply_figure(w, "chunks_skipped", s.chunks_skipped);
     reply_figure(w, "vectors", s.vectors);
     reply_figure(w, "vectors_skipped", s.vectors_skipped);
+    reply_figure(w, "index_chunks", s.index_chunks);
+    reply_figure(w, "index_rows", s.index_rows);
     reply_figure(w, "memory_peak", s.memory_peak);
 }
 

@@ -6,6 +6,7 @@
 
 #include "heap/query.h"
 #include "heap/table.h"
+#include "heap/table_index.h"
 #include "server/call.h"
 
 /* The table at a path, which must be there. A method whose first step may come later holds on to
@@ -35,8 +36,8 @@ size_t table_items(uint64_t rows, uint32_t columns);
 enum call_outcome call_fail_table(struct call *call, const struct table_error *error);
 enum call_outcome call_fail_query(struct call *call, const struct query_error *error);
 
-/* Between events: seals and compacts what methods have left to do, for about `budget_ns`. False
- * when nothing is left. */
+/* Between events: seals, compacts and indexes what methods have left to do, for about `budget_ns`.
+ * False when nothing is left. */
 bool tables_work(struct heap *h, uint64_t budget_ns);
 /* Whether there is such work. */
 bool tables_want_work(struct heap *h);

@@ -256,6 +256,12 @@ unit_methods_sets_SOURCES = %D%/unit/test_methods_sets.c
 unit_methods_sets_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_methods_sets_LDADD = $(SESSION_TEST_LIBS)
 
+check_PROGRAMS += unit_methods_index
+TESTS += unit_methods_index
+unit_methods_index_SOURCES = %D%/unit/test_methods_index.c
+unit_methods_index_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_methods_index_LDADD = $(SESSION_TEST_LIBS)
+
 check_PROGRAMS += unit_methods_table
 TESTS += unit_methods_table
 unit_methods_table_SOURCES = %D%/unit/test_methods_table.c
@@ -293,6 +299,22 @@ TESTS += unit_query
 unit_query_SOURCES = %D%/unit/test_query.c
 unit_query_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_query_LDADD = $(HEAP_TEST_LIBS) -lm
+
+check_PROGRAMS += unit_table_index
+TESTS += unit_table_index
+unit_table_index_SOURCES = %D%/unit/test_table_index.c
+unit_table_index_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_table_index_LDADD = $(HEAP_TEST_LIBS) -lm
+
+check_PROGRAMS += unit_query_index
+TESTS += unit_query_index
+unit_query_index_SOURCES = \
+	%D%/support/query_rows.h \
+	%D%/support/query_world.c \
+	%D%/support/query_world.h \
+	%D%/unit/test_query_index.c
+unit_query_index_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_query_index_LDADD = $(HEAP_TEST_LIBS) -lm
 
 check_PROGRAMS += unit_query_model
 TESTS += unit_query_model

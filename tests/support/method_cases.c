@@ -96,6 +96,12 @@ const struct method_case method_cases[] = {
     {"table.update", "'table', ['>', 'id', 1], {'a longer name': 'another text', 'id': 9}", "2"},
     {"table.delete", "'table', ['>', 'id', 1]", "2"},
     {"table.delete", "'table', [0, -1]", "2"},
+    {"table.index", "'indexed', 'a longer name', 'sorted'", "{'rows': 3"},
+    {"table.index", "'indexed', 'id', 'sorted'", "{'rows': 3"},
+    {"table.index", "'indexed', 'a longer name', 'hash'", "{'rows': 3"},
+    {"table.scan", "'indexed', {'where': ['in', 'id', [2, 9]]}", "{'cols'"},
+    {"table.explain", "'indexed', {'where': ['=', 'id', 2]}", "{'plan'"},
+    {"table.update", "'indexed', ['=', 'id', 2], {'a longer name': 'another text'}", "1"},
     {"table.schema", "'table'", "[['id', 'i64'"},
     {"table.stats", "'table'", "{'rows': 3"},
     {"table.compact", "'table'", "{'bytes_before'"},
@@ -129,7 +135,7 @@ const struct method_case method_cases[] = {
     {"expire", "'l', 100000000", "true"},
     {"expire", "'l', nil, {'at': 1}", "true"},
     {"ttl", "'l'", "nil"},
-    {"count", "", "12"},
+    {"count", "", "13"},
     {"clear", "", "true"},
     {"link", "'a new key', 'l'", "true"},
     {"link", "['m', 'a new key'], ['m', 'b']", "true"},
@@ -217,6 +223,11 @@ void method_cases_fill(struct in_process *p)
         "'table', [['id', 'i64'], ['a longer name', 'str', {'null': true}]]", "true");
     ASK_HAS(p, "table.append", "'table', {'rows': [[1, 'a text of a cell'], [2, nil], [3, 'c']]}",
             "'n': 3");
+    ASK(p, "table.create",
+        "'indexed', [['id', 'i64', {'index': 'hash'}], ['a longer name', 'sym']]", "true");
+    ASK_HAS(p, "table.append", "'indexed', {'rows': [[1, 'a text'], [2, 'b'], [3, 'c']]}",
+            "'n': 3");
+    ASK_HAS(p, "table.compact", "'indexed'", "'bytes_before'"); /* seals it */
     ASK(p, "set",
         "'records', [{'a longer name': 'a text of a cell', 'x': 0.5}, {'a longer name': 'b', "
         "'x': 2}]", "true");

@@ -69,12 +69,13 @@ static void random_cell(struct world *w, unsigned column, struct table_cell *cel
     }
 }
 
-static void append_column(struct world *w, struct table_append *a, unsigned column, size_t rows)
+static void append_column(struct world *w, struct table_append *a, unsigned column, size_t first,
+                          size_t rows)
 {
     struct table_error error;
     value *values = malloc(rows * sizeof *values);
     for (size_t i = 0; i < rows; i++) {
-        values[i] = table_cell_to_value(w->h, &w->rows.cells[i * COLUMNS + column]);
+        values[i] = table_cell_to_value(w->h, &w->rows.cells[(first + i) * COLUMNS + column]);
         expect_true(values[i] != VALUE_ABSENT);
     }
     int status = table_append_values(a, column, rows, values, 1, &error);
@@ -83,7 +84,7 @@ static void append_column(struct world *w, struct table_append *a, unsigned colu
     free(values);
 }
 
-static void change(struct world *w, size_t row)
+void world_change(struct world *w, size_t row)
 {
     struct table_error error;
     uint32_t chunk, slot;
@@ -104,7 +105,7 @@ static void free_row(struct world *w, size_t row)
         free((void *)(uintptr_t)w->rows.cells[row * COLUMNS + c].text.data);
 }
 
-static void delete_row(struct world *w, size_t row)
+void world_delete(struct world *w, size_t row)
 {
     struct table_error error;
     uint32_t chunk, slot;
@@ -118,10 +119,24 @@ static void delete_row(struct world *w, size_t row)
             (w->rows.count - row) * COLUMNS * sizeof *w->rows.cells);
 }
 
-void world_open(struct world *w, uint64_t seed, size_t rows)
+void world_append(struct world *w, size_t rows)
 {
     struct table_error error;
     struct table_append a;
+    size_t first = w->rows.count;
+    struct table_cell *cells = realloc(w->rows.cells, (first + rows + 1) * COLUMNS * sizeof *cells);
+    w->rows.cells = cells;
+    w->rows.count = first + rows;
+    for (size_t i = 0; i < rows * COLUMNS; i++)
+        random_cell(w, i % COLUMNS, &cells[first * COLUMNS + i]);
+    expect_true(table_append_begin(w->t, rows, &a, &error) == 0);
+    for (unsigned c = 0; c < COLUMNS; c++) append_column(w, &a, c, first, rows);
+    expect_true(table_append_commit(&a, NULL, &error) == 0);
+}
+
+void world_open(struct world *w, uint64_t seed, size_t rows)
+{
+    struct table_error error;
     *w = (struct world){.h = heap_fixture_open((size_t)512 << 20), .random = seed, .seed = seed};
     for (unsigned c = 0; c < COLUMNS; c++) {
         static const unsigned spreads[] = {1, 3, 20, 1000, 100000};
@@ -130,18 +145,13 @@ void world_open(struct world *w, uint64_t seed, size_t rows)
     }
     expect_true(table_create(w->h, world_fields, COLUMNS, &w->table, &error) == 0);
     w->t = table_of(w->h, w->table);
-    w->rows = (struct model_rows){.fields = world_fields, .columns = COLUMNS, .count = rows,
-                                  .cells = malloc((rows + 1) * COLUMNS *
-                                                  sizeof(struct table_cell))};
-    for (size_t i = 0; i < rows * COLUMNS; i++) random_cell(w, i % COLUMNS, &w->rows.cells[i]);
-    expect_true(table_append_begin(w->t, rows, &a, &error) == 0);
-    for (unsigned c = 0; c < COLUMNS; c++) append_column(w, &a, c, rows);
-    expect_true(table_append_commit(&a, NULL, &error) == 0);
+    w->rows = (struct model_rows){.fields = world_fields, .columns = COLUMNS};
+    world_append(w, rows);
     if (chance(w, 70))
         while (table_seal_step(w->t, 1000000) == 1) continue;
     for (unsigned i = (unsigned)below(w, 60); i > 0 && w->rows.count; i--) {
-        if (chance(w, 50)) change(w, below(w, w->rows.count));
-        else delete_row(w, below(w, w->rows.count));
+        if (chance(w, 50)) world_change(w, below(w, w->rows.count));
+        else world_delete(w, below(w, w->rows.count));
     }
 }
 

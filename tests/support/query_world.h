@@ -26,6 +26,10 @@ static inline bool chance(struct world *w, unsigned percent) { return below(w, 1
 
 void world_open(struct world *w, uint64_t seed, size_t rows);
 void world_close(struct world *w);
+/* Random rows at the end, a random cell of a row, a row less: of the table and of its model. */
+void world_append(struct world *w, size_t rows);
+void world_change(struct world *w, size_t row);
+void world_delete(struct world *w, size_t row);
 
 /* Add to w->text. */
 __attribute__((format(printf, 2, 3))) void put(struct world *w, const char *format, ...);

@@ -1,0 +1,308 @@
+/* test_query_index.c - the same questions with and without indexes must have the same answers, bit
+ * for bit and in the same order: random tables that are appended to, changed, deleted from, sealed
+ * and compacted in between, with random indexes, built in part or whole, and old versions pinned
+ * meanwhile. Indexes are used as the rule says, or wherever they can be. And what explain says. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "heap/list.h"
+#include "heap/map.h"
+#include "heap/query_index.h"
+#include "heap/query_rows.h"
+#include "heap/table_int.h"
+#include "tests/support/expect.h"
+#include "tests/support/heap_fixture.h"
+#include "tests/support/heap_literal.h"
+#include "tests/support/query_world.h"
+#include "tests/support/runner.h"
+
+/* --- answers -----------------------------------------------------------------------------------*/
+
+struct answer {
+    struct query *q;
+    struct table_cell *cells; /* row by row; texts belong to the query */
+    size_t rows, capacity;
+    uint32_t columns;
+    int status;
+    struct query_error error;
+    struct query_stats stats;
+};
+
+static bool use_everywhere;
+
+static void ask(struct world *w, struct table_version *v, value spec, bool aggregate, bool indexed,
+                struct answer *r)
+{
+    struct query_spec s;
+    struct query_batch batch;
+    uint32_t rows_max = chance(w, 50) ? 0 : 1 + (uint32_t)below(w, 300);
+    size_t bytes_max = chance(w, 70) ? 0 : 1 + below(w, 5000);
+    uint64_t budget = chance(w, 50) ? 0 : 1000000;
+    *r = (struct answer){.q = NULL};
+    expect(query_spec_read(w->h, spec, aggregate, &s, &r->error) == 0, "%s", r->error.text);
+    v->refs++; /* another pin */
+    external_hold(&w->t->external);
+    int status = (aggregate ? query_agg_create : query_scan_create)(w->h, v, &s, 0, &r->q,
+                                                                    &r->error);
+    expect(status == 0, "%s: %s", w->text, r->error.text);
+    if (!indexed) r->q->index = NULL;
+    if (use_everywhere && r->q->index) r->q->index->rows_per_vector = TABLE_VECTOR_ROWS;
+    r->columns = query_column_count(r->q);
+    while ((r->status = query_next(r->q, budget, rows_max, bytes_max, &batch, &r->error)) > 0) {
+        if (r->status == QUERY_BUSY) continue;
+        if (r->rows + batch.rows > r->capacity) {
+            r->capacity = 2 * r->capacity + batch.rows;
+            r->cells = realloc(r->cells, r->capacity * r->columns * sizeof *r->cells);
+        }
+        for (uint32_t i = 0; i < batch.rows; i++, r->rows++)
+            for (uint32_t c = 0; c < r->columns; c++)
+                query_batch_cell(r->q, &batch, i, c, &r->cells[r->rows * r->columns + c]);
+    }
+    query_stats(r->q, &r->stats);
+}
+
+static void answer_close(struct answer *r)
+{
+    query_destroy(r->q);
+    free(r->cells);
+}
+
+static bool same_cell(const struct table_cell *a, const struct table_cell *b)
+{
+    if (a->type != b->type || a->null != b->null) return false;
+    if (a->null) return true;
+    if (table_type_class(a->type) >= TABLE_CLASS_SYMBOL)
+        return a->text.length == b->text.length &&
+               memcmp(a->text.data, b->text.data, a->text.length) == 0;
+    return a->u == b->u; /* bits, also of doubles */
+}
+
+static uint64_t used_chunks, used_rows, skipped_queries;
+
+static void compare(struct world *w, struct table_version *v, const char *text, bool aggregate)
+{
+    struct answer with, without;
+    value spec = heap_literal(w->h, text);
+    ask(w, v, spec, aggregate, true, &with);
+    ask(w, v, spec, aggregate, false, &without);
+    /* An overflow in a row that is excluded anyway may go unnoticed. */
+    bool overflow = without.status == -ERANGE && with.status == 0;
+    if (!overflow) {
+        expect(with.status == without.status, "seed %" PRIu64 ": status %d instead of %d in %s",
+               w->seed, with.status, without.status, text);
+        expect(with.rows == without.rows, "seed %" PRIu64 ": %zu rows instead of %zu in %s",
+               w->seed, with.rows, without.rows, text);
+        for (size_t i = 0; i < with.rows * with.columns; i++)
+            expect(same_cell(&with.cells[i], &without.cells[i]),
+                   "seed %" PRIu64 ": row %zu, column %zu differs in %s", w->seed,
+                   i / with.columns, i % with.columns, text);
+    }
+    used_chunks += with.stats.index_chunks;
+    used_rows += with.stats.index_rows;
+    skipped_queries += with.q->index == NULL;
+    answer_close(&with);
+    answer_close(&without);
+    value_release(w->h, spec);
+}
+
+/* The rows that update and delete would find. */
+static void compare_rows(struct world *w, const char *text)
+{
+    struct query *q[2];
+    struct query_error error;
+    value where = heap_literal(w->h, text);
+    for (unsigned i = 0; i < 2; i++)
+        expect(query_rows_create(w->h, table_pin(w->t), where, 0, &q[i], &error) == 0, "%s",
+               error.text);
+    q[1]->index = NULL;
+    if (q[0]->index && use_everywhere) q[0]->index->rows_per_vector = TABLE_VECTOR_ROWS;
+    for (;;) {
+        uint64_t rows[2][TABLE_VECTOR_WORDS];
+        uint32_t chunk[2] = {0}, vector[2] = {0};
+        int found[2];
+        for (unsigned i = 0; i < 2; i++)
+            do found[i] = query_rows_next(q[i], &chunk[i], &vector[i], rows[i], &error);
+            while (found[i] == QUERY_BUSY);
+        if (found[0] < 0 || found[1] < 0) break; /* an overflow */
+        expect(found[0] == found[1], "seed %" PRIu64 ": %s", w->seed, text);
+        if (found[0] == QUERY_END) break;
+        expect(chunk[0] == chunk[1] && vector[0] == vector[1] &&
+                   memcmp(rows[0], rows[1], sizeof rows[0]) == 0,
+               "seed %" PRIu64 ": other rows in %s", w->seed, text);
+    }
+    for (unsigned i = 0; i < 2; i++) query_destroy(q[i]);
+    value_release(w->h, where);
+}
+
+/* --- questions ---------------------------------------------------------------------------------*/
+
+static const char *const names[] = {"a", "b", "c", "d", "x", "y", "t", "s", "k", "n", "e", "w"};
+
+static void put_where(struct world *w)
+{
+    unsigned terms = 1 + (unsigned)below(w, 3);
+    put(w, terms > 1 ? "['and'" : "");
+    for (unsigned i = 0; i < terms; i++) {
+        put(w, terms > 1 ? ", " : "");
+        put_predicate(w, chance(w, 70) ? 0 : 2);
+    }
+    put(w, terms > 1 ? "]" : "");
+}
+
+static void put_order(struct world *w)
+{
+    put(w, ", 'order': [['%s', '%s']", names[below(w, 12)], chance(w, 50) ? "asc" : "desc");
+    if (chance(w, 30)) put(w, ", '%s'", names[below(w, 12)]);
+    put(w, "]");
+}
+
+static void put_scan(struct world *w)
+{
+    put(w, "{'select': ['b', '%s', '%s']", names[below(w, 12)], names[below(w, 12)]);
+    if (chance(w, 75)) {
+        put(w, ", 'where': ");
+        put_where(w);
+    }
+    if (chance(w, 60)) put_order(w);
+    if (chance(w, 70)) put(w, ", 'limit': %u", (unsigned)below(w, chance(w, 70) ? 12 : 600));
+    if (chance(w, 30)) put(w, ", 'offset': %u", (unsigned)below(w, 20));
+    put(w, "}");
+}
+
+static void put_agg(struct world *w)
+{
+    put(w, "{'agg': {'f0': ['%s', '%s'], 'f1': ['%s', '%s']", chance(w, 50) ? "min" : "max",
+        names[below(w, 12)], chance(w, 50) ? "min" : "max", names[below(w, 12)]);
+    bool more = chance(w, 50);
+    if (more) put(w, ", 'f2': ['sum', 'x'], 'f3': ['count']");
+    put(w, "}");
+    if (more && chance(w, 50)) put(w, ", 'group': ['t']");
+    if (chance(w, 50)) {
+        put(w, ", 'where': ");
+        put_where(w);
+    }
+    put(w, "}");
+}
+
+/* A question goes to w->text. Returns whether it is an aggregate. */
+static bool put_question(struct world *w)
+{
+    w->length = 0;
+    bool aggregate = chance(w, 30);
+    if (aggregate) put_agg(w);
+    else put_scan(w);
+    return aggregate;
+}
+
+/* --- programs ----------------------------------------------------------------------------------*/
+
+static void index_some(struct world *w)
+{
+    for (unsigned i = 0; i < WORLD_COLUMNS; i++)
+        if (chance(w, 40)) table_index_set(w->t, i, (enum table_index_kind)below(w, 3));
+}
+
+/* Steps of all kinds, some of them without memory. */
+static void work(struct world *w)
+{
+    uint64_t budget = 0; /* a unit each: random numbers must not depend on the time */
+    uint64_t steps = chance(w, 30) ? below(w, 40) : 100000;
+    if (chance(w, 40)) table_close_tail(w->t);
+    for (uint64_t i = 0; i < steps; i++) {
+        if (chance(w, 5)) heap_fail_nth(w->h, 1 + below(w, 3));
+        int more = chance(w, 10) ? table_compact_step(w->t, chance(w, 30), budget) : 0;
+        if (more == 0) more = table_seal_step(w->t, budget);
+        if (more == 0) more = table_index_step(w->t, budget);
+        heap_fail_nth(w->h, 0);
+        expect_true(more == 1 || more == 0 || more == -ENOMEM);
+        if (more == 0) break;
+    }
+}
+
+static void mutate(struct world *w)
+{
+    if (chance(w, 50)) world_append(w, below(w, 400));
+    for (unsigned i = (unsigned)below(w, chance(w, 15) ? 300 : 20); i > 0 && w->rows.count; i--)
+        world_change(w, below(w, w->rows.count));
+    for (unsigned i = (unsigned)below(w, chance(w, 10) ? 400 : 10); i > 0 && w->rows.count; i--)
+        world_delete(w, below(w, w->rows.count));
+}
+
+#define OLD_QUESTIONS 3
+
+static void run(struct world *w, size_t rows, unsigned rounds, unsigned questions)
+{
+    struct table_version *old = NULL;
+    char kept[OLD_QUESTIONS][2000];
+    bool aggregates[OLD_QUESTIONS];
+    world_open(w, w->seed, rows);
+    for (unsigned round = 0; round < rounds; round++) {
+        index_some(w);
+        work(w);
+        use_everywhere = chance(w, 50);
+        struct table_version *now = table_pin(w->t);
+        for (unsigned i = 0; i < questions; i++) {
+            bool aggregate = put_question(w);
+            compare(w, now, w->text, aggregate);
+            w->length = 0;
+            put_where(w);
+            if (chance(w, 30)) compare_rows(w, w->text);
+        }
+        if (old) {
+            for (unsigned i = 0; i < OLD_QUESTIONS; i++) compare(w, old, kept[i], aggregates[i]);
+            table_unpin(old);
+            old = NULL;
+        }
+        if (chance(w, 50)) {
+            old = now;
+            for (unsigned i = 0; i < OLD_QUESTIONS; i++) {
+                do aggregates[i] = put_question(w); while (w->length >= sizeof kept[i]);
+                memcpy(kept[i], w->text, w->length + 1);
+            }
+        } else {
+            table_unpin(now);
+        }
+        mutate(w);
+        while (heap_drop_pending(w->h)) heap_drop_step(w->h, 1 << 20);
+    }
+    if (old) table_unpin(old);
+    heap_fixture_verify(w->h, "at the end");
+    world_close(w);
+}
+
+static void many(unsigned tables, size_t rows, unsigned rounds, unsigned questions)
+{
+    struct world *w = malloc(sizeof *w);
+    uint64_t seed = random_seed();
+    used_chunks = used_rows = skipped_queries = 0;
+    for (unsigned i = 0; i < tables; i++) {
+        printf("# CAIRN_SEED=%" PRIu64 "\n", seed + i);
+        fflush(stdout);
+        w->seed = seed + i;
+        uint64_t mixed = seed + i;
+        run(w, rows / 2 + random_below(&mixed, rows / 2), rounds, questions);
+        if (getenv("CAIRN_SEED")) break;
+    }
+    printf("# by index: %" PRIu64 " chunks, %" PRIu64 " rows; %" PRIu64 " questions without\n",
+           used_chunks, used_rows, skipped_queries);
+    if (!getenv("CAIRN_SEED")) expect_true(used_chunks > 20 && used_rows > 20);
+    free(w);
+}
+
+START_TEST(small_chunks_that_come_and_go) { many(40, 2500, 12, 12); }
+END_TEST
+
+START_TEST(several_full_chunks) { many(2, TABLE_CHUNK_ROWS * 5 / 2, 4, 25); }
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("query_index");
+    TCase *model = tcase_create("model");
+    tcase_set_timeout(model, 300);
+    tcase_add_test(model, small_chunks_that_come_and_go);
+    tcase_add_test(model, several_full_chunks);
+    suite_add_tcase(suite, model);
+    return suite;
+}
