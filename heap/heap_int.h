@@ -140,6 +140,7 @@ struct page {
     uint16_t live;        /* cells taken */
     uint16_t cells;       /* cells that fit */
     uint16_t cell_granules; /* of PAGE_RUN: 0, see run_pages */
+    uint16_t pins;        /* value_pin: of its cells; while there are any, none of them moves */
     uint32_t swept;       /* the cycle whose sweep has passed here */
     uint32_t previous, next; /* in its bin; NO_PAGE at the ends */
     uint32_t gray_next;   /* in the gray queue */
