@@ -208,6 +208,7 @@ bool keys_evict_wanted(struct keys *k)
 {
     if (k->evict.policy == POLICY_REFUSE) return false;
     ceiling_set(k);
+    if (k->evict.ceiling_bytes == SIZE_MAX) return false;
     return heap_used_bytes(k->heap) > k->evict.ceiling_bytes;
 }
 

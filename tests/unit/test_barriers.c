@@ -564,8 +564,15 @@ START_TEST(the_counters_after_a_free)
     value kept = node_new(h, 4);
     heap_root_set_take(h, ROOT_KEYS, kept);
     value freed = node_new(h, 4);
-    cell_free(h, freed);
+    cell_free(h, freed); /* of the group at hand */
     heap_fixture_verify(h, "after a free");
+    freed = node_new(h, 4);
+    value *later = calloc(GROUP_GRANULES, sizeof *later);
+    for (unsigned i = 0; i < GROUP_GRANULES; i++) later[i] = node_new(h, 4);
+    cell_free(h, freed); /* of one that is left */
+    heap_fixture_verify(h, "after a free behind");
+    for (unsigned i = 0; i < GROUP_GRANULES; i++) cell_free(h, later[i]);
+    free(later);
     heap_fixture_close(h);
 }
 END_TEST
