@@ -81,17 +81,16 @@ static void tcp_name(struct server *server)
     }
 }
 
-static int tcp_open(struct server *server, char *error, size_t size)
+/* The address that the settings name, and that they may name. */
+static int address_choose(const struct settings *settings, struct sockaddr_storage *address,
+                          char *error, size_t size)
 {
-    const struct settings *settings = &server->settings;
-    struct sockaddr_storage address;
-    if (!address_parse(settings->bind, settings->port, &address)) {
+    if (!address_parse(settings->bind, settings->port, address)) {
         snprintf(error, size, "bind: \"%s\" is not an IP address, such as 127.0.0.1 or ::1",
                  settings->bind);
         return -EINVAL;
     }
-    bool loopback = address_is_loopback(&address);
-    if (!loopback && !settings->insecure) {
+    if (!address_is_loopback(address) && !settings->insecure) {
         snprintf(error, size,
                  "bind: %s can be reached from other machines, and this server asks nobody for a "
                  "password: whoever reaches it owns its data; say --insecure if the network is "
@@ -99,7 +98,16 @@ static int tcp_open(struct server *server, char *error, size_t size)
                  settings->bind);
         return -EPERM;
     }
-    int result = uv_tcp_init(&server->loop, &server->tcp.tcp);
+    return 0;
+}
+
+static int tcp_open(struct server *server, char *error, size_t size)
+{
+    const struct settings *settings = &server->settings;
+    struct sockaddr_storage address;
+    int result = address_choose(settings, &address, error, size);
+    if (result != 0) return result;
+    result = uv_tcp_init(&server->loop, &server->tcp.tcp);
     if (result == 0) {
         server->tcp.open = true;
         server->tcp.handle.data = server;
@@ -114,7 +122,7 @@ static int tcp_open(struct server *server, char *error, size_t size)
     tcp_name(server);
     server->addresses[server->address_count++] = server->tcp_name;
     log_info("listening on %s", server->tcp_name);
-    if (!loopback) log_warn("%s is open to the network, without a password", server->tcp_name);
+    if (!address_is_loopback(&address)) log_warn("%s is open to the network, without a password", server->tcp_name);
     return 0;
 }
 
@@ -171,6 +179,13 @@ static int local_open(struct server *server, char *error, size_t size)
 }
 
 /* --- both ----------------------------------------------------------------------------------*/
+
+int listeners_check(const struct settings *settings, char *error, size_t error_size)
+{
+    struct sockaddr_storage address;
+    if (strcmp(settings->bind, "none") == 0) return 0;
+    return address_choose(settings, &address, error, error_size);
+}
 
 int listeners_open(struct server *server, char *error, size_t error_size)
 {

@@ -58,7 +58,8 @@ int main(int argc, char **argv)
     enum settings_action action;
     char error[600];
     if (settings_init(&settings) != 0) return fail("out of memory", EXIT_FAILURE);
-    if (settings_read_arguments(&settings, argc, argv, &action, error, sizeof error) != 0) {
+    if (settings_read_arguments(&settings, argc, argv, &action, error, sizeof error) != 0 ||
+        (action == SETTINGS_CHECK && listeners_check(&settings, error, sizeof error) != 0)) {
         settings_close(&settings);
         return fail(error, EXIT_SETTINGS);
     }

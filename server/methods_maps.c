@@ -56,7 +56,7 @@ static enum call_outcome page_map(struct call *call, bool with_values)
     else if (map != VALUE_ABSENT && map != VALUE_NIL && !value_is_kind(map, KIND_MAP) &&
              (with_values || !is_set))
         return fail_type(call, call->args[0], map,
-                         with_values ? "a map or a sorted set" : "a map or a set");
+                         with_values ? "a map or a sorted set" : "a map, a set or a sorted set");
     if (slice_read(call, map, cursor, count, &slice) < 0) return CALL_FAILED;
 
     struct reply r;

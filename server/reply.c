@@ -23,6 +23,7 @@
 #include "server/table_value.h"
 
 #define LIST_BATCH 16
+#define KEY_TEXT_BYTES 40 /* of the longest number */
 
 /* --- the table of shared containers -------------------------------------------------------*/
 
@@ -183,25 +184,46 @@ static void write_text_key(struct writer *w, const struct heap *h, value key)
     write_text(w, h, key, is_bytes);
 }
 
-void reply_key(struct reply *r, value key)
+/* Whether this key, which is no text, is written as one, and what that is. Different keys have
+ * different texts. */
+static bool key_becomes_text(const struct reply *r, value key, char text[KEY_TEXT_BYTES])
 {
     const struct session_features *features = r->call->features;
+    struct number n = number_read(r->call->heap, key);
+    if (features->ext || features->any_keys) return false;
+    if (n.class == NUMBER_INT64) snprintf(text, KEY_TEXT_BYTES, "%lld", (long long)n.i);
+    else if (n.class == NUMBER_UINT64)
+        snprintf(text, KEY_TEXT_BYTES, "%llu", (unsigned long long)n.u);
+    else if (n.class == NUMBER_DOUBLE) format_double(text, KEY_TEXT_BYTES, n.d);
+    else snprintf(text, KEY_TEXT_BYTES, "%s", key == VALUE_TRUE ? "true" : "false");
+    return true;
+}
+
+void reply_key(struct reply *r, value key)
+{
     struct heap *h = r->call->heap;
     struct number n = number_read(h, key);
-    char text[40];
-    if (value_is_text(key)) {
-        write_text_key(r->w, h, key);
-    } else if (features->ext || features->any_keys) {
-        if (n.class == NUMBER_UINT64) writer_uint(r->w, n.u);
-        else if (write_scalar(r, key) < 0) return;
-    } else {
-        if (n.class == NUMBER_INT64) snprintf(text, sizeof text, "%lld", (long long)n.i);
-        else if (n.class == NUMBER_UINT64)
-            snprintf(text, sizeof text, "%llu", (unsigned long long)n.u);
-        else if (n.class == NUMBER_DOUBLE) format_double(text, sizeof text, n.d);
-        else snprintf(text, sizeof text, "%s", key == VALUE_TRUE ? "true" : "false");
-        writer_cstr(r->w, text);
+    char text[KEY_TEXT_BYTES];
+    if (value_is_text(key)) write_text_key(r->w, h, key);
+    else if (key_becomes_text(r, key, text)) writer_cstr(r->w, text);
+    else if (n.class == NUMBER_UINT64) writer_uint(r->w, n.u);
+    else if (write_scalar(r, key) < 0) return;
+}
+
+/* A key of a map that is written as one: its text may not be another key of the same map. */
+static int write_map_key(struct reply *r, value map, value key)
+{
+    char text[KEY_TEXT_BYTES], what[2 * KEY_TEXT_BYTES + 40];
+    struct map_key other;
+    if (!value_is_text(key) && key_becomes_text(r, key, text)) {
+        map_key_text(r->call->heap, &other, text, strlen(text));
+        if (map_get(r->call->heap, map, &other) != VALUE_ABSENT) {
+            snprintf(what, sizeof what, "a map with both of the keys %s and \"%s\"", text, text);
+            return fail_needs_ext(r, what);
+        }
     }
+    reply_key(r, key);
+    return 0;
 }
 
 /* --- limits ---------------------------------------------------------------------------------*/
@@ -385,7 +407,7 @@ static int stack_step_map(struct reply *r, struct reply_stack *stack)
             stack->count--;
             return 0;
         }
-        reply_key(r, key);
+        if (write_map_key(r, level->container, key) < 0) return -1;
         if (is_container(v)) return stack_push(r, stack, v);
         if (write_scalar(r, v) < 0) return -1;
     }

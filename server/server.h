@@ -136,6 +136,8 @@ bool server_turn_is_over(const struct server *server);
 
 /* --- between the files of the server -----------------------------------------------------*/
 
+/* Whether the address that the settings name is one, and allowed: as below, opens nothing. */
+int listeners_check(const struct settings *settings, char *error, size_t error_size);
 /* Opens what the settings ask for: 0 or negative with a sentence in `error`. */
 int listeners_open(struct server *server, char *error, size_t error_size);
 void listeners_close(struct server *server);

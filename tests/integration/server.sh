@@ -58,6 +58,11 @@ ok "--check-config accepts a good file" \
 ok "--check-config names file, line and setting of a bad one" \
     refuses 2 "$scratch/bad.conf:3: clients: \"many\" is not a whole number" \
     --check-config --config="$scratch/bad.conf"
+printf 'bind = 0.0.0.0\n' >"$scratch/open.conf"
+ok "--check-config refuses what the server would refuse to listen on" \
+    refuses 2 "bind: 0.0.0.0 can be reached from other machines" --check-config "$scratch/open.conf"
+ok "--check-config says what is no address" \
+    refuses 2 "bind: \"localhost\" is not an IP address" --check-config --bind=localhost
 ok "a missing file is named" \
     refuses 2 "/nonexistent.conf: cannot be read" --check-config /nonexistent.conf
 # What the sample has commented out is a setting all the same.

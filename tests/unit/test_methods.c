@@ -215,7 +215,7 @@ START_TEST(type_and_len)
         if (cases[i].length != NULL) ASK(&p, "len", "'a'", cases[i].length);
         else
             ASK_HAS(&p, "len", "'a'",
-                    "len needs a list, a map, a set, a table, a string or bytes");
+                    "len needs a list, a map, a set, a sorted set, a table, a string or bytes");
     }
     ASK(&p, "type", "'b'", "nil");
     ASK(&p, "len", "'b'", "0");

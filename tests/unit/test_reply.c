@@ -47,6 +47,18 @@ START_TEST(plain_replies_nest_31_deep)
 }
 END_TEST
 
+START_TEST(no_key_is_written_twice)
+{
+    ASK(&p, "ping", "{1: 'a', 2.5: 'b', true: 'c'}", "{'1': 'a', '2.5': 'b', 'true': 'c'}");
+    ASK(&p, "ping", "{1: 'a', '1': 'b'}",
+        "! NEEDS_EXT ping: the value holds a map with both of the keys 1 and \"1\", which plain "
+        "MessagePack cannot carry; hello({\"ext\": true}) allows it");
+    ASK_BEGINS(&p, "ping", "['x', {'m': {'true': 1, true: 2}}]", "! NEEDS_EXT ping: ");
+    ASK_HAS(&p, "hello", "{'any_keys': true}", "'any_keys': true");
+    ASK(&p, "ping", "{1: 'a', '1': 'b'}", "{1: 'a', '1': 'b'}");
+}
+END_TEST
+
 START_TEST(what_a_method_puts_around_a_value_counts)
 {
     char *fits = nested(30), *too_deep = nested(31), params[200], answer[200];
@@ -322,6 +334,7 @@ Suite *test_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, plain_replies_nest_31_deep);
+    tcase_add_test(tcase, no_key_is_written_twice);
     tcase_add_test(tcase, what_a_method_puts_around_a_value_counts);
     tcase_add_test(tcase, ext_replies_nest_500_deep);
     tcase_add_test(tcase, depth_cuts_what_is_deeper);
