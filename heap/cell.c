@@ -8,10 +8,10 @@
  * and in no bin.
  *
  * Taking a cell is what the heap does most, so it counts nothing: the free cells of a group count as
- * taken from when the allocator comes to it (they are *ahead*), and are no longer marked as free in
+ * taken from when the allocator comes to it (they are *drawn*), and are no longer marked as free in
  * the planes, but in the allocator only. What is left is taken back when the page is left, and whoever
- * asks for the numbers has it subtracted. A cell of that group which is freed becomes one that is
- * ahead, and no count changes either. */
+ * asks for the numbers has it subtracted. A cell of that group which is freed is drawn again, and no
+ * count changes either. */
 #include "heap/external.h"
 #include "heap/oracle.h"
 #include "heap/store.h"
@@ -95,12 +95,12 @@ void page_rebin(struct heap *h, uint32_t page)
 
 /* --- the active page ------------------------------------------------------------------------*/
 
-static unsigned ahead_cells(const struct allocator *a) { return (unsigned)__builtin_popcountl(a->free); }
+static unsigned drawn_cells(const struct allocator *a) { return (unsigned)__builtin_popcountl(a->free); }
 
-/* The free cells of the group at hand begin, or end, to be ahead. */
-static void ahead_count(struct heap *h, struct allocator *a, bool begin)
+/* The free cells of the group at hand begin, or end, to be drawn. */
+static void drawn_count(struct heap *h, struct allocator *a, bool begin)
 {
-    unsigned cells = ahead_cells(a);
+    unsigned cells = drawn_cells(a);
     size_t bytes = (size_t)cells * a->cell_bytes;
     if (cells == 0) return;
     a->planes->mark ^= a->free;
@@ -117,8 +117,8 @@ static void allocator_mark(struct heap *h, const struct allocator *a, bool open)
     *word = open ? *word | bit : *word & ~bit;
 }
 
-/* What is ahead in all of the heap. */
-static uint64_t ahead_all(const struct heap *h, size_t *bytes)
+/* What is drawn in all of the heap. */
+static uint64_t drawn_all(const struct heap *h, size_t *bytes)
 {
     uint64_t cells = 0;
     *bytes = 0;
@@ -126,8 +126,8 @@ static uint64_t ahead_all(const struct heap *h, size_t *bytes)
         for (uint64_t bits = h->open_allocators[i]; bits; bits &= bits - 1) {
             const struct allocator *a =
                 &h->allocators[0][0] + 64 * i + (unsigned)__builtin_ctzl(bits);
-            cells += ahead_cells(a);
-            *bytes += (size_t)ahead_cells(a) * a->cell_bytes;
+            cells += drawn_cells(a);
+            *bytes += (size_t)drawn_cells(a) * a->cell_bytes;
         }
     return cells;
 }
@@ -135,26 +135,26 @@ static uint64_t ahead_all(const struct heap *h, size_t *bytes)
 size_t heap_used_bytes(const struct heap *h)
 {
     size_t bytes;
-    ahead_all(h, &bytes);
+    drawn_all(h, &bytes);
     return h->used_bytes - bytes;
 }
 
 uint64_t heap_object_count(const struct heap *h)
 {
     size_t bytes;
-    return h->object_count - ahead_all(h, &bytes);
+    return h->object_count - drawn_all(h, &bytes);
 }
 
 unsigned page_live(const struct heap *h, const struct page *p)
 {
-    return p->live - (p->active ? ahead_cells(&h->allocators[p->content][p->size_class]) : 0);
+    return p->live - (p->active ? drawn_cells(&h->allocators[p->content][p->size_class]) : 0);
 }
 
 static void page_deactivate(struct heap *h, struct allocator *a)
 {
     if (a->page == NO_PAGE) return;
     uint32_t page = a->page;
-    ahead_count(h, a, false);
+    drawn_count(h, a, false);
     allocator_mark(h, a, false);
     a->page = NO_PAGE;
     a->free = 0;
@@ -187,7 +187,7 @@ static bool group_advance(struct heap *h, struct allocator *a)
         a->granule = (uint64_t)a->group * GROUP_GRANULES;
         a->free = ~a->planes->head & a->planes->mark;
         if (!a->free) continue;
-        ahead_count(h, a, true);
+        drawn_count(h, a, true);
         return true;
     }
     return false;
@@ -351,10 +351,10 @@ value run_take(struct heap *h, enum kind kind, uint32_t hash, size_t bytes)
 
 /* --- freeing --------------------------------------------------------------------------------*/
 
-/* One cell less, of so many bytes; none if it is ahead. No branch: that nobody could foretell. */
-static void count_freed_cell(struct heap *h, struct page *p, size_t bytes, bool ahead)
+/* One cell less, of so many bytes; none if it is drawn. No branch: that nobody could foretell. */
+static void count_freed_cell(struct heap *h, struct page *p, size_t bytes, bool drawn)
 {
-    uint64_t cells = ahead ? 0 : 1;
+    uint64_t cells = drawn ? 0 : 1;
     h->used_bytes -= -cells & (planted(21) ? bytes - 1 : bytes);
     h->object_count -= planted(8) ? 0 : cells;
     p->live = (uint16_t)(p->live - (planted(22) ? 0 : cells));
@@ -366,12 +366,12 @@ static inline void vacate(struct heap *h, value v, struct page *p, struct plane_
 {
     uint64_t bit = ref_bit(v);
     struct allocator *a = page_allocator(h, p);
-    bool ahead = a->planes == g;
+    bool drawn = a->planes == g;
     cell_poison(ref_cell(h, v), bytes);
     g->head &= ~bit;
-    g->mark = ahead ? g->mark & ~bit : g->mark | bit;
-    a->free |= ahead ? bit : 0;
-    count_freed_cell(h, p, bytes, ahead);
+    g->mark = drawn ? g->mark & ~bit : g->mark | bit;
+    a->free |= drawn ? bit : 0;
+    count_freed_cell(h, p, bytes, drawn);
     if (!p->active) page_rebin(h, ref_page_index(v));
 }
 

@@ -11,7 +11,7 @@
  * The state of a cell is read at its first granule:
  *
  *   HEAD MARK
- *    0    0    tail of a cell, or memory outside of any; or a free cell that is ahead (cell.c)
+ *    0    0    tail of a cell, or memory outside of any; or a free cell that is drawn (cell.c)
  *    0    1    free cell
  *    1    0    white: taken, not (yet) marked in this cycle
  *    1    1    black: taken and marked
@@ -23,7 +23,7 @@
  *   SHARED  may have several owners; for good. The collector frees it, nobody else.
  *
  * Equations that hold at every safe point, and that heap_verify checks, per page:
- *   live + popcount(~HEAD & MARK) = cells        live = popcount(HEAD), and what is ahead
+ *   live + popcount(~HEAD & MARK) = cells        live = popcount(HEAD), and what is drawn
  *   GRAY ⊆ HEAD & MARK     SHARED ⊆ HEAD         GRAY ≠ 0 only if queued or under scan
  * and, over all pages, used_bytes = Σ live · cell bytes, object_count = Σ live; where `live` of an
  * active page, and with it the two sums, counts the free cells of its allocator's group as taken:
@@ -140,7 +140,7 @@ struct page {
     bool active;          /* the page that its class allocates from: in no bin */
     bool touched;         /* the system has given it memory */
     uint8_t run_pages;    /* of PAGE_RUN */
-    uint16_t live;        /* cells taken; of an active page, those that are ahead too */
+    uint16_t live;        /* cells taken; of an active page, those that are drawn too */
     uint16_t cells;       /* cells that fit */
     uint16_t cell_granules; /* of PAGE_RUN: 0, see run_pages */
     uint16_t pins;        /* value_pin: of its cells; while there are any, none of them moves */
@@ -153,7 +153,7 @@ struct page {
 /* Where a class allocates: the page and the free cells of the group under the cursor. Taking a
  * cell is what the heap does most, so all that it needs lies here, ready for use. */
 struct allocator {
-    uint64_t free;       /* free cells left in `group`; they are *ahead*: counted as taken */
+    uint64_t free;       /* free cells left in `group`; they are *drawn*: counted as taken */
     uint64_t granule;    /* the first of `group` */
     struct plane_group *planes; /* of `group`; NULL: none */
     struct page *descriptor; /* of `page` */
@@ -285,7 +285,7 @@ struct heap {
     struct oracle *oracle; /* debug builds, while marking */
 
     uint64_t hash_key[2];
-    size_t used_bytes;     /* with what is ahead */
+    size_t used_bytes;     /* with what is drawn */
     uint64_t object_count; /* the same */
     uint64_t shared_count;
     uint64_t freed_count;  /* objects, ever */

@@ -219,7 +219,7 @@ static void check_free_cells(struct verifier *c, uint64_t group, uint64_t free_c
 }
 
 /* The free cells of an active page's group that only its allocator knows as such. */
-static uint64_t group_ahead(struct heap *h, const struct page *p, const struct plane_group *planes)
+static uint64_t group_drawn(struct heap *h, const struct page *p, const struct plane_group *planes)
 {
     const struct allocator *a = page_allocator(h, p);
     return a->planes == planes ? a->free : 0;
@@ -233,11 +233,11 @@ static void check_cells(struct verifier *c, uint32_t page, struct page_sums *sum
     for (unsigned g = 0; g < PAGE_GROUPS; g++) {
         uint64_t group = (uint64_t)page * PAGE_GROUPS + g;
         const struct plane_group *planes = &h->groups[group];
-        uint64_t free_here = ~planes->head & planes->mark, ahead = 0;
-        if (p->active) ahead = group_ahead(h, p, planes);
-        if (ahead & (planes->head | planes->mark))
-            fail(c, "page %u has cells ahead that are taken", page);
-        free_here |= ahead;
+        uint64_t free_here = ~planes->head & planes->mark, drawn = 0;
+        if (p->active) drawn = group_drawn(h, p, planes);
+        if (drawn & (planes->head | planes->mark))
+            fail(c, "page %u has drawn cells that are taken", page);
+        free_here |= drawn;
         live += (unsigned)__builtin_popcountl(planes->head);
         free_cells += (unsigned)__builtin_popcountl(free_here);
         sums->shared += (unsigned)__builtin_popcountl(planes->shared);
@@ -251,7 +251,7 @@ static void check_cells(struct verifier *c, uint32_t page, struct page_sums *sum
             fail(c, "page %u has a gray leaf", page);
         if (!h->marking && !page_unswept(h, p) && (planes->head & planes->mark))
             fail(c, "page %u has a black cell outside of a cycle", page);
-        uint64_t heads = planes->head | planes->mark | ahead;
+        uint64_t heads = planes->head | planes->mark | drawn;
         for (uint64_t bits = heads; bits; bits &= bits - 1) {
             unsigned granule = g * GROUP_GRANULES + (unsigned)__builtin_ctzl(bits);
             unsigned first = page == 0 ? p->cell_granules : 0;
