@@ -7,11 +7,11 @@
  * A page is in exactly one state: free; active; in the bin of its fullness (partial); or full
  * and in no bin.
  *
- * Taking a cell is what the heap does most, so it counts nothing: the free cells of a group count as
- * taken from when the allocator comes to it (they are *drawn*), and are no longer marked as free in
- * the planes, but in the allocator only. What is left is taken back when the page is left, and whoever
- * asks for the numbers has it subtracted. A cell of that group which is freed is drawn again, and no
- * count changes either. */
+ * Taking a cell is what the heap does most, so it counts nothing: the free cells of a group count
+ * as taken from when the allocator comes to it (they are *drawn*), and are no longer marked as
+ * free in the planes, but in the allocator only. What is left is taken back when the page is left,
+ * and whoever asks for the numbers has it subtracted. A cell of that group which is freed is drawn
+ * again, and no count changes either. */
 #include "heap/external.h"
 #include "heap/oracle.h"
 #include "heap/store.h"
@@ -95,7 +95,10 @@ void page_rebin(struct heap *h, uint32_t page)
 
 /* --- the active page ------------------------------------------------------------------------*/
 
-static unsigned drawn_cells(const struct allocator *a) { return (unsigned)__builtin_popcountl(a->free); }
+static unsigned drawn_cells(const struct allocator *a)
+{
+    return (unsigned)__builtin_popcountl(a->free);
+}
 
 /* The free cells of the group at hand begin, or end, to be drawn. */
 static void drawn_count(struct heap *h, struct allocator *a, bool begin)

@@ -157,7 +157,8 @@ static bool compaction_due(const struct heap *h, size_t worth_bytes)
 static bool falling_behind(const struct heap *h)
 {
     const struct collector *gc = &h->gc;
-    if (h->drop.length > DROP_WAITING_MIN && h->drop.length > heap_object_count(h) / 256) return true;
+    if (h->drop.length > DROP_WAITING_MIN && h->drop.length > heap_object_count(h) / 256)
+        return true;
     if (gc->phase == GC_IDLE) return false;
     double done = gc->phase == GC_MARK && gc->began_objects
                       ? (double)gc->marked / (double)gc->began_objects

@@ -27,8 +27,8 @@
  *   GRAY ⊆ HEAD & MARK     SHARED ⊆ HEAD         GRAY ≠ 0 only if queued or under scan
  * and, over all pages, used_bytes = Σ live · cell bytes, object_count = Σ live; where `live` of an
  * active page, and with it the two sums, counts the free cells of its allocator's group as taken:
- * they are counted when the group comes, all at once, and taken back when it is left. Who wants to know
- * them exactly asks page_live, heap_used_bytes and heap_object_count.
+ * they are counted when the group comes, all at once, and taken back when it is left. Who wants
+ * to know them exactly asks page_live, heap_used_bytes and heap_object_count.
  */
 #ifndef CAIRN_HEAP_HEAP_INT_H
 #define CAIRN_HEAP_HEAP_INT_H

@@ -60,8 +60,8 @@ static inline value list_root_header(size_t length, bool is_tree)
  *                LIST_WIDE
  *   sign, range  of LIST_FLOAT: the sign and the exponents that there are
  *
- * A word that is a double has [exponent:9][mantissa:52][sign:1][tag:2] (value.h), so without sign and
- * tag, and with the exponent counted from a base, it fits 7 bytes. */
+ * A word that is a double has [exponent:9][mantissa:52][sign:1][tag:2] (value.h), so without sign
+ * and tag, and with the exponent counted from a base, it fits 7 bytes. */
 #define LIST_WIDE 8
 #define LIST_FLOAT 7
 #define LIST_FLOAT_EXPONENTS 16

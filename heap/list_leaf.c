@@ -1,8 +1,8 @@
 /* list_leaf.c - the leaves of long lists.
  *
- * Most long lists are of numbers, and most of those are small integers, or doubles of about one size.
- * So a leaf whose items are all integers of 8, 16 or 32 bits keeps them in so many, and one of
- * doubles of one sign whose exponents lie close together in 56, in a cell that the collector
+ * Most long lists are of numbers, and most of those are small integers, or doubles of about one
+ * size. So a leaf whose items are all integers of 8, 16 or 32 bits keeps them in so many, and one
+ * of doubles of one sign whose exponents lie close together in 56, in a cell that the collector
  * need not look into. An item that does not fit makes the leaf wide, for as long as it lives: its
  * items may be anything, and narrowing it again is left to the next split. */
 #include "heap/list_int.h"

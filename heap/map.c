@@ -483,7 +483,8 @@ static int segmented_fill(struct heap *h, value *body, const struct segmented_pl
         struct map_key key;
         key_make(h, &key, pair[0]);
         if (segmented_get(h, *body, &key) != VALUE_ABSENT) continue;
-        if (!segmented_key_packs(h, pair[0]) && map_key_adopt(h, &key, &pair[0]) < 0) return -ENOMEM;
+        if (!segmented_key_packs(h, pair[0]) && map_key_adopt(h, &key, &pair[0]) < 0)
+            return -ENOMEM;
         if (segmented_add_take(h, body, plan, &key, pair[0], pair[1]) < 0) return -ENOMEM;
         pair_swap(pair, &pairs[2 * --*lost]);
     }

@@ -66,7 +66,8 @@ void target_move(struct heap *h, struct target *t, const struct segment *from,
     unsigned char *at = segment_copy(&t->s, from, e, hash);
     unsigned key_word = entry_key_word(e), word = entry_value_word(e);
     if (!key_word && !word) return;
-    ptrdiff_t shift = (ptrdiff_t)segment_access_bytes(&t->s) - (ptrdiff_t)segment_access_bytes(from);
+    ptrdiff_t shift = (ptrdiff_t)segment_access_bytes(&t->s);
+    shift -= (ptrdiff_t)segment_access_bytes(from);
     if (key_word)
         number_write(at + (e->key - e->at) + shift,
                      values_move(h, from->values, key_word, t->values));

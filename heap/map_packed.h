@@ -249,8 +249,9 @@ struct target {
 /* Adds an entry, or all of a segment, to what will come. */
 void target_count(struct target *t, const struct entry *e);
 void target_count_all(const struct heap *h, struct target *t, const struct segment *s);
-/* Takes the cells; none if nothing comes. What was counted comes from `from` or one that is accessed
- * alike; the new one is accessed if `accessed`, or as `from` is if that would be too much for it.
+/* Takes the cells; none if nothing comes. What was counted comes from `from` or one that is
+ * accessed alike; the new one is accessed if `accessed`, or as `from` is if that would be too much
+ * for it.
  * 0 or -ENOMEM. */
 warn_unused int target_make(struct heap *h, struct target *t, unsigned depth,
                             const struct segment *from, bool accessed);
@@ -298,8 +299,8 @@ unsigned node_bits(const struct heap *h, value node);
 warn_unused int segment_ready(struct heap *h, value *body, const struct segmented_plan *plan,
                               uint64_t hash, size_t size, size_t words, struct segment *s);
 /* Gives access state to the entries where `hash` leads, or takes it away. They may stay without for
- * want of room: then there are fewer of them now, and it is to be tried again. 0 or -ENOMEM, and then
- * nothing is changed. */
+ * want of room: then there are fewer of them now, and it is to be tried again. 0 or -ENOMEM, and
+ * then nothing is changed. */
 warn_unused int segment_convert(struct heap *h, value *body, uint64_t hash, bool accessed);
 /* An entry that was found; valid until the next change. */
 struct found {

@@ -1,9 +1,9 @@
 /* expiry.h - sweeps of expired keys, and eviction, as tasks of the server.
  *
  * While keys expire, a timer waits for the first of them, or for the end of a sweep's rest; then
- * the sweep runs as a task. While memory is short, eviction is one, and after a change of its policy
- * the steps by which keys get, or lose, what it goes by. Else there is none of them, and an idle
- * server sleeps. */
+ * the sweep runs as a task. While memory is short, eviction is one, and after a change of its
+ * policy the steps by which keys get, or lose, what it goes by. Else there is none of them, and an
+ * idle server sleeps. */
 #ifndef CAIRN_SERVER_EXPIRY_H
 #define CAIRN_SERVER_EXPIRY_H
 

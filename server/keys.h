@@ -128,7 +128,8 @@ void evict_init(struct keys *k, enum memory_policy policy);
  * its own meaning of it. The map's entries follow in steps: until their turn has come, those that
  * have no access state count as never used. */
 void keys_policy(struct keys *k, enum memory_policy policy);
-/* Whether there is such a step to be done, and one step: some hundred entries. At safe points only. */
+/* Whether there is such a step to be done, and one step: some hundred entries. At safe points
+ * only. */
 static inline bool keys_convert_wanted(const struct keys *k) { return k->evict.converting; }
 void keys_convert(struct keys *k);
 /* A look-up met the entry; a key was added. */

@@ -180,15 +180,15 @@ START_TEST(parameters_of_a_pending_call_that_move)
     }
     builder_reset(&p.builder);
     const char *length = ask(&other, "len", "'a destination key, long'");
-    /* Said at once: a key that is none may damage the heap so that its check in teardown crashes. */
+    /* Said at once: a key that is none may damage the heap so that the check of it crashes. */
     if (strcmp(length, "12000") != 0) fprintf(stderr, "the union is not where it was to go\n");
     ck_assert_str_eq(length, "12000");
     in_process_end(&other);
 }
 END_TEST
 
-/* A client sends half of a message, whose references name containers that came before, and takes its
- * time over the rest: these stay where they are, but what others have moves. */
+/* A client sends half of a message, whose references name containers that came before, and takes
+ * its time over the rest: these stay where they are, but what others have moves. */
 START_TEST(containers_that_references_name)
 {
     enum { LISTS = 20 };
