@@ -5,7 +5,13 @@
  * so that sparse pages drain and can be given back; a fresh page comes last.
  *
  * A page is in exactly one state: free; active; in the bin of its fullness (partial); or full
- * and in no bin. */
+ * and in no bin.
+ *
+ * Taking a cell is what the heap does most, so it counts nothing: the free cells of a group count
+ * as taken from when the allocator comes to it (they are *drawn*), and are no longer marked as
+ * free in the planes, but in the allocator only. What is left is taken back when the page is left,
+ * and whoever asks for the numbers has it subtracted. A cell of that group which is freed is drawn
+ * again, and no count changes either. */
 #include "heap/external.h"
 #include "heap/oracle.h"
 #include "heap/store.h"
@@ -89,12 +95,73 @@ void page_rebin(struct heap *h, uint32_t page)
 
 /* --- the active page ------------------------------------------------------------------------*/
 
+static unsigned drawn_cells(const struct allocator *a)
+{
+    return (unsigned)__builtin_popcountl(a->free);
+}
+
+/* The free cells of the group at hand begin, or end, to be drawn. */
+static void drawn_count(struct heap *h, struct allocator *a, bool begin)
+{
+    unsigned cells = drawn_cells(a);
+    size_t bytes = (size_t)cells * a->cell_bytes;
+    if (cells == 0) return;
+    a->planes->mark ^= a->free;
+    h->object_count = begin ? h->object_count + cells : h->object_count - cells;
+    h->used_bytes = begin ? h->used_bytes + bytes : h->used_bytes - bytes;
+    a->descriptor->live = (uint16_t)(begin ? a->descriptor->live + cells
+                                           : a->descriptor->live - cells);
+}
+
+static void allocator_mark(struct heap *h, const struct allocator *a, bool open)
+{
+    size_t i = (size_t)(a - &h->allocators[0][0]);
+    uint64_t bit = (uint64_t)1 << i % 64, *word = &h->open_allocators[i / 64];
+    *word = open ? *word | bit : *word & ~bit;
+}
+
+/* What is drawn in all of the heap. */
+static uint64_t drawn_all(const struct heap *h, size_t *bytes)
+{
+    uint64_t cells = 0;
+    *bytes = 0;
+    for (size_t i = 0; i < ALLOCATOR_WORDS; i++)
+        for (uint64_t bits = h->open_allocators[i]; bits; bits &= bits - 1) {
+            const struct allocator *a =
+                &h->allocators[0][0] + 64 * i + (unsigned)__builtin_ctzl(bits);
+            cells += drawn_cells(a);
+            *bytes += (size_t)drawn_cells(a) * a->cell_bytes;
+        }
+    return cells;
+}
+
+size_t heap_used_bytes(const struct heap *h)
+{
+    size_t bytes;
+    drawn_all(h, &bytes);
+    return h->used_bytes - bytes;
+}
+
+uint64_t heap_object_count(const struct heap *h)
+{
+    size_t bytes;
+    return h->object_count - drawn_all(h, &bytes);
+}
+
+unsigned page_live(const struct heap *h, const struct page *p)
+{
+    return p->live - (p->active ? drawn_cells(&h->allocators[p->content][p->size_class]) : 0);
+}
+
 static void page_deactivate(struct heap *h, struct allocator *a)
 {
     if (a->page == NO_PAGE) return;
     uint32_t page = a->page;
+    drawn_count(h, a, false);
+    allocator_mark(h, a, false);
     a->page = NO_PAGE;
     a->free = 0;
+    a->planes = NULL;
     a->group = a->groups_end = 0;
     h->pages[page].active = false;
     page_rebin(h, page);
@@ -112,7 +179,7 @@ void allocators_retire_empty(struct heap *h)
     for (unsigned content = 0; content < CONTENT_COUNT; content++)
         for (unsigned c = 0; c < SIZE_CLASS_COUNT; c++) {
             struct allocator *a = &h->allocators[content][c];
-            if (a->page != NO_PAGE && h->pages[a->page].live == 0) page_deactivate(h, a);
+            if (a->page != NO_PAGE && page_live(h, a->descriptor) == 0) page_deactivate(h, a);
         }
 }
 
@@ -120,8 +187,11 @@ static bool group_advance(struct heap *h, struct allocator *a)
 {
     while (++a->group < a->groups_end) {
         a->planes = &h->groups[a->group];
+        a->granule = (uint64_t)a->group * GROUP_GRANULES;
         a->free = ~a->planes->head & a->planes->mark;
-        if (a->free) return true;
+        if (!a->free) continue;
+        drawn_count(h, a, true);
+        return true;
     }
     return false;
 }
@@ -132,6 +202,7 @@ static bool page_activate(struct heap *h, struct allocator *a, uint32_t page)
     h->pages[page].active = true;
     a->page = page;
     a->descriptor = &h->pages[page];
+    allocator_mark(h, a, true);
     a->group = page * PAGE_GROUPS - 1;
     a->groups_end = (page + 1) * PAGE_GROUPS;
     return group_advance(h, a);
@@ -276,7 +347,6 @@ value run_take(struct heap *h, enum kind kind, uint32_t hash, size_t bytes)
     if (h->marking) g->mark |= 1;
     h->used_bytes += page_cell_bytes(p);
     h->object_count++;
-    h->allocations++;
     value v = ref_make(kind, (uint64_t)page * PAGE_GRANULES, hash);
     if (!kind_is_leaf(kind)) memset(ref_cell(h, v), 0, page_cell_bytes(p));
     return v;
@@ -284,21 +354,59 @@ value run_take(struct heap *h, enum kind kind, uint32_t hash, size_t bytes)
 
 /* --- freeing --------------------------------------------------------------------------------*/
 
+/* One cell less, of so many bytes; none if it is drawn. No branch: that nobody could foretell. */
+static void count_freed_cell(struct heap *h, struct page *p, size_t bytes, bool drawn)
+{
+    uint64_t cells = drawn ? 0 : 1;
+    h->used_bytes -= -cells & (planted(21) ? bytes - 1 : bytes);
+    h->object_count -= planted(8) ? 0 : cells;
+    p->live = (uint16_t)(p->live - (planted(22) ? 0 : cells));
+}
+
+/* Inline: in cell_free most of it is known already. */
+static inline void vacate(struct heap *h, value v, struct page *p, struct plane_group *g,
+                          size_t bytes)
+{
+    uint64_t bit = ref_bit(v);
+    struct allocator *a = page_allocator(h, p);
+    bool drawn = a->planes == g;
+    cell_poison(ref_cell(h, v), bytes);
+    g->head &= ~bit;
+    g->mark = drawn ? g->mark & ~bit : g->mark | bit;
+    a->free |= drawn ? bit : 0;
+    count_freed_cell(h, p, bytes, drawn);
+    if (!p->active) page_rebin(h, ref_page_index(v));
+}
+
 void cell_vacate(struct heap *h, value v)
 {
-    uint32_t page = ref_page_index(v);
-    struct page *p = &h->pages[page];
-    struct plane_group *g = ref_group(h, v);
-    uint64_t bit = ref_bit(v);
-    p->live -= planted(22) ? 0 : 1;
-    cell_poison(ref_cell(h, v), page_cell_bytes(p));
-    g->head &= ~bit;
-    g->mark |= bit;
-    if (p->active) {
-        struct allocator *a = page_allocator(h, p);
-        if (a->group == ref_granule(v) / GROUP_GRANULES) a->free |= bit;
+    struct page *p = ref_page(h, v);
+    vacate(h, v, p, ref_group(h, v), page_cell_bytes(p));
+}
+
+/* Others are to hear of it. */
+static __attribute__((noinline)) void freed_notify(struct heap *h, value v)
+{
+    if (h->walking && !planted(20))
+        heap_walk_freed(h, ref_granule(v) / GROUP_GRANULES, ref_bit(v));
+    if (!h->marking) return;
+    gc_forget(h, v);
+    oracle_freed(h, v);
+}
+
+/* What is no common cell: a run, or a table, whose columns go as well. */
+static __attribute__((noinline)) void rare_free(struct heap *h, value v)
+{
+    struct page *p = ref_page(h, v);
+    size_t bytes = page_cell_bytes(p);
+    if (p->content == KIND_TABLE) external_leaf_freed(h, ref_cell(h, v));
+    h->freed_count++;
+    h->gc.stats.released_bytes += bytes;
+    if (p->state == PAGE_RUN) {
+        count_freed_cell(h, p, bytes, false);
+        page_give(h, ref_page_index(v), p->run_pages);
     } else {
-        page_rebin(h, page);
+        cell_vacate(h, v);
     }
 }
 
@@ -306,24 +414,15 @@ void cell_free(struct heap *h, value v)
 {
     struct page *p = ref_page(h, v);
     struct plane_group *g = ref_group(h, v);
-    uint64_t bit = ref_bit(v);
-    size_t bytes = page_cell_bytes(p);
-    assert((g->head & bit) && "freed twice");
-    assert(!(g->shared & bit) && "only the collector frees what is shared");
-    if (unlikely(h->walking) && !planted(20))
-        heap_walk_freed(h, ref_granule(v) / GROUP_GRANULES, bit);
-    if (unlikely(h->marking)) {
-        gc_forget(h, v);
-        oracle_freed(h, v);
+    assert((g->head & ref_bit(v)) && "freed twice");
+    assert(!(g->shared & ref_bit(v)) && "only the collector frees what is shared");
+    if (unlikely(h->walking | h->marking)) freed_notify(h, v);
+    if (unlikely(p->state == PAGE_RUN || p->content == KIND_TABLE)) {
+        rare_free(h, v);
+        return;
     }
-    if (unlikely(p->content == KIND_TABLE)) external_leaf_freed(h, ref_cell(h, v));
-    h->used_bytes -= planted(21) ? bytes - 1 : bytes;
-    h->object_count -= planted(8) ? 0 : 1;
+    size_t bytes = (size_t)p->cell_granules * GRANULE_BYTES;
+    h->freed_count++;
     h->gc.stats.released_bytes += bytes;
-    if (p->state == PAGE_RUN) {
-        p->live--;
-        page_give(h, ref_page_index(v), p->run_pages);
-    } else {
-        cell_vacate(h, v);
-    }
+    vacate(h, v, p, g, bytes);
 }

@@ -12,8 +12,9 @@
  *   links of the drop queue                     are slots, and owners, like any other
  *   weak references, shapes' table, handles     their targets are shared, or found through slots
  *   the object whose scan was cut, gray ones    are marked; only white objects are moved
- *   a walk (walk.c), a half-decoded message     nothing moves while heap_pin is in force
- *   with references among its containers
+ *   a walk (walk.c)                             nothing moves while heap_pin is in force
+ *   a half-decoded message with references      value_pin: nothing moves on the pages of these
+ *   among its containers
  *
  * The new cell is white as the old one was, and the marker shades it next as it does with all
  * that it finds. So a container is scanned after its move, never in the midst of it.
@@ -97,7 +98,7 @@ static size_t slot_move(struct heap *h, value *slot)
     value v = *slot;
     struct page *p = ref_page(h, v);
     struct allocator *a = page_allocator(h, p);
-    if (!a->compacting || !is_movable(h, v)) return 0;
+    if (!a->compacting || p->pins || !is_movable(h, v)) return 0;
     if (!cell_target_find(h, a, ref_page_index(v))) return 0;
     size_t bytes = page_cell_bytes(p);
     uint64_t granule = cell_claim(a, planted(28));
@@ -132,6 +133,21 @@ void heap_unpin(struct heap *h)
 {
     assert(h->pinned > 0);
     h->pinned--;
+}
+
+void value_pin(struct heap *h, value v)
+{
+    struct page *p = ref_page(h, v);
+    assert(p->pins < p->cells && "pinned once only");
+    if (!planted(30)) p->pins++;
+}
+
+void value_unpin(struct heap *h, value v)
+{
+    struct page *p = ref_page(h, v);
+    if (planted(30)) return;
+    assert(p->pins > 0);
+    p->pins--;
 }
 
 void gc_compact_always(struct heap *h, bool always) { h->gc.compact_always = always; }

@@ -200,7 +200,7 @@ static uint64_t count_leaves(const struct heap *h)
     uint64_t count = 0;
     for (uint32_t page = 0; page < h->page_top; page++)
         if (h->pages[page].state == PAGE_CELLS && h->pages[page].content == KIND_TABLE)
-            count += h->pages[page].live;
+            count += page_live(h, &h->pages[page]);
     return count;
 }
 

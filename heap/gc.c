@@ -262,7 +262,7 @@ static void check_marked(struct heap *h)
 {
 #ifdef CAIRN_DEBUG
     char message[256];
-    if ((h->object_count < 100000 && heap_shadow_mark(h, message, sizeof message) != 0) ||
+    if ((heap_object_count(h) < 100000 && heap_shadow_mark(h, message, sizeof message) != 0) ||
         oracle_check(h, message, sizeof message) != 0) {
         fprintf(stderr, "cairn: %s\n", message);
         abort();
@@ -348,11 +348,12 @@ size_t gc_step(struct heap *h, size_t units)
 
 size_t gc_collect(struct heap *h)
 {
-    size_t before = h->used_bytes;
+    size_t before = heap_used_bytes(h);
     while (heap_drop_pending(h) || h->gc.phase != GC_IDLE) gc_step(h, 65536);
     gc_start(h);
     while (heap_drop_pending(h) || h->gc.phase != GC_IDLE) gc_step(h, 65536);
-    return before > h->used_bytes ? before - h->used_bytes : 0;
+    size_t after = heap_used_bytes(h);
+    return before > after ? before - after : 0;
 }
 
 void gc_safe_point(struct heap *h)

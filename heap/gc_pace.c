@@ -73,7 +73,8 @@ static size_t debt(const struct heap *h)
 {
     const struct collector *gc = &h->gc;
     if (!gc->debt_is_open) return gc->debt_bytes;
-    size_t growth = h->used_bytes > gc->stats.live_bytes ? h->used_bytes - gc->stats.live_bytes : 0;
+    size_t used = heap_used_bytes(h);
+    size_t growth = used > gc->stats.live_bytes ? used - gc->stats.live_bytes : 0;
     return gc->debt_bytes > growth ? gc->debt_bytes : growth;
 }
 
@@ -102,13 +103,14 @@ void gc_pace_cycle_began(struct heap *h)
     h->gc.debt_is_open = false;
     h->gc.shape_bytes = 0;
     h->gc.work_ns = 0;
-    h->gc.began_used = h->used_bytes;
-    h->gc.began_objects = h->object_count;
+    h->gc.began_used = heap_used_bytes(h);
+    h->gc.began_objects = heap_object_count(h);
 }
 
 static size_t growth(const struct heap *h)
 {
-    return h->used_bytes > h->gc.began_used ? h->used_bytes - h->gc.began_used : 0;
+    size_t used = heap_used_bytes(h);
+    return used > h->gc.began_used ? used - h->gc.began_used : 0;
 }
 
 void gc_pace_marked(struct heap *h) { h->gc.mark_growth_last = growth(h); }
@@ -132,13 +134,14 @@ static bool above_soft_limit(const struct heap *h)
 
 size_t compact_worth_idle(const struct heap *h)
 {
-    return h->used_bytes / 32 + COMPACT_MIN_IDLE;
+    return heap_used_bytes(h) / 32 + COMPACT_MIN_IDLE;
 }
 
 static size_t compact_worth_busy(const struct heap *h)
 {
-    if (above_soft_limit(h)) return h->used_bytes / 8 + COMPACT_MIN;
-    size_t half = h->used_bytes / 2, free_bytes = (size_t)h->free_page_count * PAGE_BYTES;
+    size_t used = heap_used_bytes(h);
+    if (above_soft_limit(h)) return used / 8 + COMPACT_MIN;
+    size_t half = used / 2, free_bytes = (size_t)h->free_page_count * PAGE_BYTES;
     return (half > free_bytes ? half : free_bytes) + COMPACT_MIN;
 }
 
@@ -154,7 +157,8 @@ static bool compaction_due(const struct heap *h, size_t worth_bytes)
 static bool falling_behind(const struct heap *h)
 {
     const struct collector *gc = &h->gc;
-    if (h->drop.length > DROP_WAITING_MIN && h->drop.length > h->object_count / 256) return true;
+    if (h->drop.length > DROP_WAITING_MIN && h->drop.length > heap_object_count(h) / 256)
+        return true;
     if (gc->phase == GC_IDLE) return false;
     double done = gc->phase == GC_MARK && gc->began_objects
                       ? (double)gc->marked / (double)gc->began_objects

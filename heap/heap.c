@@ -116,9 +116,9 @@ void heap_destroy(struct heap *h)
 bool heap_relieve(struct heap *h)
 {
     size_t dropped = heap_drop_step(h, RELIEF_DROP_WORDS);
-    uint64_t before = h->used_bytes;
+    uint64_t before = heap_used_bytes(h);
     bool sweeping = sweep_some(h, RELIEF_SWEEP_PAGES);
-    return dropped != 0 || sweeping || h->used_bytes < before;
+    return dropped != 0 || sweeping || heap_used_bytes(h) < before;
 }
 
 /* How many pages cells of `bytes` in total can take, at most. A page wastes less than an eighth,
@@ -266,23 +266,22 @@ void heap_stats(const struct heap *h, struct heap_stats *stats)
     size_t per_page = PAGE_GROUPS * sizeof(struct plane_group) + sizeof(struct page);
     *stats = (struct heap_stats){
         .max_bytes = (size_t)h->page_count * PAGE_BYTES,
-        .used_bytes = h->used_bytes,
+        .used_bytes = heap_used_bytes(h),
         .page_bytes = (size_t)(h->page_count - h->free_page_count) * PAGE_BYTES,
         .committed_bytes = (size_t)h->touched_count * PAGE_BYTES,
         .external_bytes = h->external.bytes,
         .metadata_bytes = h->page_top * per_page + weak_table_bytes(h) + intern_table_bytes(h),
-        .object_count = h->object_count,
+        .object_count = heap_object_count(h),
         .shared_count = h->shared_count,
         .shape_count = shape_table_count(h),
         .weak_slot_count = weak_table_count(h),
         .drop_queue_length = h->drop.length,
-        .allocations = h->allocations,
+        .allocations = heap_object_count(h) + h->freed_count,
         .huge_pages = h->huge_pages,
     };
 }
 
 size_t heap_max_bytes(const struct heap *h) { return (size_t)h->page_count * PAGE_BYTES; }
-size_t heap_used_bytes(const struct heap *h) { return h->used_bytes; }
 
 size_t heap_available_bytes(const struct heap *h)
 {
@@ -299,7 +298,8 @@ size_t heap_map(const struct heap *h, size_t first_page, size_t count, char *out
         if (p->state == PAGE_RUN || p->state == PAGE_RUN_REST)
             c = '=';
         else if (p->state == PAGE_CELLS)
-            c = (char)((p->content == CONTENT_CONTAINERS ? 'a' : 'A') + p->live * 25 / p->cells);
+            c = (char)((p->content == CONTENT_CONTAINERS ? 'a' : 'A') +
+                       page_live(h, p) * 25 / p->cells);
         out[written++] = c;
     }
     return written;

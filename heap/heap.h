@@ -84,10 +84,14 @@ bool heap_drop_pending(const struct heap *h);
 
 /* Objects move (compact.c): at a safe point, one that is not shared and whose one reference is in
  * a container may get another place. So a borrowed value is valid until the next safe point; what
- * C code holds longer lies in a root or a frame, is shared, or is protected by heap_pin: between
- * it and heap_unpin, which nest, nothing moves. */
+ * C code holds longer lies in a root or a frame, is shared, or is pinned. Between heap_pin and
+ * heap_unpin, which nest, nothing moves; so they are for work of ours that ends soon. Between
+ * value_pin and value_unpin the object does not move, nor what shares its page; it must not be
+ * freed meanwhile, and be pinned once only. */
 void heap_pin(struct heap *h);
 void heap_unpin(struct heap *h);
+void value_pin(struct heap *h, value v);
+void value_unpin(struct heap *h, value v);
 
 /* --- roots ------------------------------------------------------------------------*/
 

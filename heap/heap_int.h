@@ -11,7 +11,7 @@
  * The state of a cell is read at its first granule:
  *
  *   HEAD MARK
- *    0    0    tail of a cell, or memory outside of any
+ *    0    0    tail of a cell, or memory outside of any; or a free cell that is drawn (cell.c)
  *    0    1    free cell
  *    1    0    white: taken, not (yet) marked in this cycle
  *    1    1    black: taken and marked
@@ -23,9 +23,12 @@
  *   SHARED  may have several owners; for good. The collector frees it, nobody else.
  *
  * Equations that hold at every safe point, and that heap_verify checks, per page:
- *   live + popcount(~HEAD & MARK) = cells        live = popcount(HEAD)
+ *   live + popcount(~HEAD & MARK) = cells        live = popcount(HEAD), and what is drawn
  *   GRAY ⊆ HEAD & MARK     SHARED ⊆ HEAD         GRAY ≠ 0 only if queued or under scan
- * and, over all pages, used_bytes = Σ live · cell bytes, object_count = Σ live.
+ * and, over all pages, used_bytes = Σ live · cell bytes, object_count = Σ live; where `live` of an
+ * active page, and with it the two sums, counts the free cells of its allocator's group as taken:
+ * they are counted when the group comes, all at once, and taken back when it is left. Who wants
+ * to know them exactly asks page_live, heap_used_bytes and heap_object_count.
  */
 #ifndef CAIRN_HEAP_HEAP_INT_H
 #define CAIRN_HEAP_HEAP_INT_H
@@ -137,9 +140,10 @@ struct page {
     bool active;          /* the page that its class allocates from: in no bin */
     bool touched;         /* the system has given it memory */
     uint8_t run_pages;    /* of PAGE_RUN */
-    uint16_t live;        /* cells taken */
+    uint16_t live;        /* cells taken; of an active page, those that are drawn too */
     uint16_t cells;       /* cells that fit */
     uint16_t cell_granules; /* of PAGE_RUN: 0, see run_pages */
+    uint16_t pins;        /* value_pin: of its cells; while there are any, none of them moves */
     uint32_t swept;       /* the cycle whose sweep has passed here */
     uint32_t previous, next; /* in its bin; NO_PAGE at the ends */
     uint32_t gray_next;   /* in the gray queue */
@@ -149,8 +153,9 @@ struct page {
 /* Where a class allocates: the page and the free cells of the group under the cursor. Taking a
  * cell is what the heap does most, so all that it needs lies here, ready for use. */
 struct allocator {
-    uint64_t free;       /* free cells left in `group` */
-    struct plane_group *planes; /* of `group` */
+    uint64_t free;       /* free cells left in `group`; they are *drawn*: counted as taken */
+    uint64_t granule;    /* the first of `group` */
+    struct plane_group *planes; /* of `group`; NULL: none */
     struct page *descriptor; /* of `page` */
     uint32_t cell_bytes; /* of the class */
     uint32_t page;       /* NO_PAGE: none */
@@ -160,7 +165,9 @@ struct allocator {
     uint32_t bin_pages[FULLNESS_BINS]; /* how many pages are in each */
     uint32_t partial_pages; /* in all of them */
     bool compacting;     /* in this cycle, sparse pages of this kind are emptied into others */
-};
+} __attribute__((aligned(128))); /* found by a shift; what taking a cell needs is in one line */
+
+#define ALLOCATOR_WORDS ((CONTENT_COUNT * SIZE_CLASS_COUNT + 63) / 64)
 
 /* --- the page allocator: free pages found through a hierarchy of bitmaps -------------- */
 struct page_bitmap {
@@ -264,6 +271,7 @@ struct heap {
     uint64_t fail_nth;        /* tests: 0, or the n-th allocation fails */
 
     struct allocator allocators[CONTENT_COUNT][SIZE_CLASS_COUNT];
+    uint64_t open_allocators[ALLOCATOR_WORDS]; /* a bit each: it has a page */
 
     value roots[ROOT_COUNT];
     struct root_frame *frames;
@@ -277,10 +285,10 @@ struct heap {
     struct oracle *oracle; /* debug builds, while marking */
 
     uint64_t hash_key[2];
-    size_t used_bytes;
-    uint64_t object_count;
+    size_t used_bytes;     /* with what is drawn */
+    uint64_t object_count; /* the same */
     uint64_t shared_count;
-    uint64_t allocations;
+    uint64_t freed_count;  /* objects, ever */
 };
 
 /* --- addresses -------------------------------------------------------------------------*/
@@ -326,6 +334,11 @@ static inline uint32_t pages_available(const struct heap *h)
     if (h->using_held) return unclaimed;
     return unclaimed > h->held_count ? unclaimed - h->held_count : 0;
 }
+
+/* cell.c */
+uint64_t heap_object_count(const struct heap *h);
+/* The cells of a page that are taken. */
+unsigned page_live(const struct heap *h, const struct page *p);
 
 /* page.c */
 uint32_t page_take(struct heap *h, unsigned count); /* 1 or 2 neighbours; NO_PAGE */

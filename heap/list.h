@@ -3,8 +3,9 @@
  * The root cell (KIND_LIST) is the list's identity and never moves. A short list has its
  * items in the root; a longer one is a counted B+ tree of chunks under it, so that index,
  * insert, remove and slice anywhere take O(log n), and no operation moves more than a few
- * chunks. A chunk whose items are all small integers keeps them in 1, 2 or 4 bytes each,
- * which callers do not see, but for this: list_set_take may need memory. */
+ * chunks. A chunk whose items are all small integers keeps them in 1, 2 or 4 bytes each, or
+ * in 7 if they are doubles of about one size, which callers do not see, but for this:
+ * list_set_take may need memory. */
 #ifndef CAIRN_HEAP_LIST_H
 #define CAIRN_HEAP_LIST_H
 

@@ -4,6 +4,7 @@
  *                             [header: length, is_tree][top][nil]…        the others
  *   leaf   KIND_LIST_LEAF     [header: items][item]…                LIST_LEAF_MAX at most
  *          KIND_RAW           [header: items, width][integer of `width` bytes]…
+ *          KIND_RAW           [header: items, 7, base, sign][double in 7 bytes]…  LIST_FLOATS_MAX
  *   node   KIND_LIST_NODE     [header: children]([items below][child])…  LIST_FANOUT at most
  *
  * The root is the list's identity: its cell is never replaced, and a list goes over to a
@@ -20,8 +21,11 @@
 #include "heap/list.h"
 #include "heap/store.h"
 
-/* With its header, a full leaf of any width just fits a size class. */
+/* With its header, a full leaf of any width just fits a size class; one of floats fits the last but
+ * one. */
 #define LIST_LEAF_MAX (CELL_VALUES_MAX - 8)
+#define LIST_FLOATS_MAX \
+    ((PAGE_GRANULES / 5 * GRANULE_BYTES - sizeof(value)) / LIST_FLOAT)
 #ifdef CAIRN_GC_STRESS
 #define LIST_FANOUT 7
 #else
@@ -49,9 +53,35 @@ static inline value list_root_header(size_t length, bool is_tree)
     return cell_header(KIND_LIST, (uint64_t)length << 1 | is_tree);
 }
 
-/* The header of a leaf or node: its size, and how many bytes an item takes if they are fewer
- * than a value's. A raw leaf's header is written like the others, so it can be read alike. */
+/* The *format* of items says what leaf they need:
+ *
+ *   width        how many bytes an item takes: 1, 2 or 4 if all are integers, LIST_FLOAT if all are
+ *                doubles of one sign and of LIST_FLOAT_EXPONENTS neighbouring exponents, else
+ *                LIST_WIDE
+ *   sign, range  of LIST_FLOAT: the sign and the exponents that there are
+ *
+ * A word that is a double has [exponent:9][mantissa:52][sign:1][tag:2] (value.h), so without sign
+ * and tag, and with the exponent counted from a base, it fits 7 bytes. */
 #define LIST_WIDE 8
+#define LIST_FLOAT 7
+#define LIST_FLOAT_EXPONENTS 16
+static inline unsigned list_format_width(unsigned format) { return format & 15; }
+static inline unsigned list_format_sign(unsigned format) { return format >> 4 & 1; }
+static inline unsigned list_format_low(unsigned format) { return format >> 5 & 0x1ff; }
+static inline unsigned list_format_high(unsigned format) { return format >> 14; }
+static inline unsigned list_format_floats(unsigned sign, unsigned low, unsigned high)
+{
+    return high << 14 | low << 5 | sign << 4 | LIST_FLOAT;
+}
+/* The most items of a leaf. */
+static inline size_t list_format_most(unsigned format)
+{
+    return list_format_width(format) == LIST_FLOAT ? LIST_FLOATS_MAX : LIST_LEAF_MAX;
+}
+
+/* The header of a leaf or node: its size, and how many bytes an item takes if they are fewer than a
+ * value's; of floats, the sign and the base of the exponents. A raw leaf's header is written like
+ * the others, so it can be read alike. */
 static inline value list_chunk_header(enum kind kind, unsigned width, size_t size)
 {
     return cell_header(kind, (uint64_t)(width & (LIST_WIDE - 1)) << 16 | size);
@@ -63,8 +93,16 @@ static inline size_t list_chunk_size(const value *chunk)
 }
 static inline unsigned list_leaf_width(const value *leaf)
 {
-    unsigned width = (unsigned)(header_payload(leaf[LIST_HEADER]) >> 16);
+    unsigned width = (unsigned)(header_payload(leaf[LIST_HEADER]) >> 16 & 7);
     return width == 0 ? LIST_WIDE : width;
+}
+/* What the leaf takes: of floats all that its base allows. */
+static inline unsigned list_leaf_format(const value *leaf)
+{
+    unsigned width = list_leaf_width(leaf);
+    if (width != LIST_FLOAT) return width;
+    unsigned rest = (unsigned)(header_payload(leaf[LIST_HEADER]) >> 19), base = rest >> 1;
+    return list_format_floats(rest & 1, base, base + LIST_FLOAT_EXPONENTS - 1);
 }
 
 /* The way from the top of a tree to an item. */
@@ -115,16 +153,17 @@ void list_tree_settle(struct heap *h, value list, size_t index);
 
 /* --- list_leaf.c */
 
-/* The bytes that each of these items takes in a leaf: 1, 2, 4 or LIST_WIDE. */
-unsigned list_width(const value *items, size_t count);
-/* A leaf of no items yet, with room for `room` of that width. VALUE_ABSENT if memory is short. */
-warn_unused value list_leaf_take(struct heap *h, unsigned width, size_t room);
+/* The narrowest format of these items, of which there are some; and of items of both formats. */
+unsigned list_format(const value *items, size_t count);
+unsigned list_format_join(unsigned a, unsigned b);
+/* A leaf of no items yet, with room for `room` of that format. VALUE_ABSENT if memory is short. */
+warn_unused value list_leaf_take(struct heap *h, unsigned format, size_t room);
 /* How many items the leaf's cell holds. */
 size_t list_leaf_room(const struct heap *h, value leaf);
 value list_leaf_get(const struct heap *h, value leaf, size_t index);
 void list_leaf_read(const struct heap *h, value leaf, size_t index, value *out, size_t count);
 
-/* In what follows the leaf has the room and the width. */
+/* In what follows the leaf has the room and the format. */
 void list_leaf_set(struct heap *h, value leaf, size_t index, value item);
 void list_leaf_insert(struct heap *h, value leaf, size_t index, const value *items, size_t count);
 /* Puts items at the end that may have been in the heap before. */

@@ -94,11 +94,11 @@ static value *path_slot(const struct heap *h, value list, const struct list_path
     return entry_child(cell_words(h, path->step[depth - 1].node), path->step[depth - 1].slot);
 }
 
-/* Moves a leaf to a cell for `room` items of that width. 0 or -ENOMEM. */
-static int leaf_resize(struct heap *h, value list, struct list_path *path, unsigned width,
+/* Moves a leaf to a cell for `room` items of that format. 0 or -ENOMEM. */
+static int leaf_resize(struct heap *h, value list, struct list_path *path, unsigned format,
                        size_t room)
 {
-    value old = path->leaf, leaf = list_leaf_take(h, width, room);
+    value old = path->leaf, leaf = list_leaf_take(h, format, room);
     if (leaf == VALUE_ABSENT) return -ENOMEM;
     list_leaf_append(h, leaf, old);
     store(h, path_slot(h, list, path, path->height), leaf);
@@ -120,6 +120,7 @@ struct list_level {
 struct list_plan {
     bool packed; /* appending: fill chunks to the brim */
     bool growing; /* more will follow: leave room in the last leaf */
+    size_t leaf_most, old_most; /* items of a leaf: of new ones, of the old one */
     unsigned levels; /* how many levels get new chunks, from the leaves up */
     struct list_level level[LIST_HEIGHT_MAX + 1];
     size_t cell_count; /* of all levels */
@@ -132,7 +133,7 @@ struct list_plan {
 static size_t plan_share(const struct list_plan *plan, unsigned level, size_t i)
 {
     const struct list_level *l = &plan->level[level];
-    size_t most = level == 0 ? LIST_LEAF_MAX : LIST_FANOUT;
+    size_t most = level == 0 ? plan->leaf_most : LIST_FANOUT;
     if (plan->packed) return i + 1 < l->cells ? most : l->members - most * (l->cells - 1);
     return l->members / l->cells + (i < l->members % l->cells);
 }
@@ -142,9 +143,10 @@ static size_t plan_share(const struct list_plan *plan, unsigned level, size_t i)
 static struct list_level *plan_level(struct list_plan *plan, value old, size_t have, size_t added)
 {
     assert(plan->levels <= LIST_HEIGHT_MAX);
-    size_t most = plan->levels == 0 ? LIST_LEAF_MAX : LIST_FANOUT;
+    size_t most = plan->levels == 0 ? plan->leaf_most : LIST_FANOUT;
+    size_t full = plan->levels == 0 ? plan->old_most : LIST_FANOUT;
     struct list_level *level = &plan->level[plan->levels++];
-    bool keep = plan->packed && old != VALUE_ABSENT && have == most;
+    bool keep = plan->packed && old != VALUE_ABSENT && have == full;
     level->members = keep ? added : have + added;
     level->cells = (level->members + most - 1) / most;
     level->replaced = keep ? VALUE_ABSENT : old;
@@ -186,20 +188,20 @@ static size_t source_next(struct list_source *source, const value **words, size_
     return n;
 }
 
-/* list_width() of the next `count` items. */
-static unsigned source_width(struct list_source *source, size_t count)
+/* list_format() of the next `count` items. */
+static unsigned source_format(struct list_source *source, size_t count)
 {
-    unsigned width = 1;
+    unsigned format = 0;
     for (size_t n; count > 0; count -= n) {
         const value *items;
         n = source_next(source, &items, count);
-        unsigned wanted = list_width(items, n);
-        if (wanted > width) width = wanted;
+        unsigned wanted = list_format(items, n);
+        format = format == 0 ? wanted : list_format_join(format, wanted);
     }
-    return width;
+    return format;
 }
 
-/* Takes all cells of the plan, the leaves as wide as the items of `source` ask. All or none. */
+/* Takes all cells of the plan, the leaves as the items of `source` ask. All or none. */
 static int plan_take(struct heap *h, struct list_plan *plan, struct list_source source)
 {
     size_t words = plan->cell_count + 2 * plan->level[0].cells, taken = 0;
@@ -214,7 +216,9 @@ static int plan_take(struct heap *h, struct list_plan *plan, struct list_source 
         if (taken < plan->level[0].cells) {
             size_t items = plan_share(plan, 0, taken), room = items;
             if (plan->growing && room < LIST_LEAF_MAX / 8) room = LIST_LEAF_MAX / 8;
-            cell = list_leaf_take(h, source_width(&source, items), room);
+            unsigned format = source_format(&source, items);
+            if (items > list_format_most(format)) format = LIST_WIDE;
+            cell = list_leaf_take(h, format, room);
         } else {
             cell = cell_take(h, KIND_LIST_NODE, LIST_NODE_WORDS * sizeof(value), 0);
         }
@@ -320,6 +324,8 @@ static value plan_build(struct heap *h, struct list_plan *plan, const struct lis
 value list_tree_build(struct heap *h, struct list_source *source, size_t total, bool packed)
 {
     struct list_plan plan = {.packed = packed};
+    struct list_source all = *source;
+    plan.leaf_most = list_format_most(source_format(&all, total));
     plan_level(&plan, VALUE_ABSENT, 0, total);
     plan_nodes(h, &plan, NULL);
     if (plan_take(h, &plan, *source) != 0) return VALUE_ABSENT;
@@ -336,7 +342,11 @@ static int tree_overflow(struct heap *h, value list, const struct list_path *pat
 {
     value *root = cell_words(h, list), old[LIST_LEAF_MAX];
     size_t size = list_chunk_size(cell_words(h, path->leaf));
+    unsigned has = list_leaf_format(cell_words(h, path->leaf)), format = list_format(items, count);
     struct list_plan plan = {.packed = at_end, .growing = at_end};
+    plan.old_most = list_format_most(has);
+    if (!at_end || size != plan.old_most) format = list_format_join(format, has);
+    plan.leaf_most = list_format_most(format);
     struct list_level *leaves = plan_level(&plan, path->leaf, size, count);
     struct list_source source = {{NULL, items, NULL}, {0, count, 0}};
     if (leaves->replaced != VALUE_ABSENT) {
@@ -365,32 +375,32 @@ int list_tree_insert(struct heap *h, value list, size_t index, const value *item
     const value *leaf = cell_words(h, path.leaf);
     size_t size = list_chunk_size(leaf);
     bool at_end = index == list_root_length(cell_words(h, list));
-    if (count > LIST_LEAF_MAX - size) return tree_overflow(h, list, &path, at_end, items, count);
-    unsigned width = list_leaf_width(leaf);
-    if (width != LIST_WIDE) {
-        unsigned wanted = list_width(items, count);
-        if (wanted > width) width = wanted;
-    }
-    if (width != list_leaf_width(leaf) || size + count > list_leaf_room(h, path.leaf)) {
+    unsigned has = list_leaf_format(leaf), format = has;
+    if (has != LIST_WIDE) format = list_format_join(has, list_format(items, count));
+    size_t most = list_format_most(format);
+    if (count > most - size || (at_end && size == list_format_most(has)))
+        return tree_overflow(h, list, &path, at_end, items, count);
+    if (format != has || size + count > list_leaf_room(h, path.leaf)) {
         size_t room = size + count;
         /* A tree that is appended to will need the whole leaf soon. */
         if (at_end && path.height > 0 && room < 2 * size) room = 2 * size;
-        if (room > LIST_LEAF_MAX) room = LIST_LEAF_MAX;
-        if (leaf_resize(h, list, &path, width, room) != 0) return -ENOMEM;
+        if (room > most) room = most;
+        if (leaf_resize(h, list, &path, format, room) != 0) return -ENOMEM;
     }
     list_leaf_insert(h, path.leaf, path.offset, items, count);
     path_add(h, &path, path.height, count);
     return 0;
 }
 
-/* Finds the item at `index` and makes its leaf as wide as `item` needs. */
+/* Finds the item at `index` and gives its leaf the format that `item` needs. */
 static int leaf_ready(struct heap *h, value list, size_t index, value item,
                       struct list_path *path)
 {
     list_tree_find(h, list, index, path);
     const value *leaf = cell_words(h, path->leaf);
-    unsigned wanted = list_width(&item, 1);
-    if (wanted <= list_leaf_width(leaf)) return 0;
+    unsigned has = list_leaf_format(leaf), wanted = has;
+    if (has != LIST_WIDE) wanted = list_format_join(has, list_format(&item, 1));
+    if (wanted == has) return 0;
     return leaf_resize(h, list, path, wanted, list_chunk_size(leaf));
 }
 
@@ -445,17 +455,17 @@ static value nodes_join(struct heap *h, value left, value right)
 }
 
 /* Moves the items of `right` into `left`, or those of both into a new leaf if `left` has not
- * the room or the width. Returns where they are; VALUE_ABSENT when memory is short. */
+ * the room or the format. Returns where they are; VALUE_ABSENT when memory is short. */
 static value leaves_join(struct heap *h, value left, value right)
 {
     const value *a = cell_words(h, left), *b = cell_words(h, right);
-    unsigned width = list_leaf_width(a), other = list_leaf_width(b);
+    unsigned format = list_format_join(list_leaf_format(a), list_leaf_format(b));
     size_t size = list_chunk_size(a) + list_chunk_size(b);
-    if (width >= other && size <= list_leaf_room(h, left)) {
+    if (format == list_leaf_format(a) && size <= list_leaf_room(h, left)) {
         list_leaf_append(h, left, right);
         return left;
     }
-    value joined = list_leaf_take(h, width > other ? width : other, size);
+    value joined = list_leaf_take(h, format, size);
     if (joined == VALUE_ABSENT) return joined;
     list_leaf_append(h, joined, left);
     list_leaf_append(h, joined, right);
@@ -557,11 +567,12 @@ static void leaf_trim(struct heap *h, value list, struct list_path *path)
 {
     const value *leaf = cell_words(h, path->leaf);
     size_t size = list_chunk_size(leaf), room = size + size / 8;
-    unsigned width = list_leaf_width(leaf);
-    size_t cell_bytes = value_cell_bytes(h, path->leaf), bytes = sizeof(value) + width * room;
+    unsigned format = list_leaf_format(leaf);
+    size_t cell_bytes = value_cell_bytes(h, path->leaf);
+    size_t bytes = sizeof(value) + list_format_width(format) * room;
     if (size > 0 && 8 * size <= 5 * list_leaf_room(h, path->leaf) &&
         size_class_of(bytes) < size_class_of(cell_bytes))
-        (void)leaf_resize(h, list, path, width, room);
+        (void)leaf_resize(h, list, path, format, room);
 }
 
 size_t list_tree_remove(struct heap *h, value list, size_t index, size_t count, value *out,

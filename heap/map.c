@@ -27,7 +27,8 @@ const char *map_representation(const struct heap *h, value map)
     case MODE_RECORD: return "record";
     case MODE_ORDERED: return "ordered";
     case MODE_SEGMENTED:
-    case MODE_TRACKED: return "segmented";
+    case MODE_TRACKED:
+    case MODE_ACCESSED: return "segmented";
     case MODE_LINEAR:
     case MODE_EMPTY: break;
     }
@@ -46,6 +47,7 @@ static value *map_find(const struct heap *h, value map, const struct map_key *ke
     case MODE_ORDERED: return ordered_find(h, body, key);
     case MODE_SEGMENTED:
     case MODE_TRACKED:
+    case MODE_ACCESSED:
     case MODE_EMPTY: break;
     }
     return NULL;
@@ -69,7 +71,8 @@ static void body_forget(struct heap *h, value map)
     case MODE_LINEAR: cell_free(h, body); break;
     case MODE_ORDERED: ordered_free(h, body); break;
     case MODE_SEGMENTED:
-    case MODE_TRACKED: value_release(h, body); break; /* nodes only: it is empty */
+    case MODE_TRACKED:
+    case MODE_ACCESSED: value_release(h, body); break; /* nodes only: it is empty */
     case MODE_EMPTY: return;
     }
     store_new(map_body(h, map), VALUE_NIL);
@@ -114,10 +117,8 @@ static void key_make(const struct heap *h, struct map_key *key, value stored)
 /* Releases what a segmented map has copied of a pair. */
 static void pair_release_packed(struct heap *h, value key_value, value v)
 {
-    struct map_key key;
-    key_make(h, &key, key_value);
     if (segmented_value_packs(h, v)) value_release(h, v);
-    if (!segmented_key_packs(&key)) return;
+    if (!segmented_key_packs(h, key_value)) return;
     /* A shared key came from a record, whose shape still has it: no garbage, so no debt. */
     if (!value_is_shared(h, key_value))
         value_release(h, key_value);
@@ -195,7 +196,8 @@ static int map_make_room(struct heap *h, value map)
         if (status == ORDERED_FULL) return map_turn_segmented(h, map);
         break;
     case MODE_SEGMENTED:
-    case MODE_TRACKED: break;
+    case MODE_TRACKED:
+    case MODE_ACCESSED: break;
     }
     return status;
 }
@@ -218,7 +220,7 @@ static int map_set_segmented_take(struct heap *h, value map, const struct map_ke
 {
     bool added;
     enum map_mode mode = map_mode(h, map);
-    int status = segmented_set_take(h, map_body(h, map), key, v, mode == MODE_TRACKED, &added);
+    int status = segmented_set_take(h, map_body(h, map), key, v, mode == MODE_ACCESSED, &added);
     if (status == 0 && added) map_root_set(h, map, mode, map_root_count(h, map) + 1);
     return status;
 }
@@ -308,7 +310,8 @@ int map_remove(struct heap *h, value map, const struct map_key *key, value *out)
         break;
     case MODE_ORDERED: removed = ordered_remove(h, *body, count, key, &stored); break;
     case MODE_SEGMENTED:
-    case MODE_TRACKED: return map_remove_segmented(h, map, key, out);
+    case MODE_TRACKED:
+    case MODE_ACCESSED: return map_remove_segmented(h, map, key, out);
     case MODE_EMPTY: break;
     }
     if (removed == VALUE_ABSENT) return -ENOENT;
@@ -335,7 +338,8 @@ bool map_next(const struct heap *h, value map, struct map_iterator *it, value *k
     case MODE_RECORD: return record_next(h, map, &it->position, key, v);
     case MODE_ORDERED: return ordered_next(h, body, &it->position, key, v);
     case MODE_SEGMENTED:
-    case MODE_TRACKED: return segmented_next(h, body, it, key, v);
+    case MODE_TRACKED:
+    case MODE_ACCESSED: return segmented_next(h, body, it, key, v);
     case MODE_LINEAR: {
         if (it->position == map_root_count(h, map)) return false;
         const value *pair = cell_words(h, body) + PAIRS_BEGIN + 2 * it->position++;
@@ -479,7 +483,8 @@ static int segmented_fill(struct heap *h, value *body, const struct segmented_pl
         struct map_key key;
         key_make(h, &key, pair[0]);
         if (segmented_get(h, *body, &key) != VALUE_ABSENT) continue;
-        if (!segmented_key_packs(&key) && map_key_adopt(h, &key, &pair[0]) < 0) return -ENOMEM;
+        if (!segmented_key_packs(h, pair[0]) && map_key_adopt(h, &key, &pair[0]) < 0)
+            return -ENOMEM;
         if (segmented_add_take(h, body, plan, &key, pair[0], pair[1]) < 0) return -ENOMEM;
         pair_swap(pair, &pairs[2 * --*lost]);
     }

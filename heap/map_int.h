@@ -43,7 +43,8 @@ enum map_mode {
     MODE_LINEAR,
     MODE_ORDERED,
     MODE_SEGMENTED,
-    MODE_TRACKED /* segmented, with metadata (map_track.h); from the start and for good */
+    MODE_TRACKED, /* segmented, with metadata (map_track.h); from the start and for good */
+    MODE_ACCESSED /* tracked, and new segments are for entries with access state */
 };
 
 /* Pairs begin at this word, behind the header, so that no pair lies in two cache lines. */
@@ -194,7 +195,7 @@ void ordered_free(struct heap *h, value body);
 struct segmented_plan {
     unsigned depth; /* hash bits used up by nodes from the start */
     size_t content, entries; /* of a new segment */
-    bool tracked;
+    bool accessed; /* entries have access state */
     bool copies; /* cells whose content is packed stay, and are the caller's */
 };
 extern const struct segmented_plan segmented_growing;
@@ -209,12 +210,12 @@ warn_unused value segmented_new(struct heap *h, const struct segmented_plan *pla
 warn_unused int segmented_add_take(struct heap *h, value *body, const struct segmented_plan *plan,
                                    const struct map_key *key, value stored, value v);
 /* Whether the content of such a key's, or value's, cell is copied. */
-bool segmented_key_packs(const struct map_key *key);
+bool segmented_key_packs(const struct heap *h, value key);
 bool segmented_value_packs(struct heap *h, value v);
 value segmented_get(const struct heap *h, value body, const struct map_key *key);
 /* Sets or replaces. 0 or -ENOMEM. */
 warn_unused int segmented_set_take(struct heap *h, value *body, const struct map_key *key, value v,
-                                   bool tracked, bool *added);
+                                   bool accessed, bool *added);
 /* map_ready, map_set_ready_take and map_settle. */
 warn_unused int segmented_ready(struct heap *h, value *body, const struct map_key *key, value v);
 void segmented_set_ready_take(struct heap *h, value *body, const struct map_key *key, value v);

@@ -23,7 +23,7 @@ int linear_make_room(struct heap *h, value map)
     value body = linear_new(h, count < MAP_LINEAR_MAX - 2 ? count + 2 : MAP_LINEAR_MAX);
     if (body == VALUE_ABSENT) return -ENOMEM;
     store_move(linear_pair(h, body, 0), linear_pair(h, old, 0), 2 * count);
-    cell_moved_in(h, body);
+    cell_moved_in_for(h, body, MOVED_LINEAR);
     store(h, slot, body);
     cell_free(h, old);
     return 0;

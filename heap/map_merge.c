@@ -76,7 +76,9 @@ static bool segments_merge(struct heap *h, const struct location *at, struct ran
     struct target t = {0};
     target_count_all(h, &t, a);
     target_count_all(h, &t, b);
-    if (!together_fits(&t) || target_make(h, &t, a->head->depth - 1U, a->tracked) < 0) return false;
+    if (a->accessed != b->accessed || !together_fits(&t) ||
+        target_make(h, &t, a->head->depth - 1U, a, a->accessed) < 0)
+        return false;
     target_move_all(h, &t, a);
     target_move_all(h, &t, b);
     target_finish(h, &t);
@@ -169,7 +171,7 @@ static bool segment_shrink(struct heap *h, const struct location *at, struct ran
     struct segment s = location_segment(h, at);
     struct target t = {0};
     target_count_all(h, &t, &s);
-    if (target_make(h, &t, s.head->depth, s.tracked) < 0) return false;
+    if (target_make(h, &t, s.head->depth, &s, s.accessed) < 0) return false;
     target_move_all(h, &t, &s);
     target_finish(h, &t);
     slots_set(h, at->slots, range.first, range.count, t.cell, t.values);

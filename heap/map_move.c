@@ -19,11 +19,23 @@ void target_count_all(const struct heap *h, struct target *t, const struct segme
     t->words += values_live(h, s->values);
 }
 
-int target_make(struct heap *h, struct target *t, unsigned depth, bool tracked)
+/* Whether the new segment is to be accessed; counts what that changes. */
+static bool target_access(struct target *t, bool before, bool wanted)
+{
+    size_t change = ACCESS_BYTES * t->entries;
+    if (before == wanted) return wanted;
+    if (wanted && segment_bytes(t->content + change, t->entries) > SEGMENT_BYTES_MAX) return false;
+    t->content = wanted ? t->content + change : t->content - change;
+    return wanted;
+}
+
+int target_make(struct heap *h, struct target *t, unsigned depth, const struct segment *from,
+                bool accessed)
 {
     t->cell = t->values = VALUE_NIL;
     if (t->entries == 0) return 0;
-    value cell = segment_new(h, depth, tracked, t->content, t->entries), values = VALUE_NIL;
+    accessed = target_access(t, from->accessed, accessed);
+    value cell = segment_new(h, depth, accessed, t->content, t->entries), values = VALUE_NIL;
     if (cell != VALUE_ABSENT && t->words > 0) values = values_new(h, t->words + t->words / 16);
     if (cell == VALUE_ABSENT || values == VALUE_ABSENT) {
         if (cell != VALUE_ABSENT) cell_free(h, cell);
@@ -51,11 +63,16 @@ static void number_write(unsigned char *at, unsigned word)
 void target_move(struct heap *h, struct target *t, const struct segment *from,
                  const struct entry *e, uint64_t hash)
 {
-    unsigned char *at = segment_copy(&t->s, e, hash);
+    unsigned char *at = segment_copy(&t->s, from, e, hash);
     unsigned key_word = entry_key_word(e), word = entry_value_word(e);
+    if (!key_word && !word) return;
+    ptrdiff_t shift = (ptrdiff_t)segment_access_bytes(&t->s);
+    shift -= (ptrdiff_t)segment_access_bytes(from);
     if (key_word)
-        number_write(at + (e->key - e->at), values_move(h, from->values, key_word, t->values));
-    if (word) number_write(at + (e->v - e->at), values_move(h, from->values, word, t->values));
+        number_write(at + (e->key - e->at) + shift,
+                     values_move(h, from->values, key_word, t->values));
+    if (word)
+        number_write(at + (e->v - e->at) + shift, values_move(h, from->values, word, t->values));
 }
 
 void target_move_all(struct heap *h, struct target *t, const struct segment *from)

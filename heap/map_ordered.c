@@ -184,7 +184,7 @@ static void ordered_compact(struct heap *h, struct ordered *o)
     for (size_t i = count; i < o->used; i++) words_forget(ordered_pair(h, o, i), 2);
     o->used = count;
     for (size_t i = 0; i * CELL_PAIRS_MAX < count; i++)
-        cell_moved_in(h, o->words[CHUNKS_BEGIN + i]);
+        cell_moved_in_for(h, o->words[CHUNKS_BEGIN + i], MOVED_ORDERED);
     chunks_trim(h, o);
     index_rebuild(h, o);
     ordered_save(h, o);
@@ -207,7 +207,7 @@ static void chunk_replace(struct heap *h, struct ordered *o, value chunk, size_t
     if (value_is_ref(old)) {
         size_t pairs = o->used - place * CELL_PAIRS_MAX;
         store_move(cell_words(h, chunk) + PAIRS_BEGIN, cell_words(h, old) + PAIRS_BEGIN, 2 * pairs);
-        cell_moved_in(h, chunk);
+        cell_moved_in_for(h, chunk, MOVED_ENTRIES);
     }
     store(h, slot, chunk);
     if (value_is_ref(old)) cell_free(h, old);

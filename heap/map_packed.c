@@ -6,7 +6,7 @@
 
 /* --- layout ---------------------------------------------------------------------------------*/
 
-value segment_new(struct heap *h, unsigned depth, bool tracked, size_t content, size_t entries)
+value segment_new(struct heap *h, unsigned depth, bool accessed, size_t content, size_t entries)
 {
     size_t least = segment_bytes(content, entries), bytes = least + least / 32;
     assert(least <= SEGMENT_BYTES_MAX);
@@ -28,15 +28,15 @@ value segment_new(struct heap *h, unsigned depth, bool tracked, size_t content, 
     *head = (struct segment_head){.slots = (uint16_t)slots,
                                   .room = (uint16_t)room,
                                   .depth = (uint8_t)depth,
-                                  .tracked = tracked};
+                                  .accessed = accessed};
     memset(head + 1, 0, 2 * slots);
     return ref_make(KIND_MAP_SEGMENT, ref_granule(cell),
-                    (uint32_t)(slots | (tracked ? SEGMENT_REF_TRACKED : 0)));
+                    (uint32_t)(slots | (accessed ? SEGMENT_REF_ACCESSED : 0)));
 }
 
 bool segment_has_room(const struct segment *s, size_t bytes)
 {
-    return s->head->end + bytes <= s->head->room &&
+    return s->head->end + segment_access_bytes(s) + bytes <= s->head->room &&
            s->head->live + s->head->removed < index_entries(s->slots);
 }
 
@@ -69,7 +69,7 @@ static size_t value_bytes(enum packed_value_type type, const unsigned char *v)
 
 static size_t meta_bytes(const struct segment *s, unsigned char tag)
 {
-    return s->tracked ? tag & TAG_EXPIRES ? 8 : 2 : 0;
+    return segment_access_bytes(s) + (tag & TAG_EXPIRES ? EXPIRES_BYTES : 0);
 }
 
 struct entry entry_open(const struct segment *s, size_t offset)
@@ -300,7 +300,7 @@ static unsigned char *segment_extend(struct segment *s, size_t bytes)
 unsigned char *segment_append(struct segment *s, uint64_t hash, const struct packed_key *k,
                               unsigned key_word, enum packed_value_type type, size_t value_size)
 {
-    size_t meta = s->tracked ? 2 : 0;
+    size_t meta = segment_access_bytes(s);
     unsigned char *at = segment_extend(s, 1 + meta + packed_key_size(k) + value_size);
     enum packed_key_type key_type = k->type;
     index_insert(s, hash, (size_t)(at - s->entries));
@@ -319,10 +319,18 @@ unsigned char *segment_append(struct segment *s, uint64_t hash, const struct pac
     return at + packed_key_size(k);
 }
 
-unsigned char *segment_copy(struct segment *s, const struct entry *e, uint64_t hash)
+unsigned char *segment_copy(struct segment *s, const struct segment *from, const struct entry *e,
+                            uint64_t hash)
 {
-    unsigned char *at = segment_extend(s, e->size);
-    memcpy(at, e->at, e->size);
+    size_t access = segment_access_bytes(s), old = segment_access_bytes(from);
+    unsigned char *at = segment_extend(s, e->size + access - old);
+    if (access == old) {
+        memcpy(at, e->at, e->size);
+    } else {
+        at[0] = e->at[0];
+        memset(at + 1, 0, access);
+        memcpy(at + 1 + access, e->at + 1 + old, e->size - 1 - old);
+    }
     index_insert(s, hash, (size_t)(at - s->entries));
     s->head->live++;
     return at;

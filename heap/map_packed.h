@@ -9,7 +9,8 @@
  *           0 is free, 0x0fff was removed. The home of an entry follows from 16 bits of its hash.
  *   entry   [tag][meta][key][value]
  *   tag     expires:1 | type of the key:3 | type of the value:4
- *   meta    of tracked maps only: access state, 16 bits; and, if `expires`, a time, 48 bits
+ *   meta    of tracked maps only: in segments that are `accessed`, access state, 16 bits; and, if
+ *           `expires`, a time, 48 bits
  *   key     text: [length:1][bytes]; a word: 8 bytes; an integer: 1 to 4 bytes;
  *           a cell: number of a word in the values (keys above PACKED_TEXT_MAX, boxed numbers)
  *   value   nothing (nil, false, true); text: [length:1][bytes]; a word: 8 bytes;
@@ -60,6 +61,7 @@ enum packed_value_type {
     PACKED_INT1, /* … PACKED_INT7 */
 };
 #define TAG_EXPIRES 0x80
+#define EXPIRES_BYTES 6
 #define INDEX_FREE 0
 #define INDEX_REMOVED 0x0fff
 #define INDEX_OFFSET 0x0fff
@@ -72,7 +74,7 @@ struct segment_head {
     uint16_t end;     /* bytes they have taken, dead ones included */
     uint16_t dead;    /* bytes of entries that were removed or replaced */
     uint8_t depth;    /* bits of its node's that tell it from others */
-    uint8_t tracked;
+    uint8_t accessed; /* entries have access state */
     uint16_t unused;
 };
 _Static_assert(sizeof(struct segment_head) == 16, "the index begins at a fixed place");
@@ -87,17 +89,17 @@ struct segment {
     unsigned char *entries;
     size_t slots;
     value values; /* or VALUE_NIL */
-    bool tracked;
+    bool accessed;
 };
 
 /* References to segments carry in their hash bits what a look-up needs of the head. */
-#define SEGMENT_REF_TRACKED 0x10000
+#define SEGMENT_REF_ACCESSED 0x10000
 static inline struct segment segment_open(const struct heap *h, value cell, value values)
 {
     struct segment s = {.cell = cell, .head = ref_cell(h, cell), .values = values};
     s.index = (uint16_t *)(s.head + 1);
     s.slots = ref_hash(cell) & 0xffff;
-    s.tracked = ref_hash(cell) & SEGMENT_REF_TRACKED;
+    s.accessed = ref_hash(cell) & SEGMENT_REF_ACCESSED;
     s.entries = (unsigned char *)(s.index + s.slots);
     return s;
 }
@@ -119,13 +121,18 @@ static inline bool segment_holds(size_t content, size_t entries, size_t limit)
     return bytes + bytes / 32 <= limit;
 }
 /* A new segment with some slack; VALUE_ABSENT when memory is short. */
-warn_unused value segment_new(struct heap *h, unsigned depth, bool tracked, size_t content,
+warn_unused value segment_new(struct heap *h, unsigned depth, bool accessed, size_t content,
                               size_t entries);
 static inline size_t segment_live_bytes(const struct segment *s)
 {
     return (size_t)s->head->end - s->head->dead;
 }
-/* Whether one more entry of so many bytes fits as it is. */
+#define ACCESS_BYTES 2
+static inline size_t segment_access_bytes(const struct segment *s)
+{
+    return s->accessed ? ACCESS_BYTES : 0;
+}
+/* Whether one more entry fits as it is, of so many bytes without its access state. */
 bool segment_has_room(const struct segment *s, size_t bytes);
 
 /* --- entries --------------------------------------------------------------------------------*/
@@ -195,8 +202,10 @@ static inline void packed_value_forget(struct heap *h, const struct packed_value
 /* Appends an entry: tag, meta and key are written; returns where the value goes. There is room. */
 unsigned char *segment_append(struct segment *s, uint64_t hash, const struct packed_key *k,
                               unsigned key_word, enum packed_value_type type, size_t value_size);
-/* Appends a copy of an entry of a segment that is tracked alike. There is room. */
-unsigned char *segment_copy(struct segment *s, const struct entry *e, uint64_t hash);
+/* Appends a copy of an entry of `from`. It gets access state (0), or loses it, if the segments
+ * differ in that. There is room. */
+unsigned char *segment_copy(struct segment *s, const struct segment *from, const struct entry *e,
+                            uint64_t hash);
 /* Writes what follows the tag; `word` is the number for PACKED_REF. */
 void packed_value_write(unsigned char *at, const struct packed_value *p, unsigned word);
 void entry_set_type(struct entry *e, enum packed_value_type type);
@@ -240,8 +249,12 @@ struct target {
 /* Adds an entry, or all of a segment, to what will come. */
 void target_count(struct target *t, const struct entry *e);
 void target_count_all(const struct heap *h, struct target *t, const struct segment *s);
-/* Takes the cells; none if nothing comes. 0 or -ENOMEM. */
-warn_unused int target_make(struct heap *h, struct target *t, unsigned depth, bool tracked);
+/* Takes the cells; none if nothing comes. What was counted comes from `from` or one that is
+ * accessed alike; the new one is accessed if `accessed`, or as `from` is if that would be too much
+ * for it.
+ * 0 or -ENOMEM. */
+warn_unused int target_make(struct heap *h, struct target *t, unsigned depth,
+                            const struct segment *from, bool accessed);
 void target_discard(struct heap *h, struct target *t);
 void target_move(struct heap *h, struct target *t, const struct segment *from,
                  const struct entry *e, uint64_t hash);
@@ -281,10 +294,14 @@ void slots_set(struct heap *h, value *slots, size_t slot, size_t count, value se
                value values);
 warn_unused value node_new(struct heap *h, unsigned bits);
 unsigned node_bits(const struct heap *h, value node);
-/* Opens the segment where `hash` leads, with room for an entry of `size` bytes and so many words
- * in its values. 0 or -ENOMEM. */
+/* Opens the segment where `hash` leads, with room for an entry of `size` bytes, without its access
+ * state, and so many words in its values. 0 or -ENOMEM. */
 warn_unused int segment_ready(struct heap *h, value *body, const struct segmented_plan *plan,
                               uint64_t hash, size_t size, size_t words, struct segment *s);
+/* Gives access state to the entries where `hash` leads, or takes it away. They may stay without for
+ * want of room: then there are fewer of them now, and it is to be tried again. 0 or -ENOMEM, and
+ * then nothing is changed. */
+warn_unused int segment_convert(struct heap *h, value *body, uint64_t hash, bool accessed);
 /* An entry that was found; valid until the next change. */
 struct found {
     struct location at;

@@ -122,7 +122,7 @@ static void record_compact(struct heap *h, const struct record *r, const struct 
     if (f->count == r->fields) return;
     for (size_t i = 0; i < f->count; i++) store_move(&r->values[i], &r->values[f->at[i]], 1);
     words_forget(&r->values[f->count], r->fields - f->count);
-    cell_moved_in(h, r->cell);
+    cell_moved_in_for(h, r->cell, MOVED_FIELDS);
 }
 
 /* Moves the values that are there into a new body. */

@@ -98,15 +98,16 @@ static void node_double(struct heap *h, const struct location *at, value node)
 
 /* --- growing --------------------------------------------------------------------------------*/
 
-/* A segment with more room, or without dead bytes, in place of a used up one. */
+/* A segment with room for one more entry of `size` bytes, or for none if 0, and without dead bytes,
+ * in place of another. */
 static int segment_rebuild(struct heap *h, const struct location *at, const struct segment *s,
-                           size_t size)
+                           bool accessed, size_t size)
 {
     struct target t = {0};
     target_count_all(h, &t, s);
-    t.content += size;
-    t.entries++;
-    if (target_make(h, &t, s->head->depth, s->tracked) < 0) return -ENOMEM;
+    t.content += size > 0 ? size + segment_access_bytes(s) : 0;
+    t.entries += size > 0;
+    if (target_make(h, &t, s->head->depth, s, accessed) < 0) return -ENOMEM;
     target_move_all(h, &t, s);
     target_finish(h, &t);
     slots_set(h, at->slots, at->slot, (size_t)1 << (at->bits - s->head->depth), t.cell, t.values);
@@ -134,7 +135,7 @@ static void segment_prefetch(const struct segment *s)
 }
 
 static int split_prepare(struct heap *h, const struct location *at, const struct segment *s,
-                         struct split *split)
+                         bool accessed, struct split *split)
 {
     unsigned depth = s->head->depth;
     bool node_full = depth == at->bits, below = at->bits == NODE_BITS_MAX;
@@ -152,8 +153,8 @@ static int split_prepare(struct heap *h, const struct location *at, const struct
     if (node_full) split->node = node_new(h, below ? 1 : at->bits + 1);
     bool failed = split->node == VALUE_ABSENT;
     for (unsigned i = 0; i < 2 && !failed; i++)
-        failed = target_make(h, &split->half[i], node_full && below ? 1 : depth + 1,
-                             s->tracked) < 0;
+        failed = target_make(h, &split->half[i], node_full && below ? 1 : depth + 1, s,
+                             accessed) < 0;
     if (!failed) return 0;
     for (unsigned i = 0; i < 2; i++) target_discard(h, &split->half[i]);
     if (value_is_ref(split->node)) cell_free(h, split->node);
@@ -185,10 +186,11 @@ static void split_link(struct heap *h, const struct location *at, unsigned depth
     slots_set(h, slots, first + count / 2, count / 2, half[1].cell, half[1].values);
 }
 
-static int segment_split(struct heap *h, const struct location *at, const struct segment *s)
+static int segment_split(struct heap *h, const struct location *at, const struct segment *s,
+                         bool accessed)
 {
     struct split split;
-    if (split_prepare(h, at, s, &split) < 0) return -ENOMEM;
+    if (split_prepare(h, at, s, accessed, &split) < 0) return -ENOMEM;
     for (size_t i = 0; i < s->slots; i++) {
         if (!slot_is_live(s, i)) continue;
         struct entry e = slot_entry(s, i);
@@ -211,8 +213,9 @@ static int location_fill(struct heap *h, const struct location *at,
         v = node_new(h, bits < NODE_BITS_MAX ? bits : NODE_BITS_MAX);
     } else {
         size_t entries = plan->entries;
+        if (plan->accessed) size += ACCESS_BYTES;
         size_t content = plan->content > size ? plan->content : size;
-        v = segment_new(h, at->bits, plan->tracked, content, entries ? entries : 1);
+        v = segment_new(h, at->bits, plan->accessed, content, entries ? entries : 1);
     }
     if (v == VALUE_ABSENT) return -ENOMEM;
     store(h, &location_pair(at)[0], v);
@@ -236,7 +239,7 @@ static bool segment_evict(struct heap *h, value *body, uint64_t granule)
     const struct segment_head *head = cell_bytes(h, cell);
     struct segment s = segment_open(
         h, ref_make(KIND_MAP_SEGMENT, granule,
-                    head->slots | (head->tracked ? SEGMENT_REF_TRACKED : 0)), VALUE_NIL);
+                    head->slots | (head->accessed ? SEGMENT_REF_ACCESSED : 0)), VALUE_NIL);
     size_t slot = 0;
     for (; slot < s.slots; slot++)
         if (slot_is_live(&s, slot) && slot_entry(&s, slot).key_type != KEY_CELL) break;
@@ -280,12 +283,15 @@ static void page_drain(struct heap *h, value *body, value old)
 
 /* One step towards room for an entry of `size` bytes in a segment that has none. */
 static int segment_grow(struct heap *h, value *body, const struct location *at,
-                        const struct segment *s, uint64_t hash, size_t size)
+                        const struct segment *s, bool accessed, uint64_t hash, size_t size)
 {
-    bool holds = segment_holds(segment_live_bytes(s) + size, s->head->live + 1U,
-                               segment_limit(at, s, hash));
+    size_t entries = s->head->live + 1U;
+    size_t content = segment_live_bytes(s) - segment_access_bytes(s) * s->head->live + size +
+                     (accessed ? ACCESS_BYTES * entries : 0);
+    bool holds = segment_holds(content, entries, segment_limit(at, s, hash));
     value old = s->cell;
-    int status = holds ? segment_rebuild(h, at, s, size) : segment_split(h, at, s);
+    int status = holds ? segment_rebuild(h, at, s, accessed, size)
+                       : segment_split(h, at, s, accessed);
     if (status == 0) page_drain(h, body, old);
     return status;
 }
@@ -309,12 +315,27 @@ int segment_ready(struct heap *h, value *body, const struct segmented_plan *plan
                 return status;
             }
             uint64_t begin = gc_timed_begin();
-            status = too_many ? segment_split(h, &at, s)
-                              : segment_grow(h, body, &at, s, hash, size);
+            status = too_many ? segment_split(h, &at, s, plan->accessed)
+                              : segment_grow(h, body, &at, s, plan->accessed, hash, size);
             gc_timed_end(&h->gc.stats.split, begin);
         }
         if (status < 0) return status;
     }
+}
+
+int segment_convert(struct heap *h, value *body, uint64_t hash, bool accessed)
+{
+    struct location at = locate(h, body, hash);
+    if (at.segment == VALUE_NIL) return 0;
+    struct segment s = location_segment(h, &at);
+    if (s.accessed == accessed) return 0;
+    uint64_t begin = gc_timed_begin();
+    size_t content = segment_live_bytes(&s) + (accessed ? ACCESS_BYTES * s.head->live : 0);
+    bool fits = segment_bytes(content, s.head->live) <= SEGMENT_BYTES_MAX;
+    int status = fits ? segment_rebuild(h, &at, &s, accessed, 0)
+                      : segment_split(h, &at, &s, accessed);
+    gc_timed_end(&h->gc.stats.split, begin);
+    return status;
 }
 
 /* No entry comes after all: a segment that was made for it goes. */
@@ -338,7 +359,7 @@ int segmented_add_take(struct heap *h, value *body, const struct segmented_plan 
     bool own = k.type == KEY_CELL && stored == VALUE_ABSENT;
     if (own) stored = map_key_store(h, key);
     if (own && stored == VALUE_ABSENT) return -ENOMEM;
-    size_t size = 1 + (plan->tracked ? 2 : 0) + packed_key_size(&k) + p.size;
+    size_t size = 1 + packed_key_size(&k) + p.size;
     size_t words = (k.type == KEY_CELL) + (p.type == PACKED_REF);
     if (segment_ready(h, body, plan, key->hash, size, words, &s) < 0) {
         segment_unready(h, body, key->hash);
@@ -352,11 +373,9 @@ int segmented_add_take(struct heap *h, value *body, const struct segmented_plan 
     return 0;
 }
 
-bool segmented_key_packs(const struct map_key *key)
+bool segmented_key_packs(const struct heap *h, value key)
 {
-    struct packed_key k;
-    packed_key_make(&k, key);
-    return k.type != KEY_CELL;
+    return !value_is_ref(key) || (value_is_text(key) && text_length(h, key) <= PACKED_TEXT_MAX);
 }
 
 bool segmented_value_packs(struct heap *h, value v)
@@ -432,8 +451,8 @@ static int entry_overwrite(struct heap *h, struct found *f, const struct packed_
 static int entry_replace(struct heap *h, value *body, const struct map_key *key, struct found *f,
                          const struct packed_value *p)
 {
-    struct segmented_plan plan = {.depth = 1, .tracked = f->s.tracked};
-    size_t size = (size_t)(f->e.v - f->e.at) + p->size;
+    struct segmented_plan plan = {.depth = 1, .accessed = f->s.accessed};
+    size_t size = (size_t)(f->e.v - f->e.at) - segment_access_bytes(&f->s) + p->size;
     if (segment_ready(h, body, &plan, key->hash, size, p->type == PACKED_REF, &f->s) < 0)
         return -ENOMEM;
     if (!entry_find(h, body, key, f)) return -ENOMEM; /* cannot be: it was there */
@@ -455,14 +474,14 @@ static void entry_set_word(struct heap *h, struct found *f, value v)
 }
 
 int segmented_set_take(struct heap *h, value *body, const struct map_key *key, value v,
-                       bool tracked, bool *added)
+                       bool accessed, bool *added)
 {
     struct found f;
     struct packed_value p;
     *added = !entry_find(h, body, key, &f);
     if (*added) {
         struct segmented_plan plan = segmented_growing;
-        plan.tracked = tracked;
+        plan.accessed = accessed;
         return segmented_add_take(h, body, &plan, key, VALUE_ABSENT, v);
     }
     packed_value_make(h, &p, v);

@@ -51,7 +51,7 @@ int values_make_room(struct heap *h, value *slot, size_t count)
     if (old != VALUE_NIL) {
         store_move(values_word(h, values, 1), values_word(h, old, 1), header.used);
         header_write(h, values, header);
-        cell_moved_in(h, values);
+        cell_moved_in_for(h, values, MOVED_VALUES);
     }
     store(h, slot, values);
     if (old != VALUE_NIL) cell_free(h, old);

@@ -1,5 +1,6 @@
 /* map_verify.c - whether a segmented map is what map_segmented.c and map_packed.h say. */
 #include "heap/map_packed.h"
+#include "heap/map_track.h"
 
 struct map_check {
     const struct heap *h;
@@ -54,13 +55,13 @@ static void check_found(struct map_check *c, const struct segment *s, const stru
 }
 
 static void check_entry(struct map_check *c, const struct segment *s, size_t slot, uint64_t from,
-                        uint64_t end)
+                        uint64_t end, bool tracked)
 {
     size_t offset = (s->index[slot] & INDEX_OFFSET) - 1U;
     expect(c, offset < s->head->end, "the index leads outside of the entries");
     if (c->wrong) return;
     struct entry e = entry_open(s, offset);
-    expect(c, s->tracked || !(e.at[0] & TAG_EXPIRES),
+    expect(c, tracked || !(e.at[0] & TAG_EXPIRES),
            "an entry expires, and its map is not tracked");
     check_bytes(c, s, &e);
     check_words(c, s, &e);
@@ -74,9 +75,9 @@ static void check_segment(struct map_check *c, const struct segment *s, uint64_t
                           uint64_t end, bool tracked)
 {
     size_t bytes = value_cell_bytes(c->h, s->cell), live = 0, removed = 0, live_bytes = 0;
-    expect(c, s->head->slots == s->slots && s->head->tracked == s->tracked,
+    expect(c, s->head->slots == s->slots && s->head->accessed == s->accessed,
            "a reference to a segment does not fit its head");
-    expect(c, s->tracked == tracked, "a segment is not tracked as its map is");
+    expect(c, tracked || !s->accessed, "entries have access state, and their map is not tracked");
     expect(c, sizeof *s->head + 2 * s->slots + s->head->room <= bytes &&
                   s->head->end <= s->head->room,
            "a segment is larger than its cell");
@@ -86,7 +87,7 @@ static void check_segment(struct map_check *c, const struct segment *s, uint64_t
         removed += s->index[i] == INDEX_REMOVED;
         if (!slot_is_live(s, i)) continue;
         live++;
-        check_entry(c, s, i, from, end);
+        check_entry(c, s, i, from, end, tracked);
     }
     for (size_t i = 0; i < s->head->end; i++) live_bytes += c->taken[i];
     expect(c, live == s->head->live && removed == s->head->removed,
@@ -127,7 +128,7 @@ const char *map_verify(const struct heap *h, value map)
         } else {
             struct segment s = segment_open(h, cell, values);
             check_slots(&c, &at, s.head->depth);
-            check_segment(&c, &s, from, end, map_mode(h, map) == MODE_TRACKED);
+            check_segment(&c, &s, from, end, map_is_tracked(h, map));
         }
         from = end;
     } while (from != 0 && !c.wrong);

@@ -73,7 +73,7 @@ static struct oracle *oracle_create(struct heap *h)
 void oracle_begin(struct heap *h)
 {
     oracle_end(h);
-    if (h->object_count > ORACLE_OBJECTS_MAX) return;
+    if (heap_object_count(h) > ORACLE_OBJECTS_MAX) return;
     struct oracle *o = h->oracle = oracle_create(h);
     if (!o) return; /* no memory to spare for it, and nothing depends on it */
     for (uint64_t i = 0; i < o->groups; i++) o->old[i] = h->groups[i].head;

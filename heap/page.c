@@ -146,7 +146,7 @@ void page_give(struct heap *h, uint32_t page, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         struct page *p = &h->pages[page + i];
-        assert(p->weak_first == NO_SLOT && p->bin == FULLNESS_BINS);
+        assert(p->weak_first == NO_SLOT && p->bin == FULLNESS_BINS && p->pins == 0);
         p->state = PAGE_FREE;
         cell_poison(h->base + (size_t)(page + i) * PAGE_BYTES, PAGE_BYTES);
         memset(&h->groups[(size_t)(page + i) * PAGE_GROUPS], 0,

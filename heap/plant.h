@@ -22,6 +22,13 @@ enum moved {
     MOVED_HASH_SPLIT = 15, /* a segment's pairs are dealt out over two */
     MOVED_HASH_NODE = 16,  /* a node of twice the size takes over its segments */
     MOVED_RECORD = 17,     /* a record's values move to a larger body */
+    MOVED_LINEAR = 31,     /* a linear map's pairs move to a larger body */
+    MOVED_ORDERED = 32,    /* an ordered map's entries move down, over those that were removed */
+    MOVED_ENTRIES = 33,    /* an ordered map's entries move to a larger chunk */
+    MOVED_ROPE_NODE = 34,  /* a rope's node moves to a larger cell */
+    MOVED_ROPE = 35,       /* what a rope has goes over to a root of another kind */
+    MOVED_VALUES = 36,     /* the values of a segment move to a larger cell */
+    MOVED_FIELDS = 37,     /* a record's values move down, over those that were removed */
 };
 
 #endif

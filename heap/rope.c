@@ -125,7 +125,7 @@ static void node_add_child(struct heap *h, value *slot, value child, value spare
     store_move(larger + 1, node + 1, children);
     store_new(&larger[1 + children], child);
     store_new(&larger[0], cell_header(KIND_ROPE_NODE, children + 1));
-    cell_moved_in(h, spare);
+    cell_moved_in_for(h, spare, MOVED_ROPE_NODE);
     store(h, slot, spare);
     cell_free(h, old);
 }
@@ -373,7 +373,7 @@ value rope_append_take(struct heap *h, value rope, enum kind kind, const void *d
         store_new(&to[ROPE_HEADER], cell_header(kind, rope_height(from)));
         store_new(&to[ROPE_LENGTH], from[ROPE_LENGTH]);
         store_new(&to[ROPE_TOP], from[ROPE_TOP]);
-        cell_moved_in(h, result);
+        cell_moved_in_for(h, result, MOVED_ROPE);
         cell_free(h, rope);
     }
     return result;

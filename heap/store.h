@@ -16,18 +16,16 @@
 
 /* --- cells ------------------------------------------------------------------------------*/
 
-/* Takes the lowest free cell of the allocator's group: a->free must not be 0. Black or white.
- * Counts of its page follow, those of the heap do not. Returns its granule. */
+/* Takes the lowest free cell of the allocator's group: a->free must not be 0. Black or white. It is
+ * counted already. Returns its granule. */
 static inline uint64_t cell_claim(struct allocator *a, bool black)
 {
     uint64_t bit = a->free & -a->free;
     struct plane_group *g = a->planes;
     a->free ^= bit;
     g->head |= bit;
-    /* Free is 01: setting HEAD alone makes it black. */
-    if (!black) g->mark &= ~bit;
-    a->descriptor->live++;
-    return (uint64_t)a->group * GROUP_GRANULES + (unsigned)__builtin_ctzl(bit);
+    if (unlikely(black)) g->mark |= bit;
+    return a->granule + (unsigned)__builtin_ctzl(bit);
 }
 
 static inline value cell_take_from(struct heap *h, struct allocator *a, enum kind kind,
@@ -35,9 +33,6 @@ static inline value cell_take_from(struct heap *h, struct allocator *a, enum kin
 {
     /* While marking newborns are black. */
     value v = ref_make(kind, cell_claim(a, h->marking && !planted(1)), hash);
-    h->used_bytes += a->cell_bytes;
-    h->object_count++;
-    h->allocations++;
     void *cell = ref_cell(h, v);
     cell_unpoison(cell, a->cell_bytes);
     if (!kind_is_leaf(kind)) memset(cell, 0, a->cell_bytes);

@@ -30,6 +30,7 @@ static void finalise_freed(struct heap *h, uint64_t group, uint64_t freed)
 static void count_freed(struct heap *h, unsigned cells, size_t cell_bytes)
 {
     h->object_count -= cells;
+    h->freed_count += cells;
     h->used_bytes -= cells * cell_bytes;
     h->gc.cycle_swept_bytes += cells * cell_bytes;
     h->gc.stats.swept_bytes += cells * cell_bytes;

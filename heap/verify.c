@@ -218,6 +218,13 @@ static void check_free_cells(struct verifier *c, uint64_t group, uint64_t free_c
 #endif
 }
 
+/* The free cells of an active page's group that only its allocator knows as such. */
+static uint64_t group_drawn(struct heap *h, const struct page *p, const struct plane_group *planes)
+{
+    const struct allocator *a = page_allocator(h, p);
+    return a->planes == planes ? a->free : 0;
+}
+
 static void check_cells(struct verifier *c, uint32_t page, struct page_sums *sums)
 {
     struct heap *h = c->h;
@@ -226,7 +233,11 @@ static void check_cells(struct verifier *c, uint32_t page, struct page_sums *sum
     for (unsigned g = 0; g < PAGE_GROUPS; g++) {
         uint64_t group = (uint64_t)page * PAGE_GROUPS + g;
         const struct plane_group *planes = &h->groups[group];
-        uint64_t free_here = ~planes->head & planes->mark;
+        uint64_t free_here = ~planes->head & planes->mark, drawn = 0;
+        if (p->active) drawn = group_drawn(h, p, planes);
+        if (drawn & (planes->head | planes->mark))
+            fail(c, "page %u has drawn cells that are taken", page);
+        free_here |= drawn;
         live += (unsigned)__builtin_popcountl(planes->head);
         free_cells += (unsigned)__builtin_popcountl(free_here);
         sums->shared += (unsigned)__builtin_popcountl(planes->shared);
@@ -240,7 +251,7 @@ static void check_cells(struct verifier *c, uint32_t page, struct page_sums *sum
             fail(c, "page %u has a gray leaf", page);
         if (!h->marking && !page_unswept(h, p) && (planes->head & planes->mark))
             fail(c, "page %u has a black cell outside of a cycle", page);
-        uint64_t heads = planes->head | planes->mark;
+        uint64_t heads = planes->head | planes->mark | drawn;
         for (uint64_t bits = heads; bits; bits &= bits - 1) {
             unsigned granule = g * GROUP_GRANULES + (unsigned)__builtin_ctzl(bits);
             unsigned first = page == 0 ? p->cell_granules : 0;
@@ -249,9 +260,9 @@ static void check_cells(struct verifier *c, uint32_t page, struct page_sums *sum
         }
         check_free_cells(c, group, free_here, page_cell_bytes(p));
     }
-    if (live != p->live || live + free_cells != p->cells)
-        fail(c, "page %u counts %u of %u cells taken, but its planes %u and %u free", page, p->live,
-             p->cells, live, free_cells);
+    if (live != page_live(h, p) || live + free_cells != p->cells)
+        fail(c, "page %u counts %u of %u cells taken, but its planes %u and %u free", page,
+             page_live(h, p), p->cells, live, free_cells);
     sums->objects += live;
     sums->bytes += live * page_cell_bytes(p);
 }
@@ -277,9 +288,9 @@ static void check_pages(struct verifier *c)
         sums.touched += h->pages[i].touched;
         sums.touched_free += h->pages[i].touched;
     }
-    if (sums.objects != h->object_count || sums.bytes != h->used_bytes)
-        fail(c, "the heap counts %lu objects of %zu bytes, its pages %lu of %zu", h->object_count,
-             h->used_bytes, sums.objects, sums.bytes);
+    if (sums.objects != heap_object_count(h) || sums.bytes != heap_used_bytes(h))
+        fail(c, "the heap counts %lu objects of %zu bytes, its pages %lu of %zu",
+             heap_object_count(h), heap_used_bytes(h), sums.objects, sums.bytes);
     if (sums.shared != h->shared_count)
         fail(c, "the heap counts %lu shared objects, its pages %lu", h->shared_count, sums.shared);
     if (sums.free_pages != h->free_page_count)

@@ -36,11 +36,11 @@ struct builder_level {
 
 /* --- failure ------------------------------------------------------------------------------*/
 
-/* `opened` borrows values across safe points, so meanwhile they must not move. */
+/* `opened` borrows values across safe points, so meanwhile they must not move. Others may: a client
+ * can take its time over a message. */
 static void builder_opened_forget(struct builder *b)
 {
-    if (b->opened_count != 0) heap_unpin(b->heap);
-    b->opened_count = 0;
+    while (b->opened_count > 0) value_unpin(b->heap, b->opened[--b->opened_count]);
 }
 
 int builder_fail(struct builder *b, enum error_code code, const char *format, ...)
@@ -351,7 +351,7 @@ void builder_push_container(struct builder *b, value v)
         builder_no_memory(b);
         return;
     }
-    if (b->opened_count == 0) heap_pin(b->heap);
+    value_pin(b->heap, v);
     b->opened[b->opened_count++] = v;
 }
 

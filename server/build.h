@@ -73,7 +73,7 @@ struct builder {
     bool making;                  /* this message's containers are made as they open */
     struct builder_level *levels; /* open containers */
     size_t level_count, level_capacity;
-    value *opened;                /* ext: all containers of this message, borrowed */
+    value *opened;                /* ext: all containers of this message, borrowed and pinned */
     size_t opened_count, opened_capacity;
     enum decoder_text text_type;  /* of the text that arrives in parts */
     struct text_builder text;

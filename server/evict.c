@@ -20,6 +20,7 @@
  * shared, for the collector. */
 #include "server/keys.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "heap/gc.h"
@@ -62,6 +63,24 @@ void evict_init(struct keys *k, enum memory_policy policy)
         .random = heap_hash(k->heap, "evict", strlen("evict")) | 1,
         .ceiling_bytes = SIZE_MAX,
     };
+    value root = keys_root(k);
+    if (root == VALUE_ABSENT) return;
+    map_keep_access(k->heap, root, k->evict.uses_access);
+    k->evict.converting = true;
+}
+
+void keys_policy(struct keys *k, enum memory_policy policy)
+{
+    if (policy != k->evict.policy) evict_init(k, policy);
+}
+
+void keys_convert(struct keys *k)
+{
+    struct evict *e = &k->evict;
+    value root = keys_root(k);
+    assert(e->converting && root != VALUE_ABSENT);
+    e->convert_cursor = map_access_step(k->heap, root, e->convert_cursor);
+    e->converting = e->convert_cursor != 0;
 }
 
 /* --- use --------------------------------------------------------------------------------------*/
@@ -189,6 +208,7 @@ bool keys_evict_wanted(struct keys *k)
 {
     if (k->evict.policy == POLICY_REFUSE) return false;
     ceiling_set(k);
+    if (k->evict.ceiling_bytes == SIZE_MAX) return false;
     return heap_used_bytes(k->heap) > k->evict.ceiling_bytes;
 }
 

@@ -33,6 +33,18 @@ static enum task_outcome evict_step(struct task *task, uint64_t budget_ns)
     }
     /* If nothing can go, there is nothing to try before something changes. */
     x->stuck_bytes = total + evicted == 0 ? heap_used_bytes(x->keys->heap) : 0;
+    x->stuck_expiring = x->keys->expiring;
+    return TASK_DONE;
+}
+
+static enum task_outcome convert_step(struct task *task, uint64_t budget_ns)
+{
+    struct expiry *x = (struct expiry *)(void *)((char *)task - offsetof(struct expiry, convert));
+    uint64_t begin_ns = uv_hrtime();
+    while (keys_convert_wanted(x->keys)) {
+        keys_convert(x->keys);
+        if (uv_hrtime() - begin_ns >= budget_ns) return TASK_MORE;
+    }
     return TASK_DONE;
 }
 
@@ -48,12 +60,14 @@ void expiry_init(struct expiry *x, struct keys *keys, struct tasks *tasks, uv_lo
         .tasks = tasks,
         .sweep = {.name = "expiry", .step = sweep_step},
         .evict = {.name = "eviction", .step = evict_step},
+        .convert = {.name = "policy", .step = convert_step},
     };
     uv_timer_init(loop, &x->timer);
 }
 
 void expiry_turn(struct expiry *x)
 {
+    if (keys_convert_wanted(x->keys)) tasks_start(x->tasks, &x->convert);
     uint64_t due_ms = keys_sweep_due(x->keys);
     keys_turn(x->keys);
     if (due_ms == UINT64_MAX) {
@@ -65,6 +79,7 @@ void expiry_turn(struct expiry *x)
         uv_timer_start(&x->timer, on_timer, wait_ms < TIMER_MS_MAX ? wait_ms : TIMER_MS_MAX, 0);
         x->timer_ms = due_ms;
     }
-    if (keys_evict_wanted(x->keys) && heap_used_bytes(x->keys->heap) != x->stuck_bytes)
-        tasks_start(x->tasks, &x->evict);
+    bool stuck = heap_used_bytes(x->keys->heap) == x->stuck_bytes &&
+                 x->keys->expiring == x->stuck_expiring;
+    if (keys_evict_wanted(x->keys) && !stuck) tasks_start(x->tasks, &x->evict);
 }

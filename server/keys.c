@@ -31,7 +31,9 @@ value keys_root_make(struct keys *k)
     value root = keys_root(k);
     if (root != VALUE_ABSENT) return root;
     root = map_new_tracked(k->heap);
-    if (root != VALUE_ABSENT) heap_root_set_take(k->heap, ROOT_KEYS, root);
+    if (root == VALUE_ABSENT) return root;
+    if (k->evict.uses_access) map_keep_access(k->heap, root, true);
+    heap_root_set_take(k->heap, ROOT_KEYS, root);
     return root;
 }
 
@@ -226,6 +228,7 @@ void keys_clear(struct keys *k)
     k->expiring = 0;
     k->due_ms = UINT64_MAX;
     k->sweep = (struct sweep){0};
+    k->evict.converting = false;
 }
 
 void key_copy(struct heap *h, value key, struct key_copy *copy)

@@ -10,8 +10,9 @@
  *
  * Time is read once a call: what a call sees of a key does not change while it runs.
  *
- * The map is tracked (heap/map_track.h). While no key expires and the policy needs no access
- * state, a look-up costs what it costs in any map. */
+ * The map is tracked (heap/map_track.h). Its entries have access state only under the policies that
+ * need it. While no key expires and the policy needs none, a look-up costs what it costs in any
+ * map. */
 #ifndef CAIRN_SERVER_KEYS_H
 #define CAIRN_SERVER_KEYS_H
 
@@ -47,6 +48,8 @@ struct sweep {
 struct evict {
     enum memory_policy policy;
     bool uses_access;         /* the policy goes by the entries' access state */
+    bool converting;          /* entries are yet to be given access state, or relieved of it */
+    uint64_t convert_cursor;  /* of map_access_step */
     uint64_t random;
     uint64_t elapsed_ms, last_ms; /* a clock that never goes back */
     uint64_t since_tick;      /* keys evicted */
@@ -121,6 +124,14 @@ size_t keys_sweep(struct keys *k);
 /* --- eviction: evict.c ------------------------------------------------------------------------*/
 
 void evict_init(struct keys *k, enum memory_policy policy);
+/* Another policy from now on. What is known of the keys' use is forgotten, since each policy has
+ * its own meaning of it. The map's entries follow in steps: until their turn has come, those that
+ * have no access state count as never used. */
+void keys_policy(struct keys *k, enum memory_policy policy);
+/* Whether there is such a step to be done, and one step: some hundred entries. At safe points
+ * only. */
+static inline bool keys_convert_wanted(const struct keys *k) { return k->evict.converting; }
+void keys_convert(struct keys *k);
 /* A look-up met the entry; a key was added. */
 void evict_used(struct keys *k, value root, const struct map_key *key, uint16_t access);
 void evict_added(struct keys *k, value root, const struct map_key *key);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "heap/list.h"
+#include "heap/plant.h"
 #include "heap/set.h"
 #include "server/clock.h"
 #include "server/params.h"
@@ -182,6 +183,7 @@ struct combine {
     bool pinned;
     size_t at;                    /* the set that is read */
     uint64_t cursor;
+    struct place place;           /* where the result goes; found anew when all is done */
     value page[2 * COMBINE_PAGE_MAX];
 };
 
@@ -265,14 +267,13 @@ static enum call_outcome combine_finish(struct call *call, struct combine *c)
     enum call_outcome outcome = CALL_FAILED;
     value result = c->frame.slots[0];
     size_t count = set_count(h, result);
-    struct place place;
     if (!c->stores) {
         struct reply r;
         reply_open(&r, call);
         outcome = reply_finish(&r, reply_value(&r, result));
-    } else if (place_find(call, combine_into(call), 0, &place) == 0) {
+    } else if (planted(29) || place_find(call, combine_into(call), 0, &c->place) == 0) {
         c->frame.slots[0] = VALUE_NIL;
-        if (place_replace_take(call, &place, result, 0) == 0) outcome = reply_uint(call, count);
+        if (place_replace_take(call, &c->place, result, 0) == 0) outcome = reply_uint(call, count);
     }
     combine_free(call);
     return outcome;
@@ -309,7 +310,6 @@ static int combine_pin(struct call *call, struct combine *c)
 static int combine_read(struct call *call, struct combine *c)
 {
     struct heap *h = call->heap;
-    struct place place;
     if (param_list(call, 0, "paths", &c->count) < 0) return -1;
     if (c->count == 0 || c->count > COMBINE_SETS_MAX) {
         call_fail(call, c->count == 0 ? ERROR_BAD_PARAMS : ERROR_LIMIT,
@@ -320,7 +320,7 @@ static int combine_read(struct call *call, struct combine *c)
     for (size_t i = 0; i < c->count; i++)
         if (read_set(call, list_get(h, call->args[0], i), &c->sets[i]) < 0) return -1;
     /* Early, so that a wrong place costs no work; it is looked for again when it is needed. */
-    return c->stores ? place_find(call, combine_into(call), 0, &place) : 0;
+    return c->stores ? place_find(call, combine_into(call), 0, &c->place) : 0;
 }
 
 /* An intersection is sought among the members of the smallest set. */

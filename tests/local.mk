@@ -134,6 +134,12 @@ unit_evict_SOURCES = %D%/unit/test_evict.c
 unit_evict_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_evict_LDADD = $(SESSION_TEST_LIBS)
 
+check_PROGRAMS += unit_expiry
+TESTS += unit_expiry
+unit_expiry_SOURCES = %D%/unit/test_expiry.c
+unit_expiry_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_expiry_LDADD = libserver.la $(UV_LIBS) $(HEAP_TEST_LIBS)
+
 check_PROGRAMS += unit_fragmentation
 TESTS += unit_fragmentation
 unit_fragmentation_SOURCES = %D%/unit/test_fragmentation.c

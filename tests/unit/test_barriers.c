@@ -12,6 +12,7 @@
 #include "heap/gc.h"
 #include "heap/list_int.h"
 #include "heap/map_int.h"
+#include "heap/text_int.h"
 #include "heap/verify.h"
 #include "heap/weak.h"
 #include "tests/support/heap_fixture.h"
@@ -34,6 +35,12 @@ struct scene {
 static void finish_cycle(struct heap *h)
 {
     while (gc_phase(h) != GC_IDLE || heap_drop_pending(h)) gc_step(h, 100);
+}
+
+/* Marking waits for what is dropped; a scene that drops something first should not. */
+static void drop_all(struct heap *h)
+{
+    while (heap_drop_pending(h)) heap_drop_step(h, 1000);
 }
 
 /* Makes the change after so many steps. False if marking had ended by then. */
@@ -249,6 +256,159 @@ START_TEST(segments_of_a_node_that_doubles)
 END_TEST
 #endif
 
+/* With keys that are no texts, so that it is no record. */
+static void number_put(struct heap *h, value map, size_t id)
+{
+    struct map_key key;
+    ck_assert_int_eq(map_key_value(h, &key, value_int((int64_t)id)), 0);
+    ck_assert_int_eq(map_set_take(h, map, &key, map_new(h)), 0);
+}
+static void number_remove(struct heap *h, value map, size_t id)
+{
+    struct map_key key;
+    ck_assert_int_eq(map_key_value(h, &key, value_int((int64_t)id)), 0);
+    ck_assert_int_eq(map_remove(h, map, &key, NULL), 0);
+}
+static value numbers_of(struct heap *h, size_t count, const char *representation)
+{
+    value map = map_new(h);
+    for (size_t i = 0; i < count; i++) number_put(h, map, i);
+    ck_assert_str_eq(map_representation(h, map), representation);
+    return map;
+}
+
+static value small_linear(struct heap *h) { return numbers_of(h, MAP_LINEAR_MAX / 2, "linear"); }
+static void fill_the_linear(struct heap *h, value map)
+{
+    for (size_t i = MAP_LINEAR_MAX / 2; i < MAP_LINEAR_MAX; i++) number_put(h, map, i);
+    ck_assert_str_eq(map_representation(h, map), "linear");
+}
+static value small_ordered(struct heap *h) { return numbers_of(h, 2 * MAP_LINEAR_MAX, "ordered"); }
+static void fill_the_ordered(struct heap *h, value map)
+{
+    for (size_t i = 2 * MAP_LINEAR_MAX; i < MAP_ORDERED_MAX / 2; i++) number_put(h, map, i);
+    ck_assert_str_eq(map_representation(h, map), "ordered");
+}
+/* Three quarters but one are removed, from the front. */
+static value thinned_ordered(struct heap *h)
+{
+    value map = numbers_of(h, MAP_ORDERED_MAX, "ordered");
+    for (size_t i = 0; i < MAP_ORDERED_MAX * 3 / 4 - 1; i++) number_remove(h, map, i);
+    drop_all(h);
+    return map;
+}
+static void remove_one_more(struct heap *h, value map)
+{
+    number_remove(h, map, MAP_ORDERED_MAX * 3 / 4 - 1);
+}
+/* A record whose cell is scanned in several parts, of which the last fields are left. */
+static value thinned_record(struct heap *h)
+{
+    value pairs[2 * MAP_FIELDS_MAX];
+    for (size_t i = 0; i < MAP_FIELDS_MAX; i++) {
+        pairs[2 * i] = model_key(h, KEYS_TEXT, i);
+        pairs[2 * i + 1] = map_new(h);
+    }
+    value map = map_from_take(h, pairs, MAP_FIELDS_MAX);
+    ck_assert_str_eq(map_representation(h, map), "record");
+    for (size_t i = 0; i < MAP_FIELDS_MAX - 8; i++) {
+        struct map_key key;
+        value k = model_key(h, KEYS_TEXT, i);
+        ck_assert_int_eq(map_key_value(h, &key, k), 0);
+        ck_assert_int_eq(map_remove(h, map, &key, NULL), 0);
+        value_release(h, k);
+    }
+    drop_all(h);
+    return map;
+}
+static void add_a_field(struct heap *h, value map)
+{
+    map_put(h, map, MAP_FIELDS_MAX);
+    ck_assert_str_eq(map_representation(h, map), "record");
+}
+static value small_segmented(struct heap *h) { return map_of(h, MAP_ORDERED_MAX + 4); }
+static void add_some_entries(struct heap *h, value map)
+{
+    for (unsigned i = 0; i < 24; i++) add_an_entry(h, map);
+}
+
+START_TEST(pairs_of_a_linear_map_that_grows)
+{
+    play(&(struct scene){small_linear, fill_the_linear});
+}
+END_TEST
+
+START_TEST(entries_of_an_ordered_map_that_grows)
+{
+    play(&(struct scene){small_ordered, fill_the_ordered});
+}
+END_TEST
+
+START_TEST(entries_of_an_ordered_map_that_move_down)
+{
+    play(&(struct scene){thinned_ordered, remove_one_more});
+}
+END_TEST
+
+START_TEST(values_of_a_record_that_move_down)
+{
+    play(&(struct scene){thinned_record, add_a_field});
+}
+END_TEST
+
+START_TEST(values_of_a_segment_that_grow)
+{
+    play(&(struct scene){small_segmented, add_some_entries});
+}
+END_TEST
+
+/* --- ropes ------------------------------------------------------------------------------*/
+
+static char rope_bytes[4 * ROPE_CHUNK_BYTES];
+
+/* A root with a rope in it. */
+static value rope_of(struct heap *h, size_t length)
+{
+    value root = node_new(h, 1);
+    memset(rope_bytes, 'x', sizeof rope_bytes);
+    node_set(h, root, 0, text_new(h, rope_bytes, length, false));
+    ck_assert(value_is_kind(*node_slot(h, root, 0), KIND_ROPE));
+    return root;
+}
+static value three_chunks(struct heap *h) { return rope_of(h, 3 * ROPE_CHUNK_BYTES); }
+static value half_a_chunk_more(struct heap *h) { return rope_of(h, 7 * ROPE_CHUNK_BYTES / 2); }
+
+/* As the methods do: it is taken out first. */
+static void rope_append(struct heap *h, value root, const char *data, size_t length)
+{
+    value *slot = node_slot(h, root, 0), rope = *slot;
+    store(h, slot, VALUE_NIL);
+    rope = text_append_take(h, rope, data, length);
+    ck_assert_uint_ne(rope, VALUE_ABSENT);
+    store(h, slot, rope);
+}
+static void append_chunks(struct heap *h, value root)
+{
+    rope_append(h, root, rope_bytes, 2 * ROPE_CHUNK_BYTES);
+}
+static void append_what_is_no_text(struct heap *h, value root)
+{
+    rope_append(h, root, "\xff", 1);
+    ck_assert(value_is_kind(*node_slot(h, root, 0), KIND_ROPE_BYTES));
+}
+
+START_TEST(chunks_of_a_rope_that_grows)
+{
+    play(&(struct scene){three_chunks, append_chunks});
+}
+END_TEST
+
+START_TEST(what_a_rope_has_that_becomes_bytes)
+{
+    play(&(struct scene){half_a_chunk_more, append_what_is_no_text});
+}
+END_TEST
+
 /* --- objects ----------------------------------------------------------------------------*/
 
 /* Two nodes in the root; the first holds a shared object that nothing else holds. */
@@ -404,8 +564,15 @@ START_TEST(the_counters_after_a_free)
     value kept = node_new(h, 4);
     heap_root_set_take(h, ROOT_KEYS, kept);
     value freed = node_new(h, 4);
-    cell_free(h, freed);
+    cell_free(h, freed); /* of the group at hand */
     heap_fixture_verify(h, "after a free");
+    freed = node_new(h, 4);
+    value *later = calloc(GROUP_GRANULES, sizeof *later);
+    for (unsigned i = 0; i < GROUP_GRANULES; i++) later[i] = node_new(h, 4);
+    cell_free(h, freed); /* of one that is left */
+    heap_fixture_verify(h, "after a free behind");
+    for (unsigned i = 0; i < GROUP_GRANULES; i++) cell_free(h, later[i]);
+    free(later);
     heap_fixture_close(h);
 }
 END_TEST
@@ -466,6 +633,13 @@ Suite *test_suite(void)
     ADD(suite, the_only_child_of_a_top);
     ADD(suite, values_of_a_record_that_grows);
     ADD(suite, entries_of_a_segment_that_splits);
+    ADD(suite, pairs_of_a_linear_map_that_grows);
+    ADD(suite, entries_of_an_ordered_map_that_grows);
+    ADD(suite, entries_of_an_ordered_map_that_move_down);
+    ADD(suite, values_of_a_record_that_move_down);
+    ADD(suite, values_of_a_segment_that_grow);
+    ADD(suite, chunks_of_a_rope_that_grows);
+    ADD(suite, what_a_rope_has_that_becomes_bytes);
 #ifndef CAIRN_GC_STRESS
     ADD(suite, segments_of_a_node_that_doubles);
 #endif

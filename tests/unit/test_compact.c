@@ -131,6 +131,31 @@ START_TEST(containers_move_and_are_scanned_all_the_same)
 }
 END_TEST
 
+START_TEST(what_is_pinned_stays_with_its_page)
+{
+    struct heap *h = heap_fixture_open(0);
+    value root = table_of_leaves(h, 1000);
+    table_thin(h, root, 4);
+    value leaf = VALUE_NIL;
+    value *slot = NULL;
+    for (unsigned i = 0; !value_is_ref(leaf); i++) {
+        value row = *node_slot(h, root, i);
+        for (unsigned j = 0; j < PAIRS && !value_is_ref(leaf); j++) {
+            slot = node_slot(h, row, j);
+            leaf = *slot;
+        }
+    }
+    value_pin(h, leaf);
+    gc_compact_always(h, true);
+    gc_collect(h);
+    ck_assert_uint_ne(stats_of(h).moved_objects, 0);
+    ck_assert_uint_eq(*slot, leaf);
+    value_unpin(h, leaf);
+    table_check(h, root);
+    heap_fixture_close(h);
+}
+END_TEST
+
 START_TEST(nothing_moves_while_the_heap_is_pinned_or_walked)
 {
     struct heap *h = heap_fixture_open(0);
@@ -400,6 +425,7 @@ Suite *test_suite(void)
     tcase_set_timeout(tcase, 300);
     tcase_add_loop_test(tcase, what_is_left_on_sparse_pages_moves_together, 0, 4);
     tcase_add_test(tcase, containers_move_and_are_scanned_all_the_same);
+    tcase_add_test(tcase, what_is_pinned_stays_with_its_page);
     tcase_add_test(tcase, nothing_moves_while_the_heap_is_pinned_or_walked);
     tcase_add_test(tcase, what_is_shared_or_in_a_frame_stays_where_it_is);
     tcase_add_test(tcase, a_full_heap_is_compacted_without_a_fresh_page);

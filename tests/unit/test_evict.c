@@ -365,6 +365,78 @@ START_TEST(a_call_evicts_before_it_runs)
 }
 END_TEST
 
+/* --- another policy ---------------------------------------------------------------------------*/
+
+/* The bytes in use when the entries are as the policy wants them. */
+static size_t bytes_under(enum memory_policy policy)
+{
+    keys_policy(k, policy);
+    ck_assert(keys_convert_wanted(k));
+    for (unsigned i = 0; keys_convert_wanted(k); i++) {
+        ck_assert_uint_lt(i, 10000);
+        keys_convert(k);
+    }
+    in_process_verify(&p);
+    return heap_used_bytes(p.heap);
+}
+
+START_TEST(keys_hold_access_state_only_for_policies_that_use_it)
+{
+    enum { KEYS = 20000 };
+    for (unsigned id = 0; id < KEYS; id++) ck_assert(set(id, 20, 0));
+    size_t lru = bytes_under(POLICY_EVICT_LRU), refuse = bytes_under(POLICY_REFUSE);
+    size_t lfu = bytes_under(POLICY_EVICT_LFU), ttl = bytes_under(POLICY_EVICT_TTL);
+    printf("# bytes: lru %zu, refuse %zu, lfu %zu, ttl %zu\n", lru, refuse, lfu, ttl);
+    ck_assert_uint_ge(lru, refuse + KEYS * 3 / 2);
+    ck_assert_uint_ge(lfu, ttl + KEYS * 3 / 2);
+    for (unsigned id = 0; id < KEYS; id++) ck_assert(get(id));
+}
+END_TEST
+
+/* What is used before the steps come to it is not known of; what is used later is. */
+START_TEST(a_policy_that_comes_later_knows_what_was_used_since)
+{
+    unsigned count = 0;
+    while (heap_available_bytes(p.heap) > HEAP_BYTES / 8) ck_assert(set(count++, 100, 0));
+    keys_policy(k, POLICY_EVICT_LRU);
+    for (unsigned id = 0; keys_convert_wanted(k); id++) {
+        keys_convert(k);
+        ck_assert(get(id % count)); /* as other sessions would */
+    }
+    k->fixed_ms += 1000000;
+    for (unsigned id = 0; id < count; id += 10) ck_assert(get(id));
+    unsigned id = count;
+    for (; k->evicted < count / 2; id++) set_surely(id, 100, 0);
+    unsigned used = 0, others = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (i % 10) others += get(i);
+        else used += get(i);
+    }
+    printf("# of %u keys that were used %u are left, of the others %u\n", count / 10, used, others);
+    ck_assert_uint_ge(used, count / 10 - count / 200);
+    ck_assert_uint_le(others, count * 9 / 10 - count * 2 / 5);
+}
+END_TEST
+
+START_TEST(a_policy_may_come_when_memory_is_out)
+{
+    unsigned id = 0;
+    while (set(id, 100, 0)) id++;
+    keys_policy(k, POLICY_EVICT_LRU);
+    while (keys_convert_wanted(k)) keys_convert(k);
+    in_process_verify(&p);
+    unsigned failed = 0;
+    for (unsigned end = id + 20000; id < end; id++)
+        while (!set(id, 100, 0)) {
+            ck_assert_uint_lt(failed++, 1000);
+            keys_memory_short(k);
+            gc_run(p.heap, 100000, GC_BESIDE_EVENTS);
+        }
+    printf("# %u failed\n", failed);
+    ck_assert_uint_gt(k->evicted, 10000);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("evict");
@@ -383,6 +455,9 @@ Suite *test_suite(void)
     tcase_add_test(tcase, shared_values_are_left_to_the_collector);
     tcase_add_test(tcase, other_sizes_get_their_pages);
     tcase_add_test(tcase, a_call_evicts_before_it_runs);
+    tcase_add_test(tcase, keys_hold_access_state_only_for_policies_that_use_it);
+    tcase_add_test(tcase, a_policy_that_comes_later_knows_what_was_used_since);
+    tcase_add_test(tcase, a_policy_may_come_when_memory_is_out);
     suite_add_tcase(suite, tcase);
     return suite;
 }

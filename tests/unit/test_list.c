@@ -30,7 +30,7 @@ static size_t check_chunk(const struct heap *h, value chunk, unsigned *height)
     *height = 0;
     if (!value_is_kind(chunk, KIND_LIST_NODE)) {
         bool is_wide = list_leaf_width(words) == LIST_WIDE;
-        ck_assert_uint_le(size, LIST_LEAF_MAX);
+        ck_assert_uint_le(size, list_format_most(list_leaf_format(words)));
         ck_assert_uint_le(size, list_leaf_room(h, chunk));
         ck_assert(value_is_kind(chunk, is_wide ? KIND_LIST_LEAF : KIND_RAW));
         if (is_wide) check_slots(words, 1 + size, cell_word_count(h, chunk));
@@ -114,11 +114,25 @@ static value *numbers(size_t count)
 }
 
 /* What lists are filled with: one in `objects` items is an object of the list's own, one in
- * `large` an integer of any size; the others fit `bits`. */
+ * `large` an integer of any size, or a double of any; the others fit `bits`, or are doubles whose
+ * exponents do. */
 struct mix {
     unsigned objects, large, bits;
+    bool doubles;
 };
-static const struct mix mixes[] = {{4, 4, 62}, {1000000, 300, 6}, {1500, 700, 31}, {50000, 40, 14}};
+static const struct mix mixes[] = {{4, 4, 62, false},       {1000000, 300, 6, false},
+                                   {1500, 700, 31, false},  {50000, 40, 14, false},
+                                   {1000000, 300, 3, true}, {1500, 700, 2, true}};
+
+/* A double of an exponent below `span`, or of any. */
+static value double_new(uint64_t *state, unsigned span, bool any)
+{
+    static const double whole[] = {0.0, -0.0, 1.0, -1.0, 32768.0, 1e100, -1e-100};
+    double d = (double)(random_next(state) >> 11) / (double)((uint64_t)1 << 53);
+    if (any) d = whole[random_below(state, sizeof whole / sizeof *whole)];
+    else d = (0.5 + d / 2) * (double)((uint64_t)1 << random_below(state, span));
+    return value_double_fits(d) ? value_double(d) : value_double(0.5);
+}
 
 static value item_new(struct heap *h, uint64_t *state, const struct mix *mix)
 {
@@ -129,6 +143,8 @@ static value item_new(struct heap *h, uint64_t *state, const struct mix *mix)
         ck_assert(v != VALUE_ABSENT);
         return v;
     }
+    if (mix->doubles)
+        return double_new(state, (unsigned)1 << mix->bits, random_below(state, mix->large) == 0);
     unsigned bits = random_below(state, mix->large) == 0 ? 1 + (unsigned)random_below(state, 62)
                                                          : mix->bits;
     int64_t n = (int64_t)(random_next(state) >> (64 - bits));
@@ -533,6 +549,66 @@ START_TEST(small_integers_take_as_many_bytes_as_they_need)
 }
 END_TEST
 
+START_TEST(doubles_of_about_one_size_take_seven_bytes)
+{
+    struct heap *h = heap_fixture_open(0);
+    const size_t count = 50 * LEAF;
+    /* The last that are close enough together, and the first that are not. */
+    const struct {
+        double low, high;
+        unsigned bytes;
+    } cases[] = {{0.1, 0.9, 7},        {1.0, 65535.9999, 7},     {1.0, 65536.0, 8},
+                 {-1.5, -40000.25, 7}, {-1.0, 1.0, 8},           {0.0, 1.0, 8},
+                 {1e-70, 1e-69, 7},    {5e70, 5.000001e70, 7},   {0.0, 0.0, 7},
+                 {-0.0, -0.0, 7},      {0.0, -0.0, 8},           {1.0, 1.0000000000000002, 7}};
+    value *items = malloc(count * sizeof *items);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ck_assert(value_double_fits(cases[i].low) && value_double_fits(cases[i].high));
+        for (size_t j = 0; j < count; j++)
+            items[j] = value_double(j % 2 ? cases[i].low : cases[i].high);
+        struct model m = {.items = items, .count = count};
+        value list = list_from_take(h, items, count);
+        struct heap_stats stats;
+        heap_stats(h, &stats);
+        check_list(h, list, &m);
+        ck_assert_uint_ge(stats.used_bytes, count * cases[i].bytes);
+        ck_assert_uint_lt(stats.used_bytes, count * cases[i].bytes * 102 / 100 + 20 * 1024);
+        value_release(h, list);
+        heap_fixture_objects(h);
+    }
+    free(items);
+    heap_fixture_close(h);
+}
+END_TEST
+
+/* Appended in parts, as clients do; now and then comes one that is much larger. */
+START_TEST(a_list_of_doubles_that_grows_is_compact)
+{
+    struct heap *h = heap_fixture_open(0);
+    enum { COUNT = 100 * LIST_LEAF_MAX };
+    struct model m;
+    model_open(&m, COUNT);
+    value list = list_new(h);
+    uint64_t state = 3;
+    for (size_t part = 100; m.count + part < COUNT;) {
+        value items[100];
+        for (size_t i = 0; i < part; i++) items[i] = double_new(&state, 4, false);
+        if (m.count > COUNT / 2 && random_below(&state, 100) == 0) items[7] = value_double(1e60);
+        ck_assert_int_eq(list_insert_take(h, list, m.count, items, part), 0);
+        model_insert(&m, m.count, items, part);
+        if (m.count < COUNT / 2) continue;
+        struct heap_stats stats;
+        heap_stats(h, &stats);
+        ck_assert_uint_lt(stats.used_bytes, m.count * 15 / 2 + 40 * 1024);
+    }
+    check_list(h, list, &m);
+    heap_fixture_verify(h, "grown");
+    value_release(h, list);
+    free(m.items);
+    heap_fixture_close(h);
+}
+END_TEST
+
 START_TEST(an_item_that_does_not_fit_widens_its_leaf_or_nothing)
 {
     struct heap *h = heap_fixture_open(0);
@@ -599,6 +675,8 @@ Suite *test_suite(void)
     tcase_add_test(tcase, removing_needs_no_memory);
     tcase_add_test(tcase, a_long_list_is_compact_and_flat);
     tcase_add_test(tcase, small_integers_take_as_many_bytes_as_they_need);
+    tcase_add_test(tcase, doubles_of_about_one_size_take_seven_bytes);
+    tcase_add_test(tcase, a_list_of_doubles_that_grows_is_compact);
     tcase_add_test(tcase, a_list_made_ready_takes_its_items);
     tcase_add_test(tcase, an_item_that_does_not_fit_widens_its_leaf_or_nothing);
     suite_add_tcase(suite, tcase);

@@ -21,6 +21,10 @@
 struct tracked_model {
     struct map_model m;
     struct map_meta meta[UNIVERSE];
+    bool keeps;      /* entries are to have access state */
+    bool settled;    /* so it is, for all of them */
+    bool failed;     /* memory was short on the way there */
+    uint64_t cursor; /* of that */
 };
 
 static void tracked_open(struct tracked_model *t, struct heap *h)
@@ -29,6 +33,7 @@ static void tracked_open(struct tracked_model *t, struct heap *h)
     model_open(&t->m, h, KEYS_MIXED, UNIVERSE);
     t->m.map = map_new_tracked(h);
     ck_assert(t->m.map != VALUE_ABSENT && map_is_tracked(h, t->m.map));
+    t->settled = true;
     heap_root_set_take(h, ROOT_KEYS, t->m.map);
 }
 
@@ -48,7 +53,7 @@ static void check_meta(struct tracked_model *t, size_t id)
     with_key(t, id, &key, &key_value);
     model_assert(map_meta(h, t->m.map, &key, &meta) == t->m.entries[id].there);
     if (t->m.entries[id].there) {
-        model_assert(meta.access == t->meta[id].access);
+        model_assert(meta.access == t->meta[id].access || (!t->settled && meta.access == 0));
         model_assert(meta.expires_ms == t->meta[id].expires_ms);
     }
     value_release(h, key_value);
@@ -63,8 +68,10 @@ static void change_meta(struct tracked_model *t, size_t id, uint64_t *random, bo
     bool there = t->m.entries[id].there;
     uint16_t access = (uint16_t)random_next(random);
     uint64_t expires = random_below(random, 3) ? random_next(random) & MAP_EXPIRES_MAX : 0;
-    model_assert(map_touch(h, t->m.map, &key, access) == there);
-    t->meta[id].access = access;
+    bool touched = map_touch(h, t->m.map, &key, access);
+    model_assert(!touched || there);
+    if (t->settled) model_assert(touched == (there && t->keeps));
+    if (touched) t->meta[id].access = access;
     bool grows = there && t->meta[id].expires_ms == 0 && expires != 0;
     if (may_fail) heap_fail_nth(h, 1);
     int status = map_expire(h, t->m.map, &key, expires);
@@ -75,10 +82,45 @@ static void change_meta(struct tracked_model *t, size_t id, uint64_t *random, bo
     value_release(h, key_value);
 }
 
+/* Changes what the map keeps, or goes on with that. */
+static void change_keeping(struct tracked_model *t, uint64_t *random)
+{
+    struct heap *h = t->m.h;
+    if (t->settled || random_below(random, 16) == 0) {
+        t->keeps = !t->keeps;
+        t->settled = t->failed = false;
+        t->cursor = 0;
+        map_keep_access(h, t->m.map, t->keeps);
+        return;
+    }
+    bool fails = random_below(random, 64) == 0;
+    if (fails) heap_fail_nth(h, 1 + random_below(random, 8));
+    t->cursor = map_access_step(h, t->m.map, t->cursor);
+    heap_fail_nth(h, 0);
+    t->failed |= fails;
+    if (t->cursor != 0 || t->failed) {
+        t->failed &= t->cursor != 0; /* once more from the start */
+        return;
+    }
+    for (size_t id = 0; id < UNIVERSE; id++) {
+        struct map_key key;
+        struct map_meta meta;
+        value key_value;
+        with_key(t, id, &key, &key_value);
+        if (map_meta(h, t->m.map, &key, &meta)) {
+            model_assert(meta.access == 0 || (t->keeps && meta.access == t->meta[id].access));
+            t->meta[id].access = meta.access;
+        }
+        value_release(h, key_value);
+    }
+    t->settled = true;
+}
+
 static void step(struct tracked_model *t, uint64_t *random)
 {
     size_t id = random_below(random, UNIVERSE);
     bool was_there = t->m.entries[id].there;
+    if (random_below(random, 50) == 0) change_keeping(t, random);
     switch (random_below(random, 8)) {
     case 0:
     case 1:
@@ -133,7 +175,8 @@ static void check_sample(struct tracked_model *t, uint64_t *random)
         for (size_t j = 0; j < count; j++) {
             size_t id = model_key_id(h, t->m.keys, sample[j].key);
             model_assert(t->m.entries[id].there);
-            model_assert(sample[j].meta.access == t->meta[id].access);
+            uint16_t access = sample[j].meta.access;
+            model_assert(access == t->meta[id].access || (!t->settled && access == 0));
             model_assert(!expiring || sample[j].meta.expires_ms != 0);
             model_assert(sample[j].bytes > 4);
         }
