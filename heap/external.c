@@ -125,6 +125,13 @@ void external_abandon(struct external *e)
     list_push(&e->heap->external.dying, e);
 }
 
+void external_discard(struct external *e)
+{
+    assert(e->holds == 1 && !e->dying && e->leaf_freed && e->bytes == 0);
+    list_remove(&e->heap->external.living, e);
+    free(e);
+}
+
 void external_let_go(struct external *e)
 {
     assert(e->holds > 0 && !e->dying);

@@ -180,6 +180,8 @@ struct table_version {
 struct symbols; /* table_symbols.c */
 struct sealer;  /* table_seal.c */
 struct compactor; /* table_compact.c */
+struct table_draft; /* table_draft.h */
+struct table_turn;
 
 struct table {
     struct external external; /* first: the heap's side of it */
@@ -191,6 +193,10 @@ struct table {
     uint32_t sealed_below;     /* chunks below have nothing to seal */
     uint32_t closed_count;     /* with so many chunks, the last one takes no more rows */
     struct compactor *compactor;
+    struct table_draft *draft;  /* open, or being taken back: only it changes the table */
+    bool entered;               /* the draft's version is the current one, for one step */
+    bool altered;               /* another table has taken the place of this one */
+    struct table_turn *turn_first, *turn_last; /* writers in line */
     size_t struct_bytes;       /* of this structure, fields and names included */
 };
 
@@ -253,8 +259,18 @@ warn_unused struct chunk *chunk_copy(struct table *t, const struct chunk *from);
  * */
 size_t chunk_unref(struct table *t, struct chunk *c);
 
+/* table_draft.c: 0, or that the table is busy. */
+warn_unused int table_check_writable(const struct table *t, struct table_error *error);
+/* What an arena (NULL: the column has none yet) holds now, before the draft adds to it. `column`: the
+ * base's, if its text_bytes will change, or NULL. */
+warn_unused int table_draft_mark(struct table_draft *d, struct text_arena *arena,
+                                 struct plain_column *column);
+
 /* table_version.c */
 warn_unused struct table_version *version_new(struct table *t);
+/* Another version with the same content. */
+warn_unused struct table_version *version_copy(struct table *t, const struct table_version *v);
+void version_unref(struct table_version *v);
 /* t->current, changeable: a copy if somebody else holds it. NULL when memory is short. */
 warn_unused struct table_version *version_writable(struct table *t);
 /* A chunk of t->current that nobody else sees. NULL when memory is short; nothing has changed then,
@@ -416,6 +432,13 @@ void lanes_extremes(const struct table_field *f, const uint64_t *lanes, const ui
 /* table_change.c: the column as a plain one with its overlay merged, in one go. */
 warn_unused struct plain_column *column_to_plain(struct table *t, const struct column_view *view,
                                                  uint32_t column);
+
+/* Whether table_set could set this cell: 0 or an error. */
+warn_unused int table_check_set(const struct table *t, uint32_t chunk, uint32_t slot,
+                                uint32_t column, const struct table_cell *cell,
+                                struct table_error *error);
+/* Those of a chunk that is writable, so that they are too. NULL when memory is short. */
+warn_unused struct deletions *deletions_writable(struct table *t, struct chunk *c);
 
 /* A sealed column of the current version, with its overlay, becomes plain. 0 or -ENOMEM. */
 warn_unused int table_merge_overlay(struct table *t, uint32_t chunk, uint32_t column);

@@ -133,6 +133,8 @@ int table_symbol_intern(struct table *t, uint32_t column, const char *data, size
 {
     struct symbols *s = t->symbols[column];
     uint64_t hash = heap_hash(t->external.heap, data, length);
+    int failed = table_check_writable(t, error); /* what a draft added may be taken back */
+    if (failed) return failed;
     *code = find(s, hash, data, length);
     if (*code != NO_SYMBOL) return 0;
     if (s->count == TABLE_SYMBOLS_MAX)

@@ -298,6 +298,7 @@ static enum call_outcome compact_step(struct call *call, uint64_t budget_ns)
 {
     struct compact_state *s = call->state;
     struct table *t = table_version_table(s->pin);
+    if (table_is_busy(t)) return CALL_PENDING;
     /* The old version must not count in bytes_after, nor stay alive for nothing. */
     struct table_version *now = table_pin(t);
     table_unpin(s->pin);
@@ -318,7 +319,7 @@ static enum call_outcome compact_step(struct call *call, uint64_t budget_ns)
 enum call_outcome method_table_compact(struct call *call)
 {
     struct table *t;
-    if (table_find(call, call->args[0], &t) < 0) return CALL_FAILED;
+    if (table_find(call, call->args[0], &t) < 0 || table_turn(call, t) < 0) return CALL_FAILED;
     struct compact_state *s = malloc(sizeof *s);
     if (s == NULL) return fail_no_memory(call);
     table_close_tail(t);

@@ -1,6 +1,7 @@
 /* table_path.c - see table_value.h: tables at paths, their rows and cells as values, errors. */
 #include "server/table_value.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "heap/list.h"
@@ -27,6 +28,15 @@ int table_find(struct call *call, value path, struct table **table)
     }
     *table = table_of(call->heap, v);
     return 0;
+}
+
+int table_turn(struct call *call, struct table *t)
+{
+    assert(call->state == NULL);
+    if (table_turn_take(&call->turn, t)) return 0;
+    call->waits = true;
+    call_fail(call, ERROR_BUSY, "%s: another call is changing the table", call->method->name);
+    return -1;
 }
 
 int table_param_row(struct call *call, size_t index, const struct table *t, uint64_t *row)
@@ -155,6 +165,7 @@ int table_cell_store(struct call *call, value table, uint64_t row, uint32_t colu
     struct table_error error;
     struct table_cell cell;
     uint32_t chunk, slot;
+    if (table_turn(call, t) < 0) return -1;
     struct table_version *now = table_pin(t);
     bool there = table_locate(now, row, &chunk, &slot);
     table_unpin(now);
@@ -179,6 +190,7 @@ enum call_outcome call_fail_table(struct call *call, const struct table_error *e
         [TABLE_FAULT_TYPE] = ERROR_WRONG_TYPE,     [TABLE_FAULT_RANGE] = ERROR_OUT_OF_RANGE,
         [TABLE_FAULT_NOT_NULL] = ERROR_WRONG_TYPE, [TABLE_FAULT_ORDER] = ERROR_OUT_OF_RANGE,
         [TABLE_FAULT_LIMIT] = ERROR_LIMIT,         [TABLE_FAULT_ROW] = ERROR_NOT_FOUND,
+        [TABLE_FAULT_BUSY] = ERROR_BUSY,
     };
     if (error->fault == TABLE_FAULT_MEMORY) return fail_no_memory(call);
     return call_fail(call, codes[error->fault], "%s: %s", call->method->name, error->text);
