@@ -79,7 +79,7 @@ static bool find_overlay(const struct table *t, bool all, uint32_t *chunk, uint3
 bool table_compact_pending(const struct table *t, bool all)
 {
     uint32_t a, b;
-    if (t->draft || t->altered) return false;
+    if (t->draft || t->altered || t->hidden) return false;
     return t->compactor || find_group(t, all, &a) || find_overlay(t, all, &a, &b);
 }
 

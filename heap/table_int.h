@@ -195,6 +195,7 @@ struct table {
     struct compactor *compactor;
     struct table_draft *draft;  /* open, or being taken back: only it changes the table */
     bool entered;               /* the draft's version is the current one, for one step */
+    bool hidden;                /* it is being made from another: table_alter.c */
     bool altered;               /* another table has taken the place of this one */
     struct table_turn *turn_first, *turn_last; /* writers in line */
     size_t struct_bytes;       /* of this structure, fields and names included */
@@ -234,6 +235,11 @@ static inline bool field_is_text(const struct table_field *f)
 int table_fail(struct table_error *error, enum table_fault fault, uint64_t row, uint32_t column,
                const char *format, ...) __attribute__((format(printf, 5, 6)));
 int table_fail_memory(struct table_error *error);
+warn_unused int table_check_schema(const struct table_field *fields, uint32_t count,
+                                   struct table_error *error);
+/* Without a leaf, a version and dictionaries; NULL when memory is short. */
+warn_unused struct table *table_new(struct heap *h, const struct table_field *fields,
+                                    uint32_t count);
 
 /* table_column.c: counted memory, and what is made of it. All return NULL when it is short. */
 warn_unused struct plain_column *plain_column_new(struct table *t, uint32_t column,
@@ -286,7 +292,9 @@ size_t version_dispose(struct table_version *v, size_t words, bool *done);
 
 /* table_symbols.c */
 warn_unused struct symbols *symbols_new(struct table *t);
-/* Frees some; true once all is gone. */
+/* Another table has it, too. */
+struct symbols *symbols_share(struct symbols *s);
+/* Frees some; true once all is gone, or another table has it. */
 bool symbols_free_some(struct table *t, struct symbols *s, size_t *work);
 void symbols_truncate(struct table *t, struct symbols *s, uint32_t count);
 size_t symbols_bytes(const struct symbols *s);
@@ -442,6 +450,15 @@ warn_unused struct deletions *deletions_writable(struct table *t, struct chunk *
 
 /* A sealed column of the current version, with its overlay, becomes plain. 0 or -ENOMEM. */
 warn_unused int table_merge_overlay(struct table *t, uint32_t chunk, uint32_t column);
+
+/* table_convert.c: a cell as one of another type, without loss. False: that cannot be. Texts stay
+ * what they are; whether one is a str is not looked at. */
+bool cell_convert(const struct table_cell *from, enum table_type type, struct table_cell *to);
+/* Whether cells of one type can be of another at all. */
+bool types_convert(enum table_type from, enum table_type to);
+/* The same cell (of sym: its code) in each of `slots` rows. NULL when memory is short. */
+warn_unused struct sealed_column *sealed_const(struct table *t, uint32_t column, uint32_t slots,
+                                               const struct table_cell *cell, uint32_t code);
 
 /* table_seal.c, table_compact.c: what is under way is given up. */
 void sealer_close(struct table *t);

@@ -551,7 +551,7 @@ static bool find_plain(const struct table *t, uint32_t *chunk, uint32_t *column)
 bool table_seal_pending(const struct table *t)
 {
     uint32_t chunk, column;
-    if (t->draft || t->altered) return false;
+    if (t->draft || t->altered || t->hidden) return false;
     return t->sealer || find_plain(t, &chunk, &column);
 }
 

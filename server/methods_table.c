@@ -57,7 +57,7 @@ int table_schema_name(struct call *call, struct table_schema *s, value name)
     return 0;
 }
 
-static int read_type(struct call *call, uint32_t column, value type, struct table_field *field)
+int table_schema_type(struct call *call, uint32_t column, value type, struct table_field *field)
 {
     char name[16];
     size_t length = value_is_text(type) ? text_copy(call->heap, type, 0, name, sizeof name) : 0;
@@ -114,7 +114,7 @@ int table_schema_read(struct call *call, value list, struct table_schema *s)
         }
         if (status == 0) status = table_schema_name(call, s, list_get(h, column, 0));
         if (status == 0)
-            status = read_type(call, s->count, list_get(h, column, 1), &s->fields[s->count]);
+            status = table_schema_type(call, s->count, list_get(h, column, 1), &s->fields[s->count]);
         if (status == 0 && items == 3)
             status = read_flags(call, s->count, list_get(h, column, 2), &s->fields[s->count]);
         if (status == 0) continue;
