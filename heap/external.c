@@ -81,7 +81,7 @@ void external_free(struct external *e, void *memory, size_t bytes)
 
 size_t external_free_words(size_t bytes) { return FREE_WORDS + bytes / BYTES_PER_FREE_WORD; }
 
-size_t external_bytes(const struct external *e)
+size_t external_counted(const struct external *e)
 {
     return e->account ? e->account->bytes : e->bytes;
 }

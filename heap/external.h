@@ -45,7 +45,7 @@ void external_subtract(struct external *e, size_t bytes);
 warn_unused void *external_alloc(struct external *e, size_t bytes);
 void external_free(struct external *e, void *memory, size_t bytes);
 /* What is counted for it, or together with it. */
-size_t external_bytes(const struct external *e);
+size_t external_counted(const struct external *e);
 /* From now on `e` counts its bytes, those of before too, together with `with`. 0 or -ENOMEM. */
 warn_unused int external_join(struct external *e, struct external *with);
 /* What freeing a block of so many bytes counts as, for free_step. */

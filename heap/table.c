@@ -237,7 +237,7 @@ uint32_t table_column_named(const struct table *t, const char *name, size_t leng
 }
 
 uint64_t table_row_count(const struct table *t) { return table_version_rows(t->current); }
-size_t table_bytes(const struct table *t) { return external_bytes(&t->external); }
+size_t table_bytes(const struct table *t) { return external_counted(&t->external); }
 
 struct table *table_first_unsealed(struct heap *h)
 {

@@ -1,7 +1,6 @@
 /* table_path.c - see table_value.h: tables at paths, their rows and cells as values, errors. */
 #include "server/table_value.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #include "heap/list.h"
@@ -32,10 +31,10 @@ int table_find(struct call *call, value path, struct table **table)
 
 int table_turn(struct call *call, struct table *t)
 {
-    assert(call->state == NULL);
-    if (table_turn_take(&call->turn, t)) return 0;
-    call->waits = true;
-    call_fail(call, ERROR_BUSY, "%s: another call is changing the table", call->method->name);
+    bool waits = call->state == NULL; /* else it would have to begin anew in the middle */
+    if (waits ? table_turn_take(&call->turn, t) : !table_is_busy(t)) return 0;
+    call->waits = waits;
+    call_fail(call, ERROR_BUSY, "%s: another call is changing the table; try again", call->method->name);
     return -1;
 }
 
@@ -165,7 +164,6 @@ int table_cell_store(struct call *call, value table, uint64_t row, uint32_t colu
     struct table_error error;
     struct table_cell cell;
     uint32_t chunk, slot;
-    if (table_turn(call, t) < 0) return -1;
     struct table_version *now = table_pin(t);
     bool there = table_locate(now, row, &chunk, &slot);
     table_unpin(now);
