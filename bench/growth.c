@@ -4,17 +4,31 @@
  *
  * Every insert is timed, in several runs that are alike. The map gets keys of 16 bytes, in random
  * order, with integers as values; the list gets doubles at its end. The goal is for 100 million
- * entries: --entries=100m takes some minutes and 9 GiB. Fresh memory is part of it: the
- * system clears each page that is touched for the first time, within the insert that touches
- * it. */
+ * entries: --entries=100m takes some minutes and 9 GiB. After every TURN_INSERTS of them the heap may
+ * ask for memory ahead, as it may after each turn of the server: that is a line of its own. Other
+ * fresh memory is part of the insert that touches it first. */
 #include <stdio.h>
 #include <string.h>
 
 #include "bench/pieces.h"
+#include "heap/gc.h"
 #include "heap/list.h"
 #include "heap/map.h"
 
 #define GOAL_US 20
+#define TURN_INSERTS 16
+#define AHEAD_NS 100000
+
+static struct pieces ahead;
+
+/* What the server does after a turn, if one is over. */
+static struct piece_begin turn_end(struct heap *h, uint64_t inserts, struct piece_begin begin)
+{
+    if (inserts % TURN_INSERTS != 0) return begin;
+    begin = piece_begin();
+    heap_ahead(h, AHEAD_NS);
+    return piece_next(&ahead, begin);
+}
 
 static void grow_map(struct heap *h, uint64_t count, struct pieces *pieces)
 {
@@ -28,7 +42,7 @@ static void grow_map(struct heap *h, uint64_t count, struct pieces *pieces)
         map_key_text(h, &key, name, 16);
         if (map_set_take(h, map, &key, value_int((int64_t)i)) != 0)
             measure_fail("the heap is full at %lu", i);
-        begin = piece_next(pieces, begin);
+        begin = turn_end(h, i + 1, piece_next(pieces, begin));
     }
     if (map_count(h, map) != count) measure_fail("the map has %zu entries", map_count(h, map));
 }
@@ -40,7 +54,7 @@ static void grow_list(struct heap *h, uint64_t count, struct pieces *pieces)
     for (uint64_t i = 0; i < count; i++) {
         if (list_push_take(h, list, value_double((double)i + 0.5)) != 0)
             measure_fail("the heap is full at %lu", i);
-        begin = piece_next(pieces, begin);
+        begin = turn_end(h, i + 1, piece_next(pieces, begin));
     }
     if (list_length(h, list) != count) measure_fail("the list has %zu", list_length(h, list));
 }
@@ -55,6 +69,7 @@ static void grow(const char *what, uint64_t count, unsigned runs, const char *an
         struct heap *h = measure_heap(count * 160 + ((size_t)64 << 20));
         run(h, count, &pieces);
         pieces_run_end(&pieces);
+        pieces_run_end(&ahead);
         heap_stats(h, &stats);
         heap_destroy(h);
     }
@@ -64,6 +79,9 @@ static void grow(const char *what, uint64_t count, unsigned runs, const char *an
              measure_count_text(count, short_count));
     pieces_print(&pieces, name, -1, GOAL_US, anchor, details);
     pieces_close(&pieces);
+    snprintf(name, sizeof name, "growth of a %s to %s, memory ahead", what, short_count);
+    pieces_print(&ahead, name, -1, -1, NULL, details);
+    pieces_close(&ahead);
 }
 
 int main(int argc, char **argv)

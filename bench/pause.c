@@ -9,8 +9,8 @@
  *   records are overwritten whole, and in one field: garbage for the drop queue
  *   a map and a list grow, up to a million entries, and are then dropped whole
  *
- * After each turn the collector gets what the server would give it (gc_budget_ns), one piece
- * after the other, and each piece is timed: a step of marking or sweeping, a step of the drop
+ * After each turn the heap asks for memory ahead and the collector gets what the server would give
+ * it (gc_budget_ns), one piece after the other, and each piece is timed: a step of marking or sweeping, a step of the drop
  * queue. So is each insert that makes something grow, and those by which the map took a further
  * kilobyte (a segment was split, a table grew) are a class of their own. So is each allocation
  * while the collector sweeps, because it may have to sweep some pages itself: the assist. The
@@ -44,12 +44,14 @@
 #define DROP_US 100
 #define GROWTH_US 20
 #define SPLIT_BYTES 1024
+#define AHEAD_NS 100000
 
 /* X(NAME, text) */
 #define CLASSES(X)                                   \
     X(STEP, "collector step")                        \
     X(DROP, "drop step")                             \
     X(TURN, "collector and drops, between two turns") \
+    X(AHEAD, "memory ahead, between two turns")      \
     X(ASSIST, "allocation while sweeping")           \
     X(GROW_MAP, "map insert")                        \
     X(SPLIT, "map insert with a split")              \
@@ -308,7 +310,7 @@ static void print_classes(uint64_t gib, const char *details)
         [CLASS_STEP] = {STEP_P9999_US, STEP_MAX_US}, [CLASS_DROP] = {-1, DROP_US},
         [CLASS_TURN] = {-1, -1},                     [CLASS_ASSIST] = {-1, -1},
         [CLASS_GROW_MAP] = {-1, GROWTH_US},          [CLASS_SPLIT] = {-1, GROWTH_US},
-        [CLASS_GROW_LIST] = {-1, GROWTH_US},
+        [CLASS_GROW_LIST] = {-1, GROWTH_US},         [CLASS_AHEAD] = {-1, -1},
     };
     for (unsigned i = 0; i < CLASS_COUNT; i++) {
         char name[96];
@@ -336,7 +338,11 @@ static double run(size_t live_bytes, uint64_t cycles, uint64_t seconds, bool fir
     do {
         uint64_t events = measure_ns();
         turn();
-        collect(measure_ns() - events, first, turns++);
+        uint64_t events_ns = measure_ns() - events;
+        struct piece_begin begin_ahead = piece_begin();
+        heap_ahead(heap, AHEAD_NS);
+        piece_end(&classes[CLASS_AHEAD], begin_ahead);
+        collect(events_ns, first, turns++);
         gc_stats(heap, &stats);
     } while (first ? stats.cycles < cycles && measure_ns() - begin < seconds * 1000000000
                    : turns < turn_count);

@@ -44,6 +44,11 @@ uint64_t gc_idle_wait_ns(const struct heap *h);
 uint64_t gc_budget_ns(struct heap *h, uint64_t events_ns);
 void gc_charge(struct heap *h, uint64_t worked_ns);
 
+/* A turn of the loop with events is over: gives the pages that will be taken next their memory,
+ * for about `budget_ns`. Nothing to do if no page was taken lately. Returns the time used, which the
+ * next events would have spent otherwise. */
+uint64_t heap_ahead(struct heap *h, uint64_t budget_ns);
+
 /* Begins a cycle if none is under way. */
 void gc_start(struct heap *h);
 
@@ -100,6 +105,7 @@ uint64_t gc_histogram_quantile(const struct gc_histogram *histogram, double q);
     X(compact, "a step that moved objects as well")                                      \
     X(drop, "a step of the drop queue")                                                  \
     X(trim, "giving memory back to the system")                                          \
+    X(ahead, "asking the system for the memory of a page before it is needed")           \
     X(start, "beginning a cycle, and the turn to sweeping: what is done in one go")      \
     X(assist, "sweeping or taking garbage apart in the midst of a request")              \
     X(split, "splitting or renewing a segment of a large map")                           \
@@ -117,7 +123,7 @@ struct gc_stats {
     uint64_t weak_cleared;    /* weak targets that died */
     uint64_t moved_objects;   /* from sparse pages to fuller ones, ever */
     uint64_t moved_bytes;
-    uint64_t collector_ns;    /* in all of these, but split and growth, ever */
+    uint64_t collector_ns;    /* in all of these, but ahead, split and growth, ever */
     unsigned permille_second; /* share of the last second that this took */
     unsigned permille_minute;
 #define X(name, text) struct gc_histogram name;

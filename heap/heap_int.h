@@ -249,6 +249,10 @@ struct heap {
     uint32_t touched_free_count; /* of them free */
     uint64_t page_taken_ns;   /* when a page was last taken that was free */
     bool retire_wanted;       /* a page was taken since empty active ones were retired */
+    uint32_t ahead_taken;     /* pages taken since heap_ahead looked */
+    uint32_t ahead_pages;     /* how many of the lowest free pages are to be touched */
+    uint32_t ahead_seen;      /* of these so many are */
+    uint32_t ahead_next;      /* the next of them is here, or above */
     uint32_t trim_next;       /* where the search for pages to give back goes on */
     uint64_t *sparse_pages;   /* a bit per page: it is in a bin below SPARSE_BINS */
     uint32_t bin_pages[FULLNESS_BINS]; /* partial pages of all classes, by bin */
@@ -326,6 +330,8 @@ static inline uint32_t pages_available(const struct heap *h)
 /* page.c */
 uint32_t page_take(struct heap *h, unsigned count); /* 1 or 2 neighbours; NO_PAGE */
 void page_give(struct heap *h, uint32_t page, unsigned count);
+/* The lowest free page from `page` on; NO_PAGE also if it is not near. */
+uint32_t page_next_free(const struct heap *h, uint32_t page);
 void page_bitmap_init(struct page_bitmap *b, uint64_t *words, uint32_t pages);
 size_t page_bitmap_bytes(uint32_t pages);
 

@@ -1,6 +1,7 @@
 # The heap: values, pages, collector, containers. Needs libc only.
 noinst_LTLIBRARIES += libheap.la
 libheap_la_SOURCES = \
+	%D%/ahead.c \
 	%D%/cell.c \
 	%D%/census.c \
 	%D%/census.h \

@@ -6,6 +6,8 @@
  * a second, two-level map knows the words of level 0 with two free neighbours. */
 #include "heap/heap_int.h"
 
+#define NEXT_FREE_WORDS 256
+
 static uint32_t words_for(uint32_t bits) { return (bits + 63) / 64; }
 
 /* The words that each level of the maps has, from the number of pages. */
@@ -75,6 +77,19 @@ static uint32_t find_single(const struct page_bitmap *b)
     }
 }
 
+uint32_t page_next_free(const struct heap *h, uint32_t page)
+{
+    const struct page_bitmap *b = &h->free_pages;
+    uint32_t word = page / 64;
+    if (word >= b->words[0]) return NO_PAGE;
+    uint64_t bits = b->level[0][word] & UINT64_MAX << page % 64;
+    for (uint32_t looked = 0; bits == 0; looked++) {
+        if (++word >= b->words[0] || looked == NEXT_FREE_WORDS) return NO_PAGE;
+        bits = b->level[0][word];
+    }
+    return word * 64 + (uint32_t)__builtin_ctzl(bits);
+}
+
 /* Pairs that straddle two words of level 0 are not looked for. */
 static uint32_t find_pair(const struct page_bitmap *b)
 {
@@ -101,6 +116,7 @@ uint32_t page_take(struct heap *h, unsigned count)
     bitmap_refresh(b, page / 64);
     h->free_page_count -= count;
     h->page_taken_ns = clock_ns();
+    h->ahead_taken += count;
     h->retire_wanted = true;
     h->held_taken |= pages_unclaimed(h) < h->held_count;
     if (page + count > h->page_top) h->page_top = page + count;

@@ -274,10 +274,10 @@
       "The collector's figures: cycles, bytes, objects that it moved, its share of the "        \
       "last second and minute in per mille, and how long its work held others up, in "          \
       "classes: step, compact (a step that moved objects), drop (taking apart what one "        \
-      "owner gave up), trim (giving memory back), start (what a cycle does in one go), "        \
-      "assist (inside an allocation), split (of a segment of a large map), growth (into "       \
-      "the next representation). Bucket i of each counts what took 2^i to 2^(i+1) "             \
-      "nanoseconds")
+      "owner gave up), trim (giving memory back), ahead (asking for it before it is needed), "  \
+      "start (what a cycle does in one go), assist (inside an allocation), split (of a "        \
+      "segment of a large map), growth (into the next representation). Bucket i of each "       \
+      "counts what took 2^i to 2^(i+1) nanoseconds")
 
 #define METHODS_MEMORY(X)                                                                       \
     X("mem.info", "", "map", 0, 0, METHOD_ADMIN, method_mem_info, "The heap's figures")         \

@@ -67,6 +67,7 @@ static void tasks_round(struct tasks *t, uint64_t budget_ns)
 void tasks_run(struct tasks *t, uint64_t events_ns)
 {
     if (t->count) tasks_round(t, events_ns ? TASKS_BUSY_NS : TASKS_IDLE_NS);
+    if (events_ns) heap_ahead(t->heap, TASKS_AHEAD_NS);
     uint64_t budget_ns = gc_budget_ns(t->heap, events_ns);
     if (budget_ns == 0) return;
     uint64_t worked_ns = gc_run(t->heap, budget_ns, events_ns ? GC_BESIDE_EVENTS : GC_WHEN_IDLE);

@@ -6,7 +6,8 @@
  *
  * After a turn with events, tasks share TASKS_BUSY_NS, so that clients wait little; a turn
  * without events gives them TASKS_IDLE_NS before the next poll. The collector gets what
- * gc_budget_ns says: a bounded share of the time that events take. */
+ * gc_budget_ns says: a bounded share of the time that events take. Before it, the heap may ask the
+ * system for memory that the next turns will need, for TASKS_AHEAD_NS. */
 #ifndef CAIRN_SERVER_TASKS_H
 #define CAIRN_SERVER_TASKS_H
 
@@ -18,6 +19,7 @@
 
 #define TASKS_BUSY_NS ((uint64_t)300000)
 #define TASKS_IDLE_NS ((uint64_t)500000)
+#define TASKS_AHEAD_NS ((uint64_t)100000)
 
 enum task_outcome { TASK_MORE, TASK_DONE };
 

@@ -1,5 +1,7 @@
 /* test_heap.c - cells, pages, runs, ownership, limits, and the collector on graphs that are
  * made of bare cells. */
+#include <sys/mman.h>
+
 #include "heap/census.h"
 #include "heap/gc.h"
 #include "heap/verify.h"
@@ -535,17 +537,23 @@ START_TEST(a_walk_survives_changes_of_what_it_walks)
 }
 END_TEST
 
+/* Hangs another cell of half a kibibyte before those that hang from `root`. False: memory is short. */
+static bool chain_grow(struct heap *h, value root)
+{
+    value cell = node_new(h, 63);
+    if (cell == VALUE_ABSENT) return false;
+    store_new(node_slot(h, cell, 0), *node_slot(h, root, 0));
+    store(h, node_slot(h, root, 0), cell);
+    return true;
+}
+
 START_TEST(memory_of_free_pages_goes_back_to_the_system)
 {
     struct heap *h = heap_fixture_open(0);
     struct heap_stats full, trimmed;
     value root = node_new(h, 1);
     heap_root_set_take(h, ROOT_KEYS, root);
-    for (unsigned i = 0; i < ((size_t)64 << 20) / 512; i++) {
-        value cell = node_new(h, 63);
-        store_new(node_slot(h, cell, 0), *node_slot(h, root, 0));
-        store(h, node_slot(h, root, 0), cell);
-    }
+    for (unsigned i = 0; i < ((size_t)64 << 20) / 512; i++) ck_assert(chain_grow(h, root));
     heap_stats(h, &full);
     ck_assert_uint_ge(full.committed_bytes, (size_t)64 << 20);
     node_set(h, root, 0, VALUE_NIL);
@@ -561,6 +569,62 @@ START_TEST(memory_of_free_pages_goes_back_to_the_system)
 }
 END_TEST
 
+/* Whether the system has given memory to all of the page. */
+static bool page_is_resident(const struct heap *h, uint32_t page)
+{
+    unsigned char resident[PAGE_BYTES / 4096];
+    ck_assert_int_eq(mincore(h->base + (size_t)page * PAGE_BYTES, PAGE_BYTES, resident), 0);
+    for (size_t i = 0; i < sizeof resident; i++)
+        if (!(resident[i] & 1)) return false;
+    return true;
+}
+
+START_TEST(memory_is_there_before_it_is_needed)
+{
+    struct heap *h = heap_fixture_open(0);
+    if (madvise(h->base, 4096, MADV_POPULATE_WRITE) != 0) {
+        heap_fixture_close(h); /* a system that cannot do it: Linux before 5.14 */
+        return;
+    }
+    value root = node_new(h, 1);
+    heap_root_set_take(h, ROOT_KEYS, root);
+    heap_ahead(h, UINT64_MAX);
+    ck_assert_uint_eq(heap_ahead(h, UINT64_MAX), 0); /* nothing was taken since */
+    for (unsigned round = 0; round < 20; round++) {
+        uint32_t before = h->free_page_count;
+        while (before - h->free_page_count < round) ck_assert(chain_grow(h, root));
+        uint32_t committed = h->touched_count;
+        ck_assert(round == 0 || heap_ahead(h, UINT64_MAX) > 0);
+        uint32_t page = 0;
+        for (unsigned i = 0; i < 2 * round; i++, page++) {
+            page = page_next_free(h, page);
+            ck_assert_msg(page_is_resident(h, page), "round %u, free page %u", round, i);
+        }
+        ck_assert_uint_le(h->touched_count, committed + 2 * round + 2);
+        heap_fixture_verify(h, "with memory ahead");
+    }
+    node_set(h, root, 0, VALUE_NIL);
+    while (gc_urgency(h) != GC_RESTING) gc_run(h, 1000000, GC_WHEN_IDLE);
+    ck_assert_uint_eq(heap_ahead(h, UINT64_MAX), 0);
+    heap_fixture_close(h);
+}
+END_TEST
+
+START_TEST(little_memory_is_not_asked_for_ahead)
+{
+    struct heap_config config = {.max_bytes = 1, .hash_key = "fixed for tests"};
+    struct heap *h;
+    ck_assert_int_eq(heap_create(&h, &config), 0); /* as small as it can be: one segment */
+    value root = node_new(h, 1);
+    heap_root_set_take(h, ROOT_KEYS, root);
+    while (chain_grow(h, root)) heap_ahead(h, UINT64_MAX);
+    heap_ahead(h, UINT64_MAX);
+    ck_assert_uint_le(h->touched_count, h->page_count);
+    heap_fixture_verify(h, "full");
+    heap_fixture_close(h);
+}
+END_TEST
+
 START_TEST(huge_pages_get_and_give_back_memory_in_whole_ranges)
 {
     struct heap_config config = {
@@ -571,11 +635,7 @@ START_TEST(huge_pages_get_and_give_back_memory_in_whole_ranges)
     value root = node_new(h, 1);
     heap_root_set_take(h, ROOT_KEYS, root);
     for (unsigned round = 0; round < 3; round++) {
-        for (unsigned i = 0; i < ((size_t)32 << 20) / 512; i++) {
-            value cell = node_new(h, 63);
-            store_new(node_slot(h, cell, 0), *node_slot(h, root, 0));
-            store(h, node_slot(h, root, 0), cell);
-        }
+        for (unsigned i = 0; i < ((size_t)32 << 20) / 512; i++) ck_assert(chain_grow(h, root));
         heap_fixture_verify(h, "full");
         heap_stats(h, &stats);
         ck_assert_uint_ge(stats.committed_bytes, (size_t)32 << 20);
@@ -676,6 +736,8 @@ Suite *test_suite(void)
     tcase_add_test(tcase, a_step_stays_short_when_all_that_was_gray_is_gone);
     tcase_add_test(tcase, a_walk_survives_changes_of_what_it_walks);
     tcase_add_test(tcase, memory_of_free_pages_goes_back_to_the_system);
+    tcase_add_test(tcase, memory_is_there_before_it_is_needed);
+    tcase_add_test(tcase, little_memory_is_not_asked_for_ahead);
     tcase_add_test(tcase, huge_pages_get_and_give_back_memory_in_whole_ranges);
     tcase_add_test(tcase, the_census_counts_by_kind);
     tcase_add_test(tcase, the_verifier_finds_a_reference_to_nothing);
