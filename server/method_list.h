@@ -197,6 +197,11 @@
       METHOD_WRITE | METHOD_LONG | METHOD_FREES, method_table_delete,                           \
       "Deletes the rows that a predicate keeps, or those at the given positions, all or "       \
       "none; tells how many these are")                                                         \
+    X("table.alter", "path, [change...]", "true", 2, 2,                                         \
+      METHOD_WRITE | METHOD_LONG, method_table_alter,                                           \
+      "Changes columns, all or none: [\"add\", name, type, {null, sorted, default}], [\"drop\", "  \
+      "name], [\"rename\", name, name], [\"type\", name, type], [\"null\" or \"sorted\", name, "     \
+      "bool]; types change without loss, or not at all")                                        \
     X("table.schema", "path", "[[name, type, {null, sorted}]...]", 1, 1,                        \
       METHOD_READ, method_table_schema,                                                         \
       "Lists the columns, as table.create takes them")                                          \

@@ -96,6 +96,8 @@ const struct method_case method_cases[] = {
     {"table.update", "'table', ['>', 'id', 1], {'a longer name': 'another text', 'id': 9}", "2"},
     {"table.delete", "'table', ['>', 'id', 1]", "2"},
     {"table.delete", "'table', [0, -1]", "2"},
+    {"table.alter", "'table', [['add', 'more', 'str', {'default': 'a text of a cell'}], "
+                    "['type', 'id', 'f64'], ['rename', 'a longer name', 'name']]", "true"},
     {"table.schema", "'table'", "[['id', 'i64'"},
     {"table.stats", "'table'", "{'rows': 3"},
     {"table.compact", "'table'", "{'bytes_before'"},
