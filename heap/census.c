@@ -32,7 +32,7 @@ static void count_page(const struct heap *h, struct census *c, uint32_t page)
             for (; live && p->content == KIND_TABLE; live &= live - 1) {
                 uint64_t granule = group * GROUP_GRANULES + (unsigned)__builtin_ctzl(live);
                 value table = ref_make(KIND_TABLE, granule, 0);
-                c->by_kind[KIND_TABLE].bytes += external_of(h, table)->bytes;
+                c->by_kind[KIND_TABLE].bytes += external_counted(external_of(h, table));
             }
             continue;
         }

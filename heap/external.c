@@ -45,6 +45,7 @@ static bool fits(const struct heap *h, size_t bytes)
 int external_add(struct external *e, size_t bytes)
 {
     struct heap *h = e->heap;
+    if (e->account) e = e->account;
     if (allocation_fails(h)) return -ENOMEM;
     /* Each step frees memory, so this takes as long as what is asked for is large. */
     while (!fits(h, bytes) && h->external.dying) external_drop_step(h, DYING_WORDS);
@@ -58,6 +59,7 @@ int external_add(struct external *e, size_t bytes)
 
 void external_subtract(struct external *e, size_t bytes)
 {
+    if (e->account) e = e->account;
     assert(bytes <= e->bytes);
     e->bytes -= bytes;
     e->heap->external.bytes -= bytes;
@@ -104,6 +106,68 @@ void external_free(struct external *e, void *memory, size_t bytes)
 
 size_t external_free_words(size_t bytes) { return FREE_WORDS + bytes / BYTES_PER_FREE_WORD; }
 
+size_t external_counted(const struct external *e)
+{
+    return e->account ? e->account->bytes : e->bytes;
+}
+
+/* --- accounts of many --------------------------------------------------------------------------*/
+
+static size_t account_free_step(struct external *e, size_t words, bool *done)
+{
+    (void)words;
+    external_subtract(e, sizeof *e);
+    *done = true;
+    return 1;
+}
+
+static int account_verify(const struct external *e, char *message, size_t size)
+{
+    if (e->holds > 0) return 0;
+    snprintf(message, size, "an account of external bytes lives, and nobody has it");
+    return -EINVAL;
+}
+
+static const struct external_class account_class = {
+    .name = "account",
+    .free_step = account_free_step,
+    .verify = account_verify,
+};
+
+static struct external *account_new(struct heap *h)
+{
+    struct external head = {.class = &account_class, .heap = h};
+    if (external_add(&head, sizeof head) != 0) return NULL;
+    struct external *account = malloc(sizeof *account);
+    if (!account) {
+        external_subtract(&head, sizeof head);
+        return NULL;
+    }
+    *account = head;
+    external_open(account);
+    return account;
+}
+
+static void account_take(struct external *account, struct external *e)
+{
+    account->bytes += e->bytes;
+    e->bytes = 0;
+    e->account = account;
+}
+
+int external_join(struct external *e, struct external *with)
+{
+    assert(!e->account);
+    if (!with->account) {
+        struct external *account = account_new(with->heap);
+        if (!account) return -ENOMEM;
+        account_take(account, with); /* it holds it from the beginning */
+    }
+    external_hold(with->account);
+    account_take(with->account, e);
+    return 0;
+}
+
 /* --- leaves ------------------------------------------------------------------------------------*/
 
 value external_leaf_new(struct heap *h, struct external *e)
@@ -138,6 +202,15 @@ void external_open(struct external *e)
     list_push(&e->heap->external.living, e);
 }
 
+void external_move_leaf(struct heap *h, value leaf, struct external *from, struct external *to)
+{
+    assert(external_of(h, leaf) == from && to->leaf_freed && to->holds > 0);
+    store_bytes(h, leaf, 0, &to, sizeof to);
+    to->leaf_freed = false;
+    from->leaf_freed = true;
+    external_let_go(from);
+}
+
 void external_hold(struct external *e)
 {
     assert(!e->dying);
@@ -148,6 +221,13 @@ void external_abandon(struct external *e)
 {
     e->dying = true;
     list_push(&e->heap->external.dying, e);
+}
+
+void external_discard(struct external *e)
+{
+    assert(e->holds == 1 && !e->dying && e->leaf_freed && e->bytes == 0 && !e->account);
+    list_remove(&e->heap->external.living, e);
+    free(e);
 }
 
 void external_let_go(struct external *e)
@@ -175,8 +255,10 @@ size_t external_drop_step(struct heap *h, size_t words)
         done += e->class->free_step(e, words - done, &finished);
         if (!finished) continue;
         assert(e->bytes == 0 && "what an external object counted must be given back");
+        struct external *account = e->account;
         list_remove(&h->external.dying, e);
         free(e);
+        if (account) external_let_go(account);
         done++;
     }
     return done;
@@ -187,6 +269,7 @@ void external_destroy_all(struct heap *h)
     while (h->external.dying) external_drop_step(h, SIZE_MAX / 2); /* they may hold living ones */
     while (h->external.living) {
         struct external *e = h->external.living;
+        while (e->next && e->class == &account_class) e = e->next;
         assert(e->holds == 1 && !e->leaf_freed && "pinned while its heap is destroyed");
         external_let_go(e);
     }

@@ -7,6 +7,9 @@
  * apart in bounded steps.
  *
  *   heap->external.bytes = sum of bytes over the living and the dying    (heap_verify checks)
+ *
+ * Objects that share memory, so that the last one frees it, count it together, in an account that
+ * is itself such an object (external_join).
  */
 #ifndef CAIRN_HEAP_EXTERNAL_H
 #define CAIRN_HEAP_EXTERNAL_H
@@ -29,6 +32,7 @@ struct external {
     struct heap *heap;
     struct external *previous, *next; /* among the living, or in the queue of the dying */
     size_t bytes;                     /* counted against the heap's limit */
+    struct external *account;         /* where its bytes are counted; NULL: here */
     uint32_t holds;                   /* the leaf, and whoever else reads it */
     bool dying, leaf_freed;
 };
@@ -40,6 +44,10 @@ void external_subtract(struct external *e, size_t bytes);
 /* Both in one, of counted memory, for any use. NULL when memory is short. */
 warn_unused void *external_alloc(struct external *e, size_t bytes);
 void external_free(struct external *e, void *memory, size_t bytes);
+/* What is counted for it, or together with it. */
+size_t external_counted(const struct external *e);
+/* From now on `e` counts its bytes, those of before too, together with `with`. 0 or -ENOMEM. */
+warn_unused int external_join(struct external *e, struct external *with);
 /* What freeing a block of so many bytes counts as, for free_step. */
 size_t external_free_words(size_t bytes);
 
@@ -48,10 +56,15 @@ size_t external_free_words(size_t bytes);
 warn_unused value external_leaf_new(struct heap *h, struct external *e);
 /* The same without a leaf: `e` lives until external_let_go. */
 void external_open(struct external *e);
+/* The leaf, which was `from`'s, is that of `to`, which was opened without one. */
+void external_move_leaf(struct heap *h, value leaf, struct external *from, struct external *to);
 struct external *external_of(const struct heap *h, value leaf);
 /* Keeps `e` beyond its leaf. */
 void external_hold(struct external *e);
 void external_let_go(struct external *e);
+
+/* Ends an object without a leaf at once: the caller has given back all that it counted. Frees it. */
+void external_discard(struct external *e);
 
 /* An object without a leaf, of any class, whose class and heap are set, begins to die. */
 void external_abandon(struct external *e);

@@ -105,6 +105,12 @@ libheap_la_SOURCES = \
 	%D%/table_codes.c \
 	%D%/table_column.c \
 	%D%/table_compact.c \
+	%D%/table_alter.c \
+	%D%/table_alter.h \
+	%D%/table_convert.c \
+	%D%/table_draft.c \
+	%D%/table_draft.h \
+	%D%/table_update.c \
 	%D%/table_csv.h \
 	%D%/table_csv_read.c \
 	%D%/table_csv_write.c \

@@ -109,8 +109,8 @@ static int check_names(const struct table_field *fields, uint32_t count,
     return 0;
 }
 
-static int check_schema(const struct table_field *fields, uint32_t count,
-                        struct table_error *error)
+int table_check_schema(const struct table_field *fields, uint32_t count,
+                       struct table_error *error)
 {
     if (count == 0 || count > TABLE_COLUMNS_MAX)
         return table_fail(error, TABLE_FAULT_SCHEMA, UINT64_MAX, UINT32_MAX,
@@ -135,7 +135,7 @@ static const struct external_class table_class = {
     .verify = table_check,
 };
 
-static struct table *table_new(struct heap *h, const struct table_field *fields, uint32_t count)
+struct table *table_new(struct heap *h, const struct table_field *fields, uint32_t count)
 {
     size_t names = 0;
     for (uint32_t i = 0; i < count; i++) names += fields[i].name_length;
@@ -205,7 +205,7 @@ int table_create(struct heap *h, const struct table_field *fields, uint32_t coun
                  struct table_error *error)
 {
     *table = VALUE_ABSENT;
-    int failed = check_schema(fields, count, error);
+    int failed = table_check_schema(fields, count, error);
     if (failed) return failed;
     struct table *t = table_new(h, fields, count);
     if (!t) return table_fail_memory(error);
@@ -240,7 +240,7 @@ uint32_t table_column_named(const struct table *t, const char *name, size_t leng
 }
 
 uint64_t table_row_count(const struct table *t) { return table_version_rows(t->current); }
-size_t table_bytes(const struct table *t) { return t->external.bytes; }
+size_t table_bytes(const struct table *t) { return external_counted(&t->external); }
 
 struct table *table_first_unsealed(struct heap *h)
 {

@@ -103,6 +103,7 @@ size_t table_type_bytes(enum table_type type);
     X(ORDER, EINVAL)    /* a cell that would break the order of a sorted column */         \
     X(LIMIT, E2BIG)     /* a limit of this file; the text says which */                    \
     X(ROW, ENOENT)      /* no such row */                                                  \
+    X(BUSY, EBUSY)      /* another change is under way: table_draft.h */                   \
     X(MEMORY, ENOMEM)   /* the heap's limit, or the system's */
 enum table_fault {
     TABLE_FAULT_NONE,
@@ -199,14 +200,38 @@ warn_unused value table_cell_to_value(struct heap *h, const struct table_cell *c
  * The rows are invisible until the commit; after an abort the table is as it was. A
  * function that fails leaves the append to be aborted. Nothing else may change this table in
  * between, and it must end before the next safe point. Time is linear in the rows: callers cut
- * large appends into batches if they may be seen in parts. */
+ * large appends into batches if they may be seen in parts.
+ *
+ * In steps, within a draft (table_draft.h), each line between enter and leave:
+ *
+ *     table_append_open(draft, rows, &a, &error)
+ *     table_append_reserve(&a, end_ns) until it returns 0
+ *     for each column: as above, in parts as small as need be
+ *     table_append_check(&a, end_ns, &error) until it returns 0
+ *     table_append_commit(&a, …), then table_draft_publish;  or  table_append_close(&a), then
+ *     table_draft_abandon */
 struct table_append {
     struct table *t;
     uint64_t rows;
     struct table_version *before;   /* what an abort goes back to */
     uint32_t first_chunk, first_slot; /* of the new rows */
     struct append_column *columns;  /* how far each is filled, and what was there before */
+    /* private: how far the steps are */
+    uint64_t left;                  /* rows without room */
+    struct chunk *building;         /* the next one, with columns up to `column` */
+    uint32_t column, tail_rows;
+    uint64_t checked;               /* rows of `column` */
+    bool checking;
 };
+struct table_draft;
+warn_unused int table_append_open(struct table_draft *d, uint64_t rows, struct table_append *a,
+                                  struct table_error *error);
+/* 1: there is more to do; 0; -ENOMEM. Works until about `end_ns` on the clock. */
+warn_unused int table_append_reserve(struct table_append *a, uint64_t end_ns);
+/* Whether sorted columns are. The same; or an error. */
+warn_unused int table_append_check(struct table_append *a, uint64_t end_ns,
+                                   struct table_error *error);
+void table_append_close(struct table_append *a);
 warn_unused int table_append_begin(struct table *t, uint64_t rows, struct table_append *a,
                                    struct table_error *error);
 /* Cells that lie `stride` values apart: 1 for a column, the number of columns for rows. */
@@ -238,6 +263,7 @@ void table_append_abort(struct table_append *a);
  *     in each step: table_fork_enter(&f), appends to the table, table_fork_leave(&f)
  *     table_fork_join(&f, &error)          or, at any time but inside,     table_fork_abandon(&f)
  *
+ * A fork may grow beside a draft (table_draft.h), but not join while there is one.
  * To join takes constant time, whatever was sealed meanwhile; if the end of the table was changed
  * by others, up to TABLE_CHUNK_ROWS rows are copied. A fork holds the table, and its version. */
 struct table_fork {

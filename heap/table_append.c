@@ -3,7 +3,8 @@
  * Room for all rows is made first, beyond what any version sees; then columns are filled one by
  * one; the commit makes them visible. The version from before is pinned meanwhile, and an abort
  * returns to it, takes back new symbols and the texts that went into the arenas of the chunk that
- * was the last. */
+ * was the last. An append in steps leaves that to its draft. */
+#include "heap/table_draft.h"
 #include "heap/table_int.h"
 
 #include <inttypes.h>
@@ -62,53 +63,62 @@ static int reserve_column(struct table *t, uint32_t column, uint32_t used, uint3
     return 0;
 }
 
-static int extend_tail(struct table *t, uint32_t slots)
+/* One column of the last chunk; behind the last column the rows are there. */
+static int extend_tail(struct table_append *a)
 {
+    struct table *t = a->t;
     struct table_version *v = t->current;
-    for (uint32_t i = 0; i < t->column_count; i++)
-        if (reserve_column(t, i, v->tail_slots, slots) != 0) return -ENOMEM;
-    v->slots += slots - v->tail_slots;
+    uint32_t slots = v->tail_slots + a->tail_rows;
+    if (a->column < t->column_count)
+        return reserve_column(t, a->column++, v->tail_slots, slots);
+    v->slots += a->tail_rows;
     v->tail_slots = slots;
+    a->left -= a->tail_rows;
+    a->tail_rows = a->column = 0;
     return 0;
 }
 
-static int add_chunk(struct table *t, uint32_t slots)
-{
-    struct chunk *c = chunk_new(t);
-    if (!c) return -ENOMEM;
-    for (uint32_t i = 0; i < t->column_count; i++) {
-        struct plain_column *p = plain_column_new(t, i, slots);
-        if (p) c->columns[i].column = &p->head;
-        if (!p) {
-            chunk_unref(t, c);
-            return -ENOMEM;
-        }
-    }
-    int error = version_push_chunk_take(t, c, slots);
-    if (error) chunk_unref(t, c);
-    return error;
-}
-
-static int make_room(struct table_append *a)
+/* One column of a new chunk; behind the last column the chunk is there. */
+static int add_chunk(struct table_append *a)
 {
     struct table *t = a->t;
-    uint64_t left = a->rows;
+    uint32_t slots = a->left < TABLE_CHUNK_ROWS ? (uint32_t)a->left : TABLE_CHUNK_ROWS;
+    if (!a->building && !(a->building = chunk_new(t))) return -ENOMEM;
+    if (a->column < t->column_count) {
+        struct plain_column *p = plain_column_new(t, a->column, slots);
+        if (!p) return -ENOMEM;
+        a->building->columns[a->column++].column = &p->head;
+        return 0;
+    }
+    if (version_push_chunk_take(t, a->building, slots) != 0) return -ENOMEM;
+    a->building = NULL;
+    a->left -= slots;
+    a->column = 0;
+    return 0;
+}
+
+int table_append_reserve(struct table_append *a, uint64_t end_ns)
+{
+    do {
+        if (!a->left) return 0;
+        if ((a->tail_rows ? extend_tail(a) : add_chunk(a)) != 0) return -ENOMEM;
+    } while (clock_ns() < end_ns);
+    return a->left > 0;
+}
+
+/* Where the new rows will be. */
+static int place_rows(struct table_append *a)
+{
+    struct table *t = a->t;
     if (!version_writable(t)) return -ENOMEM;
+    a->left = a->rows;
     a->first_chunk = t->current->chunk_count;
     a->first_slot = 0;
-    if (left && tail_is_open(t)) {
-        uint32_t used = t->current->tail_slots, room = TABLE_CHUNK_ROWS - used;
-        uint32_t take = left < room ? (uint32_t)left : room;
-        a->first_chunk--;
-        a->first_slot = used;
-        if (extend_tail(t, used + take) != 0) return -ENOMEM;
-        left -= take;
-    }
-    while (left) {
-        uint32_t take = left < TABLE_CHUNK_ROWS ? (uint32_t)left : TABLE_CHUNK_ROWS;
-        if (add_chunk(t, take) != 0) return -ENOMEM;
-        left -= take;
-    }
+    if (!a->rows || !tail_is_open(t)) return 0;
+    uint32_t used = t->current->tail_slots, room = TABLE_CHUNK_ROWS - used;
+    a->tail_rows = a->rows < room ? (uint32_t)a->rows : room;
+    a->first_chunk--;
+    a->first_slot = used;
     return 0;
 }
 
@@ -131,25 +141,63 @@ static void remember(struct table_append *a)
     }
 }
 
-int table_append_begin(struct table *t, uint64_t rows, struct table_append *a,
+/* Everything but the room. */
+static int append_open(struct table *t, uint64_t rows, struct table_append *a,
                        struct table_error *error)
 {
     *a = (struct table_append){.t = t, .rows = rows};
+    int failed = table_check_writable(t, error);
+    if (failed) return failed;
     uint64_t chunks = t->current->chunk_count + rows / TABLE_CHUNK_ROWS + 2;
     if (rows > TABLE_ROWS_MAX || chunks > TABLE_CHUNKS_MAX)
         return table_fail(error, TABLE_FAULT_LIMIT, UINT64_MAX, UINT32_MAX,
                           "%" PRIu64 " more rows would be more than the %" PRIu64
                           " that a table may have", rows, TABLE_ROWS_MAX);
-    if (append_mark(t, a) != 0) return table_fail_memory(error);
-    a->rows = rows;
+    a->columns = external_alloc(&t->external, t->column_count * sizeof *a->columns);
+    if (!a->columns) return table_fail_memory(error);
+    memset(a->columns, 0, t->column_count * sizeof *a->columns);
     a->before = table_pin(t);
-    if (make_room(a) == 0) return 0;
+    if (place_rows(a) == 0) return 0;
+    table_append_close(a);
+    return table_fail_memory(error);
+}
+
+int table_append_begin(struct table *t, uint64_t rows, struct table_append *a,
+                       struct table_error *error)
+{
+    int failed = append_open(t, rows, a, error);
+    if (failed) return failed;
+    remember(a);
+    if (table_append_reserve(a, UINT64_MAX) == 0) return 0;
     table_append_abort(a);
     return table_fail_memory(error);
 }
 
-static void append_close(struct table_append *a)
+/* Texts will go into the arenas of the last chunk. */
+static int mark_texts(struct table_append *a, struct table_draft *d)
 {
+    struct table *t = a->t;
+    for (uint32_t i = 0; a->tail_rows && i < t->column_count; i++) {
+        if (!field_is_text(&t->fields[i])) continue;
+        struct plain_column *p = plain_at(t, t->current->chunk_count - 1, i);
+        if (table_draft_mark(d, p->arena, p) != 0) return -ENOMEM;
+    }
+    return 0;
+}
+
+int table_append_open(struct table_draft *d, uint64_t rows, struct table_append *a,
+                      struct table_error *error)
+{
+    int failed = append_open(table_draft_table(d), rows, a, error);
+    if (failed || mark_texts(a, d) == 0) return failed;
+    table_append_close(a);
+    return table_fail_memory(error);
+}
+
+void table_append_close(struct table_append *a)
+{
+    if (!a->before) return;
+    if (a->building) chunk_unref(a->t, a->building);
     external_free(&a->t->external, a->columns, a->t->column_count * sizeof *a->columns);
     table_unpin(a->before);
     *a = (struct table_append){.rows = 0};
@@ -182,10 +230,10 @@ void append_rewind(struct table_append *a)
 
 void table_append_abort(struct table_append *a)
 {
-    if (!a->t || !a->before) return;
+    if (!a->before) return;
     table_restore(a->t, a->before);
     append_rewind(a);
-    append_close(a);
+    table_append_close(a);
 }
 
 int append_mark(struct table *t, struct table_append *a)
@@ -448,21 +496,54 @@ static bool cell_before(const struct table_append *a, uint32_t column, struct ta
     return true;
 }
 
-static int check_order(const struct table_append *a, uint32_t column, struct table_error *error)
+static void new_cell(const struct table_append *a, uint32_t column, uint64_t row,
+                     struct table_cell *cell)
+{
+    uint64_t at = a->first_slot + row;
+    table_cell(a->t->current, a->first_chunk + (uint32_t)(at / TABLE_CHUNK_ROWS),
+               (uint32_t)(at % TABLE_CHUNK_ROWS), column, cell);
+}
+
+/* What is compared between two looks at the clock. */
+#define CHECK_ROWS 256
+#define CHECK_BYTES ((size_t)1 << 17)
+
+/* Some rows of a sorted column. */
+static int check_order(struct table_append *a, uint32_t column, struct table_error *error)
 {
     const struct table_field *f = &a->t->fields[column];
     struct table_cell before, cell;
-    bool any = cell_before(a, column, &before);
-    for (uint64_t row = 0; row < a->rows; row++, before = cell, any = true) {
-        uint64_t at = a->first_slot + row;
-        table_cell(a->t->current, a->first_chunk + (uint32_t)(at / TABLE_CHUNK_ROWS),
-                   (uint32_t)(at % TABLE_CHUNK_ROWS), column, &cell);
+    size_t bytes = 0;
+    bool any = a->checked == 0 ? cell_before(a, column, &before) : true;
+    if (a->checked) new_cell(a, column, a->checked - 1, &before);
+    for (unsigned n = 0; n < CHECK_ROWS && bytes < CHECK_BYTES && a->checked < a->rows; n++) {
+        uint64_t row = a->checked++;
+        new_cell(a, column, row, &cell);
         if (any && table_cell_compare(&before, &cell) > 0)
             return table_fail(error, TABLE_FAULT_ORDER, row, column,
                               "row %" PRIu64 ", column \"%.*s\": less than the row before it, in a "
                               "sorted column", row, (int)f->name_length, f->name);
+        if (field_is_text(f)) bytes += cell.text.length;
+        before = cell;
+        any = true;
     }
     return 0;
+}
+
+int table_append_check(struct table_append *a, uint64_t end_ns, struct table_error *error)
+{
+    struct table *t = a->t;
+    if (!a->checking) a->column = 0;
+    a->checking = true;
+    do {
+        if (a->column == t->column_count) return 0;
+        int failed = t->fields[a->column].sorted ? check_order(a, a->column, error) : 0;
+        if (failed) return failed;
+        if (t->fields[a->column].sorted && a->checked < a->rows) continue;
+        a->column++;
+        a->checked = 0;
+    } while (clock_ns() < end_ns);
+    return a->column < t->column_count;
 }
 
 int table_append_commit(struct table_append *a, uint64_t *first, struct table_error *error)
@@ -471,13 +552,14 @@ int table_append_commit(struct table_append *a, uint64_t *first, struct table_er
     struct table_version *v = t->current;
     for (uint32_t i = 0; i < t->column_count; i++) {
         assert(a->columns[i].filled == a->rows && "a column of an append was not filled");
-        int failed = t->fields[i].sorted ? check_order(a, i, error) : 0;
-        if (failed) return failed;
     }
+    int failed = table_append_check(a, UINT64_MAX, error);
+    if (failed) return failed;
+    assert(!a->left);
     if (first) *first = table_version_rows(a->before);
     for (uint32_t chunk = a->first_chunk; chunk < v->chunk_count; chunk++)
         for (uint32_t i = 0; i < t->column_count; i++)
             plain_at(t, chunk, i)->written = version_slots(v, chunk);
-    append_close(a);
+    table_append_close(a);
     return 0;
 }

@@ -158,13 +158,15 @@ static int check_row(const struct table *t, uint32_t chunk, uint32_t slot,
                      struct table_error *error)
 {
     const struct table_version *v = t->current;
+    int failed = table_check_writable(t, error);
+    if (failed) return failed;
     if (chunk < v->chunk_count && slot < version_slots(v, chunk)) return 0;
     return table_fail(error, TABLE_FAULT_ROW, UINT64_MAX, UINT32_MAX,
                       "there is no row at chunk %u, slot %u", chunk, slot);
 }
 
-static int check_change(const struct table *t, uint32_t chunk, uint32_t slot, uint32_t column,
-                        const struct table_cell *cell, struct table_error *error)
+int table_check_set(const struct table *t, uint32_t chunk, uint32_t slot, uint32_t column,
+                    const struct table_cell *cell, struct table_error *error)
 {
     const struct table_field *f = table_field(t, column);
     int failed = check_row(t, chunk, slot, error);
@@ -188,7 +190,7 @@ static int check_change(const struct table *t, uint32_t chunk, uint32_t slot, ui
 int table_set(struct table *t, uint32_t chunk, uint32_t slot, uint32_t column,
               const struct table_cell *cell, struct table_error *error)
 {
-    int failed = check_change(t, chunk, slot, column, cell, error);
+    int failed = table_check_set(t, chunk, slot, column, cell, error);
     if (failed) return failed;
     struct change x = {t, chunk, slot, column, &t->fields[column], cell->null, 0, {NULL, 0}};
     uint32_t code = 0;
@@ -206,7 +208,7 @@ int table_set(struct table *t, uint32_t chunk, uint32_t slot, uint32_t column,
 
 /* --- rows --------------------------------------------------------------------------------------*/
 
-static struct deletions *deletions_writable(struct table *t, struct chunk *c)
+struct deletions *deletions_writable(struct table *t, struct chunk *c)
 {
     struct deletions *d = c->deletions;
     if (d && d->refs == 1) return d;

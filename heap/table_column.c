@@ -169,7 +169,7 @@ struct chunk *chunk_copy(struct table *t, const struct chunk *from)
 size_t chunk_unref(struct table *t, struct chunk *c)
 {
     if (--c->refs) return 1;
-    size_t before = t->external.bytes, pieces = 2;
+    size_t before = external_counted(&t->external), pieces = 2;
     for (uint32_t i = 0; i < t->column_count; i++) {
         column_unref(t, c->columns[i].column);
         overlay_unref(t, c->columns[i].overlay);
@@ -178,5 +178,6 @@ size_t chunk_unref(struct table *t, struct chunk *c)
     if (c->deletions && --c->deletions->refs == 0)
         external_free(&t->external, c->deletions, sizeof *c->deletions);
     external_free(&t->external, c, chunk_size(t));
-    return pieces * external_free_words(0) / 4 + external_free_words(before - t->external.bytes);
+    return pieces * external_free_words(0) / 4 +
+           external_free_words(before - external_counted(&t->external));
 }

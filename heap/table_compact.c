@@ -79,6 +79,7 @@ static bool find_overlay(const struct table *t, bool all, uint32_t *chunk, uint3
 bool table_compact_pending(const struct table *t, bool all)
 {
     uint32_t a, b;
+    if (t->draft || t->altered || t->hidden) return false;
     return t->compactor || find_group(t, all, &a) || find_overlay(t, all, &a, &b);
 }
 
@@ -221,6 +222,7 @@ static int compact_unit(struct table *t, struct compactor *x)
 int table_compact_step(struct table *t, bool all, uint64_t budget_ns)
 {
     uint64_t begin = clock_ns();
+    if (t->draft) return 0;
     do {
         uint32_t first, count, column;
         int error;

@@ -28,6 +28,7 @@ int table_fork_begin(struct table *t, struct table_fork *f, struct table_error *
 static void change_sides(struct table_fork *f)
 {
     struct table_version *inside = f->t->current;
+    f->t->forked = !f->t->forked;
     f->t->current = f->other;
     f->other = inside;
 }
@@ -47,8 +48,10 @@ void table_fork_abandon(struct table_fork *f)
 {
     if (!f->t) return;
     version_unref(f->other);
-    /* Other forks may have codes and texts from after the mark. */
-    if (f->t->current == f->base && f->t->forks == 1) append_rewind(&f->mark);
+    /* Other forks, a draft, or the table that took the place of this one, may have codes and texts from after the mark. */
+    const struct table *t = f->t;
+    if (t->current == f->base && t->forks == 1 && !t->draft && !t->altered)
+        append_rewind(&f->mark);
     fork_close(f);
 }
 
@@ -197,8 +200,16 @@ static int join_changed(struct table_fork *f, struct table_error *error)
 int table_fork_join(struct table_fork *f, struct table_error *error)
 {
     struct table *t = f->t;
+    int busy = table_check_writable(t, error);
+    if (busy) {
+        table_fork_abandon(f);
+        return busy;
+    }
     if (f->other->slots == f->base->slots || t->current == f->base) {
-        if (f->other->slots != f->base->slots) change_sides(f);
+        if (f->other->slots != f->base->slots) {
+            change_sides(f);
+            t->forked = false;
+        }
         version_unref(f->other);
         fork_close(f);
         return 0;

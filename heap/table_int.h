@@ -183,6 +183,8 @@ struct sealer;  /* table_seal.c */
 struct compactor; /* table_compact.c */
 struct column_index; /* table_index.c */
 struct indexer; /* table_index_build.c */
+struct table_draft; /* table_draft.h */
+struct table_turn;
 
 struct table {
     struct external external; /* first: the heap's side of it */
@@ -199,6 +201,12 @@ struct table {
     struct indexer *indexer;   /* the column being indexed, or NULL */
     uint32_t indexed_below;    /* chunks below have the indexes that they are to have */
     bool index_work;           /* there are indexes, or were: chunks are to be looked at */
+    bool forked;               /* the version of one is the current one, for one step */
+    struct table_draft *draft;  /* open, or being taken back: only it changes the table */
+    bool entered;               /* the draft's version is the current one, for one step */
+    bool hidden;                /* it is being made from another: table_alter.c */
+    bool altered;               /* another table has taken the place of this one */
+    struct table_turn *turn_first, *turn_last; /* writers in line */
     size_t struct_bytes;       /* of this structure, fields and names included */
 };
 
@@ -236,6 +244,11 @@ static inline bool field_is_text(const struct table_field *f)
 int table_fail(struct table_error *error, enum table_fault fault, uint64_t row, uint32_t column,
                const char *format, ...) __attribute__((format(printf, 5, 6)));
 int table_fail_memory(struct table_error *error);
+warn_unused int table_check_schema(const struct table_field *fields, uint32_t count,
+                                   struct table_error *error);
+/* Without a leaf, a version and dictionaries; NULL when memory is short. */
+warn_unused struct table *table_new(struct heap *h, const struct table_field *fields,
+                                    uint32_t count);
 
 /* table_column.c: counted memory, and what is made of it. All return NULL when it is short. */
 warn_unused struct plain_column *plain_column_new(struct table *t, uint32_t column,
@@ -267,9 +280,18 @@ warn_unused int append_mark(struct table *t, struct table_append *a);
 void append_rewind(struct table_append *a);
 void append_unmark(struct table_append *a);
 
+/* table_draft.c: 0, or that the table is busy. */
+warn_unused int table_check_writable(const struct table *t, struct table_error *error);
+/* What an arena (NULL: the column has none yet) holds now, before the draft adds to it. `column`: the
+ * base's, if its text_bytes will change, or NULL. */
+warn_unused int table_draft_mark(struct table_draft *d, struct text_arena *arena,
+                                 struct plain_column *column);
+
 /* table_version.c */
-void version_unref(struct table_version *v);
 warn_unused struct table_version *version_new(struct table *t);
+/* Another version with the same content. */
+warn_unused struct table_version *version_copy(struct table *t, const struct table_version *v);
+void version_unref(struct table_version *v);
 /* t->current, changeable: a copy if somebody else holds it. NULL when memory is short. */
 warn_unused struct table_version *version_writable(struct table *t);
 /* A chunk of t->current that nobody else sees. NULL when memory is short; nothing has changed then,
@@ -285,7 +307,9 @@ size_t version_dispose(struct table_version *v, size_t words, bool *done);
 
 /* table_symbols.c */
 warn_unused struct symbols *symbols_new(struct table *t);
-/* Frees some; true once all is gone. */
+/* Another table has it, too. */
+struct symbols *symbols_share(struct symbols *s);
+/* Frees some; true once all is gone, or another table has it. */
 bool symbols_free_some(struct table *t, struct symbols *s, size_t *work);
 void symbols_truncate(struct table *t, struct symbols *s, uint32_t count);
 size_t symbols_bytes(const struct symbols *s);
@@ -432,8 +456,24 @@ void lanes_extremes(const struct table_field *f, const uint64_t *lanes, const ui
 warn_unused struct plain_column *column_to_plain(struct table *t, const struct column_view *view,
                                                  uint32_t column);
 
+/* Whether table_set could set this cell: 0 or an error. */
+warn_unused int table_check_set(const struct table *t, uint32_t chunk, uint32_t slot,
+                                uint32_t column, const struct table_cell *cell,
+                                struct table_error *error);
+/* Those of a chunk that is writable, so that they are too. NULL when memory is short. */
+warn_unused struct deletions *deletions_writable(struct table *t, struct chunk *c);
+
 /* A sealed column of the current version, with its overlay, becomes plain. 0 or -ENOMEM. */
 warn_unused int table_merge_overlay(struct table *t, uint32_t chunk, uint32_t column);
+
+/* table_convert.c: a cell as one of another type, without loss. False: that cannot be. Texts stay
+ * what they are; whether one is a str is not looked at. */
+bool cell_convert(const struct table_cell *from, enum table_type type, struct table_cell *to);
+/* Whether cells of one type can be of another at all. */
+bool types_convert(enum table_type from, enum table_type to);
+/* The same cell (of sym: its code) in each of `slots` rows. NULL when memory is short. */
+warn_unused struct sealed_column *sealed_const(struct table *t, uint32_t column, uint32_t slots,
+                                               const struct table_cell *cell, uint32_t code);
 
 /* table_seal.c, table_compact.c, table_index_build.c: what is under way is given up. */
 void sealer_close(struct table *t);

@@ -552,6 +552,7 @@ static bool find_plain(const struct table *t, uint32_t *chunk, uint32_t *column)
 bool table_seal_pending(const struct table *t)
 {
     uint32_t chunk, column;
+    if (t->draft || t->altered || t->hidden) return false;
     return t->sealer || find_plain(t, &chunk, &column);
 }
 
@@ -579,6 +580,7 @@ static int sealer_open(struct table *t)
 int table_seal_step(struct table *t, uint64_t budget_ns)
 {
     uint64_t begin = clock_ns();
+    if (t->draft) return 0; /* which is to find the columns as they were */
     do {
         int state = t->sealer ? 1 : sealer_open(t);
         if (state <= 0) return state;

@@ -22,6 +22,7 @@ struct symbol_segment {
 };
 
 struct symbols {
+    uint32_t refs; /* tables */
     uint32_t count;
     uint32_t segment_count;
     size_t text_bytes;
@@ -32,12 +33,22 @@ struct symbols {
 struct symbols *symbols_new(struct table *t)
 {
     struct symbols *s = external_alloc(&t->external, sizeof *s);
-    if (s) *s = (struct symbols){.count = 0};
+    if (s) *s = (struct symbols){.refs = 1};
+    return s;
+}
+
+struct symbols *symbols_share(struct symbols *s)
+{
+    s->refs++;
     return s;
 }
 
 bool symbols_free_some(struct table *t, struct symbols *s, size_t *work)
 {
+    if (s->refs > 1) {
+        s->refs--;
+        return true;
+    }
     if (s->arena && s->arena->pieces) {
         const struct text_piece *piece = s->arena->pieces;
         *work += external_free_words(piece->capacity);
@@ -133,6 +144,8 @@ int table_symbol_intern(struct table *t, uint32_t column, const char *data, size
 {
     struct symbols *s = t->symbols[column];
     uint64_t hash = heap_hash(t->external.heap, data, length);
+    int failed = table_check_writable(t, error); /* what a draft added may be taken back */
+    if (failed) return failed;
     *code = find(s, hash, data, length);
     if (*code != NO_SYMBOL) return 0;
     if (s->count == TABLE_SYMBOLS_MAX)

@@ -153,10 +153,8 @@ bool table_is_deleted(const struct table_version *v, uint32_t chunk, uint32_t sl
 
 /* --- paths that can be changed -----------------------------------------------------------------*/
 
-struct table_version *version_writable(struct table *t)
+struct table_version *version_copy(struct table *t, const struct table_version *v)
 {
-    struct table_version *v = t->current;
-    if (v->refs == 1) return v;
     struct table_version *copy = version_new(t);
     if (!copy) return NULL;
     struct external dying = copy->dying;
@@ -164,6 +162,15 @@ struct table_version *version_writable(struct table *t)
     copy->dying = dying;
     copy->refs = 1;
     if (copy->directory) copy->directory->refs++;
+    return copy;
+}
+
+struct table_version *version_writable(struct table *t)
+{
+    struct table_version *v = t->current;
+    if (v->refs == 1) return v;
+    struct table_version *copy = version_copy(t, v);
+    if (!copy) return NULL;
     v->refs--;
     t->current = copy;
     return copy;

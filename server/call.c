@@ -79,6 +79,16 @@ void call_write_error(struct writer *out, uint32_t msgid, const struct session_f
     writer_nil(out);
 }
 
+/* The step of a call that waits for its turn: then its handler runs as if for the first time. */
+static enum call_outcome call_wait(struct call *call, uint64_t budget_ns)
+{
+    (void)budget_ns;
+    if (!table_turn_come(&call->turn)) return CALL_PENDING;
+    call->step = NULL;
+    call->waits = false;
+    return call->method->handler(call);
+}
+
 /* Runs one piece of the call and writes the answer if that ended it. */
 static enum call_outcome call_run(struct call *call, uint64_t budget_ns)
 {
@@ -105,12 +115,18 @@ static enum call_outcome call_run(struct call *call, uint64_t budget_ns)
         outcome = call->step != NULL ? call->step(call, budget_ns) : call->method->handler(call);
     }
     if (outcome == CALL_DONE && reply_check(call) < 0) outcome = CALL_FAILED;
+    if (outcome == CALL_FAILED && call->waits) {
+        assert(call->step == NULL && call->state == NULL);
+        call->step = call_wait;
+        outcome = CALL_PENDING;
+    }
     if (outcome == CALL_FAILED && crowded && out->error == WRITER_LIMIT)
         call_fail(call, ERROR_LIMIT,
                   "%s: the reply would be longer than the %zu bytes that other unread replies "
                   "leave of reply-memory; ask for less of it, or later",
                   call->method->name, room);
     call_made_release(call);
+    if (outcome != CALL_PENDING) table_turn_end(&call->turn);
     assert(outcome != CALL_DONE || out->length > start);
     assert(outcome != CALL_PENDING || call->step != NULL);
     out->limit = limit;
@@ -159,6 +175,8 @@ enum call_outcome call_begin(struct call *call, const struct rpc_message *messag
     call->step = NULL;
     call->abort = NULL;
     call->state = NULL;
+    call->turn = (struct table_turn){NULL, NULL, NULL};
+    call->waits = false;
     call->method = method_find(message->method, message->method_length);
     if (call->method == NULL) {
         call_fail(call, ERROR_UNKNOWN_METHOD, "there is no method %s; methods() lists them",
@@ -185,4 +203,5 @@ enum call_outcome call_resume(struct call *call, uint64_t budget_ns)
 void call_abort(struct call *call)
 {
     if (call->abort != NULL) call->abort(call);
+    table_turn_end(&call->turn);
 }

@@ -10,11 +10,16 @@
  * Long work: the handler sets call->step (and call->abort, call->state) and returns
  * CALL_PENDING. The scheduler then calls step between events, each time with a budget,
  * until it returns something else. The session's later requests wait. If the session ends
- * first, abort is called and the answer is dropped. */
+ * first, abort is called and the answer is dropped.
+ *
+ * Waiting: a handler that finds a table busy (table_turn, table_value.h) fails before it has changed
+ * anything. Nothing is answered; the handler runs again, from its beginning, when its turn has
+ * come. */
 #ifndef CAIRN_SERVER_CALL_H
 #define CAIRN_SERVER_CALL_H
 
 #include "heap/heap.h"
+#include "heap/table_draft.h"
 #include "protocol/rpc.h"
 #include "protocol/writer.h"
 #include "server/errors.h"
@@ -88,6 +93,8 @@ struct call {
     bool wants_reply;     /* false for a notification */
     struct call_made made; /* call_keep_take */
     uint32_t msgid;
+    struct table_turn turn; /* in line for a table that another call changes */
+    bool waits;             /* the handler failed only because of that */
 
     enum error_code error;
     char message[512];

@@ -32,6 +32,7 @@ libserver_la_SOURCES = \
 	%D%/methods_sets.c \
 	%D%/methods_sorted.c \
 	%D%/methods_table.c \
+	%D%/methods_table_alter.c \
 	%D%/methods_table_append.c \
 	%D%/methods_table_change.c \
 	%D%/methods_table_convert.c \

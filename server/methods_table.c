@@ -59,7 +59,7 @@ int table_schema_name(struct call *call, struct table_schema *s, value name)
     return 0;
 }
 
-static int read_type(struct call *call, uint32_t column, value type, struct table_field *field)
+int table_schema_type(struct call *call, uint32_t column, value type, struct table_field *field)
 {
     char name[16];
     size_t length = value_is_text(type) ? text_copy(call->heap, type, 0, name, sizeof name) : 0;
@@ -138,7 +138,7 @@ int table_schema_read(struct call *call, value list, struct table_schema *s)
         }
         if (status == 0) status = table_schema_name(call, s, list_get(h, column, 0));
         if (status == 0)
-            status = read_type(call, s->count, list_get(h, column, 1), &s->fields[s->count]);
+            status = table_schema_type(call, s->count, list_get(h, column, 1), &s->fields[s->count]);
         if (status == 0 && items == 3)
             status = read_flags(call, list_get(h, column, 2), s);
         if (status == 0) continue;
@@ -256,7 +256,7 @@ enum call_outcome method_table_set(struct call *call)
     uint32_t column;
     if (table_find(call, call->args[0], &t) < 0 || table_param_row(call, 1, t, &row) < 0 ||
         table_column_read(call, t, call->args[2], &column) < 0 ||
-        path_read_through(call, call->args[0], 0, &table) < 0 ||
+        path_read_through(call, call->args[0], 0, &table) < 0 || table_turn(call, t) < 0 ||
         table_cell_store(call, table, row, column, call->args[3]) < 0)
         return CALL_FAILED;
     return reply_bool(call, true);
@@ -355,6 +355,7 @@ static enum call_outcome compact_step(struct call *call, uint64_t budget_ns)
 {
     struct compact_state *s = call->state;
     struct table *t = table_version_table(s->pin);
+    if (table_is_busy(t)) return CALL_PENDING;
     /* The old version must not count in bytes_after, nor stay alive for nothing. */
     struct table_version *now = table_pin(t);
     table_unpin(s->pin);
@@ -375,7 +376,7 @@ static enum call_outcome compact_step(struct call *call, uint64_t budget_ns)
 enum call_outcome method_table_compact(struct call *call)
 {
     struct table *t;
-    if (table_find(call, call->args[0], &t) < 0) return CALL_FAILED;
+    if (table_find(call, call->args[0], &t) < 0 || table_turn(call, t) < 0) return CALL_FAILED;
     struct compact_state *s = malloc(sizeof *s);
     if (s == NULL) return fail_no_memory(call);
     table_close_tail(t);

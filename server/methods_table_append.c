@@ -1,20 +1,61 @@
 /* methods_table_append.c - table.append: rows as lists, or columns as lists or raw little-endian
- * bins. All or nothing. An append runs in one go: what it may hold is bounded by request-elements
- * and request-bytes. */
+ * bins. All or nothing, in steps.
+ *
+ * The rows are gathered in a draft of the table (heap/table_draft.h): room for all of them, then the
+ * cells, a few at a time, then sorted columns are checked; then the draft is published. Others
+ * read the table as it was until then; whoever wants to change it waits. An error in the last row,
+ * memory that is short and a session that ends give the draft up. */
 #include "server/method_list.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "heap/list.h"
 #include "heap/map.h"
 #include "heap/number.h"
 #include "heap/text.h"
+#include "server/clock.h"
 #include "server/params.h"
 #include "server/path.h"
 #include "server/reply.h"
 #include "server/table_value.h"
 
-#define ROWS_BATCH 1024
+/* What is over by then is answered at once. */
+#define FIRST_STEP_NS ((uint64_t)300000)
+/* Cells between two looks at the clock: at most, and to begin with. */
+#define PIECE_CELLS_MAX 4096
+#define PIECE_CELLS_FIRST 256
+/* A piece that takes longer than this is followed by a smaller one. */
+#define PIECE_NS ((uint64_t)100000)
+
+/* The options, read anew in each step: values move. */
+struct source {
+    value rows, cols, n, valid;
+};
+
+struct append {
+    struct table_draft *draft;
+    struct table_append a;
+    enum { APPEND_RESERVE, APPEND_FILL, APPEND_CHECK } phase;
+    uint64_t rows;
+    uint64_t at;         /* rows that are filled, of `column` if there are columns */
+    uint32_t column;
+    size_t piece;        /* cells of the next piece */
+    value *cells;        /* of a piece of rows */
+    unsigned char *bin;  /* a piece of a bin, and behind it one of its mask */
+    struct table_error error;
+};
+
+static void append_free(struct call *call)
+{
+    struct append *s = call->state;
+    table_append_close(&s->a);
+    if (s->draft != NULL) table_draft_abandon(s->draft);
+    free(s->cells);
+    free(s->bin);
+    free(s);
+    call->state = NULL;
+}
 
 /* --- rows -------------------------------------------------------------------------------------*/
 
@@ -42,64 +83,21 @@ static int read_cells(struct call *call, value rows, size_t first, size_t count,
     return 0;
 }
 
-/* 0, -1 after call_fail, or -2 with *error set. */
-static int fill_rows(struct call *call, struct table_append *a, value rows, value *cells,
-                     struct table_error *error)
+/* Filling returns 0, -1 after call_fail, or -2 with s->error set. */
+static int fill_rows(struct call *call, struct append *s, value rows)
 {
-    uint32_t columns = table_column_count(a->t);
-    for (size_t first = 0; first < a->rows; first += ROWS_BATCH) {
-        size_t count = a->rows - first < ROWS_BATCH ? a->rows - first : ROWS_BATCH;
-        if (read_cells(call, rows, first, count, columns, cells) < 0) return -1;
-        for (uint32_t i = 0; i < columns; i++)
-            if (table_append_values(a, i, count, cells + i, columns, error) < 0) return -2;
-    }
+    uint32_t columns = table_column_count(s->a.t);
+    size_t count = s->piece / columns, left = (size_t)(s->rows - s->at);
+    if (count == 0) count = 1;
+    if (count > left) count = left;
+    if (read_cells(call, rows, (size_t)s->at, count, columns, s->cells) < 0) return -1;
+    for (uint32_t i = 0; i < columns; i++)
+        if (table_append_values(&s->a, i, count, s->cells + i, columns, &s->error) < 0) return -2;
+    s->at += count;
     return 0;
 }
 
-static enum call_outcome append_end(struct call *call, struct table_append *a, int status,
-                                    struct table_error *error)
-{
-    uint64_t first, rows = a->rows;
-    if (status == 0 && table_append_commit(a, &first, error) < 0) status = -2;
-    if (status < 0) {
-        table_append_abort(a);
-        return status == -2 ? call_fail_table(call, error) : CALL_FAILED;
-    }
-    writer_map(call->reply, 2);
-    reply_figure(call->reply, "first", first);
-    reply_figure(call->reply, "n", rows);
-    return CALL_DONE;
-}
-
-static enum call_outcome append_rows(struct call *call, struct table *t, value rows)
-{
-    struct table_error error;
-    struct table_append a;
-    if (!value_is_kind(rows, KIND_LIST))
-        return call_fail(call, ERROR_BAD_PARAMS, "%s: rows must be a list of lists, not %s",
-                         call->method->name, value_describe(rows));
-    value *cells = malloc(ROWS_BATCH * (size_t)table_column_count(t) * sizeof *cells);
-    if (cells == NULL) return fail_no_memory(call);
-    if (table_append_begin(t, list_length(call->heap, rows), &a, &error) < 0) {
-        free(cells);
-        return call_fail_table(call, &error);
-    }
-    int status = fill_rows(call, &a, rows, cells, &error);
-    free(cells);
-    return append_end(call, &a, status, &error);
-}
-
 /* --- columns ----------------------------------------------------------------------------------*/
-
-/* The bytes of a bin in one piece, in memory of the caller; NULL after call_fail. */
-static unsigned char *copy_bin(struct call *call, value bin)
-{
-    size_t length = text_length(call->heap, bin);
-    unsigned char *bytes = malloc(length + 1);
-    if (bytes == NULL) fail_no_memory(call);
-    else text_copy(call->heap, bin, 0, bytes, length);
-    return bytes;
-}
 
 static value map_find(struct heap *h, value map, const struct table_field *field)
 {
@@ -117,11 +115,11 @@ static int fail_bin(struct call *call, const struct table_field *field, const ch
     return -1;
 }
 
-static int fill_bin(struct call *call, struct table_append *a, uint32_t column, value bin,
-                    value valid, struct table_error *error)
+static int check_bin(struct call *call, const struct append *s, value bin, value valid)
 {
-    const struct table_field *field = table_field(a->t, column);
+    const struct table_field *field = table_field(s->a.t, s->column);
     size_t width = table_type_bytes(field->type), length = text_length(call->heap, bin);
+    size_t bits = (size_t)(s->rows + 7) / 8;
     enum table_class class = table_type_class(field->type);
     if (class == TABLE_CLASS_TEXT || class == TABLE_CLASS_SYMBOL) {
         call_fail(call, ERROR_BAD_PARAMS,
@@ -129,51 +127,77 @@ static int fill_bin(struct call *call, struct table_append *a, uint32_t column, 
                   call_quote(field->name, field->name_length), table_type_name(field->type));
         return -1;
     }
-    if (length != a->rows * width) return fail_bin(call, field, "a bin", length, a->rows * width);
-    bool masked = value_is_text(valid);
-    size_t bits = (a->rows + 7) / 8;
-    if (masked && text_length(call->heap, valid) != bits)
+    if (length != s->rows * width) return fail_bin(call, field, "a bin", length, s->rows * width);
+    if (value_is_text(valid) && text_length(call->heap, valid) != bits)
         return fail_bin(call, field, "valid: a bin", text_length(call->heap, valid), bits);
-    unsigned char *bytes = copy_bin(call, bin);
-    unsigned char *mask = bytes != NULL && masked ? copy_bin(call, valid) : NULL;
-    int status = bytes == NULL || (masked && mask == NULL) ? -1 : 0;
-    if (status == 0 && table_append_raw(a, column, a->rows, bytes, mask, 0, error) < 0)
-        status = -2;
-    free(bytes);
-    free(mask);
-    return status;
-}
-
-static int fill_list(struct call *call, struct table_append *a, uint32_t column, value list,
-                     struct table_error *error)
-{
-    const struct table_field *field = table_field(a->t, column);
-    value cells[256];
-    size_t length = value_is_kind(list, KIND_LIST) ? list_length(call->heap, list) : 0, got;
-    if (!value_is_kind(list, KIND_LIST) || length != a->rows) {
-        call_fail(call, ERROR_BAD_PARAMS,
-                  "%s: column %s must be a list or a bin of n (%llu) cells, not %s of %zu",
-                  call->method->name, call_quote(field->name, field->name_length),
-                  (unsigned long long)a->rows, value_describe(list), length);
-        return -1;
-    }
-    for (size_t at = 0; at < length; at += got) {
-        got = list_read(call->heap, list, at, cells, sizeof cells / sizeof *cells);
-        if (table_append_values(a, column, got, cells, 1, error) < 0) return -2;
-    }
     return 0;
 }
 
-static int fill_column(struct call *call, struct table_append *a, uint32_t column, value cols,
-                       value valid, struct table_error *error)
+static int fill_bin(struct call *call, struct append *s, value bin, value valid)
 {
-    const struct table_field *field = table_field(a->t, column);
-    value v = map_find(call->heap, cols, field);
-    if (v == VALUE_ABSENT || v == VALUE_NIL)
-        return table_append_nulls(a, column, a->rows, error) < 0 ? -2 : 0;
-    if (value_is_text(v) && text_is_bytes(v))
-        return fill_bin(call, a, column, v, map_find(call->heap, valid, field), error);
-    return fill_list(call, a, column, v, error);
+    size_t width = table_type_bytes(table_field(s->a.t, s->column)->type), at = (size_t)s->at;
+    size_t count = (size_t)(s->rows - s->at);
+    if (count > PIECE_CELLS_MAX) count = PIECE_CELLS_MAX; /* so `at` is a multiple of 8 */
+    if (s->bin == NULL) s->bin = malloc(PIECE_CELLS_MAX * 8 + PIECE_CELLS_MAX / 8);
+    if (s->bin == NULL) {
+        fail_no_memory(call);
+        return -1;
+    }
+    unsigned char *mask = value_is_text(valid) ? s->bin + PIECE_CELLS_MAX * 8 : NULL;
+    text_copy(call->heap, bin, at * width, s->bin, count * width);
+    if (mask != NULL) text_copy(call->heap, valid, at / 8, mask, (count + 7) / 8);
+    if (table_append_raw(&s->a, s->column, count, s->bin, mask, 0, &s->error) < 0) return -2;
+    s->at += count;
+    return 0;
+}
+
+static int check_list(struct call *call, const struct append *s, value list)
+{
+    const struct table_field *field = table_field(s->a.t, s->column);
+    size_t length = value_is_kind(list, KIND_LIST) ? list_length(call->heap, list) : 0;
+    if (value_is_kind(list, KIND_LIST) && length == s->rows) return 0;
+    call_fail(call, ERROR_BAD_PARAMS,
+              "%s: column %s must be a list or a bin of n (%llu) cells, not %s of %zu",
+              call->method->name, call_quote(field->name, field->name_length),
+              (unsigned long long)s->rows, value_describe(list), length);
+    return -1;
+}
+
+static int fill_list(struct call *call, struct append *s, value list)
+{
+    value cells[256];
+    size_t count = s->piece < sizeof cells / sizeof *cells ? s->piece : sizeof cells / sizeof *cells;
+    count = list_read(call->heap, list, (size_t)s->at, cells, count);
+    if (table_append_values(&s->a, s->column, count, cells, 1, &s->error) < 0) return -2;
+    s->at += count;
+    return 0;
+}
+
+static int fill_nulls(struct append *s)
+{
+    uint64_t left = s->rows - s->at, count = left < PIECE_CELLS_MAX ? left : PIECE_CELLS_MAX;
+    if (table_append_nulls(&s->a, s->column, count, &s->error) < 0) return -2;
+    s->at += count;
+    return 0;
+}
+
+/* A piece of the column that is next. */
+static int fill_columns(struct call *call, struct append *s, const struct source *from)
+{
+    const struct table_field *field = table_field(s->a.t, s->column);
+    value v = map_find(call->heap, from->cols, field);
+    value valid = map_find(call->heap, from->valid, field);
+    bool null = v == VALUE_ABSENT || v == VALUE_NIL, bin = value_is_text(v) && text_is_bytes(v);
+    int status = 0;
+    if (s->at == 0 && !null)
+        status = bin ? check_bin(call, s, v, valid) : check_list(call, s, v);
+    if (status == 0 && s->at < s->rows)
+        status = null ? fill_nulls(s) : bin ? fill_bin(call, s, v, valid) : fill_list(call, s, v);
+    if (status == 0 && s->at == s->rows) {
+        s->column++;
+        s->at = 0;
+    }
+    return status;
 }
 
 /* Names of columns that there are not. */
@@ -203,36 +227,163 @@ static int64_t rows_of_lists(struct call *call, value cols)
     return -1;
 }
 
-static enum call_outcome append_cols(struct call *call, struct table *t, value cols, value n,
-                                     value valid)
+/* --- steps ------------------------------------------------------------------------------------*/
+
+static bool all_filled(const struct append *s, const struct source *from)
 {
-    struct table_error error;
-    struct table_append a;
-    int64_t rows = -1;
-    int status = 0;
-    if (check_names(call, t, cols, "cols") < 0 || check_names(call, t, valid, "valid") < 0 ||
-        option_int(call, "n", n, 0, (int64_t)1 << 32, &rows) < 0)
+    return from->rows != VALUE_ABSENT ? s->at == s->rows
+                                      : s->column == table_column_count(s->a.t);
+}
+
+/* Some pieces, until `end_ns`. 1: there is more to do; 0; -1 or -2. */
+static int append_fill(struct call *call, struct append *s, const struct source *from,
+                       uint64_t end_ns)
+{
+    uint64_t now = clock_ns();
+    while (!all_filled(s, from)) {
+        uint64_t begin = now;
+        int status = from->rows != VALUE_ABSENT ? fill_rows(call, s, from->rows)
+                                                : fill_columns(call, s, from);
+        if (status < 0) return status;
+        now = clock_ns();
+        if (now - begin > PIECE_NS && s->piece > 1) s->piece /= 2;
+        else if (now - begin < PIECE_NS / 2 && s->piece < PIECE_CELLS_MAX) s->piece *= 2;
+        if (now >= end_ns) break;
+    }
+    return !all_filled(s, from);
+}
+
+static int append_work(struct call *call, struct append *s, const struct source *from,
+                       uint64_t end_ns)
+{
+    int status;
+    switch (s->phase) {
+    case APPEND_RESERVE:
+        status = table_append_reserve(&s->a, end_ns);
+        if (status >= 0) return status;
+        fail_no_memory(call);
+        return -1;
+    case APPEND_FILL: return append_fill(call, s, from, end_ns);
+    case APPEND_CHECK: break;
+    }
+    status = table_append_check(&s->a, end_ns, &s->error);
+    return status < 0 ? -2 : status;
+}
+
+static enum call_outcome append_finish(struct call *call, struct append *s)
+{
+    uint64_t first;
+    table_draft_enter(s->draft);
+    int failed = table_append_commit(&s->a, &first, &s->error);
+    table_draft_leave(s->draft);
+    assert(!failed && "an append was checked, and then failed");
+    table_draft_publish(s->draft);
+    s->draft = NULL;
+    writer_map(call->reply, 2);
+    reply_figure(call->reply, "first", first);
+    reply_figure(call->reply, "n", s->rows);
+    append_free(call);
+    return CALL_DONE;
+}
+
+static int source_read(struct call *call, struct source *from)
+{
+    const struct option known[] = {
+        {"rows", &from->rows}, {"cols", &from->cols}, {"n", &from->n}, {"valid", &from->valid}};
+    return options_read(call, 1, known, 4);
+}
+
+static enum call_outcome append_step(struct call *call, uint64_t budget_ns)
+{
+    struct append *s = call->state;
+    struct source from;
+    uint64_t end_ns = clock_ns() + budget_ns;
+    int status = source_read(call, &from);
+    while (status == 0) {
+        table_draft_enter(s->draft);
+        status = append_work(call, s, &from, end_ns);
+        table_draft_leave(s->draft);
+        if (status == 0 && s->phase++ == APPEND_CHECK) return append_finish(call, s);
+        if (status == 0 && clock_ns() >= end_ns) status = 1;
+    }
+    if (status > 0) return CALL_PENDING;
+    if (status == -2) call_fail_table(call, &s->error);
+    append_free(call);
+    return CALL_FAILED;
+}
+
+/* Opens the draft and the append in it. 0, or -1 after call_fail. */
+static int append_open(struct call *call, struct append *s, struct table *t,
+                       const struct source *from)
+{
+    if (from->rows != VALUE_ABSENT) {
+        size_t columns = table_column_count(t);
+        s->cells = malloc((columns + PIECE_CELLS_MAX) * sizeof *s->cells);
+        if (s->cells == NULL) {
+            fail_no_memory(call);
+            return -1;
+        }
+    }
+    if (table_draft_open(t, &s->draft, &s->error) < 0) {
+        call_fail_table(call, &s->error);
+        return -1;
+    }
+    table_draft_enter(s->draft);
+    int failed = table_append_open(s->draft, s->rows, &s->a, &s->error);
+    table_draft_leave(s->draft);
+    if (failed) call_fail_table(call, &s->error);
+    return failed ? -1 : 0;
+}
+
+static enum call_outcome append_start(struct call *call, struct table *t, uint64_t rows,
+                                      const struct source *from)
+{
+    if (table_turn(call, t) < 0) return CALL_FAILED;
+    struct append *s = calloc(1, sizeof *s);
+    if (s == NULL) return fail_no_memory(call);
+    s->rows = rows;
+    s->piece = PIECE_CELLS_FIRST;
+    call->state = s;
+    if (append_open(call, s, t, from) < 0) {
+        append_free(call);
         return CALL_FAILED;
-    if (rows < 0) rows = rows_of_lists(call, cols);
+    }
+    call->abort = append_free;
+    call->step = append_step;
+    return append_step(call, FIRST_STEP_NS);
+}
+
+static enum call_outcome append_rows(struct call *call, struct table *t, const struct source *from)
+{
+    if (!value_is_kind(from->rows, KIND_LIST))
+        return call_fail(call, ERROR_BAD_PARAMS, "%s: rows must be a list of lists, not %s",
+                         call->method->name, value_describe(from->rows));
+    return append_start(call, t, list_length(call->heap, from->rows), from);
+}
+
+static enum call_outcome append_cols(struct call *call, struct table *t, const struct source *from)
+{
+    int64_t rows = -1;
+    if (check_names(call, t, from->cols, "cols") < 0 ||
+        check_names(call, t, from->valid, "valid") < 0 ||
+        option_int(call, "n", from->n, 0, (int64_t)1 << 32, &rows) < 0)
+        return CALL_FAILED;
+    if (rows < 0) rows = rows_of_lists(call, from->cols);
     if (rows < 0)
         return call_fail(call, ERROR_BAD_PARAMS,
                          "%s: n, the number of rows, must be given when there is no list",
                          call->method->name);
-    if (table_append_begin(t, (uint64_t)rows, &a, &error) < 0) return call_fail_table(call, &error);
-    for (uint32_t i = 0; i < table_column_count(t) && status == 0; i++)
-        status = fill_column(call, &a, i, cols, valid, &error);
-    return append_end(call, &a, status, &error);
+    return append_start(call, t, (uint64_t)rows, from);
 }
 
 enum call_outcome method_table_append(struct call *call)
 {
-    value rows, cols, n, valid;
-    const struct option known[] = {{"rows", &rows}, {"cols", &cols}, {"n", &n}, {"valid", &valid}};
+    struct source from;
     struct table *t;
-    if (options_read(call, 1, known, 4) < 0 || table_find(call, call->args[0], &t) < 0)
+    if (source_read(call, &from) < 0 || table_find(call, call->args[0], &t) < 0)
         return CALL_FAILED;
-    if ((rows == VALUE_ABSENT) == (cols == VALUE_ABSENT))
+    if ((from.rows == VALUE_ABSENT) == (from.cols == VALUE_ABSENT))
         return call_fail(call, ERROR_BAD_PARAMS, "%s: give either rows or cols",
                          call->method->name);
-    return rows != VALUE_ABSENT ? append_rows(call, t, rows) : append_cols(call, t, cols, n, valid);
+    return from.rows != VALUE_ABSENT ? append_rows(call, t, &from) : append_cols(call, t, &from);
 }

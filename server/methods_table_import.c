@@ -46,6 +46,7 @@ struct importing {
     bool types;     /* this pass only finds types */
     size_t at;      /* in the bytes */
     int status;     /* of the last feed */
+    bool over;      /* all is read; the rows wait for their turn to join the table */
 };
 
 static void importing_free(struct call *call)
@@ -312,6 +313,8 @@ static enum call_outcome import_finish(struct call *call)
     struct table_error error;
     struct writer *w = call->reply;
     bool told = x->infers && !s->request.more;
+    s->over = true;
+    if (x->fork.t != NULL && !table_turn_take(&call->turn, x->table)) return CALL_PENDING;
     int64_t id = !s->request.more ? 0 : s->cursor->id != 0 ? s->cursor->id : cursors->last + 1;
     writer_map(w, told ? 3 : 2);
     reply_figure(w, "rows", import_rows(x));
@@ -393,6 +396,7 @@ static enum call_outcome import_step(struct call *call, uint64_t budget_ns)
     uint64_t end = clock_ns() + budget_ns;
     int done;
     root_frame_touch(call->heap, &s->cursor->import->frame);
+    if (s->over) return table_turn_come(&call->turn) ? import_finish(call) : CALL_PENDING;
     do done = import_work(call, s, &error);
     while (done == 0 && clock_ns() < end);
     if (done < 0) return fail_import(call, &error);

@@ -341,6 +341,8 @@ int place_find(struct call *call, value path, unsigned flags, struct place *at)
         case STEP_MISFIT: return walk_misfit(&w, from);
         }
     }
+    /* Whoever finds a cell is about to change it. */
+    if (at->kind == PLACE_CELL) return table_turn(call, table_of(call->heap, at->container));
     return 0;
 }
 

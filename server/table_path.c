@@ -29,6 +29,15 @@ int table_find(struct call *call, value path, struct table **table)
     return 0;
 }
 
+int table_turn(struct call *call, struct table *t)
+{
+    bool waits = call->state == NULL; /* else it would have to begin anew in the middle */
+    if (waits ? table_turn_take(&call->turn, t) : !table_is_busy(t)) return 0;
+    call->waits = waits;
+    call_fail(call, ERROR_BUSY, "%s: another call is changing the table; try again", call->method->name);
+    return -1;
+}
+
 int table_param_row(struct call *call, size_t index, const struct table *t, uint64_t *row)
 {
     struct number n = number_read(call->heap, param(call, index));
@@ -179,6 +188,7 @@ enum call_outcome call_fail_table(struct call *call, const struct table_error *e
         [TABLE_FAULT_TYPE] = ERROR_WRONG_TYPE,     [TABLE_FAULT_RANGE] = ERROR_OUT_OF_RANGE,
         [TABLE_FAULT_NOT_NULL] = ERROR_WRONG_TYPE, [TABLE_FAULT_ORDER] = ERROR_OUT_OF_RANGE,
         [TABLE_FAULT_LIMIT] = ERROR_LIMIT,         [TABLE_FAULT_ROW] = ERROR_NOT_FOUND,
+        [TABLE_FAULT_BUSY] = ERROR_BUSY,
     };
     if (error->fault == TABLE_FAULT_MEMORY) return fail_no_memory(call);
     return call_fail(call, codes[error->fault], "%s: %s", call->method->name, error->text);

@@ -20,6 +20,9 @@ warn_unused int table_schema_open(struct call *call, struct table_schema *s, siz
 /* Gives the column at `count`, which is there next, its name; the caller fills in the rest and
  * counts it. */
 warn_unused int table_schema_name(struct call *call, struct table_schema *s, value name);
+/* The type that a text names; `column` is for the message. */
+warn_unused int table_schema_type(struct call *call, uint32_t column, value type,
+                                  struct table_field *field);
 warn_unused int table_schema_read(struct call *call, value list, struct table_schema *s);
 /* [name, type, {null, sorted}], as table_schema_read takes it. */
 void table_field_write(struct writer *w, const struct table_field *field,

@@ -12,6 +12,10 @@
 /* The table at a path, which must be there. A method whose first step may come later holds on to
  * it by a pin. */
 warn_unused int table_find(struct call *call, value path, struct table **table);
+/* Whether the call may change the table now: 0; or -1, when another call is changing it, and the
+ * handler must return CALL_FAILED at once, having taken nothing over, to be run again. (In a later
+ * step of a call it cannot, and that is an error.) Good until the handler or step returns. */
+warn_unused int table_turn(struct call *call, struct table *t);
 /* The row that parameter `index` names, from the end if it is negative. */
 warn_unused int table_param_row(struct call *call, size_t index, const struct table *t,
                                 uint64_t *row);

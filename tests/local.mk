@@ -268,6 +268,18 @@ unit_methods_index_SOURCES = %D%/unit/test_methods_index.c
 unit_methods_index_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_methods_index_LDADD = $(SESSION_TEST_LIBS)
 
+check_PROGRAMS += unit_change_model
+TESTS += unit_change_model
+unit_change_model_SOURCES = %D%/unit/test_change_model.c
+unit_change_model_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_change_model_LDADD = $(SESSION_TEST_LIBS)
+
+check_PROGRAMS += unit_methods_change
+TESTS += unit_methods_change
+unit_methods_change_SOURCES = %D%/unit/test_methods_change.c
+unit_methods_change_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_methods_change_LDADD = $(SESSION_TEST_LIBS)
+
 check_PROGRAMS += unit_methods_table
 TESTS += unit_methods_table
 unit_methods_table_SOURCES = %D%/unit/test_methods_table.c

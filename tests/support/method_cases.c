@@ -102,6 +102,8 @@ const struct method_case method_cases[] = {
     {"table.scan", "'indexed', {'where': ['in', 'id', [2, 9]]}", "{'cols'"},
     {"table.explain", "'indexed', {'where': ['=', 'id', 2]}", "{'plan'"},
     {"table.update", "'indexed', ['=', 'id', 2], {'a longer name': 'another text'}", "1"},
+    {"table.alter", "'table', [['add', 'more', 'str', {'default': 'a text of a cell'}], "
+                    "['type', 'id', 'f64'], ['rename', 'a longer name', 'name']]", "true"},
     {"table.schema", "'table'", "[['id', 'i64'"},
     {"table.stats", "'table'", "{'rows': 3"},
     {"table.compact", "'table'", "{'bytes_before'"},
