@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #include "heap/table_draft.h"
+#include "heap/table_index.h"
 #include "heap/table_int.h"
 
 /* Looks at the clock come after so many rows, or bytes of texts. */
@@ -146,7 +147,11 @@ void table_alter_publish(struct table_alter *a, value v)
     from->altered = true;
     sealer_close(from);
     compactor_close(from);
+    indexer_close(from);
     to->hidden = false;
+    for (uint32_t i = 0; i < a->count; i++)
+        if (a->columns[i].source != TABLE_ALTER_NEW)
+            table_index_set(to, i, table_index_kind(from, a->columns[i].source));
     external_move_leaf(from->external.heap, v, &from->external, &to->external);
     free(a);
 }

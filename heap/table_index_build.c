@@ -320,7 +320,8 @@ static bool any_index(const struct table *t)
 static struct sealed_column *find_unindexed(struct table *t, uint32_t *column, bool *more)
 {
     *more = false;
-    if (!t->index_work) return NULL;
+    /* Tables of which one was made from the other share columns: only the newest has its way. */
+    if (!t->index_work || t->altered || t->hidden) return NULL;
     for (uint32_t looks = 0; t->indexed_below < t->current->chunk_count; t->indexed_below++) {
         if ((looks += t->column_count) > LOOKS_MAX) {
             *more = true;
