@@ -93,6 +93,8 @@ libheap_la_SOURCES = \
 	%D%/table_arrow_read.c \
 	%D%/table_arrow_schema.c \
 	%D%/table_arrow_write.c \
+	%D%/table_batch.c \
+	%D%/table_batch.h \
 	%D%/table_cell.c \
 	%D%/table_change.c \
 	%D%/table_codes.c \
@@ -105,6 +107,8 @@ libheap_la_SOURCES = \
 	%D%/table_encode.c \
 	%D%/table_flat.c \
 	%D%/table_flat.h \
+	%D%/table_fork.c \
+	%D%/table_infer.c \
 	%D%/table_int.h \
 	%D%/table_kernels.h \
 	%D%/table_levels.c \

@@ -228,6 +228,36 @@ warn_unused int table_append_commit(struct table_append *a, uint64_t *first,
                                     struct table_error *error);
 void table_append_abort(struct table_append *a);
 
+/* --- appending over many steps: a fork --------------------------------------------------------
+ *
+ * A fork is a version of the table that grows in private. Rows are appended to it step by step,
+ * between other clients' events; then all of them join the table at once, or none. Others read and
+ * change the table as they like meanwhile.
+ *
+ *     table_fork_begin(t, &f, &error)
+ *     in each step: table_fork_enter(&f), appends to the table, table_fork_leave(&f)
+ *     table_fork_join(&f, &error)          or, at any time but inside,     table_fork_abandon(&f)
+ *
+ * To join takes constant time, whatever was sealed meanwhile; if the end of the table was changed
+ * by others, up to TABLE_CHUNK_ROWS rows are copied. A fork holds the table, and its version. */
+struct table_fork {
+    struct table *t;             /* NULL: not open */
+    struct table_version *base;  /* where it began */
+    struct table_version *other; /* outside: the fork's own version; inside: everybody else's */
+    struct table_append mark;
+};
+warn_unused int table_fork_begin(struct table *t, struct table_fork *f, struct table_error *error);
+void table_fork_enter(struct table_fork *f);
+void table_fork_leave(struct table_fork *f);
+/* 0; or an error, and the table is as others left it. The fork has ended either way. */
+warn_unused int table_fork_join(struct table_fork *f, struct table_error *error);
+/* No effect on one that is not open. */
+void table_fork_abandon(struct table_fork *f);
+
+/* Keeps a table beyond its value, but no version of it. */
+void table_hold(struct table *t);
+void table_let_go(struct table *t);
+
 /* --- changing -----------------------------------------------------------------------------------
  *
  * Each changes one row and is whole by itself. For a change of many rows that is whole: pin the

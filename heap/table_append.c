@@ -140,10 +140,8 @@ int table_append_begin(struct table *t, uint64_t rows, struct table_append *a,
         return table_fail(error, TABLE_FAULT_LIMIT, UINT64_MAX, UINT32_MAX,
                           "%" PRIu64 " more rows would be more than the %" PRIu64
                           " that a table may have", rows, TABLE_ROWS_MAX);
-    a->columns = external_alloc(&t->external, t->column_count * sizeof *a->columns);
-    if (!a->columns) return table_fail_memory(error);
-    memset(a->columns, 0, t->column_count * sizeof *a->columns);
-    remember(a);
+    if (append_mark(t, a) != 0) return table_fail_memory(error);
+    a->rows = rows;
     a->before = table_pin(t);
     if (make_room(a) == 0) return 0;
     table_append_abort(a);
@@ -174,15 +172,36 @@ static void forget_texts(struct table_append *a)
     }
 }
 
-void table_append_abort(struct table_append *a)
+void append_rewind(struct table_append *a)
 {
     struct table *t = a->t;
-    if (!t || !a->before) return;
-    table_restore(t, a->before);
     forget_texts(a);
     for (uint32_t i = 0; i < t->column_count; i++)
         if (t->symbols[i]) symbols_truncate(t, t->symbols[i], a->columns[i].symbols);
+}
+
+void table_append_abort(struct table_append *a)
+{
+    if (!a->t || !a->before) return;
+    table_restore(a->t, a->before);
+    append_rewind(a);
     append_close(a);
+}
+
+int append_mark(struct table *t, struct table_append *a)
+{
+    *a = (struct table_append){.t = t};
+    a->columns = external_alloc(&t->external, t->column_count * sizeof *a->columns);
+    if (!a->columns) return -ENOMEM;
+    memset(a->columns, 0, t->column_count * sizeof *a->columns);
+    remember(a);
+    return 0;
+}
+
+void append_unmark(struct table_append *a)
+{
+    external_free(&a->t->external, a->columns, a->t->column_count * sizeof *a->columns);
+    a->columns = NULL;
 }
 
 /* --- filling -----------------------------------------------------------------------------------*/

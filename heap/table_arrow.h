@@ -33,8 +33,8 @@ void arrow_writer_destroy(struct arrow_writer *w);
 
 /* --- reading ----------------------------------------------------------------------------------*/
 
-/* Who gives a reader its table once the columns are known: a new one, or one with columns of the
- * same types in the same order. 0 or an error that is told in `error`. */
+/* Who gives a reader its table once the columns are known: a new one, or one that has columns of
+ * these names and types; what it has besides is null. 0 or an error that is told in `error`. */
 typedef int table_open_cb(void *data, const struct table_field *fields, uint32_t count,
                           struct table **t, struct table_error *error);
 
@@ -63,6 +63,7 @@ warn_unused int arrow_reader_feed(struct arrow_reader *r, const void *data, size
 /* No more input. 0 if the stream was whole (its end mark may lack), or an error. */
 warn_unused int arrow_reader_end(struct arrow_reader *r, struct table_error *error);
 uint64_t arrow_reader_rows(const struct arrow_reader *r);
+size_t arrow_reader_bytes(const struct arrow_reader *r); /* the memory it holds, about */
 void arrow_reader_destroy(struct arrow_reader *r);
 
 /* --- what both know of the format ---------------------------------------------------------------

@@ -2,6 +2,7 @@
 #include "heap/table_arrow_int.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #define NAME(length, data) (int)((length) > 64 ? 64 : (length)), (const char *)(data)
 
@@ -9,12 +10,18 @@
 struct slice {
     struct arrow_reader *r;
     struct table_append *append;
-    uint32_t column;
+    uint32_t column; /* of the table */
     const struct arrow_column *c;
     const struct arrow_array *array;
     uint64_t first; /* in the batch */
     uint32_t count;
 };
+
+/* As a client counts rows: from 1, of the whole stream. */
+static uint64_t slice_row(const struct slice *s, uint32_t i)
+{
+    return s->r->rows - s->r->batch_done + s->first + i + 1;
+}
 
 static bool slice_null(const struct slice *s, uint32_t i)
 {
@@ -69,9 +76,9 @@ static int slice_times(const struct slice *s)
         v = divide_down(v, c->divide);
         if (date) bad |= v < INT32_MIN || v > INT32_MAX;
         if (bad && !slice_null(s, i))
-            return arrow_wrong(s->r, "column \"%.*s\", row %" PRIu64 " of a batch: %" PRId64
-                                     " is too far from 1970 for a %s",
-                               NAME(c->field.name_length, c->field.name), s->first + i, given,
+            return arrow_wrong(s->r, "column \"%.*s\", row %" PRIu64 ": %" PRId64 " is too far "
+                                     "from 1970 for a %s",
+                               NAME(c->field.name_length, c->field.name), slice_row(s, i), given,
                                table_type_name(c->field.type));
         if (date)
             put32(to + i * 4, bad ? 0 : (uint32_t)(int32_t)v);
@@ -93,14 +100,31 @@ static uint64_t slice_index(const struct slice *s, uint32_t i)
     return s->c->index_signed ? (uint64_t)((int64_t)(index << unused) >> unused) : index;
 }
 
+static struct table_text entry_of(const struct arrow_dictionary *d, uint32_t index)
+{
+    uint64_t begin = index ? d->ends[index - 1] : 0;
+    const char *bytes = d->bytes.data ? (const char *)d->bytes.data : "";
+    return (struct table_text){bytes + begin, d->ends[index] - begin};
+}
+
+/* 0, and the entry of row `i`, which is not null; or an error. */
+static int slice_entry(const struct slice *s, uint32_t i, uint32_t *index)
+{
+    uint64_t given = slice_index(s, i);
+    *index = (uint32_t)given;
+    if (given < s->c->code_count) return 0;
+    return arrow_wrong(s->r, "column \"%.*s\", row %" PRIu64 ": index %" PRId64 " in a dictionary "
+                             "of %" PRIu32 " values", NAME(s->c->field.name_length,
+                       s->c->field.name), slice_row(s, i), (int64_t)given, s->c->code_count);
+}
+
 static int symbol_code(const struct slice *s, uint32_t index, uint32_t *code)
 {
-    const struct arrow_dictionary *d = &s->r->dictionaries[s->c->dictionary];
     *code = s->c->codes[index];
     if (*code != UINT32_MAX) return 0;
-    uint64_t begin = index ? d->ends[index - 1] : 0;
-    int failed = table_symbol_intern(s->r->table, s->column, (const char *)d->bytes.data + begin,
-                                     d->ends[index] - begin, code, &s->r->error);
+    struct table_text text = entry_of(&s->r->dictionaries[s->c->dictionary], index);
+    int failed = table_symbol_intern(s->r->table, s->column, text.data, text.length, code,
+                                     &s->r->error);
     if (!failed) s->c->codes[index] = *code;
     return failed;
 }
@@ -109,15 +133,10 @@ static int slice_symbols(const struct slice *s)
 {
     unsigned char *to = s->r->room.elements;
     for (uint32_t i = 0; i < s->count; i++) {
-        uint32_t code = 0;
+        uint32_t code = 0, index;
         if (!slice_null(s, i)) {
-            uint64_t index = slice_index(s, i);
-            if (index >= s->c->code_count)
-                return arrow_wrong(s->r, "column \"%.*s\", row %" PRIu64 " of a batch: index %"
-                                         PRId64 " in a dictionary of %" PRIu32 " values",
-                                   NAME(s->c->field.name_length, s->c->field.name), s->first + i,
-                                   (int64_t)index, s->c->code_count);
-            int failed = symbol_code(s, (uint32_t)index, &code);
+            int failed = slice_entry(s, i, &index);
+            if (!failed) failed = symbol_code(s, index, &code);
             if (failed) return failed;
         }
         put32(to + i * 4, code);
@@ -125,11 +144,28 @@ static int slice_symbols(const struct slice *s)
     return slice_raw(s, to);
 }
 
+/* A dictionary's texts for a column of str. */
+static int slice_entries(const struct slice *s)
+{
+    struct table_text *texts = s->r->room.texts;
+    for (uint32_t i = 0; i < s->count; i++) {
+        uint32_t index;
+        texts[i] = (struct table_text){NULL, 0};
+        if (slice_null(s, i)) continue;
+        int failed = slice_entry(s, i, &index);
+        if (failed) return failed;
+        texts[i] = entry_of(&s->r->dictionaries[s->c->dictionary], index);
+    }
+    return table_append_texts(s->append, s->column, s->count, texts, &s->r->error);
+}
+
 /* --- rows --------------------------------------------------------------------------------------*/
 
 static int append_slice(const struct slice *s)
 {
-    if (s->c->dictionary != UINT32_MAX) return slice_symbols(s);
+    if (s->c->dictionary != UINT32_MAX)
+        return table_field(s->r->table, s->column)->type == TABLE_SYM ? slice_symbols(s)
+                                                                      : slice_entries(s);
     switch (s->c->layout) {
     case LAYOUT_BITS: return slice_bits(s);
     case LAYOUT_TEXTS: case LAYOUT_LARGE_TEXTS: return slice_texts(s);
@@ -142,7 +178,8 @@ static int append_slice(const struct slice *s)
 static int append_column(struct arrow_reader *r, struct table_append *a, uint32_t column,
                          uint32_t rows)
 {
-    struct slice s = {r, a, column, &r->columns[column], &r->arrays[column], r->batch_done, 0};
+    struct slice s = {r, a, r->columns[column].target, &r->columns[column], &r->arrays[column],
+                      r->batch_done, 0};
     uint32_t left = rows;
     int failed = 0;
     for (; left && !failed; left -= s.count, s.first += s.count) {
@@ -152,19 +189,42 @@ static int append_column(struct arrow_reader *r, struct table_append *a, uint32_
     return failed;
 }
 
+/* "row 3, column ..." counts from this append; tells the row of the stream. */
+static void tell_row(struct arrow_reader *r)
+{
+    char what[TABLE_ERROR_BYTES];
+    const char *rest = strchr(r->error.text, ',');
+    if (r->error.row == UINT64_MAX || strncmp(r->error.text, "row ", 4) != 0 || !rest) return;
+    snprintf(what, sizeof what, "%s", rest);
+    snprintf(r->error.text, sizeof r->error.text, "Arrow row %" PRIu64 "%.280s",
+             r->rows + r->error.row + 1, what);
+}
+
+static int append_columns(struct arrow_reader *r, struct table_append *a, uint32_t rows)
+{
+    int failed = 0;
+    for (uint32_t i = 0; i < r->column_count && !failed; i++)
+        failed = append_column(r, a, i, rows);
+    for (uint32_t i = 0; i < table_column_count(r->table) && !failed; i++)
+        if (!r->filled[i]) failed = table_append_nulls(a, i, rows, &r->error);
+    return failed;
+}
+
 int arrow_append_rows(struct arrow_reader *r)
 {
     uint64_t left = r->batch_rows - r->batch_done;
-    uint32_t rows = left < ARROW_STEP_ROWS ? (uint32_t)left : ARROW_STEP_ROWS;
+    uint32_t rows = ARROW_STEP_CELLS / table_column_count(r->table);
     struct table_append a;
+    if (rows > ARROW_STEP_ROWS) rows = ARROW_STEP_ROWS;
+    if (rows > left) rows = (uint32_t)left;
     if (rows == 0) return 0;
     int failed = table_append_begin(r->table, rows, &a, &r->error);
     if (failed) return failed;
-    for (uint32_t i = 0; i < r->column_count && !failed; i++)
-        failed = append_column(r, &a, i, rows);
+    failed = append_columns(r, &a, rows);
     if (!failed) failed = table_append_commit(&a, NULL, &r->error);
     if (failed) {
         table_append_abort(&a);
+        tell_row(r);
         return failed;
     }
     r->batch_done += rows;

@@ -7,6 +7,7 @@
 
 /* How many rows one call appends, and how many a temporary array holds. */
 #define ARROW_STEP_ROWS 4096
+#define ARROW_STEP_CELLS 16384
 #define ARROW_ROOM_ROWS 1024
 /* Of dictionaries in one stream. */
 #define ARROW_DICTIONARIES_MAX TABLE_COLUMNS_MAX
@@ -28,6 +29,7 @@ struct arrow_column {
     enum arrow_layout layout;
     unsigned width;       /* bytes of an element as it comes */
     int64_t multiply, divide; /* of dates and times; both 1: as they are */
+    uint32_t target;      /* which column of the table it is */
     uint32_t dictionary;  /* UINT32_MAX: none; then elements are values */
     bool index_signed;
     uint32_t *codes;      /* dictionary's code -> the table's; UINT32_MAX: not known yet */
@@ -65,6 +67,7 @@ struct arrow_reader {
     struct table_out names;
     struct arrow_column *columns;
     uint32_t column_count;
+    bool *filled;            /* columns of the table that the stream has */
     struct arrow_dictionary *dictionaries;
     uint32_t dictionary_count;
     struct arrow_array *arrays; /* of the batch that is appended */

@@ -223,6 +223,18 @@ uint64_t arrow_reader_rows(const struct arrow_reader *r)
     return r->rows;
 }
 
+size_t arrow_reader_bytes(const struct arrow_reader *r)
+{
+    size_t bytes = sizeof *r + r->metadata.capacity + r->body.capacity + r->names.capacity;
+    bytes += r->column_count * (sizeof *r->columns + sizeof *r->arrays);
+    for (uint32_t i = 0; i < r->column_count; i++)
+        bytes += r->columns[i].code_count * sizeof *r->columns[i].codes;
+    for (uint32_t i = 0; i < r->dictionary_count; i++)
+        bytes += r->dictionaries[i].bytes.capacity +
+                 r->dictionaries[i].capacity * sizeof *r->dictionaries[i].ends;
+    return bytes;
+}
+
 /* --- from beginning to end --------------------------------------------------------------------*/
 
 struct arrow_reader *arrow_reader_create(const struct arrow_limits *limits, table_open_cb *open,
@@ -250,5 +262,6 @@ void arrow_reader_destroy(struct arrow_reader *r)
     free(r->columns);
     free(r->dictionaries);
     free(r->arrays);
+    free(r->filled);
     free(r);
 }

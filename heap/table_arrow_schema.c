@@ -163,15 +163,31 @@ static int read_field(struct reading *s, const struct flat_view *field, struct a
     return failed;
 }
 
-/* The table that the caller gives has the columns that the stream has. */
+/* Texts go into both kinds of text columns. */
+static bool suits(enum table_type ours, enum table_type theirs)
+{
+    bool texts = theirs == TABLE_STR || theirs == TABLE_SYM;
+    return ours == theirs || (texts && (ours == TABLE_STR || ours == TABLE_SYM));
+}
+
+/* The table that the caller gives has the columns of the stream, by name. */
 static int check_table(struct arrow_reader *r)
 {
-    if (table_column_count(r->table) != r->column_count)
-        return arrow_wrong(r, "%" PRIu32 " columns; the table has %" PRIu32, r->column_count,
-                           table_column_count(r->table));
+    r->filled = calloc(table_column_count(r->table), sizeof *r->filled);
+    if (!r->filled) return arrow_fail_memory(r);
     for (uint32_t i = 0; i < r->column_count; i++) {
-        const struct table_field *ours = table_field(r->table, i), *theirs = &r->columns[i].field;
-        if (ours->type != theirs->type)
+        struct arrow_column *c = &r->columns[i];
+        const struct table_field *theirs = &c->field;
+        c->target = table_column_named(r->table, theirs->name, theirs->name_length);
+        if (c->target == UINT32_MAX)
+            return arrow_wrong(r, "the table has no column \"%.*s\"",
+                               NAME(theirs->name_length, theirs->name));
+        if (r->filled[c->target])
+            return arrow_wrong(r, "a second column \"%.*s\"",
+                               NAME(theirs->name_length, theirs->name));
+        r->filled[c->target] = true;
+        const struct table_field *ours = table_field(r->table, c->target);
+        if (!suits(ours->type, theirs->type))
             return arrow_wrong(r, "column \"%.*s\" is of type %s; the table's is of type %s",
                                NAME(theirs->name_length, theirs->name),
                                table_type_name(theirs->type), table_type_name(ours->type));

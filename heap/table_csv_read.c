@@ -15,237 +15,166 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "heap/table_batch.h"
+
 enum csv_state { CSV_START, CSV_PLAIN, CSV_QUOTED, CSV_CLOSED };
 
-struct csv_cell {
-    size_t end; /* in `bytes`; it begins where the one before ends */
-    uint64_t line;
-    bool quoted;
-};
-
 struct csv_reader {
+    struct csv_options options;
     char delimiter;
-    bool header; /* the first line is one, and has not come */
+    bool special[256]; /* bytes that end a run of plain ones */
+    bool header;       /* the first line is one, and has not come */
     bool opened;
     table_open_cb *open;
     void *open_data;
-    const enum table_type *types;
-    uint32_t type_count;
     enum csv_state state;
     bool carriage; /* a CR came that may belong to a line end */
     unsigned mark; /* how many bytes of a byte order mark came; 3: no longer possible */
     uint64_t line;
     bool quoted;   /* this cell */
+    size_t cell_begin;
     uint64_t cell_line;
-    struct table_out bytes, cells, names, name_ends;
+    struct text_batch batch;
+    struct table_out names, name_ends;
     uint32_t row_cells;  /* of the row that has not ended */
-    uint32_t columns;    /* 0: not known yet */
-    uint32_t batch_rows;
-    uint64_t rows;
     struct table *table;
+    uint32_t *map;       /* batch_append */
     struct table_error error;
     int failure;
 };
 
 /* --- errors ------------------------------------------------------------------------------------*/
 
+/* The name of a column that the input has; false: there is none. */
+static bool column_name(const struct csv_reader *r, uint32_t column, const char **name,
+                        size_t *length)
+{
+    const size_t *ends = (const size_t *)(const void *)r->name_ends.data;
+    size_t begin = ends && column ? ends[column - 1] : 0;
+    if (!ends || column >= r->batch.columns || ends[column] == begin) return false;
+    *name = (const char *)r->names.data + begin;
+    *length = ends[column] - begin;
+    return true;
+}
+
 __attribute__((format(printf, 4, 5)))
 static int csv_wrong(struct csv_reader *r, uint64_t line, uint32_t column, const char *format, ...)
 {
-    char what[TABLE_ERROR_BYTES - 60];
+    char what[TABLE_ERROR_BYTES];
+    const char *name = NULL;
+    size_t length = 0;
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
-    r->error = (struct table_error){.fault = TABLE_FAULT_TYPE, .row = UINT64_MAX, .column = column};
-    snprintf(r->error.text, sizeof r->error.text, "CSV line %" PRIu64 ", cell %" PRIu32 ": %s",
-             line, column + 1, what);
+    column_name(r, column, &name, &length);
+    uint64_t row = r->batch.first_row + r->batch.rows + 1;
+    text_wrong(&r->error, "CSV", line, r->header ? UINT64_MAX : row, name, length,
+               "cell %" PRIu32 ": %s", column + 1, what);
+    r->error.column = column;
     return -EINVAL;
 }
 
-static int csv_memory(struct csv_reader *r)
+static int csv_memory(struct csv_reader *r) { return text_memory(&r->error, "CSV"); }
+
+/* --- the table ---------------------------------------------------------------------------------*/
+
+static int infer_batch(struct csv_reader *r, struct table_infer *x)
 {
-    r->error = (struct table_error){.fault = TABLE_FAULT_MEMORY, .row = UINT64_MAX,
-                                    .column = UINT32_MAX};
-    snprintf(r->error.text, sizeof r->error.text, "out of memory while reading CSV");
-    return -ENOMEM;
-}
-
-/* --- cells of the batch ------------------------------------------------------------------------*/
-
-static const struct csv_cell *cells_of(const struct csv_reader *r)
-{
-    return (const struct csv_cell *)(const void *)r->cells.data;
-}
-
-struct csv_text {
-    const char *data;
-    size_t length;
-    uint64_t line;
-    bool null; /* empty, and not in quotes */
-};
-
-static struct csv_text cell_at(const struct csv_reader *r, uint32_t row, uint32_t column)
-{
-    size_t i = (size_t)row * r->columns + column;
-    const struct csv_cell *c = cells_of(r) + i;
-    size_t begin = i ? c[-1].end : 0;
-    return (struct csv_text){(const char *)r->bytes.data + begin, c->end - begin, c->line,
-                             c->end == begin && !c->quoted};
-}
-
-/* --- types -------------------------------------------------------------------------------------*/
-
-static bool column_is(const struct csv_reader *r, uint32_t column, enum table_type type)
-{
-    bool any = false;
-    for (uint32_t row = 0; row < r->batch_rows; row++) {
-        struct csv_text text = cell_at(r, row, column);
-        struct table_cell cell;
-        if (text.null) continue;
-        any = true;
-        if (!cell_parse(type, text.data, text.length, &cell)) return false;
+    const struct text_batch *b = &r->batch;
+    const struct text_cell *c = batch_cells(b);
+    char number[24];
+    for (uint32_t i = x->count; i < b->columns; i++) {
+        const char *name = number;
+        size_t length = (size_t)snprintf(number, sizeof number, "column%" PRIu32, i + 1);
+        column_name(r, i, &name, &length);
+        if (infer_add(x, name, length) != 0) return csv_memory(r);
     }
-    return any;
-}
-
-static enum table_type column_type(const struct csv_reader *r, uint32_t column)
-{
-    static const enum table_type tried[] = {TABLE_I64, TABLE_U64, TABLE_F64, TABLE_BOOL,
-                                            TABLE_DATE, TABLE_TS};
-    if (column < r->type_count) return r->types[column];
-    for (unsigned i = 0; i < sizeof tried / sizeof *tried; i++)
-        if (column_is(r, column, tried[i])) return tried[i];
-    return TABLE_STR;
-}
-
-static void column_name(const struct csv_reader *r, uint32_t column, struct table_out *room,
-                        struct table_field *f)
-{
-    const size_t *ends = (const size_t *)(const void *)r->name_ends.data;
-    size_t begin = ends && column ? ends[column - 1] : 0, from = room->length;
-    if (ends && ends[column] > begin)
-        out_put(room, r->names.data + begin, ends[column] - begin);
-    else
-        out_print(room, "column%" PRIu32, column + 1);
-    f->name_length = room->length - from;
-}
-
-static int open_table(struct csv_reader *r)
-{
-    struct table_out names = {.data = NULL};
-    struct table_field *fields = calloc(r->columns, sizeof *fields);
-    size_t at = 0;
-    if (!fields) return csv_memory(r);
-    for (uint32_t i = 0; i < r->columns; i++) {
-        fields[i].type = column_type(r, i);
-        fields[i].null = true;
-        column_name(r, i, &names, &fields[i]);
+    for (uint32_t row = 0; row < b->rows; row++) {
+        for (uint32_t i = 0; i < b->columns; i++, c++)
+            if (infer_cell(x, i, c->kind, c->length ? (const char *)b->bytes.data + c->begin : "",
+                           c->length) != 0)
+                return csv_memory(r);
+        infer_row(x);
     }
-    int failed = names.failed ? csv_memory(r) : 0;
-    for (uint32_t i = 0; i < r->columns && !failed; at += fields[i++].name_length)
-        fields[i].name = (const char *)names.data + at;
-    if (!failed) failed = r->open(r->open_data, fields, r->columns, &r->table, &r->error);
-    free(fields);
-    out_close(&names);
-    if (failed) return failed;
-    r->opened = true;
-    if (table_column_count(r->table) != r->columns)
-        return csv_wrong(r, r->line, 0, "%" PRIu32 " cells; the table has %" PRIu32 " columns",
-                         r->columns, table_column_count(r->table));
     return 0;
 }
 
-/* --- appending ---------------------------------------------------------------------------------*/
-
-static int refuse_cell(struct csv_reader *r, const struct csv_text *text, uint32_t column,
-                       enum table_type type)
+/* The columns as the first batch has them; texts are never sym, and all may be null. */
+static int sample(struct csv_reader *r, struct table_infer *x, struct table_field *fields)
 {
-    return csv_wrong(r, text->line, column, "\"%.*s\" is no %s", (int)(text->length > 60 ? 60
-                     : text->length), text->data, table_type_name(type));
-}
-
-static void store_element(unsigned char *to, enum table_type type, const struct table_cell *c)
-{
-    float f = (float)c->d;
-    if (type == TABLE_F32)
-        memcpy(to, &f, sizeof f);
-    else /* little-endian: the low bytes of an integer are a narrow one */
-        memcpy(to, &c->u, table_type_bytes(type));
-}
-
-#define CSV_ROOM_ROWS 512
-
-static int append_numbers(struct csv_reader *r, struct table_append *a, uint32_t column,
-                          enum table_type type, uint32_t first, uint32_t count)
-{
-    unsigned char elements[CSV_ROOM_ROWS * 8];
-    uint8_t valid[CSV_ROOM_ROWS / 8] = {0};
-    for (uint32_t i = 0; i < count; i++) {
-        struct csv_text text = cell_at(r, first + i, column);
-        struct table_cell cell = {.u = 0};
-        if (!text.null) {
-            if (!cell_parse(type, text.data, text.length, &cell))
-                return refuse_cell(r, &text, column, type);
-            valid[i / 8] |= (uint8_t)(1 << i % 8);
-        }
-        store_element(elements + i * table_type_bytes(type), type, &cell);
-    }
-    return table_append_raw(a, column, count, elements, valid, 0, &r->error);
-}
-
-static int append_texts(struct csv_reader *r, struct table_append *a, uint32_t column,
-                        enum table_type type, uint32_t first, uint32_t count)
-{
-    struct table_text texts[CSV_ROOM_ROWS];
-    for (uint32_t i = 0; i < count; i++) {
-        struct csv_text text = cell_at(r, first + i, column);
-        struct table_cell cell;
-        texts[i] = (struct table_text){NULL, 0};
-        if (text.null) continue;
-        if (!cell_parse(type, text.data, text.length, &cell))
-            return csv_wrong(r, text.line, column, "a text that is not UTF-8");
-        texts[i] = cell.text;
-    }
-    return table_append_texts(a, column, count, texts, &r->error);
-}
-
-static int append_column(struct csv_reader *r, struct table_append *a, uint32_t column)
-{
-    enum table_type type = table_field(r->table, column)->type;
-    bool texts = type == TABLE_STR || type == TABLE_SYM || type == TABLE_BIN;
-    int failed = 0;
-    for (uint32_t row = 0; row < r->batch_rows && !failed; row += CSV_ROOM_ROWS) {
-        uint32_t left = r->batch_rows - row, count = left < CSV_ROOM_ROWS ? left : CSV_ROOM_ROWS;
-        failed = texts ? append_texts(r, a, column, type, row, count)
-                       : append_numbers(r, a, column, type, row, count);
+    int failed = infer_batch(r, x);
+    for (uint32_t i = 0; i < r->batch.columns && !failed; i++) {
+        infer_field(x, i, &fields[i]);
+        if (fields[i].type == TABLE_SYM) fields[i].type = TABLE_STR;
+        if (i < r->options.type_count) fields[i].type = r->options.types[i];
+        fields[i].null = true;
     }
     return failed;
 }
 
-static void batch_clear(struct csv_reader *r)
+/* Every column of the input is one of the table. */
+static int match_names(struct csv_reader *r)
 {
-    r->bytes.length = r->cells.length = 0;
-    r->batch_rows = 0;
+    char quoted[TEXT_QUOTE_BYTES];
+    for (uint32_t i = 0; i < r->batch.columns; i++) {
+        const char *name;
+        size_t length;
+        if (!column_name(r, i, &name, &length))
+            return csv_wrong(r, 1, i, "a column without a name");
+        uint32_t column = table_column_named(r->table, name, length);
+        text_quote(quoted, name, length);
+        if (column == UINT32_MAX)
+            return csv_wrong(r, 1, i, "the table has no column %.140s", quoted);
+        if (r->map[column] != UINT32_MAX)
+            return csv_wrong(r, 1, i, "a second column %.140s", quoted);
+        r->map[column] = i;
+    }
+    return 0;
+}
+
+static int match_columns(struct csv_reader *r)
+{
+    uint32_t count = table_column_count(r->table), columns = r->batch.columns;
+    r->map = malloc(count * sizeof *r->map);
+    if (!r->map) return csv_memory(r);
+    bool named = r->options.match_names && r->name_ends.length;
+    for (uint32_t i = 0; i < count; i++) r->map[i] = named ? UINT32_MAX : i;
+    if (named) return match_names(r);
+    if (count == columns) return 0;
+    return csv_wrong(r, r->line, 0, "%" PRIu32 " cells; the table has %" PRIu32 " columns", columns,
+                     count);
+}
+
+static int open_table(struct csv_reader *r)
+{
+    struct table_infer x = {.columns = NULL};
+    struct table_field *fields = calloc(r->batch.columns, sizeof *fields);
+    int failed = fields ? 0 : csv_memory(r);
+    if (!failed) failed = sample(r, &x, fields);
+    if (!failed) failed = r->open(r->open_data, fields, r->batch.columns, &r->table, &r->error);
+    free(fields);
+    infer_close(&x);
+    r->opened = !failed;
+    return failed ? failed : match_columns(r);
 }
 
 static int flush(struct csv_reader *r)
 {
-    struct table_append a;
     int failed = 0;
-    if (!r->columns) return 0;
-    if (!r->opened) failed = open_table(r);
-    if (failed || r->batch_rows == 0) return failed;
-    failed = table_append_begin(r->table, r->batch_rows, &a, &r->error);
-    if (failed) return failed;
-    for (uint32_t i = 0; i < r->columns && !failed; i++) failed = append_column(r, &a, i);
-    if (!failed) failed = table_append_commit(&a, NULL, &r->error);
-    if (failed) {
-        table_append_abort(&a);
-        return failed;
+    if (!r->batch.columns) return 0;
+    if (r->options.infer) {
+        failed = infer_batch(r, r->options.infer);
+    } else {
+        if (!r->opened) failed = open_table(r);
+        if (!failed) failed = batch_append(&r->batch, r->table, r->map, &r->error);
     }
-    r->rows += r->batch_rows;
-    batch_clear(r);
+    if (failed) return failed;
+    /* A row may have begun: its cells, and the bytes of one that has not ended. */
+    size_t whole = (size_t)r->batch.rows * r->batch.columns;
+    size_t from = r->row_cells ? batch_cells(&r->batch)[whole].begin : r->cell_begin;
+    batch_shift(&r->batch, from);
+    r->cell_begin -= from;
     return 0;
 }
 
@@ -254,54 +183,74 @@ static int flush(struct csv_reader *r)
 /* The first line names the columns. */
 static int take_header(struct csv_reader *r)
 {
-    const struct csv_cell *c = cells_of(r);
-    for (uint32_t i = 0; i < r->columns; i++)
-        out_put(&r->name_ends, &c[i].end, sizeof c[i].end);
-    out_put(&r->names, r->bytes.data, r->bytes.length);
+    const struct text_cell *c = batch_cells(&r->batch);
+    for (uint32_t i = 0; i < r->batch.columns; i++) {
+        size_t end = (size_t)c[i].begin + c[i].length;
+        out_put(&r->name_ends, &end, sizeof end);
+    }
+    out_put(&r->names, r->batch.bytes.data, r->batch.bytes.length);
     r->header = false;
-    batch_clear(r);
+    r->batch.bytes.length = r->batch.cells.length = 0;
+    r->cell_begin = 0;
     return r->names.failed || r->name_ends.failed ? csv_memory(r) : 0;
+}
+
+static bool is_null(const struct csv_reader *r, const struct text_cell *c)
+{
+    const struct csv_options *o = &r->options;
+    return !r->quoted && c->length == o->null_length &&
+           (c->length == 0 || memcmp(r->batch.bytes.data + c->begin, o->null_text, c->length) == 0);
 }
 
 static int cell_end(struct csv_reader *r)
 {
+    struct text_batch *b = &r->batch;
     if (r->state == CSV_START) r->cell_line = r->line; /* an empty one */
-    struct csv_cell cell = {r->bytes.length, r->cell_line, r->quoted};
+    if (b->cells.length == 0) b->line = r->cell_line;
+    struct text_cell cell = {(uint32_t)r->cell_begin, (uint32_t)(b->bytes.length - r->cell_begin),
+                             (uint32_t)(r->cell_line - b->line), TEXT_PLAIN};
+    if (is_null(r, &cell)) cell.kind = TEXT_NULL;
     if (r->row_cells == TABLE_COLUMNS_MAX)
         return csv_wrong(r, r->line, r->row_cells, "a table has at most %d columns",
                          TABLE_COLUMNS_MAX);
-    out_put(&r->cells, &cell, sizeof cell);
+    out_put(&b->cells, &cell, sizeof cell);
+    r->cell_begin = b->bytes.length;
     r->row_cells++;
     r->quoted = false;
     r->state = CSV_START;
-    return r->cells.failed || r->bytes.failed ? csv_memory(r) : 0;
+    return b->cells.failed || b->bytes.failed ? csv_memory(r) : 0;
 }
 
 static int row_end(struct csv_reader *r)
 {
     /* An empty line: nothing, unless it is the null of a table of one column. */
-    if (r->state == CSV_START && r->row_cells == 0 && (r->columns != 1 || r->header)) return 0;
+    if (r->state == CSV_START && r->row_cells == 0 && (r->batch.columns != 1 || r->header))
+        return 0;
     int failed = cell_end(r);
     if (failed) return failed;
     uint32_t cells = r->row_cells;
-    r->row_cells = 0;
-    if (!r->columns) {
-        r->columns = cells;
+    if (!r->batch.columns) {
+        r->batch.columns = cells;
+        r->row_cells = 0;
         if (r->header) return take_header(r);
     }
-    if (cells != r->columns)
+    if (cells != r->batch.columns)
         return csv_wrong(r, r->line, cells - 1, "%" PRIu32 " cells; the first line has %" PRIu32,
-                         cells, r->columns);
-    r->batch_rows++;
+                         cells, r->batch.columns);
+    r->row_cells = 0;
+    r->batch.rows++;
     return 0;
 }
 
+/* As long as there is no table, a batch is the sample. */
 static bool batch_full(const struct csv_reader *r)
 {
-    if (r->row_cells) return false;
-    if (!r->opened && r->batch_rows >= CSV_SAMPLE_ROWS) return true;
-    return r->bytes.length >= CSV_BATCH_BYTES ||
-           r->cells.length / sizeof(struct csv_cell) >= CSV_BATCH_CELLS;
+    size_t cells = batch_cell_count(&r->batch);
+    if (r->row_cells || !r->batch.rows) return false;
+    if (r->opened || r->options.infer)
+        return cells >= TEXT_BATCH_CELLS || r->batch.bytes.length >= TEXT_BATCH_BYTES;
+    return r->batch.rows >= CSV_SAMPLE_ROWS || cells >= CSV_SAMPLE_CELLS ||
+           r->batch.bytes.length >= CSV_SAMPLE_BYTES;
 }
 
 /* --- bytes -------------------------------------------------------------------------------------*/
@@ -334,12 +283,12 @@ static int take_byte(struct csv_reader *r, char c)
     if (c == '"' && r->state == CSV_PLAIN)
         return csv_wrong(r, r->line, r->row_cells, "a quote in a cell that is not in quotes");
     if (c == '"') {
-        if (r->state == CSV_CLOSED) out_byte(&r->bytes, '"');
+        if (r->state == CSV_CLOSED) out_byte(&r->batch.bytes, '"');
         r->quoted = true;
         r->state = CSV_QUOTED;
         return 0;
     }
-    out_byte(&r->bytes, (unsigned char)c);
+    out_byte(&r->batch.bytes, (unsigned char)c);
     r->state = CSV_PLAIN;
     return 0;
 }
@@ -348,26 +297,33 @@ static int take_byte(struct csv_reader *r, char c)
 static size_t take_run(struct csv_reader *r, const char *data, size_t length)
 {
     size_t n = 0;
-    if (r->carriage || (r->state != CSV_QUOTED && r->state != CSV_PLAIN)) return 0;
+    if (r->carriage || r->state == CSV_CLOSED) return 0;
+    if (length > TABLE_TEXT_BYTES_MAX) length = TABLE_TEXT_BYTES_MAX;
     if (r->state == CSV_QUOTED) {
         for (; n < length && data[n] != '"'; n++) r->line += data[n] == '\n';
     } else {
-        char d = r->delimiter;
-        while (n < length && data[n] != d && data[n] != '\n' && data[n] != '\r' && data[n] != '"')
-            n++;
+        while (n < length && !r->special[(unsigned char)data[n]]) n++;
+        if (n && r->state == CSV_START) {
+            r->cell_line = r->line;
+            r->state = CSV_PLAIN;
+        }
     }
-    out_put(&r->bytes, data, n);
+    if (n) out_put(&r->batch.bytes, data, n);
     return n;
 }
 
-static int check_cell_size(struct csv_reader *r)
+static int check_sizes(struct csv_reader *r)
 {
-    size_t cells = r->cells.length / sizeof(struct csv_cell);
-    size_t begin = cells ? cells_of(r)[cells - 1].end : 0;
-    if (r->bytes.failed) return csv_memory(r);
-    if (r->bytes.length - begin <= TABLE_TEXT_BYTES_MAX) return 0;
-    return csv_wrong(r, r->cell_line, r->row_cells, "more than %zu bytes; is a quote not closed?",
-                     TABLE_TEXT_BYTES_MAX);
+    const struct text_batch *b = &r->batch;
+    size_t whole = (size_t)b->rows * b->columns;
+    size_t row = r->row_cells ? batch_cells(b)[whole].begin : r->cell_begin;
+    if (b->bytes.failed) return csv_memory(r);
+    if (b->bytes.length - r->cell_begin > TABLE_TEXT_BYTES_MAX)
+        return csv_wrong(r, r->cell_line, r->row_cells, "more than %zu bytes; is a quote not "
+                                                        "closed?", TABLE_TEXT_BYTES_MAX);
+    if (b->bytes.length - row <= TEXT_ROW_BYTES_MAX) return 0;
+    return csv_wrong(r, r->line, r->row_cells, "a row of more than %zu bytes, which is the limit",
+                     TEXT_ROW_BYTES_MAX);
 }
 
 /* The byte order mark, which may come in pieces. Returns how many bytes it took. */
@@ -381,7 +337,7 @@ static size_t skip_mark(struct csv_reader *r, const unsigned char *data, size_t 
     }
     if (r->mark < 3 && n < length) {
         /* No mark after all: what was taken for one belongs to the first cell. */
-        out_put(&r->bytes, mark, r->mark);
+        out_put(&r->batch.bytes, mark, r->mark);
         if (r->mark) r->state = CSV_PLAIN;
         r->mark = 3;
     }
@@ -407,19 +363,26 @@ int csv_reader_feed(struct csv_reader *r, const void *data, size_t length, size_
     if (r->mark < 3) *used = skip_mark(r, data, length);
     while (*used < length) {
         *used += take_run(r, bytes + *used, length - *used);
-        if (*used < length && r->state == CSV_QUOTED) {
-            r->state = CSV_CLOSED; /* at a quote, if the run ended before the input */
+        if (*used < length && r->state == CSV_QUOTED && bytes[*used] == '"') {
+            r->state = CSV_CLOSED;
             (*used)++;
-        } else if (*used < length) {
+        } else if (*used < length && r->state != CSV_QUOTED) {
             failed = take_byte(r, bytes[(*used)++]);
         }
-        if (!failed) failed = check_cell_size(r);
+        if (!failed) failed = check_sizes(r);
         bool full = !failed && batch_full(r);
         if (full) failed = flush(r);
         if (failed) return feed_failed(r, failed, error);
         if (full) return TABLE_FEED_WORK;
     }
     return TABLE_FEED_MORE;
+}
+
+int csv_reader_flush(struct csv_reader *r, struct table_error *error)
+{
+    if (r->failure) return feed_failed(r, r->failure, error);
+    int failed = flush(r);
+    return failed ? feed_failed(r, failed, error) : 0;
 }
 
 int csv_reader_end(struct csv_reader *r, struct table_error *error)
@@ -430,9 +393,16 @@ int csv_reader_end(struct csv_reader *r, struct table_error *error)
         failed = csv_wrong(r, r->cell_line, r->row_cells, "its quote is not closed");
     r->carriage = false;
     if (!failed && (r->state != CSV_START || r->row_cells)) failed = row_end(r);
-    if (!failed && !r->columns) failed = csv_wrong(r, 1, 0, "nothing, not even a header");
+    if (!failed && !r->batch.columns) failed = csv_wrong(r, 1, 0, "nothing, not even a header");
     if (!failed) failed = flush(r);
     return failed ? feed_failed(r, failed, error) : 0;
+}
+
+uint64_t csv_reader_rows(const struct csv_reader *r) { return r->batch.first_row; }
+
+size_t csv_reader_bytes(const struct csv_reader *r)
+{
+    return sizeof *r + batch_bytes(&r->batch) + r->names.capacity + r->name_ends.capacity;
 }
 
 struct csv_reader *csv_reader_create(const struct csv_options *options, table_open_cb *open,
@@ -440,12 +410,14 @@ struct csv_reader *csv_reader_create(const struct csv_options *options, table_op
 {
     struct csv_reader *r = calloc(1, sizeof *r);
     if (!r) return NULL;
+    r->options = *options;
     r->delimiter = options->delimiter ? options->delimiter : ',';
+    r->special[(unsigned char)r->delimiter] = r->special['"'] = true;
+    r->special['\r'] = r->special['\n'] = true;
     r->header = !options->no_header;
-    r->types = options->types;
-    r->type_count = options->type_count;
     r->open = open;
     r->open_data = data;
+    r->batch.format = "CSV";
     r->line = r->cell_line = 1;
     return r;
 }
@@ -453,9 +425,9 @@ struct csv_reader *csv_reader_create(const struct csv_options *options, table_op
 void csv_reader_destroy(struct csv_reader *r)
 {
     if (!r) return;
-    out_close(&r->bytes);
-    out_close(&r->cells);
+    batch_close(&r->batch);
     out_close(&r->names);
     out_close(&r->name_ends);
+    free(r->map);
     free(r);
 }

@@ -191,6 +191,7 @@ struct table {
     uint32_t sealed_below;     /* chunks below have nothing to seal */
     uint32_t closed_count;     /* with so many chunks, the last one takes no more rows */
     struct compactor *compactor;
+    uint32_t forks;            /* open ones: table_fork.c */
     size_t struct_bytes;       /* of this structure, fields and names included */
 };
 
@@ -253,7 +254,14 @@ warn_unused struct chunk *chunk_copy(struct table *t, const struct chunk *from);
  * */
 size_t chunk_unref(struct table *t, struct chunk *c);
 
+/* table_append.c: how full texts and dictionaries are. 0 or -ENOMEM; ended by append_unmark. */
+warn_unused int append_mark(struct table *t, struct table_append *a);
+/* Back to the mark: t->current is the version from then, and nothing of later is in use. */
+void append_rewind(struct table_append *a);
+void append_unmark(struct table_append *a);
+
 /* table_version.c */
+void version_unref(struct table_version *v);
 warn_unused struct table_version *version_new(struct table *t);
 /* t->current, changeable: a copy if somebody else holds it. NULL when memory is short. */
 warn_unused struct table_version *version_writable(struct table *t);

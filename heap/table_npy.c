@@ -13,6 +13,7 @@
 #define MAGIC_BYTES 10 /* with the versions and the header's length */
 #define PIECE_BYTES ((size_t)256 << 10)
 #define ROOM_ROWS 1024
+#define STEP_ELEMENTS 16384
 
 static const struct npy_type {
     enum table_type type;
@@ -289,9 +290,29 @@ static int read_header(struct npy_reader *r)
     return failed;
 }
 
+/* "row 3, column ..." counts from what was appended last; tells the row of the array. */
+static void tell_row(struct npy_reader *r)
+{
+    char what[TABLE_ERROR_BYTES];
+    const char *rest = strchr(r->error.text, ',');
+    if (r->error.row == UINT64_MAX || strncmp(r->error.text, "row ", 4) != 0 || !rest) return;
+    snprintf(what, sizeof what, "%s", rest);
+    snprintf(r->error.text, sizeof r->error.text, ".npy: row %" PRIu64 "%.280s",
+             r->done + r->error.row + 1, what);
+}
+
+/* What one call appends: some thousand elements, however wide the rows are. */
+static uint32_t step_rows(const struct npy_reader *r)
+{
+    uint64_t left = r->rows - r->done, rows = STEP_ELEMENTS / r->columns;
+    if (rows > ROOM_ROWS) rows = ROOM_ROWS;
+    return (uint32_t)(rows < left ? rows : left);
+}
+
 static int append_rows(struct npy_reader *r, const unsigned char *data, uint32_t rows)
 {
     struct table_append a;
+    if (rows == 0) return 0;
     int failed = table_append_begin(r->table, rows, &a, &r->error);
     if (failed) return failed;
     for (uint32_t i = 0; i < r->columns && !failed; i++) {
@@ -301,6 +322,7 @@ static int append_rows(struct npy_reader *r, const unsigned char *data, uint32_t
     }
     if (!failed) failed = table_append_commit(&a, NULL, &r->error);
     if (failed) table_append_abort(&a);
+    if (failed) tell_row(r);
     r->done += rows;
     return failed;
 }
@@ -317,8 +339,7 @@ static bool collect(struct npy_reader *r, size_t wanted, const unsigned char *da
 
 static int feed_rows(struct npy_reader *r, const unsigned char *data, size_t length, size_t *used)
 {
-    uint64_t left = r->rows - r->done;
-    uint32_t rows = left < ROOM_ROWS ? (uint32_t)left : ROOM_ROWS;
+    uint32_t rows = step_rows(r);
     if (!collect(r, rows * r->row_bytes, data, length, used)) return 0;
     int failed = append_rows(r, r->buffer.data, rows);
     r->buffer.length = 0;
@@ -366,6 +387,22 @@ int npy_reader_end(struct npy_reader *r, struct table_error *error)
     if (r->failure && error) *error = r->error;
     return r->failure;
 }
+
+int npy_reader_flush(struct npy_reader *r, struct table_error *error)
+{
+    if (!r->failure && r->state == NPY_ROWS) {
+        size_t whole = r->buffer.length / r->row_bytes;
+        r->failure = append_rows(r, r->buffer.data, (uint32_t)whole);
+        size_t used = whole * r->row_bytes;
+        r->buffer.length -= used;
+        if (used) memmove(r->buffer.data, r->buffer.data + used, r->buffer.length);
+    }
+    if (r->failure && error) *error = r->error;
+    return r->failure;
+}
+
+uint64_t npy_reader_rows(const struct npy_reader *r) { return r->done; }
+size_t npy_reader_bytes(const struct npy_reader *r) { return sizeof *r + r->buffer.capacity; }
 
 struct npy_reader *npy_reader_create(table_open_cb *open, void *data)
 {

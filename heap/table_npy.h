@@ -25,6 +25,10 @@ struct npy_reader *npy_reader_create(table_open_cb *open, void *data);
 warn_unused int npy_reader_feed(struct npy_reader *r, const void *data, size_t length,
                                 size_t *used, struct table_error *error);
 warn_unused int npy_reader_end(struct npy_reader *r, struct table_error *error);
+/* Appends the rows that are whole by now. */
+warn_unused int npy_reader_flush(struct npy_reader *r, struct table_error *error);
+uint64_t npy_reader_rows(const struct npy_reader *r);
+size_t npy_reader_bytes(const struct npy_reader *r); /* the memory it holds */
 void npy_reader_destroy(struct npy_reader *r);
 
 #endif

@@ -87,7 +87,7 @@ size_t version_dispose(struct table_version *v, size_t words, bool *done)
 #define DISPOSE_WORDS 64
 
 /* The rest is left to the drop queue, which holds the table as long. */
-static void version_unref(struct table_version *v)
+void version_unref(struct table_version *v)
 {
     if (--v->refs) return;
     bool done = false;

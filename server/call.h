@@ -58,6 +58,7 @@ struct call_host {
     size_t handles_max;     /* of one session */
     size_t cursors_max;     /* of one session: table_cursor.h */
     uint64_t cursor_idle_ns; /* that one may go unused; 0: any time */
+    size_t import_bytes_max; /* that one import into a table may hold; 0: the default */
     size_t query_bytes_max; /* that one query of a table may hold; 0: the default */
     void (*info)(struct server *server, struct server_info *info);
     void (*shutdown)(struct server *server); /* soon, after the replies of this turn */

@@ -35,6 +35,7 @@ libserver_la_SOURCES = \
 	%D%/methods_table_append.c \
 	%D%/methods_table_change.c \
 	%D%/methods_table_convert.c \
+	%D%/methods_table_import.c \
 	%D%/methods_table_query.c \
 	%D%/methods_values.c \
 	%D%/params.c \
@@ -56,13 +57,18 @@ libserver_la_SOURCES = \
 	%D%/settings.h \
 	%D%/table_cursor.c \
 	%D%/table_cursor.h \
+	%D%/table_import.c \
+	%D%/table_import.h \
+	%D%/table_json.c \
+	%D%/table_json.h \
 	%D%/table_path.c \
 	%D%/table_reply.c \
 	%D%/table_schema.h \
 	%D%/table_value.h \
 	%D%/tasks.c \
 	%D%/tasks.h
-libserver_la_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(INIH_CFLAGS)
+libserver_la_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(INIH_CFLAGS) $(YAJL_CFLAGS)
+libserver_la_LIBADD = $(YAJL_LIBS)
 
 bin_PROGRAMS += cairn-server
 cairn_server_SOURCES = %D%/main.c

@@ -158,23 +158,28 @@ enum call_outcome method_table_create(struct call *call)
     return reply_bool(call, true);
 }
 
+void table_field_write(struct writer *w, const struct table_field *field)
+{
+    writer_array(w, 3);
+    if (utf8_valid(field->name, field->name_length))
+        writer_str(w, field->name, field->name_length);
+    else
+        writer_bin(w, field->name, field->name_length);
+    writer_cstr(w, table_type_name(field->type));
+    writer_map(w, 2);
+    writer_cstr(w, "null");
+    writer_bool(w, field->null);
+    writer_cstr(w, "sorted");
+    writer_bool(w, field->sorted);
+}
+
 enum call_outcome method_table_schema(struct call *call)
 {
     struct table *t;
     if (table_find(call, call->args[0], &t) < 0) return CALL_FAILED;
-    struct writer *w = call->reply;
-    writer_array(w, table_column_count(t));
-    for (uint32_t i = 0; i < table_column_count(t); i++) {
-        const struct table_field *field = table_field(t, i);
-        writer_array(w, 3);
-        writer_str(w, field->name, field->name_length);
-        writer_cstr(w, table_type_name(field->type));
-        writer_map(w, 2);
-        writer_cstr(w, "null");
-        writer_bool(w, field->null);
-        writer_cstr(w, "sorted");
-        writer_bool(w, field->sorted);
-    }
+    writer_array(call->reply, table_column_count(t));
+    for (uint32_t i = 0; i < table_column_count(t); i++)
+        table_field_write(call->reply, table_field(t, i));
     return CALL_DONE;
 }
 

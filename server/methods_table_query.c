@@ -504,7 +504,10 @@ enum call_outcome method_table_next(struct call *call)
                          "%s: this session has no cursor %lld; it was read to the end, closed, or "
                          "not used for too long (table-cursor-time)",
                          call->method->name, (long long)id);
-    if (read_batch(call, param(call, 1), cursor) < 0) {
+    if (cursor->import != NULL)
+        call_fail(call, ERROR_BAD_PARAMS, "%s: cursor %lld is an import; table.import goes on with "
+                  "it", call->method->name, (long long)id);
+    if (cursor->import != NULL || read_batch(call, param(call, 1), cursor) < 0) {
         table_cursors_add(&call->refs->cursors, cursor);
         return CALL_FAILED;
     }

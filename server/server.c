@@ -295,6 +295,7 @@ int server_create(struct server **out, struct settings *settings, char *error, s
         .handles_max = server->settings.handles,
         .cursors_max = server->settings.table_cursors,
         .cursor_idle_ns = server->settings.table_cursor_time * 1000000,
+        .import_bytes_max = server->settings.table_import_memory,
         .query_bytes_max = server->settings.table_query_memory,
         .info = host_info,
         .shutdown = server_shutdown,

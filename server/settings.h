@@ -59,9 +59,11 @@
       "time without a request after which a client is dropped; 0: never")                    \
     X(handles, "handles", INT, "10000", 0, 1 << 24, "handles held by one client")            \
     X(table_cursors, "table-cursors", INT, "64", 0, 65536,                                   \
-      "scans of tables that one client has open")                                            \
+      "scans of tables, and imports, that one client has open")                               \
     X(table_cursor_time, "table-cursor-time", DURATION, "60s", 0, 86400000,                  \
       "time after which a scan that is not read on is closed; 0: never")                     \
+    X(table_import_memory, "table-import-memory", SIZE, "64m", SIZE_K, SIZE_T,               \
+      "memory for what is not whole yet of one import")                                       \
     X(table_query_memory, "table-query-memory", SIZE, "0", 0, SIZE_T,                        \
       "memory that one query of a table may use; 0: 1g")                                     \
     X(shapes, "shapes", INT, "0", 0, 1 << 24, "record shapes alive at once; 0: 65536")    \

@@ -1,6 +1,7 @@
 /* table_cursor.h - the scans of tables that a session has open: each a query that pins a version of
- * its table, known to the client by a number. Numbers begin with 1 and are never used again within
- * a session. A scan that is not read on for some time is closed. */
+ * its table, known to the client by a number; and the imports for which more bytes are to come.
+ * Numbers begin with 1 and are never used again within a session. A scan or import that does not go
+ * on for some time is closed. */
 #ifndef CAIRN_SERVER_TABLE_CURSOR_H
 #define CAIRN_SERVER_TABLE_CURSOR_H
 
@@ -9,13 +10,15 @@
 #include <stdint.h>
 
 struct query;
+struct table_import;
 
 enum table_format { TABLE_FORMAT_ROWS, TABLE_FORMAT_COLS, TABLE_FORMAT_ARROW };
 
 struct table_cursor {
     struct table_cursor *next;
     int64_t id; /* 0: the client does not know of it yet */
-    struct query *query;
+    struct query *query;         /* of a scan, */
+    struct table_import *import; /* or of an import */
     enum table_format format;
     uint32_t rows_max;  /* of a batch */
     size_t bytes_max;

@@ -18,6 +18,8 @@ warn_unused int table_schema_open(struct call *call, struct table_schema *s, siz
  * counts it. */
 warn_unused int table_schema_name(struct call *call, struct table_schema *s, value name);
 warn_unused int table_schema_read(struct call *call, value list, struct table_schema *s);
+/* [name, type, {null, sorted}], as table_schema_read takes it. */
+void table_field_write(struct writer *w, const struct table_field *field);
 void table_schema_close(struct table_schema *s);
 /* An empty table; VALUE_ABSENT after call_fail. */
 warn_unused value table_schema_make(struct call *call, const struct table_schema *s);

@@ -4,7 +4,7 @@
 #   heap      libc and heap/ only
 #   protocol  libc, msgpack-c and protocol/; no sockets, no loop
 #   client    protocol/ and client/ (libuv, yajl, libedit); neither heap/ nor server/
-#   server    heap/, protocol/ and server/ (libuv, inih); not client/
+#   server    heap/, protocol/ and server/ (libuv, inih, yajl); not client/
 #   bench     whatever it measures
 #
 # The inside of the heap (heap_int.h, store.h) is for heap/, its unit tests, the programs
@@ -37,7 +37,9 @@ ok "protocol/ includes libc, msgpack-c and protocol/ only" nothing "$(includes p
 ok "client/ includes neither heap/ nor server/" \
     nothing "$(includes client 'heap/|server/|bench/|tests/|msgpack|ini\.h|hiredis/')"
 ok "server/ does not include client/" \
-    nothing "$(includes server 'client/|bench/|tests/|yajl/|histedit\.h|editline/|hiredis/')"
+    nothing "$(includes server 'client/|bench/|tests/|histedit\.h|editline/|hiredis/')"
+ok "of server/, only the reader of JSON lines includes yajl" nothing "$(
+    includes server 'yajl/' | grep -v '^server/table_json\.c:')"
 ok "the inside of the heap stays inside" nothing "$(
     sources protocol server client tests bench |
         grep -vE '^(tests/(unit|model|fault|torture|support)|bench)/' |

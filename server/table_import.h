@@ -1,0 +1,82 @@
+/* table_import.h - bytes of a file on their way into a table: a reader of one of the formats, and
+ * what it has to remember between the calls of table.import that bring the file in parts.
+ *
+ * During a call its rows are in a fork of the table (heap/table.h) and join it at the call's end. A
+ * table that the import makes is its own until then. What it holds counts against the heap's limit
+ * and `bytes_max`. */
+#ifndef CAIRN_SERVER_TABLE_IMPORT_H
+#define CAIRN_SERVER_TABLE_IMPORT_H
+
+#include "heap/external.h"
+#include "heap/table_arrow.h"
+#include "heap/table_batch.h"
+
+enum import_format { IMPORT_ARROW, IMPORT_CSV, IMPORT_JSONL, IMPORT_NPY, IMPORT_FORMATS };
+#define IMPORT_FORMAT_WORDS "arrow csv jsonl npy"
+#define IMPORT_NULL_BYTES_MAX 64
+
+struct import_options {
+    bool no_header;
+    char delimiter;
+    char null_text[IMPORT_NULL_BYTES_MAX];
+    size_t null_length;
+};
+
+struct csv_reader;
+struct json_reader;
+struct npy_reader;
+
+struct table_import {
+    struct external external; /* first: what it holds counts */
+    enum import_format format;
+    struct import_options options;
+    size_t bytes_max;
+    bool infers;              /* stores nothing */
+    bool fresh;               /* its table is its own: it lies in the frame */
+    struct table *table;      /* held; NULL: none yet */
+    struct table_version *empty; /* of a table that is only there to be read into: infers */
+    struct root_frame frame;
+    struct table_fork fork;
+    struct table_infer types; /* of CSV and JSON lines, if they are inferred */
+    struct csv_reader *csv;   /* one of these, once it has begun */
+    struct json_reader *json;
+    struct arrow_reader *arrow;
+    struct npy_reader *npy;
+    uint64_t rows;            /* of the calls that have ended well */
+};
+
+/* NULL when memory is short. */
+struct table_import *import_create(struct heap *h, enum import_format format, bool infers,
+                                   const struct import_options *options, size_t bytes_max);
+/* Gives everything up, also what a call has appended so far. */
+void import_destroy(struct table_import *x);
+
+/* The table that rows go into, one that is there already; or one that is new, which the import
+ * takes over (0 or -ENOMEM, and `v` is then the caller's). */
+void import_into(struct table_import *x, struct table *t);
+warn_unused int import_into_new_take(struct table_import *x, value v);
+/* The new table, which is the caller's to store, and no longer the import's own. */
+value import_stored(struct table_import *x);
+
+/* Whether types have to be found before there can be a table: CSV and JSON lines without one. */
+bool import_lacks_types(const struct table_import *x);
+/* The columns that were found, of a whole pass over the bytes: `count` of them, a name each that is
+ * valid as long as the import. */
+uint32_t import_field_count(const struct table_import *x);
+void import_field(const struct table_import *x, uint32_t i, struct table_field *field);
+
+/* Begins what one call does: reading rows, or, if `types`, only finding types. */
+warn_unused int import_begin(struct table_import *x, bool types, struct table_error *error);
+/* The pass that finds types is over; another one begins. */
+void import_types_end(struct table_import *x);
+/* Functions of the readers: enum table_feed, 0, or an error. */
+warn_unused int import_feed(struct table_import *x, const void *data, size_t length, size_t *used,
+                            struct table_error *error);
+/* The bytes of a call are over: all whole rows are read. `last`: those of the file. */
+warn_unused int import_flush(struct table_import *x, bool last, struct table_error *error);
+/* The rows that the call has appended become visible. */
+warn_unused int import_join(struct table_import *x, struct table_error *error);
+/* Of all calls, joined or not. */
+uint64_t import_rows(const struct table_import *x);
+
+#endif
