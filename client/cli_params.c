@@ -194,7 +194,7 @@ bool cli_params_value(struct cairn_args *args, const char *word, struct cli_text
     return true;
 }
 
-static bool add_path(struct cairn_args *args, const char *word, struct cli_text *error)
+bool cli_params_path(struct cairn_args *args, const char *word, struct cli_text *error)
 {
     struct cli_json_error at;
     if (*word == '[') return literal(args, word, error);
@@ -222,7 +222,7 @@ static bool add_word(struct cairn_args *args, enum kind kind, const char *word,
                      struct cli_text *error)
 {
     switch (kind) {
-    case KIND_PATH: return add_path(args, word, error);
+    case KIND_PATH: return cli_params_path(args, word, error);
     case KIND_HANDLE: return add_handle(args, word, error);
     case KIND_TEXT:
         if (*word == '"' || strncmp(word, "b\"", 2) == 0) return literal(args, word, error);
@@ -259,7 +259,7 @@ static bool add_options(struct cairn_args *args, const struct param *opts, char 
         cairn_args_str(args, words[i], length);
         const char *value = words[i] + length + 1;
         bool is_path = length == strlen(PATH_OPTION) && memcmp(words[i], PATH_OPTION, length) == 0;
-        if (!(is_path ? add_path : add_option_value)(args, value, error)) return false;
+        if (!(is_path ? cli_params_path : add_option_value)(args, value, error)) return false;
     }
     cairn_args_map_close(args);
     return true;

@@ -29,4 +29,8 @@ bool cli_params_build(struct cairn_args *args, const struct cli_method *method,
 bool cli_params_value(struct cairn_args *args, const char *word, struct cli_text *error)
     CAIRN_MUST_CHECK;
 
+/* A path, or beginning with [ its literal form. */
+bool cli_params_path(struct cairn_args *args, const char *word, struct cli_text *error)
+    CAIRN_MUST_CHECK;
+
 #endif
