@@ -24,7 +24,7 @@ struct csv_reader {
     char delimiter;
     bool special[256]; /* bytes that end a run of plain ones */
     bool header;       /* the first line is one, and has not come */
-    bool opened;
+    bool opened, matched; /* matched: its columns with those of the table */
     table_open_cb *open;
     void *open_data;
     enum csv_state state;
@@ -69,7 +69,8 @@ static int csv_wrong(struct csv_reader *r, uint64_t line, uint32_t column, const
     va_end(arguments);
     column_name(r, column, &name, &length);
     uint64_t row = r->batch.first_row + r->batch.rows + 1;
-    text_wrong(&r->error, "CSV", line, r->header ? UINT64_MAX : row, name, length,
+    bool heads = r->header || (r->opened && !r->matched);
+    text_wrong(&r->error, "CSV", line, heads ? UINT64_MAX : row, name, length,
                "cell %" PRIu32 ": %s", column + 1, what);
     r->error.column = column;
     return -EINVAL;
@@ -156,7 +157,9 @@ static int open_table(struct csv_reader *r)
     free(fields);
     infer_close(&x);
     r->opened = !failed;
-    return failed ? failed : match_columns(r);
+    if (!failed) failed = match_columns(r);
+    r->matched = !failed;
+    return failed;
 }
 
 static int flush(struct csv_reader *r)

@@ -97,7 +97,8 @@ static bool parse_double(const char *p, size_t length, double *d)
         return false;
     if (word[0] == '0' && word[1] >= '0' && word[1] <= '9') return false;
     *d = strtod(room, &end);
-    return *end == 0 && end != room;
+    /* Digits of more than a double holds are no infinity. */
+    return *end == 0 && end != room && (special || *d - *d == 0);
 }
 
 static bool parse_bool(const char *p, size_t length, uint64_t *v)
@@ -131,14 +132,16 @@ static void date_of(int64_t days, int64_t *year, int64_t *month, int64_t *day)
 
 static bool scan_date(struct scan *s, int64_t *days)
 {
-    int64_t year, month, day, y, m, d;
+    static const uint8_t lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int64_t year, month, day;
     if (!scan_digits(s, 4, &year) || !scan_char(s, '-') || !scan_digits(s, 2, &month) ||
         !scan_char(s, '-') || !scan_digits(s, 2, &day))
         return false;
-    if (month < 1 || month > 12) return false;
+    if (month < 1 || month > 12 || day < 1) return false;
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    if (day > lengths[month - 1] + (month == 2 && leap)) return false;
     *days = days_of(year, month, day);
-    date_of(*days, &y, &m, &d);
-    return d == day && m == month;
+    return true;
 }
 
 static bool scan_fraction(struct scan *s, int64_t *us)

@@ -38,6 +38,8 @@ CLIENT_TEST_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 # A session in memory, for the tests of server/ that need no sockets.
 check_LTLIBRARIES += libsessiontest.la
 libsessiontest_la_SOURCES = \
+	%D%/support/arrow_sample.c \
+	%D%/support/arrow_sample.h \
 	%D%/support/ask.c \
 	%D%/support/ask.h \
 	%D%/support/in_process.c \
@@ -361,6 +363,18 @@ TESTS += unit_table_encode
 unit_table_encode_SOURCES = %D%/unit/test_table_encode.c
 unit_table_encode_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_table_encode_LDADD = $(HEAP_TEST_LIBS) -lm
+
+check_PROGRAMS += unit_table_fork
+TESTS += unit_table_fork
+unit_table_fork_SOURCES = %D%/unit/test_table_fork.c
+unit_table_fork_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_table_fork_LDADD = $(HEAP_TEST_LIBS)
+
+check_PROGRAMS += unit_methods_import
+TESTS += unit_methods_import
+unit_methods_import_SOURCES = %D%/unit/test_methods_import.c
+unit_methods_import_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_methods_import_LDADD = $(SESSION_TEST_LIBS)
 
 check_PROGRAMS += unit_table_kernels
 TESTS += unit_table_kernels

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "heap/text.h"
+#include "tests/support/arrow_sample.h"
 #include "tests/support/ask.h"
 
 const struct method_case method_cases[] = {
@@ -89,6 +90,20 @@ const struct method_case method_cases[] = {
     {"table.from", "'records', ['m', 'a new table']", "{'rows': 2"},
     {"table.from", "'records', nil, [['a longer name', 'sym'], ['x', 'f32', {'null': true}]]",
      "{'rows': 2"},
+    {"table.import", "'table', b'id,a longer name\\n7,a text of a cell\\n8,\\n', {'format': 'csv'}",
+     "{'rows': 2"},
+    {"table.import", "'table', b'id,a longer name\\n7,a text of a cell\\n8', {'format': 'csv', "
+                     "'more': true}", "{'rows': 1, 'cursor': 1"},
+    {"table.import", "'y', b'a,b\\n1,a text of a cell\\n', {'format': 'csv', 'create': true}",
+     "{'rows': 1"},
+    {"table.import", "'y', b'{\"a\": 1, \"b\": \"an \\\\u0041 and more of it\"}\\n{\"c\": 2}', "
+                     "{'format': 'jsonl', 'create': true, 'ttl': 100000000}", "{'rows': 2"},
+    {"table.import", "nil, b'{\"a\": 1, \"b\": \"a text of a cell\"}', {'format': 'jsonl', "
+                     "'infer': true}", "{'rows': 1"},
+    {"table.import", "['m', 'new', 'x'], b'\\x93NUMPY\\x01\\x00\\x3a\\x00{\\'descr\\': \\'<f8\\', "
+                     "\\'fortran_order\\': False, \\'shape\\': (1,), }\\nabcdefgh', "
+                     "{'format': 'npy', 'create': true}", "{'rows': 1"},
+    {"table.import", "'y', ARROW, {'format': 'arrow', 'create': true}", "{'rows'"},
     {"table.to", "'table', 'x'", "3"},
     {"get", "['table', 0]", "{'id': 1"},
     {"get", "['table', 1, 'a longer name']", "nil"},
@@ -144,7 +159,23 @@ static char *with_long_text(const char *params)
     return result;
 }
 
-char *method_case_params(const struct method_case *c) { return with_long_text(c->params); }
+/* The same for ARROW; consumes the parameters. */
+static char *with_arrow(char *params)
+{
+    const char *mark = strstr(params, "ARROW");
+    if (!mark) return params;
+    char *stream = arrow_sample_literal();
+    char *result = malloc(strlen(params) + strlen(stream) + 1);
+    sprintf(result, "%.*s%s%s", (int)(mark - params), params, stream, mark + strlen("ARROW"));
+    free(stream);
+    free(params);
+    return result;
+}
+
+char *method_case_params(const struct method_case *c)
+{
+    return with_arrow(with_long_text(c->params));
+}
 
 void method_cases_check(void)
 {

@@ -7,13 +7,13 @@
 
 struct method_case {
     const char *method;
-    const char *params; /* a literal; LONG stands for a text that is a rope */
+    const char *params; /* a literal; LONG: a text that is a rope; ARROW: arrow_sample.h */
     const char *answer; /* how the answer begins: ask.h */
 };
 extern const struct method_case method_cases[];
 extern const size_t method_case_count;
 
-/* The parameters with LONG replaced. To be freed. */
+/* The parameters with LONG and ARROW replaced. To be freed. */
 char *method_case_params(const struct method_case *c);
 
 /* Ends the test if a method of method_list.h has no case. */

@@ -1,0 +1,614 @@
+/* test_methods_import.c - table.import: files cut anywhere, types found, errors that name their
+ * place, all or nothing per call, what others do meanwhile, and limits. */
+#include "server/call.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "heap/table_batch.h"
+#include "server/table_cursor.h"
+#include "tests/support/arrow_sample.h"
+#include "tests/support/ask.h"
+#include "tests/support/literal.h"
+#include "tests/support/random.h"
+#include "tests/support/runner.h"
+
+static struct in_process p, other;
+
+static void setup(void)
+{
+    in_process_open(&p, 0);
+    p.seed = random_seed();
+    printf("# CAIRN_SEED=%llu\n", (unsigned long long)p.seed);
+}
+static void teardown(void) { in_process_close(&p); }
+
+/* --- calls ------------------------------------------------------------------------------------*/
+
+static const char *import_with(struct in_process *s, const char *path, const void *data,
+                               size_t length, const char *options)
+{
+    struct writer w;
+    writer_init(&w, 0);
+    writer_array(&w, 3);
+    literal_write(&w, path);
+    writer_bin(&w, data, length);
+    literal_write(&w, options);
+    const char *answer = ask_bytes(s, "table.import", &w);
+    writer_close(&w);
+    return answer;
+}
+
+static const char *import(const char *path, const char *text, const char *options)
+{
+    return import_with(&p, path, text, strlen(text), options);
+}
+
+#define IMPORT(path, text, options, beginning)                                                   \
+    do {                                                                                         \
+        const char *answer_ = import(path, text, options);                                       \
+        ck_assert_msg(strncmp(answer_, beginning, strlen(beginning)) == 0,                       \
+                      "%s: '%s' does not begin with '%s'", text, answer_, beginning);            \
+    } while (0)
+
+/* In pieces of at most `piece` bytes, whose sizes `rng` chooses; the last answer, or an error. */
+static const char *import_cut(const char *path, const char *data, size_t length,
+                              const char *options, size_t piece, uint64_t *rng)
+{
+    const char *answer = "";
+    char more[400], cursor[40] = "";
+    for (size_t at = 0, part; at < length; at += part) {
+        part = 1 + (size_t)random_below(rng, piece);
+        if (part > length - at) part = length - at;
+        snprintf(more, sizeof more, "{%s%s%s}", options, cursor,
+                 at + part < length ? ", 'more': true" : "");
+        answer = import_with(&p, path, data + at, part, more);
+        if (*answer == '!') return answer;
+        if (at + part < length)
+            snprintf(cursor, sizeof cursor, ", 'cursor': %lld", (long long)p.refs.cursors.last);
+    }
+    return answer;
+}
+
+/* --- CSV --------------------------------------------------------------------------------------*/
+
+START_TEST(csv_makes_a_table)
+{
+    IMPORT("'t'", "a,b,c\n1,x,\n2,\"y\nz\",0.5\n", "{'format': 'csv', 'create': true}",
+           "{'rows': 2, 'cursor': nil}");
+    ASK(&p, "get", "'t'", "[{'a': 1, 'b': 'x', 'c': nil}, {'a': 2, 'b': 'y\\nz', 'c': 0.5}]");
+    ASK(&p, "table.schema", "'t'",
+        "[['a', 'i64', {'null': false, 'sorted': false}], "
+        "['b', 'str', {'null': false, 'sorted': false}], "
+        "['c', 'f64', {'null': true, 'sorted': false}]]");
+    /* Columns go by name; those that lack are nil. */
+    IMPORT("'t'", "b,a\nq,3\n", "{'format': 'csv'}", "{'rows': 1");
+    ASK(&p, "get", "['t', -1]", "{'a': 3, 'b': 'q', 'c': nil}");
+    IMPORT("'t'", "4;r;NA\n5;NA;1\n",
+           "{'format': 'csv', 'header': false, 'delimiter': ';', 'null': 'NA'}",
+           "! WRONG_TYPE table.import: CSV line 2, column \"b\", row 2: nil, in a column of type str "
+           "without nils; 0 rows had been appended");
+    IMPORT("'t'", "4;r;NA\n5;;1\n",
+           "{'format': 'csv', 'header': false, 'delimiter': ';', 'null': 'NA'}", "{'rows': 2");
+    ASK(&p, "slice", "'t', 3", "[{'a': 4, 'b': 'r', 'c': nil}, {'a': 5, 'b': '', 'c': 1.0}]");
+    IMPORT("['deep', 'er']", "a\n1\n", "{'format': 'csv', 'create': true}", "{'rows': 1");
+    ASK(&p, "get", "['deep', 'er', 0]", "{'a': 1}");
+    /* A table that is there takes the rows. */
+    IMPORT("'t'", "a,b\n6,s\n", "{'format': 'csv', 'create': true}", "{'rows': 1");
+    ASK(&p, "len", "'t'", "6");
+}
+END_TEST
+
+static const char *type_of(const char *format, const char *text)
+{
+    static char name[40];
+    char options[60];
+    snprintf(options, sizeof options, "{'format': '%s', 'infer': true}", format);
+    const char *answer = import("nil", text, options), *at = strstr(answer, "[['a', '");
+    ck_assert_msg(at != NULL, "%s: %s", text, answer);
+    sscanf(at + strlen("[['a', '"), "%30[a-z0-9]", name);
+    if (strstr(at, "'null': true")) strcat(name, "?");
+    return name;
+}
+
+#define TYPE(format, text, type) \
+    ck_assert_msg(strcmp(type_of(format, text), type) == 0, "%s is %s", text, type_of(format, text))
+
+START_TEST(types_are_the_first_that_hold_all_cells)
+{
+    TYPE("csv", "a\n1\n-2\n", "i64");
+    TYPE("csv", "a\n9223372036854775807\n", "i64");
+    TYPE("csv", "a\n9223372036854775808\n1\n", "u64");
+    TYPE("csv", "a\n9223372036854775808\n-1\n", "f64");
+    TYPE("csv", "a\n9223372036854775807\n9223372036854775808\n-1\n", "str");
+    TYPE("csv", "a\n18446744073709551616\n", "f64");
+    TYPE("csv", "a\n18446744073709551617\n", "str");
+    TYPE("csv", "a\n9007199254740993\n0.5\n", "str");
+    TYPE("csv", "a\n9007199254740992\n0.5\n", "f64");
+    TYPE("csv", "a\n0.5\n1e400\n", "str");
+    TYPE("csv", "a\n1\n2.5\n", "f64");
+    TYPE("csv", "a\n007\n1\n", "str");
+    TYPE("csv", "a\n0.50\n1\n", "f64");
+    TYPE("csv", "a\n0\n1\n", "i64");
+    TYPE("csv", "a\ntrue\nFALSE\n", "bool");
+    TYPE("csv", "a\ntrue\n0\n", "str");
+    TYPE("csv", "a\n2026-11-25\n1900-01-01\n", "date");
+    TYPE("csv", "a\n2026-11-25\n2026-02-30\n", "str");
+    TYPE("csv", "a\n2026-11-25\n2026-11-25T10:00\n", "str");
+    TYPE("csv", "a\n2026-11-25T10:00\n2026-11-25 10:00:00.123456Z\n", "ts");
+    TYPE("csv", "a\n2026-11-25T10:00:00.1234567\n", "str");
+    TYPE("csv", "a,b\n1,\n,\n", "i64?");
+    TYPE("csv", "a,b\n,1\n", "str?");
+    TYPE("csv", "a,b\n\"\",1\n", "str");
+    TYPE("jsonl", "{\"a\":1}\n{\"a\":-5}", "i64");
+    TYPE("jsonl", "{\"a\":1}\n{\"b\":2}", "i64?");
+    TYPE("jsonl", "{\"a\":1}\n{\"a\":null}", "i64?");
+    TYPE("jsonl", "{\"a\":1.0}", "f64");
+    TYPE("jsonl", "{\"a\":true}", "bool");
+    TYPE("jsonl", "{\"a\":true}\n{\"a\":1}", "str");
+    TYPE("jsonl", "{\"a\":\"1\"}", "str");
+    TYPE("jsonl", "{\"a\":\"true\"}", "str");
+    TYPE("jsonl", "{\"a\":\"2026-11-25\"}", "date");
+    TYPE("jsonl", "{\"a\":\"2026-11-25\"}\n{\"a\":1}", "str");
+    TYPE("jsonl", "{\"a\":\"2026-11-25T00:00:00Z\"}", "ts");
+    TYPE("jsonl", "{\"a\":18446744073709551615}", "u64");
+    TYPE("jsonl", "{\"a\":99999999999999999999999999}", "str");
+}
+END_TEST
+
+/* `rows` cells of `different` texts of `bytes` bytes. */
+static const char *type_of_texts(unsigned different, unsigned rows, unsigned bytes)
+{
+    char *text = malloc(rows * (bytes + 1) + 3), *at = text + sprintf(text, "a\n");
+    for (unsigned i = 0; i < rows; i++)
+        at += sprintf(at, "%0*u%s\n", (int)bytes - 1, i % different, "x");
+    const char *type = type_of("csv", text);
+    free(text);
+    return type;
+}
+
+START_TEST(few_texts_that_come_often_are_symbols)
+{
+    ck_assert_str_eq(type_of_texts(1, INFER_REPEATS, 3), "sym");
+    ck_assert_str_eq(type_of_texts(1, INFER_REPEATS - 1, 3), "str");
+    ck_assert_str_eq(type_of_texts(2, 2 * INFER_REPEATS, 3), "sym");
+    ck_assert_str_eq(type_of_texts(INFER_DIFFERENT, INFER_DIFFERENT * INFER_REPEATS, 5), "sym");
+    ck_assert_str_eq(type_of_texts(INFER_DIFFERENT + 1, 9 * INFER_DIFFERENT, 5), "str");
+    ck_assert_str_eq(type_of_texts(1, INFER_REPEATS, INFER_TEXT_BYTES), "sym");
+    ck_assert_str_eq(type_of_texts(1, INFER_REPEATS, INFER_TEXT_BYTES + 1), "str");
+}
+END_TEST
+
+/* --- JSON lines -------------------------------------------------------------------------------*/
+
+START_TEST(json_lines_make_a_table)
+{
+    IMPORT("'j'", "{\"a\": 1, \"b\": \"\\u00e6\\n\"}\n\n{\"c\": true, \"b\": \"x\"}\r\n{}",
+           "{'format': 'jsonl', 'create': true}", "{'rows': 3, 'cursor': nil}");
+    ASK(&p, "get", "'j'",
+        "[{'a': 1, 'b': '\\xc3\\xa6\\n', 'c': nil}, {'a': nil, 'b': 'x', 'c': true}, "
+        "{'a': nil, 'b': nil, 'c': nil}]");
+    IMPORT("'j'", "{\"c\":false,\"a\":2e0}\n", "{'format': 'jsonl'}", "{'rows': 1");
+    ASK(&p, "get", "['j', -1]", "{'a': 2, 'b': nil, 'c': false}");
+    ASK(&p, "table.create", "'k', [['d', 'date'], ['t', 'ts'], ['s', 'sym'], ['f', 'f32']]",
+        "true");
+    IMPORT("'k'", "{\"d\":\"1970-01-02\",\"t\":\"1970-01-01T00:00:01Z\",\"s\":\"x\",\"f\":1}\n"
+                  "{\"d\":3,\"t\":4,\"s\":5,\"f\":0.5}", "{'format': 'jsonl'}", "{'rows': 2");
+    ASK(&p, "get", "'k'",
+        "[{'d': 1, 't': 1000000, 's': 'x', 'f': 1.0}, {'d': 3, 't': 4, 's': '5', 'f': 0.5}]");
+}
+END_TEST
+
+START_TEST(json_lines_are_flat_objects_of_known_fields)
+{
+    ASK(&p, "table.create", "'j', [['a', 'i8'], ['b', 'str', {'null': true}]]", "true");
+    static const char *const wrong[][2] = {
+        {"{\"a\":1}\n{\"a\":[1]}", "JSON line 2, column \"a\", row 2: a list as a cell"},
+        {"{\"a\":{}}", "JSON line 1, column \"a\", row 1: an object as a cell"},
+        {"[1]", "JSON line 1, row 1: a list outside of an object"},
+        {"5", "JSON line 1, row 1: a number outside of an object"},
+        {"{\"a\":1}{\"a\":1}", "JSON line 1, row 2: a second object in a line"},
+        {"{\"a\":\n1}", "JSON line 1, column \"a\", row 1: the object does not end in its line"},
+        {"{\"a\":1,\"a\":2}", "JSON line 1, column \"a\", row 1: the field comes twice"},
+        {"{\"a\":1,\"a\\u0000\":2}", "the table has no column \"a\\\\x00\""},
+        {"{\"a\":128}", "JSON line 1, column \"a\", row 1: \"128\" is no i8"},
+        {"{\"a\":1.5}", "JSON line 1, column \"a\", row 1: \"1.5\" is no i8"},
+        {"{\"a\":\"1\"}", "JSON line 1, column \"a\", row 1: the string \"1\" is no i8"},
+        {"{\"a\":true}", "JSON line 1, column \"a\", row 1: \"true\" is no i8"},
+        {"{\"a\":1}\n\n{\"b\":\"x\"}", "JSON line 3, column \"a\", row 2: nil, in a column of type "
+                                       "i8 without nils"},
+        {"{\"a\":1", "JSON line 1, row 1: "},
+        {"{\"a\":01}", "JSON line 1, "},
+        {"{\"b\":\"\xff\"}", "JSON line 1, column \"b\", row 1: "},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        for (int cut = 0; cut < 2; cut++) {
+            uint64_t rng = i;
+            const char *answer =
+                cut ? import_cut("'j'", wrong[i][0], strlen(wrong[i][0]), "'format': 'jsonl'", 2,
+                                 &rng)
+                    : import("'j'", wrong[i][0], "{'format': 'jsonl'}");
+            ck_assert_msg(strncmp(answer, "! WRONG_TYPE table.import: ", 27) == 0 &&
+                          strstr(answer, wrong[i][1]) != NULL, "%s: %s", wrong[i][0], answer);
+            if (!cut) ASK(&p, "len", "'j'", "0");
+            ask(&p, "table.delete", "'j', ['>=', 'a', -128]");
+        }
+}
+END_TEST
+
+/* --- calls that follow each other -------------------------------------------------------------*/
+
+START_TEST(bytes_may_be_cut_anywhere)
+{
+    static const struct {
+        const char *options, *text;
+    } files[] = {
+        {"'format': 'csv', 'create': true, 'schema': [['a', 'i64', {'null': true}], ['b', 'str'], "
+         "['c', 'f64', {'null': true}]]",
+         "\xef\xbb\xbf" "a,b,c\r\n1,\"x \"\"y\"\"\nz\",0.5\r\n,\"\",\r\n-3,w,1e9"},
+        {"'format': 'jsonl', 'create': true, 'schema': [['a', 'i64', {'null': true}], "
+         "['b', 'str'], ['c', 'f64', {'null': true}]]",
+         "{\"a\":1,\"b\":\"x \\\"y\\\"\\nz\",\"c\":0.5}\n{ \"b\" : \"\" }\n"
+         "{\"c\":1e9,\"b\":\"w\",\"a\":-3}"},
+    };
+    for (unsigned file = 0; file < 2; file++)
+        for (uint64_t seed = 1; seed < 40; seed++) {
+            uint64_t rng = seed;
+            const char *text = files[file].text;
+            const char *answer = import_cut("'t'", text, strlen(text), files[file].options,
+                                            1 + (size_t)seed % 20, &rng);
+            ck_assert_str_eq(answer, "{'rows': 3, 'cursor': nil}");
+            ASK(&p, "get", "'t'",
+                "[{'a': 1, 'b': 'x \"y\"\\nz', 'c': 0.5}, {'a': nil, 'b': '', 'c': nil}, "
+                "{'a': -3, 'b': 'w', 'c': 1000000000.0}]");
+            ck_assert_uint_eq(p.refs.cursors.count, 0);
+            ASK(&p, "del", "'t'", "1");
+        }
+}
+END_TEST
+
+/* The bytes that a literal b'...' stands for. */
+static char *bytes_of(const char *literal, size_t *length)
+{
+    struct writer w;
+    writer_init(&w, 0);
+    literal_write(&w, literal);
+    unsigned head = (unsigned char)w.data[0] == 0xc4 ? 2 : 3;
+    *length = w.length - head;
+    char *bytes = malloc(*length);
+    memcpy(bytes, w.data + head, *length);
+    writer_close(&w);
+    return bytes;
+}
+
+START_TEST(arrow_and_npy_may_be_cut_anywhere)
+{
+    char *literal = arrow_sample_literal();
+    size_t length;
+    char *stream = bytes_of(literal, &length);
+    for (uint64_t seed = 1; seed < 20; seed++) {
+        uint64_t rng = seed;
+        const char *answer = import_cut("'t'", stream, length, "'format': 'arrow', 'create': true",
+                                        1 + (size_t)seed * 7, &rng);
+        ck_assert_str_eq(answer, "{'rows': 3, 'cursor': nil}");
+        ASK(&p, "get", "'t'",
+            "[{'id': 7, 'a longer name': 'a text of a cell'}, {'id': 8, 'a longer name': nil}, "
+            "{'id': 9, 'a longer name': 'b'}]");
+        ASK(&p, "del", "'t'", "1");
+    }
+    /* Other columns, and another kind of text; what lacks is nil. */
+    ASK(&p, "table.create",
+        "'t', [['x', 'f64', {'null': true}], ['a longer name', 'str', {'null': true}], "
+        "['id', 'i64']]", "true");
+    ck_assert_str_eq(import_with(&p, "'t'", stream, length, "{'format': 'arrow'}"),
+                     "{'rows': 3, 'cursor': nil}");
+    ASK(&p, "get", "['t', 0]", "{'x': nil, 'a longer name': 'a text of a cell', 'id': 7}");
+    ck_assert_str_eq(import_with(&p, "nil", stream, length, "{'format': 'arrow', 'infer': true}"),
+                     "{'rows': 3, 'cursor': nil, 'schema': [['id', 'i64', {'null': false, "
+                     "'sorted': false}], ['a longer name', 'sym', {'null': true, "
+                     "'sorted': false}]]}");
+    ASK(&p, "table.create", "'u', [['id', 'i32'], ['a longer name', 'str', {'null': true}]]",
+        "true");
+    ck_assert_str_eq(import_with(&p, "'u'", stream, length, "{'format': 'arrow'}"),
+                     "! WRONG_TYPE table.import: Arrow message at byte 0: column \"id\" is of type "
+                     "i64; the table\\'s is of type i32; 0 rows had been appended by earlier calls of "
+                     "this import");
+    ck_assert_ptr_nonnull(strstr(import_with(&p, "'u'", stream, length - 9, "{'format': 'arrow'}"),
+                                 "! WRONG_TYPE"));
+    free(stream);
+    free(literal);
+
+    char npy[200];
+    int head = sprintf(npy, "\x93NUMPY\x01%c\x36%c{'descr': '<i2', 'fortran_order': False, "
+                            "'shape': (4,)}", 0, 0);
+    npy[head++] = '\n';
+    npy[8] = (char)(head - 10);
+    memcpy(npy + head, "a\0b\0c\0d", 8);
+    uint64_t rng = 1;
+    ck_assert_str_eq(import_cut("'n'", npy, (size_t)head + 8, "'format': 'npy', 'create': true", 9,
+                                &rng), "{'rows': 4, 'cursor': nil}");
+    ASK(&p, "get", "['n', 3]", "{'column1': 100}");
+    ck_assert_ptr_nonnull(strstr(import_with(&p, "'n'", npy, (size_t)head + 5, "{'format': 'npy'}"),
+                                 "ends after 2 of 4 rows; 0 rows had been appended"));
+    ASK(&p, "len", "'n'", "4");
+}
+END_TEST
+
+START_TEST(each_call_is_whole_or_nothing)
+{
+    ASK(&p, "table.create", "'t', [['a', 'i64'], ['k', 'sym']]", "true");
+    IMPORT("'t'", "a,k\n1,x\n2,", "{'format': 'csv', 'more': true}", "{'rows': 1, 'cursor': 1}");
+    ASK(&p, "len", "'t'", "1");
+    IMPORT("'t'", "y\n3,z\n4", "{'cursor': 1, 'more': true}", "{'rows': 3, 'cursor': 1}");
+    ASK(&p, "get", "['t', -1]", "{'a': 3, 'k': 'z'}");
+    IMPORT("'t'", ",w\n5,v\nsix,\"u\n\"\n7,t\n", "{'cursor': 1}",
+           "! WRONG_TYPE table.import: CSV line 7, column \"a\", row 6: \"six\" is no i64; 3 rows "
+           "had been appended by earlier calls of this import");
+    ASK(&p, "len", "'t'", "3");
+    IMPORT("'t'", "8,s\n", "{'cursor': 1}", "! NOT_FOUND");
+    /* No table is made of a file that is wrong. */
+    IMPORT("'u'", "a\n1\nx,y\n", "{'format': 'csv', 'create': true}", "! WRONG_TYPE");
+    IMPORT("'u'", "a\n1\nx\n",
+           "{'format': 'csv', 'create': true, 'schema': [['a', 'i64']]}", "! WRONG_TYPE");
+    ASK(&p, "exists", "'u'", "0");
+    ck_assert_uint_eq(p.refs.cursors.count, 0);
+    /* A cell beyond the first call's types. */
+    IMPORT("'u'", "a\n1\n", "{'format': 'csv', 'create': true, 'more': true}", "{'rows': 1");
+    IMPORT("'u'", "2\n2.5\n", "{'format': 'csv', 'cursor': 2}",
+           "! WRONG_TYPE table.import: CSV line 4, column \"a\", row 3: \"2.5\" is no i64; 1 rows");
+    ASK(&p, "get", "'u'", "[{'a': 1}]");
+}
+END_TEST
+
+START_TEST(infer_reads_all_calls_and_stores_nothing)
+{
+    IMPORT("nil", "a,b\n1,", "{'format': 'csv', 'infer': true, 'more': true}",
+           "{'rows': 0, 'cursor': 1}");
+    IMPORT("nil", "x\n2.5,\n3", "{'cursor': 1, 'more': true}", "{'rows': 2, 'cursor': 1}");
+    IMPORT("nil", ",y", "{'cursor': 1}",
+           "{'rows': 3, 'cursor': nil, 'schema': [['a', 'f64', {'null': false, 'sorted': false}], "
+           "['b', 'str', {'null': true, 'sorted': false}]]}");
+    ASK(&p, "count", "", "0");
+    IMPORT("nil", "{\"a\":1}\n{\"b\":", "{'format': 'jsonl', 'infer': true, 'more': true}",
+           "{'rows': 1, 'cursor': 2}");
+    IMPORT("nil", "2}", "{'cursor': 2}",
+           "{'rows': 2, 'cursor': nil, 'schema': [['a', 'i64', {'null': true, 'sorted': false}], "
+           "['b', 'i64', {'null': true, 'sorted': false}]]}");
+}
+END_TEST
+
+/* --- parameters and limits --------------------------------------------------------------------*/
+
+START_TEST(parameters_are_checked)
+{
+    ASK(&p, "table.create", "'t', [['a', 'i64']]", "true");
+    ASK(&p, "set", "'s', 'text'", "true");
+    static const char *const wrong[][3] = {
+        {"'t'", "{}", "! BAD_PARAMS table.import: option format must be given: one of arrow csv"},
+        {"'t'", "{'format': 'xml'}", "! BAD_PARAMS"},
+        {"'t'", "{'format': 'csv', 'delimiter': ';;'}", "! BAD_PARAMS"},
+        {"'t'", "{'format': 'csv', 'delimiter': '\"'}", "! BAD_PARAMS"},
+        {"'t'", "{'format': 'csv', 'header': 1}", "! BAD_PARAMS"},
+        {"'t'", "{'format': 'csv', 'null': 5}", "! BAD_PARAMS"},
+        {"'t'", "{'format': 'csv', 'rows': 5}", "! BAD_PARAMS table.import: there is no option"},
+        {"'t'", "{'format': 'csv', 'schema': [['a', 'i64']]}", "! BAD_PARAMS"},
+        {"'t'", "{'format': 'csv', 'infer': true, 'create': true}", "! BAD_PARAMS"},
+        {"'t'", "{'format': 'csv', 'cursor': 1}", "! NOT_FOUND"},
+        {"'none'", "{'format': 'csv'}", "! NOT_FOUND table.import: there is no table at \"none\""},
+        {"'s'", "{'format': 'csv'}", "! WRONG_TYPE"},
+        {"'s'", "{'format': 'csv', 'create': true}", "! WRONG_TYPE"},
+        {"['m', 'x']", "{'format': 'csv', 'create': true, 'ttl': 5}", "! BAD_PATH"},
+        {"'u'", "{'format': 'csv', 'create': true, 'schema': [['a', 'i65']]}", "! BAD_PARAMS"},
+        {"'u'", "{'format': 'csv', 'create': true}", "! WRONG_TYPE table.import: CSV line 1: cell "
+                                                     "1: nothing, not even a header"},
+        {"'u'", "{'format': 'jsonl', 'create': true}", "! WRONG_TYPE table.import: the bytes of "
+                                                       "the first call have no whole row"},
+        {"'u'", "{'format': 'arrow', 'create': true}", "! WRONG_TYPE"},
+        {"'u'", "{'format': 'npy', 'create': true}", "! WRONG_TYPE"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        IMPORT(wrong[i][0], "", wrong[i][1], wrong[i][2]);
+    ASK_BEGINS(&p, "table.import", "'t', 5, {'format': 'csv'}", "! BAD_PARAMS");
+    IMPORT("'t'", "b\n1\n", "{'format': 'csv'}",
+           "! WRONG_TYPE table.import: CSV line 1, column \"b\": cell 1: the table has no column");
+    IMPORT("'t'", "a,a\n1,2\n", "{'format': 'csv'}", "! WRONG_TYPE");
+    IMPORT("'u'", "a,a\n1,2\n", "{'format': 'csv', 'create': true}", "! BAD_PARAMS");
+    ASK(&p, "len", "'t'", "0");
+    ASK(&p, "exists", "'u', 'm'", "0");
+    IMPORT("'v'", "a\n1\n", "{'format': 'csv', 'create': true, 'ttl': 50000}", "{'rows': 1");
+    ASK_BEGINS(&p, "ttl", "'v'", "50000");
+}
+END_TEST
+
+START_TEST(cursors_of_imports_are_cursors)
+{
+    char options[80];
+    ASK(&p, "table.create", "'t', [['a', 'i64']]", "true");
+    ASK(&p, "table.create", "'u', [['a', 'i64']]", "true");
+    for (size_t i = 0; i < p.host.cursors_max; i++)
+        IMPORT("'t'", "a\n1\n", "{'format': 'csv', 'more': true}", "{'rows': 1, 'cursor': ");
+    IMPORT("'t'", "a\n1\n", "{'format': 'csv', 'more': true}",
+           "! LIMIT table.import: this session has 8 scans and imports open, the limit");
+    ASK_BEGINS(&p, "table.scan", "'t'", "! LIMIT table.scan: this session has 8");
+    IMPORT("'t'", "a\n2\n", "{'format': 'csv'}", "{'rows': 1");
+    ASK_BEGINS(&p, "table.next", "1", "! BAD_PARAMS table.next: cursor 1 is an import");
+    IMPORT("'u'", "1\n", "{'cursor': 1}", "! NOT_FOUND table.import: the table at \"u\" is another");
+    IMPORT("'t'", "1\n", "{'cursor': 1, 'format': 'npy'}", "! BAD_PARAMS");
+    ASK(&p, "table.close", "1", "true");
+    IMPORT("'t'", "1\n", "{'cursor': 1}", "! NOT_FOUND");
+    ASK_HAS(&p, "table.scan", "'t', {'batch': {'rows': 1}}", "'cursor': 9");
+    IMPORT("'t'", "1\n", "{'cursor': 9}", "! BAD_PARAMS table.import: cursor 9 is a scan");
+    /* The table goes, or another one comes. */
+    ASK(&p, "rename", "'t', 'w'", "true");
+    IMPORT("'t'", "1\n", "{'cursor': 2}", "! NOT_FOUND");
+    ASK(&p, "rename", "'w', 't'", "true");
+    IMPORT("'t'", "7\n", "{'cursor': 2}", "{'rows': 2, 'cursor': nil}");
+    ASK(&p, "del", "'t'", "1");
+    IMPORT("'t'", "1\n", "{'cursor': 3}", "! NOT_FOUND");
+    p.host.cursor_idle_ns = 1;
+    snprintf(options, sizeof options, "{'cursor': %lld}", (long long)4);
+    IMPORT("'u'", "1\n", options, "! NOT_FOUND table.import: this session has no cursor 4");
+    ck_assert_uint_eq(p.refs.cursors.count, 0);
+}
+END_TEST
+
+START_TEST(what_is_not_whole_is_bounded)
+{
+    size_t size = (size_t)3 << 20;
+    char *text = malloc(size + 1);
+    memset(text, 'x', size);
+    text[size] = 0;
+    ASK(&p, "table.create", "'t', [['a', 'str']]", "true");
+    IMPORT("'t'", "a\n\"", "{'format': 'csv', 'more': true}", "{'rows': 0, 'cursor': 1}");
+    IMPORT("'t'", text, "{'cursor': 1}", "! WRONG_TYPE table.import: CSV line 2, column \"a\", row "
+                                         "1: cell 1: more than 1048576 bytes");
+    p.host.import_bytes_max = (size_t)1 << 20;
+    IMPORT("'t'", "{\"a\":\"", "{'format': 'jsonl', 'more': true}", "{'rows': 0, 'cursor': 2}");
+    IMPORT("'t'", text, "{'cursor': 2}", "! LIMIT table.import: what is not whole yet takes ");
+    p.host.import_bytes_max = 0;
+    IMPORT("'t'", "{\"a\":\"", "{'format': 'jsonl', 'more': true}", "{'rows': 0, 'cursor': 3}");
+    for (int i = 0; i < 5; i++)
+        IMPORT("'t'", text, "{'cursor': 3, 'more': true}", "{'rows': 0, 'cursor': 3}");
+    IMPORT("'t'", text, "{'cursor': 3}",
+           "! WRONG_TYPE table.import: JSON line 1, column \"a\", row 1: a line of more than");
+    /* One text may have a mebibyte, in either. */
+    text[((size_t)1 << 20) + 1] = 0;
+    ASK(&p, "del", "'t'", "1");
+    char *line = malloc(size + 20);
+    sprintf(line, "{\"a\":\"%s\"}", text);
+    IMPORT("'t'", line, "{'format': 'jsonl', 'create': true}", "! LIMIT table.import: JSON line 1, row "
+                                                               "1: column \"a\"");
+    free(line);
+    free(text);
+}
+END_TEST
+
+/* --- others -----------------------------------------------------------------------------------*/
+
+static const char *other_method, *other_params;
+
+static void other_asks(void)
+{
+    if (other_method == NULL || p.call.state == NULL) return;
+    const char *method = other_method;
+    other_method = NULL;
+    ask(&other, method, other_params);
+}
+
+#define MANY 20000
+
+/* Imports MANY rows into 't' while the other session has its turn once. */
+static const char *import_amid(const char *text, const char *meanwhile, const char *params)
+{
+    static char kept[300];
+    other_method = meanwhile;
+    other_params = params;
+    snprintf(kept, sizeof kept, "%s", import("'t'", text, "{'format': 'csv'}"));
+    ck_assert_msg(other_method == NULL, "the import took one step");
+    return kept;
+}
+
+static char *many_rows(int64_t first, const char *last)
+{
+    char *text = malloc(MANY * 32 + 100), *at = text + sprintf(text, "a,k\n");
+    for (int64_t i = 0; i < MANY; i++)
+        at += sprintf(at, "%lld,symbol %lld\n", (long long)(first + i), (long long)(i % 9));
+    strcpy(at, last);
+    return text;
+}
+
+#define SUM "'t', {'agg': {'n': ['count'], 's': ['sum', 'a'], 'd': ['distinct', 'k']}}"
+
+START_TEST(others_see_all_of_it_or_nothing)
+{
+    char *good = many_rows(0, ""), *bad = many_rows(0, "x,y\n");
+    in_process_join(&other, &p);
+    p.between = other_asks;
+    ASK(&p, "table.create", "'t', [['a', 'i64'], ['k', 'sym', {'null': true}]]", "true");
+    ASK(&p, "table.append", "'t', {'rows': [[-5, 'first']]}", "{'first': 0, 'n': 1}");
+    ck_assert_str_eq(import_amid(good, "table.to", "'t', 'seen'"), "{'rows': 20000, 'cursor': nil}");
+    ASK(&p, "get", "'seen'", "[{'a': -5, 'k': 'first'}]");
+    ASK_HAS(&p, "table.agg", SUM, "'data': [[20001, 199989995, 10]]");
+    ck_assert_str_eq(import_amid(good, "table.append", "'t', {'rows': [[-7, 'theirs']]}"),
+                     "{'rows': 20000, 'cursor': nil}");
+    ASK_HAS(&p, "table.agg", SUM, "'data': [[40002, 399979988, 11]]");
+    ASK(&p, "get", "['t', 20001]", "{'a': -7, 'k': 'theirs'}");
+    ASK(&p, "get", "['t', 20002]", "{'a': 0, 'k': 'symbol 0'}");
+    ck_assert_str_eq(import_amid(good, "table.delete", "'t', ['<', 'a', 10]"),
+                     "{'rows': 20000, 'cursor': nil}");
+    ASK_HAS(&p, "table.agg", "'t', {'agg': {'n': ['count'], 's': ['sum', 'a']}}",
+            "'data': [[59980, 599969910]]");
+    ASK(&p, "get", "['t', 39980]", "{'a': 0, 'k': 'symbol 0'}");
+    ck_assert_int_eq(strncmp(import_amid(bad, "table.append", "'t', {'rows': [[1, 'a']]}"),
+                             "! WRONG_TYPE", 12), 0);
+    ASK(&p, "len", "'t'", "59981");
+    ck_assert_int_eq(strncmp(import_amid(bad, "table.compact", "'t'"), "! WRONG_TYPE", 12), 0);
+    ASK(&p, "len", "'t'", "59981");
+    ck_assert_str_eq(import_amid(good, "table.compact", "'t'"), "{'rows': 20000, 'cursor': nil}");
+    ASK(&p, "len", "'t'", "79981");
+    ck_assert_int_eq(strncmp(import_amid(good, "del", "'t'"), "! NOT_FOUND", 11), 0);
+    ASK(&p, "exists", "'t'", "0");
+    free(good);
+    free(bad);
+    in_process_end(&other);
+}
+END_TEST
+
+START_TEST(a_place_that_was_taken_meanwhile_stays)
+{
+    char *good = many_rows(0, "");
+    in_process_join(&other, &p);
+    p.between = other_asks;
+    other_method = "set";
+    other_params = "'t', 5";
+    ck_assert_int_eq(strncmp(import("'t'", good, "{'format': 'csv', 'create': true}"), "! BUSY", 6),
+                     0);
+    ASK(&p, "get", "'t'", "5");
+    free(good);
+    in_process_end(&other);
+}
+END_TEST
+
+START_TEST(a_session_that_ends_takes_its_imports_along)
+{
+    ASK(&p, "table.create", "'t', [['a', 'i64']]", "true");
+    in_process_join(&other, &p);
+    ck_assert_str_eq(import_with(&other, "'t'", "a\n1\n2", 5, "{'format': 'csv', 'more': true}"),
+                     "{'rows': 1, 'cursor': 1}");
+    ck_assert_str_eq(import_with(&other, "'u'", "{\"a\": 1}", 8,
+                                 "{'format': 'jsonl', 'create': true, 'more': true}"),
+                     "{'rows': 1, 'cursor': 2}");
+    ck_assert_str_eq(import_with(&other, "nil", "{\"a\": 1, ", 8,
+                                 "{'format': 'jsonl', 'infer': true, 'more': true}"),
+                     "{'rows': 0, 'cursor': 3}");
+    in_process_end(&other);
+    ASK(&p, "get", "'t'", "[{'a': 1}]");
+    ASK(&p, "get", "'u'", "[{'a': 1}]");
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *s = suite_create("methods_import");
+    TCase *c = tcase_create("import");
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_set_timeout(c, 120);
+    tcase_add_test(c, csv_makes_a_table);
+    tcase_add_test(c, types_are_the_first_that_hold_all_cells);
+    tcase_add_test(c, few_texts_that_come_often_are_symbols);
+    tcase_add_test(c, json_lines_make_a_table);
+    tcase_add_test(c, json_lines_are_flat_objects_of_known_fields);
+    tcase_add_test(c, bytes_may_be_cut_anywhere);
+    tcase_add_test(c, arrow_and_npy_may_be_cut_anywhere);
+    tcase_add_test(c, each_call_is_whole_or_nothing);
+    tcase_add_test(c, infer_reads_all_calls_and_stores_nothing);
+    tcase_add_test(c, parameters_are_checked);
+    tcase_add_test(c, cursors_of_imports_are_cursors);
+    tcase_add_test(c, what_is_not_whole_is_bounded);
+    tcase_add_test(c, others_see_all_of_it_or_nothing);
+    tcase_add_test(c, a_place_that_was_taken_meanwhile_stays);
+    tcase_add_test(c, a_session_that_ends_takes_its_imports_along);
+    suite_add_tcase(s, c);
+    return s;
+}
