@@ -43,9 +43,9 @@ int cli_file_open(struct cli_file *f, const char *name)
     mode_t mask = umask(0);
     umask(mask);
     f->place = exists ? realpath(f->name, NULL) : strdup(f->name);
-    if (!f->place)
-        return cli_error(CLI_DATA, "%s: %s", f->name, strerror(errno));
-    return temporary_open(ex, exists ? status.st_mode & 0777 : 0666 & ~mask);
+    if (!f->place) return cli_error(CLI_DATA, "%s: %s", f->name, strerror(errno));
+    int result = temporary_open(f, exists ? status.st_mode & 0777 : 0666 & ~mask);
+    return result == CLI_OK ? CLI_OK : cli_file_close(f, result);
 }
 
 /* Gives the file its name if all went well, else takes it away. */

@@ -337,7 +337,7 @@ static enum step operand_name(struct parser *p)
     const char *name = p->l->text + token.from;
     size_t length = token.to - token.from;
     bool is_call = next.type == CLI_TOKEN_SIGN && p->l->text[next.from] == '(';
-    if (is_call && !cli_lexer_is(p->l, "in") && !cli_lexer_is_reserved(name, length))
+    if (is_call && !cli_lexer_is_reserved(name, length))
         return function(p);
     if (cli_lexer_is(p->l, "true") || cli_lexer_is(p->l, "false") || cli_lexer_is(p->l, "null") ||
         cli_lexer_is(p->l, "nil"))

@@ -310,10 +310,12 @@ static int print_rest(struct question *q)
         cairn_args_map_close(args);
         result = table_ask(q->cli, "table.agg", args, &reply);
     }
-    const struct cairn_value *data = cairn_field(cairn_reply_result(reply), "data");
-    uint64_t all = cairn_uint(cairn_at(cairn_at(data, 0), 0), 0);
-    uint64_t seen = (uint64_t)q->said.offset + q->rows.count;
-    if (result == CLI_OK && all > seen)
+    uint64_t all = 0, seen = (uint64_t)q->said.offset + q->rows.count;
+    if (result == CLI_OK) {
+        const struct cairn_value *data = cairn_field(cairn_reply_result(reply), "data");
+        all = cairn_uint(cairn_at(cairn_at(data, 0), 0), 0);
+    }
+    if (all > seen)
         printf("… %" PRIu64 " more row%s\n", all - seen, all - seen == 1 ? "" : "s");
     cairn_reply_destroy(reply);
     cairn_args_destroy(args);

@@ -34,6 +34,8 @@ libcli_la_SOURCES = \
 	%D%/cli_import.c \
 	%D%/cli_interactive.c \
 	%D%/cli_json.h \
+	%D%/cli_json_lines.c \
+	%D%/cli_json_lines.h \
 	%D%/cli_json_parse.c \
 	%D%/cli_json_print.c \
 	%D%/cli_key.c \

@@ -1,0 +1,26 @@
+/* cli_json_lines.h - an array of records as JSON lines, piece by piece.
+ *
+ * [{…}, {…}] becomes {…}\n{…}\n: line ends between the records go, those within become blanks, and each
+ * record gets one behind it. A file that does not begin with [ passes unchanged. What is inside of a
+ * record is not looked at, but for texts and brackets: whoever reads the lines checks them. */
+#ifndef CAIRN_CLIENT_CLI_JSON_LINES_H
+#define CAIRN_CLIENT_CLI_JSON_LINES_H
+
+#include "client/cli_text.h"
+
+struct cli_json_lines {
+    enum { JSON_LINES_START, JSON_LINES_PASS, JSON_LINES_FIRST, JSON_LINES_RECORD, JSON_LINES_INSIDE,
+           JSON_LINES_BEHIND, JSON_LINES_ENDED } state; /* zeroed: at the start */
+    bool in_text, escaped;
+    uint64_t depth; /* of brackets inside of the record */
+    uint64_t line, record; /* from 0 */
+    const char *wrong; /* static storage; NULL: nothing yet */
+};
+
+/* Adds to `out` what the piece becomes. False: see `wrong`, in line + 1. */
+bool cli_json_lines_feed(struct cli_json_lines *j, const char *data, size_t length,
+                         struct cli_text *out);
+/* The file ends. */
+bool cli_json_lines_finish(struct cli_json_lines *j);
+
+#endif
