@@ -10,8 +10,9 @@
  *   cli_import.c, cli_records.c, cli_loader.c, cli_export.c, cli_progress.c
  *   cli_stop.c         Ctrl-C during import and export
  *   cli_views.c        heapmap and census
- *   cli_table*.c       table: its commands; cli_clauses, cli_filter*, cli_lexer, cli_fields what they
- *                      are asked in words; cli_grid, cli_date how they show rows
+ *   cli_table*.c       table: its commands
+ *   cli_clauses, cli_filter*, cli_lexer, cli_fields   what tables are asked, in words
+ *   cli_grid, cli_date how rows are shown
  *   cli_file.c         files that exports write
  *
  * Results go to standard output; errors, progress and summaries go to standard error. */

@@ -164,7 +164,9 @@ static const char *result_type(const char *function, size_t length, const struct
 static bool aggregate_value(struct reader *r, const char *function, size_t length,
                             struct cli_expression *e, struct cairn_args *list)
 {
-    if (is_named(function, length, "count") && (cli_lexer_is(&r->l, ")") || cli_lexer_take(&r->l, "*"))) return true;
+    if (is_named(function, length, "count") &&
+        (cli_lexer_is(&r->l, ")") || cli_lexer_take(&r->l, "*")))
+        return true;
     if (!cli_filter_read(&r->l, &r->known, e, list, r->error)) return false;
     if (!is_named(function, length, "quantile")) return true;
     if (!cli_lexer_take(&r->l, ","))

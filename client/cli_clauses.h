@@ -4,10 +4,11 @@
  *           [limit n] [offset n]
  *   group   [by item, …] [count | function(value, …) [as name], …] [where condition]
  *           [having condition] [order by …] [limit n] [offset n]
- *   item    * | column | value as name        (what is computed without a name is called as written)
+ *   item    * | column | value as name
  *
- * Clauses come in any order, each once; the aggregates follow the keys, without a comma. A result is
- * called what it is written as, without blanks: having sum(price) > 100 order by sum(price) desc. */
+ * Clauses come in any order, each once; the aggregates follow the keys, without a comma. What is
+ * computed without a name is called as it is written, without blanks: having sum(price) > 100 order
+ * by sum(price) desc. */
 #ifndef CAIRN_CLIENT_CLI_CLAUSES_H
 #define CAIRN_CLIENT_CLI_CLAUSES_H
 

@@ -1,8 +1,8 @@
 /* cli_filter.c - readable conditions: operators by their precedence, on stacks of our own.
  *
- * The parser is always in one of two places: in front of an operand, or behind one. Operators wait on
- * a stack until one that binds less comes; then they take their operands from the other stack and
- * become a node (cli_filter_build.c). A parenthesis or a function on the stack stops that. */
+ * The parser is always in one of two places: in front of an operand, or behind one. Operators wait
+ * on a stack until one that binds less comes; then they take their operands from the other stack
+ * and become a node (cli_filter_build.c). A parenthesis or a function on the stack stops that. */
 #include "client/cli_filter.h"
 
 #include <math.h>
@@ -12,8 +12,8 @@
 #include "client/cli_filter_int.h"
 #include "client/cli_path.h"
 
-/* Open parentheses, functions, nots and signs count as levels; in each there can wait one operator of
- * each precedence. */
+/* Open parentheses, functions, nots and signs count as levels; in each there can wait one operator
+ * of each precedence. */
 #define LEVELS_MAX CLI_FILTER_DEPTH_MAX
 #define STACK_MAX (LEVELS_MAX * 8 + 16)
 

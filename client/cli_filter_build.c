@@ -244,8 +244,8 @@ static uint32_t copy_leaf(struct tree *t, uint32_t value)
     return copy;
 }
 
-/* Of what is no column between two literals: value >= low and value <= high. The value is one of the
- * table's expressions, and it is written twice, so it must be a column. */
+/* Of what is no column between two literals: value >= low and value <= high. The value is one of
+ * the table's expressions, and it is written twice, so it must be a column. */
 uint32_t build_between(struct tree *t, uint32_t value, uint32_t low, uint32_t high)
 {
     if (!build_value(t, value) || !build_value(t, low) || !build_value(t, high)) return 0;

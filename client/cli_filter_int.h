@@ -67,8 +67,9 @@ uint32_t tree_add(struct tree *t, enum node_kind kind, size_t from, size_t to);
 bool tree_append(struct tree *t, uint32_t parent, uint32_t child);
 
 /* Operands to nodes, with the types checked (cli_filter_build.c). 0 after an error. */
-uint32_t build_condition(struct tree *t, uint32_t value); /* a bool column, or what is one already */
-uint32_t build_value(struct tree *t, uint32_t value);     /* checks that it is one */
+/* A column of type bool becomes a condition; what is one already is left. */
+uint32_t build_condition(struct tree *t, uint32_t value);
+uint32_t build_value(struct tree *t, uint32_t value); /* checks that it is one */
 uint32_t build_junction(struct tree *t, enum node_kind kind, uint32_t left, uint32_t right);
 uint32_t build_not(struct tree *t, uint32_t condition, size_t from);
 uint32_t build_arithmetic(struct tree *t, const char *op, uint32_t left, uint32_t right);

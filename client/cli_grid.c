@@ -211,7 +211,8 @@ static size_t total_width(const struct cli_grid *g, size_t count, size_t most)
     return total;
 }
 
-/* How wide a text may be so that all fits; if even the least is too wide, fewer columns are shown. */
+/* How wide a text may be so that all fits; if even the least is too wide, fewer columns are shown.
+ * */
 static size_t fit(struct cli_grid *g, size_t width)
 {
     size_t most = width;

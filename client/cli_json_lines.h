@@ -1,16 +1,25 @@
 /* cli_json_lines.h - an array of records as JSON lines, piece by piece.
  *
- * [{…}, {…}] becomes {…}\n{…}\n: line ends between the records go, those within become blanks, and each
- * record gets one behind it. A file that does not begin with [ passes unchanged. What is inside of a
- * record is not looked at, but for texts and brackets: whoever reads the lines checks them. */
+ * [{…}, {…}] becomes {…}\n{…}\n: line ends between the records go, those within become blanks, and
+ * each record gets one behind it. A file that does not begin with [ passes unchanged. Inside of
+ * a record only texts and brackets are looked at: whoever reads the lines checks the rest. */
 #ifndef CAIRN_CLIENT_CLI_JSON_LINES_H
 #define CAIRN_CLIENT_CLI_JSON_LINES_H
 
 #include "client/cli_text.h"
 
+enum json_lines_state {
+    JSON_LINES_START,
+    JSON_LINES_PASS,   /* no array: as it is */
+    JSON_LINES_FIRST,  /* behind the [ */
+    JSON_LINES_RECORD, /* behind a comma */
+    JSON_LINES_INSIDE,
+    JSON_LINES_BEHIND, /* a record */
+    JSON_LINES_ENDED
+};
+
 struct cli_json_lines {
-    enum { JSON_LINES_START, JSON_LINES_PASS, JSON_LINES_FIRST, JSON_LINES_RECORD, JSON_LINES_INSIDE,
-           JSON_LINES_BEHIND, JSON_LINES_ENDED } state; /* zeroed: at the start */
+    enum json_lines_state state; /* zeroed: at the start */
     bool in_text, escaped;
     uint64_t depth; /* of brackets inside of the record */
     uint64_t line, record; /* from 0 */

@@ -53,7 +53,8 @@ struct cli_token cli_lexer_peek(const struct cli_lexer *l);
 bool cli_lexer_is(const struct cli_lexer *l, const char *word);
 /* The same; then takes it. */
 bool cli_lexer_take(struct cli_lexer *l, const char *word);
-/* Whether `word` has a meaning of its own in queries, so that a column of that name needs backticks. */
+/* Whether `word` has a meaning of its own in queries, so that a column of that name needs
+ * backticks. */
 bool cli_lexer_is_reserved(const char *word, size_t length);
 
 /* Adds what a name or a text means to `out`. False and *error if its escapes are wrong. */

@@ -227,8 +227,7 @@ int table_fields(struct cli *cli, const char *word, struct cli_fields *fields)
     int result = args ? table_path(args, word) : cli_error(CLI_CONNECTION, "out of memory");
     if (result == CLI_OK) result = table_ask(cli, "table.schema", args, &reply);
     if (result == CLI_OK && !add_fields(fields, cairn_reply_result(reply)))
-        result = cli_error(CLI_CONNECTION, "the server's answer is no list of columns, or memory is "
-                                           "short");
+        result = cli_error(CLI_CONNECTION, "the server's answer is no list of columns");
     cairn_reply_destroy(reply);
     cairn_args_destroy(args);
     return result;
@@ -292,7 +291,8 @@ static void json_cell(struct cli_text *out, const struct cairn_value *v)
     free(text);
 }
 
-void table_cell(struct cli_text *out, const struct cairn_value *v, const struct cli_field *field)
+void table_cell(struct cli_text *out, const struct cairn_value *v, const struct cli_field *field,
+                bool iso)
 {
     char text[CLI_DATE_BYTES_MAX];
     size_t length;
@@ -303,7 +303,8 @@ void table_cell(struct cli_text *out, const struct cairn_value *v, const struct 
     } else if (type == CAIRN_INT && field->type == CLI_TYPE_DATE) {
         cli_text_add(out, text, cli_date_format(text, cairn_int(v, 0)));
     } else if (type == CAIRN_INT && field->type == CLI_TYPE_TIME) {
-        cli_text_add(out, text, cli_time_format(text, cairn_int(v, 0), ' '));
+        cli_text_add(out, text, cli_time_format(text, cairn_int(v, 0), iso ? 'T' : ' '));
+        if (iso) cli_text_add_char(out, 'Z');
     } else if (type == CAIRN_DOUBLE && strcmp(field->type_name, "f32") == 0) {
         float_cell(out, cairn_double(v, 0));
     } else {

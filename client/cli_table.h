@@ -29,8 +29,8 @@ struct table_command {
 extern const struct table_command table_commands[];
 extern const size_t table_command_count;
 
-/* Reads the options among `words` and takes them out of there; *count is what is left. Returns -1 to
- * go on, or what to exit with. --help, --quiet and -q are known everywhere. */
+/* Reads the options among `words` and takes them out of there; *count is what is left. Returns -1
+ * to go on, or what to exit with. --help, --quiet and -q are known everywhere. */
 int table_options(struct cli *cli, const struct table_command *command,
                   const struct table_option *options, size_t option_count, int *count,
                   char **words);
@@ -44,8 +44,10 @@ int table_ask(struct cli *cli, const char *method, const struct cairn_args *args
 /* Connects, and reads the columns of a table. */
 int table_fields(struct cli *cli, const char *word, struct cli_fields *fields);
 
-/* The text of a cell as a grid and CSV have it: dates and times spelled out, nothing escaped. */
-void table_cell(struct cli_text *out, const struct cairn_value *v, const struct cli_field *field);
+/* The text of a cell, dates and times spelled out, nothing escaped: a time as 2024-05-01 10:00:00,
+ * or, with `iso`, as table.export writes it, 2024-05-01T10:00:00Z. */
+void table_cell(struct cli_text *out, const struct cairn_value *v, const struct cli_field *field,
+                bool iso);
 
 int table_show(struct cli *cli, const struct table_command *command, int count, char **words);
 int table_query(struct cli *cli, const struct table_command *command, int count, char **words);
@@ -55,8 +57,9 @@ int table_create(struct cli *cli, const struct table_command *command, int count
 int table_append(struct cli *cli, const struct table_command *command, int count, char **words);
 int table_export(struct cli *cli, const struct table_command *command, int count, char **words);
 
-/* Reads the clauses that `words` are, joined by blanks, behind `prefix` and in front of `suffix`, into
- * the options of a query (cli_clauses.h). CLI_OK, or an error that has been reported, with a caret. */
+/* Reads the clauses that `words` are, joined by blanks, behind `prefix` and in front of `suffix`,
+ * into the options of a query (cli_clauses.h). CLI_OK, or an error that has been reported, with a
+ * caret. */
 int table_clauses(struct cli *cli, enum cli_clauses_kind kind, const char *prefix, int count,
                   char **words, const char *suffix, const struct cli_fields *fields,
                   struct cairn_args *args, struct cairn_args *where, struct cli_clauses *said);

@@ -1,8 +1,8 @@
 /* cli_table_describe.c - cairn-cli table describe: what is in each column, and what it costs.
  *
- * One question a column: nulls, distinct values, range and mean; a second one, of columns of numbers
- * and times, counts the rows in equal parts of the range, which a line of bars draws. What is not
- * finite is left out of range, mean and bars, and counted. */
+ * One question a column: nulls, distinct values, range and mean; a second one, of columns of
+ * numbers and times, counts the rows in equal parts of the range, which a line of bars draws. What
+ * is not finite is left out of range, mean and bars, and counted. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -153,7 +153,7 @@ static void put_count(struct describe *d, uint64_t count)
 static void put_value(struct describe *d, const struct cairn_value *v, const struct cli_field *f)
 {
     cli_text_clear(&d->cell);
-    if (cairn_type(v) != CAIRN_NIL) table_cell(&d->cell, v, f);
+    if (cairn_type(v) != CAIRN_NIL) table_cell(&d->cell, v, f, false);
     if (d->cell.failed) d->grid.failed = true;
     cli_grid_cell(&d->grid, d->cell.data ? d->cell.data : "", d->cell.length);
 }

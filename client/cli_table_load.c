@@ -1,9 +1,9 @@
 /* cli_table_load.c - cairn-cli table create and append: a file to table.import, block by block.
  *
- * create reads a file of CSV or JSON twice: the first time the server only finds the types, so that
- * what they are does not depend on the first rows; what comes through a pipe can be read once only, and
- * there its first block tells. If anything fails, the table that was made goes away again. append
- * leaves what the calls before the failing one have stored, and says how much. */
+ * create reads a file of CSV or JSON twice: the first time the server only finds the types, so
+ * that what they are does not depend on the first rows; what comes through a pipe can be read once
+ * only, and there its first block tells. If anything fails, the table that was made goes away
+ * again. append leaves what the calls before the failing one have stored, and says how much. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -135,14 +135,15 @@ static int format_check(struct load *l)
     if (!l->format) l->format = format_of_bytes(l->block, l->length);
     for (size_t i = 0; formats[i]; i++) known = known || strcmp(l->format, formats[i]) == 0;
     if (!known)
-        return cli_error(CLI_USAGE, "table %s: --format %s: expected csv, json, jsonl, arrow or npy",
+        return cli_error(CLI_USAGE,
+                         "table %s: --format %s: expected csv, json, jsonl, arrow or npy",
                          l->command->name, l->format);
     bool csv = strcmp(l->format, "csv") == 0;
     if (!csv && (l->delimiter || l->no_header || l->null))
-        return cli_error(CLI_USAGE, "table %s: --delimiter, --no-header and --null are for CSV; this "
-                         "is %s", l->command->name, l->format);
-    if (csv && !l->delimiter && strrchr(l->file, '.') && strcasecmp(strrchr(l->file, '.'), ".tsv") == 0)
-        l->delimiter = "\t";
+        return cli_error(CLI_USAGE, "table %s: --delimiter, --no-header and --null are for CSV; "
+                         "this is %s", l->command->name, l->format);
+    const char *dot = strrchr(l->file, '.');
+    if (csv && !l->delimiter && dot && strcasecmp(dot, ".tsv") == 0) l->delimiter = "\t";
     if (l->delimiter && (strcmp(l->delimiter, "tab") == 0 || strcmp(l->delimiter, "\\t") == 0))
         l->delimiter = "\t";
     l->from_array = strcmp(l->format, "json") == 0;
@@ -302,8 +303,8 @@ static int place_check(struct load *l)
     result = table_path(l->args, l->path);
     if (result == CLI_OK) result = table_ask(l->cli, "exists", l->args, &reply);
     if (result == CLI_OK && cairn_uint(cairn_reply_result(reply), 0) > 0)
-        result = cli_error(CLI_USAGE, "there is something at %s already; table append adds rows, del "
-                           "takes it away", l->path);
+        result = cli_error(CLI_USAGE, "there is something at %s already; table append adds rows, "
+                           "del takes it away", l->path);
     cairn_reply_destroy(reply);
     return result;
 }

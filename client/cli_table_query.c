@@ -71,7 +71,7 @@ static void json_cell(struct rows *r, const struct cairn_value *v, const struct 
         return;
     }
     cli_text_clear(&r->cell);
-    table_cell(&r->cell, v, f);
+    table_cell(&r->cell, v, f, true);
     printf("\"%s\"", r->cell.data);
 }
 
@@ -96,7 +96,7 @@ static void print_csv(struct rows *r, const struct cairn_value *row)
         if (i > 0) putchar(',');
         if (cairn_type(v) == CAIRN_NIL) continue;
         cli_text_clear(&r->cell);
-        table_cell(&r->cell, v, &r->columns.list[i]);
+        table_cell(&r->cell, v, &r->columns.list[i], true);
         csv_text(r->cell.data ? r->cell.data : "", r->cell.length);
     }
     fputs("\r\n", stdout);
@@ -106,7 +106,7 @@ static void grid_row(struct rows *r, const struct cairn_value *row)
 {
     for (size_t i = 0; i < r->columns.count; i++) {
         cli_text_clear(&r->cell);
-        table_cell(&r->cell, cairn_at(row, (ptrdiff_t)i), &r->columns.list[i]);
+        table_cell(&r->cell, cairn_at(row, (ptrdiff_t)i), &r->columns.list[i], false);
         if (r->cell.failed) r->grid.failed = true;
         cli_grid_cell(&r->grid, r->cell.data ? r->cell.data : "", r->cell.length);
     }

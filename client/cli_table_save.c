@@ -1,4 +1,5 @@
-/* cli_table_save.c - cairn-cli table export: what a query finds to a file, in a format of tables. */
+/* cli_table_save.c - cairn-cli table export: what a query finds to a file, in a format of tables.
+ * */
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -40,8 +41,8 @@ static int format_check(struct save *s)
         return cli_error(CLI_USAGE, "table export: say --format csv, jsonl, arrow or npy%s%s%s",
                          *wanted ? "; \"" : "", wanted, *wanted ? "\" is none of these" : "");
     if (strcmp(s->format, "csv") != 0 && (s->delimiter || s->no_header || s->null))
-        return cli_error(CLI_USAGE, "table export: --delimiter, --no-header and --null are for CSV; "
-                         "this is %s", s->format);
+        return cli_error(CLI_USAGE, "table export: --delimiter, --no-header and --null are for "
+                         "CSV; this is %s", s->format);
     if (s->delimiter && (strcmp(s->delimiter, "tab") == 0 || strcmp(s->delimiter, "\\t") == 0))
         s->delimiter = "\t";
     return CLI_OK;

@@ -1,5 +1,6 @@
 /* fuzz_filter.c - any text as the clauses of a readable query: read, or refused with a place and a
- * sentence; what was read is well-formed MessagePack, no deeper and no larger than the server takes.
+ * sentence; what was read is well-formed MessagePack, no deeper and no larger than the server
+ * takes.
  *
  * Input: a byte (even: query, odd: group), then the text, in a block of its exact size. */
 #include <stdio.h>

@@ -372,7 +372,8 @@ START_TEST(clauses_of_groups)
          "\"price\"], \"mean\": [\"avg\", \"price\"]}}");
     asks(g, "by city,ok count() as n where id > 3 having n > 1 order by n desc limit 2",
          "{\"group\": [\"city\", \"ok\"], \"agg\": {\"n\": [\"count\"]}, \"where\": [\">\", "
-         "\"id\", 3], \"having\": [\">\", \"n\", 1], \"order\": [[\"n\", \"desc\"]], \"limit\": 2}");
+         "\"id\", 3], \"having\": [\">\", \"n\", 1], \"order\": [[\"n\", \"desc\"]], "
+         "\"limit\": 2}");
     asks(g, "by city sum( price ) having sum(price) > 3 order by sum (price)",
          "{\"group\": [\"city\"], \"agg\": {\"sum(price)\": [\"sum\", \"price\"]}, \"having\": "
          "[\">\", \"sum(price)\", 3], \"order\": [[\"sum(price)\", \"asc\"]]}");
@@ -381,8 +382,8 @@ START_TEST(clauses_of_groups)
          "\"s\": [\"sum\", [\"*\", [\"col\", \"price\"], [\"col\", \"id\"]]]}, \"let\": {\"b\": "
          "[\"bucket\", [\"col\", \"price\"], 10]}}");
     asks(g, "by city max(day) as last_day having last_day >= '2024-05-01'",
-         "{\"group\": [\"city\"], \"agg\": {\"last_day\": [\"max\", \"day\"]}, \"having\": [\">=\", "
-         "\"last_day\", 19844]}");
+         "{\"group\": [\"city\"], \"agg\": {\"last_day\": [\"max\", \"day\"]}, \"having\": "
+         "[\">=\", \"last_day\", 19844]}");
     asks(g, "by city", "{\"group\": [\"city\"]}");
     asks_not(g, "city", 0, "expected by and columns, or an aggregate");
     asks_not(g, "by city count, count", 15, "the name count is there already");

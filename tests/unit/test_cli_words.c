@@ -53,9 +53,11 @@ START_TEST(queries_keep_their_quotes)
            "table|query|trips|where|city|=|'New  York'|and|x|>|1");
     splits("table query 'my trips' where 'x > 1'", "table|query|my trips|where|'x > 1'");
     splits("table group t by `a  b` count", "table|group|t|by|`a  b`|count");
-    splits("table show t where city in('a b', \"c d\")", "table|show|t|where|city|in('a b',|\"c d\")");
+    splits("table show t where city in('a b', \"c d\")",
+           "table|show|t|where|city|in('a b',|\"c d\")");
     splits("table query t where a = 'it\\'s  so'", "table|query|t|where|a|=|'it\\'s  so'");
-    splits("table export t 'my file.csv' where a = 'x y'", "table|export|t|my file.csv|where|a|=|'x y'");
+    splits("table export t 'my file.csv' where a = 'x y'",
+           "table|export|t|my file.csv|where|a|=|'x y'");
     splits("table create t 'my file.csv'", "table|create|t|my file.csv");
     does_not_split("table query t where a = 'x", "closing '");
     does_not_split("table query t where `a", "closing `");
