@@ -257,7 +257,7 @@ static int question_options(struct question *q, const struct table_command *comm
 {
     bool json = q->cli->options.json, csv = false;
     struct table_option options[8] = {{"json", NULL, &json}, {"csv", NULL, &csv}};
-    memcpy(options + 2, more, more_count * sizeof *more);
+    for (size_t i = 0; i < more_count; i++) options[2 + i] = more[i];
     int result = table_options(q->cli, command, options, 2 + more_count, count, words);
     if (result >= 0) return result;
     if (*count < 1) return table_usage(command, "the name of a table is missing");
