@@ -1,6 +1,8 @@
 # The programs together, as their users run them; see tests/support/tap.sh.
 EXTRA_DIST += \
 	%D%/lib.sh \
+	tests/support/duckdb_queries.mjs \
+	tests/support/session.mjs \
 	tests/support/tap.sh
 
 integration_tests = \
@@ -9,6 +11,7 @@ integration_tests = \
 	%D%/cli.sh \
 	%D%/cli_tables.sh \
 	%D%/dumpavail2jsonl.sh \
+	%D%/duckdb.sh \
 	%D%/evict.sh \
 	%D%/foreign.sh \
 	%D%/intern.sh \
@@ -21,6 +24,7 @@ TESTS += $(integration_tests)
 EXTRA_DIST += \
 	$(integration_tests) \
 	%D%/arrow.mjs \
+	%D%/duckdb.mjs \
 	%D%/foreign.mjs \
 	%D%/foreign.py \
 	%D%/foreign.vim
