@@ -29,7 +29,8 @@ libmeasure_la_SOURCES = \
 
 MEASURE_LIBS = libmeasure.la libbench.la libheap.la -lm
 bench_programs = bench_alloc bench_mark bench_barrier bench_drop bench_growth bench_pause \
-	bench_pause_server bench_churn bench_bytes bench_idle bench_query bench_table
+	bench_pause_server bench_churn bench_bytes bench_idle bench_query bench_table \
+	bench_table_export
 noinst_PROGRAMS += $(bench_programs)
 
 bench_alloc_SOURCES = %D%/alloc.c
@@ -79,6 +80,9 @@ bench_query_SOURCES = \
 	tests/support/heap_literal.h \
 	tests/support/random.h
 bench_query_LDADD = $(MEASURE_LIBS)
+
+bench_table_export_SOURCES = %D%/table_export.c
+bench_table_export_LDADD = $(SERVER_CHILD_LIBS) libprotocol.la
 
 bench_table_SOURCES = %D%/table.c
 bench_table_LDADD = $(MEASURE_LIBS)

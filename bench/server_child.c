@@ -38,14 +38,15 @@ static void child_run(const struct server_child *s, size_t max_memory_bytes, uns
         dup2(log, STDERR_FILENO);
         dup2(log, STDOUT_FILENO);
     }
-    execl(program, program, "--bind=none", unix_option, memory_option, clients_option,
+    execl(program, program, s->tcp ? "--port=0" : "--bind=none", unix_option, memory_option, clients_option,
           (char *)NULL);
     _exit(127);
 }
 
-void server_child_start(struct server_child *s, size_t max_memory_bytes, unsigned clients)
+static void start(struct server_child *s, size_t max_memory_bytes, unsigned clients, bool tcp)
 {
     memset(s, 0, sizeof *s);
+    s->tcp = tcp;
     strcpy(s->directory, "/tmp/cairn-bench.XXXXXX");
     if (!mkdtemp(s->directory)) measure_fail("no directory %s", s->directory);
     snprintf(s->socket, sizeof s->socket, "%s/socket", s->directory);
@@ -64,6 +65,24 @@ void server_child_start(struct server_child *s, size_t max_memory_bytes, unsigne
         sleep_ms(10);
     }
     measure_fail("the server does not listen: %s; see %s", cairn_error_text(c), s->log);
+}
+
+void server_child_start(struct server_child *s, size_t max_memory_bytes, unsigned clients)
+{
+    start(s, max_memory_bytes, clients, false);
+}
+
+void server_child_start_tcp(struct server_child *s, size_t max_memory_bytes, unsigned clients)
+{
+    char line[256];
+    start(s, max_memory_bytes, clients, true);
+    FILE *log = fopen(s->log, "r");
+    while (log && s->port == 0 && fgets(line, sizeof line, log)) {
+        const char *at = strstr(line, "listening on 127.0.0.1:");
+        if (at) s->port = (unsigned)strtoul(strchr(at, ':') + 1, NULL, 10);
+    }
+    if (log) fclose(log);
+    if (s->port == 0) measure_fail("the log does not tell the port: see %s", s->log);
 }
 
 void server_child_stop(struct server_child *s)

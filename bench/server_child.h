@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include <stdbool.h>
+
 #include "client/cairn.h"
 
 struct server_child {
@@ -17,9 +19,13 @@ struct server_child {
     char directory[64];
     char socket[96];
     char log[96];
+    bool tcp;      /* it listens on loopback, too, ... */
+    unsigned port; /* ... here */
 };
 
 void server_child_start(struct server_child *s, size_t max_memory_bytes, unsigned clients);
+/* The same; it listens on a TCP port, too. */
+void server_child_start_tcp(struct server_child *s, size_t max_memory_bytes, unsigned clients);
 /* Ends it, and asserts that it ended well. */
 void server_child_stop(struct server_child *s);
 

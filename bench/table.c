@@ -10,8 +10,11 @@
 
 #include "bench/measure.h"
 #include "heap/heap.h"
+#include "heap/list.h"
 #include "heap/table.h"
 #include "heap/table_csv.h"
+#include "heap/table_export.h"
+#include "heap/text.h"
 #include "heap/table_kernels.h"
 
 #define CHUNK TABLE_CHUNK_ROWS
@@ -286,21 +289,45 @@ static void rate_of_values(unsigned rounds)
 
 /* --- formats -----------------------------------------------------------------------------------*/
 
-/* Of chosen columns as an Arrow stream: bytes produced, and not sent anywhere. */
-static void rate_of_arrow(struct table_version *v, const char *name, const uint32_t *chosen,
-                          uint32_t count, double goal, unsigned rounds)
+/* A scan of chosen columns (NULL: all) of a table as it is now, as an export. */
+static struct export *export_of(struct heap *h, struct table *t, const uint32_t *chosen,
+                                uint32_t count, enum export_format format, struct query **q)
 {
-    struct table_export e = {v, chosen, count, NULL, NULL};
+    struct export_options options = {.format = format};
+    struct query_spec spec;
+    struct query_error error;
+    struct export *e;
+    if (query_spec_read(h, VALUE_NIL, false, &spec, &error) != 0) measure_fail("no query");
+    if (chosen) spec.select = list_new(h);
+    for (uint32_t i = 0; chosen && i < count; i++) {
+        const struct table_field *f = table_field(t, chosen[i]);
+        if (list_push_take(h, spec.select, text_new(h, f->name, f->name_length, true)) != 0)
+            measure_fail("no memory for names");
+    }
+    if (query_scan_create(h, table_pin(t), &spec, 0, q, &error) != 0 ||
+        export_create(*q, NULL, &options, &e, &error) != 0)
+        measure_fail("no memory to export with");
+    value_release(h, spec.select);
+    return e;
+}
+
+/* Of chosen columns as an Arrow stream: bytes produced, and not sent anywhere. */
+static void rate_of_arrow(struct heap *h, struct table_version *v, const char *name,
+                          const uint32_t *chosen, uint32_t count, double goal, unsigned rounds)
+{
     struct measure_rounds rates = {.count = 0};
     for (unsigned round = 0; round < rounds; round++) {
         const unsigned char *data;
         size_t length, bytes = 0;
+        struct query *q;
+        struct query_error error;
         uint64_t begin = measure_cpu_ns();
-        struct arrow_writer *w = arrow_writer_create(&e);
-        int more = w ? 1 : -ENOMEM;
-        for (; more == 1; bytes += length) more = arrow_writer_step(w, 500000, &data, &length);
+        struct export *e = export_of(h, table_version_table(v), chosen, count, EXPORT_ARROW, &q);
+        int more = 1;
+        for (; more == 1; bytes += length) more = export_step(e, 500000, &data, &length, &error);
         if (more < 0) measure_fail("no memory to export with");
-        arrow_writer_destroy(w);
+        export_destroy(e);
+        query_destroy(q);
         measure_rounds_add(&rates, (double)bytes / (double)(measure_cpu_ns() - begin));
     }
     figure_print(&(struct figure){name, measure_median(&rates), "GB/s",
@@ -322,22 +349,24 @@ static int open_copy(void *data, const struct table_field *fields, uint32_t coun
 }
 
 /* The first rows of a version as CSV, in one piece that the caller frees. */
-static struct table_out csv_of(struct table_version *v, size_t bytes)
+static struct table_out csv_of(struct heap *h, struct table_version *v, size_t bytes)
 {
-    struct table_export e = {.version = v};
-    struct text_writer *w = text_writer_create(&e, TEXT_CSV);
+    struct query *q;
+    struct query_error error;
+    struct export *e = export_of(h, table_version_table(v), NULL, 0, EXPORT_CSV, &q);
     struct table_out csv = {.data = NULL};
     const unsigned char *data;
     size_t length;
-    while (w && csv.length < bytes && text_writer_step(w, UINT64_MAX, &data, &length) == 1)
+    while (csv.length < bytes && export_step(e, UINT64_MAX, &data, &length, &error) == 1)
         out_put(&csv, data, length);
-    text_writer_destroy(w);
+    export_destroy(e);
+    query_destroy(q);
     if (csv.failed) measure_fail("no memory for CSV");
     while (csv.length && csv.data[csv.length - 1] != '\n') csv.length--;
     return csv;
 }
 
-static void rate_of_csv(struct table_version *v, unsigned rounds)
+static void rate_of_csv(struct heap *h, struct table_version *v, unsigned rounds)
 {
     struct measure_rounds reading = {.count = 0}, writing = {.count = 0};
     for (unsigned round = 0; round < rounds; round++) {
@@ -345,7 +374,7 @@ static void rate_of_csv(struct table_version *v, unsigned rounds)
         struct csv_options options = {.delimiter = ','};
         struct table_error error;
         uint64_t begin = measure_cpu_ns();
-        struct table_out csv = csv_of(v, (size_t)16 << 20);
+        struct table_out csv = csv_of(h, v, (size_t)16 << 20);
         uint64_t middle = measure_cpu_ns();
         struct csv_reader *r = csv_reader_create(&options, open_copy, &copy);
         for (size_t at = 0, used; at < csv.length; at += used)
@@ -365,16 +394,16 @@ static void rate_of_csv(struct table_version *v, unsigned rounds)
                                   GOAL_NONE, 0, NULL});
 }
 
-static void rates_of_formats(struct table_version *v, unsigned rounds)
+static void rates_of_formats(struct heap *h, struct table_version *v, unsigned rounds)
 {
     static const uint32_t all[] = {0, 1, 2, 3, 4, 5};
-    rate_of_arrow(v, "Arrow stream of six sealed columns", all, 6, 1.5, rounds);
-    rate_of_arrow(v, "Arrow stream of decimals", all, 1, 0, rounds);
-    rate_of_arrow(v, "Arrow stream of random doubles", all + 2, 1, 0, rounds);
-    rate_of_arrow(v, "Arrow stream of timestamps", all + 3, 1, 0, rounds);
-    rate_of_arrow(v, "Arrow stream of 20 strings", all + 4, 1, 0, rounds);
-    rate_of_arrow(v, "Arrow stream of integers", all + 5, 1, 0, rounds);
-    rate_of_csv(v, rounds);
+    rate_of_arrow(h, v, "Arrow stream of six sealed columns", all, 6, 1.5, rounds);
+    rate_of_arrow(h, v, "Arrow stream of decimals", all, 1, 0, rounds);
+    rate_of_arrow(h, v, "Arrow stream of random doubles", all + 2, 1, 0, rounds);
+    rate_of_arrow(h, v, "Arrow stream of timestamps", all + 3, 1, 0, rounds);
+    rate_of_arrow(h, v, "Arrow stream of 20 strings", all + 4, 1, 0, rounds);
+    rate_of_arrow(h, v, "Arrow stream of integers", all + 5, 1, 0, rounds);
+    rate_of_csv(h, v, rounds);
 }
 
 static void rates(uint64_t rows, unsigned rounds)
@@ -412,7 +441,7 @@ static void rates(uint64_t rows, unsigned rounds)
     rate_of_cells(version, 0, "read of one cell, decimal", rows, rounds);
     rate_of_cells(version, 3, "read of one cell, timestamp", rows, rounds);
     rate_of_cells(version, 4, "read of one cell, string", rows, rounds);
-    rates_of_formats(version, rounds);
+    rates_of_formats(h, version, rounds);
     table_unpin(version);
     heap_destroy(h);
 }

@@ -65,6 +65,7 @@ libheap_la_SOURCES = \
 	%D%/query_literal.c \
 	%D%/query_math.c \
 	%D%/query_memory.c \
+	%D%/query_part.c \
 	%D%/query_rows.c \
 	%D%/query_rows.h \
 	%D%/query_scan.c \
@@ -104,7 +105,12 @@ libheap_la_SOURCES = \
 	%D%/table_csv_read.c \
 	%D%/table_csv_write.c \
 	%D%/table_decode.c \
+	%D%/table_digits.c \
+	%D%/table_digits.h \
 	%D%/table_encode.c \
+	%D%/table_export.c \
+	%D%/table_export.h \
+	%D%/table_export_int.h \
 	%D%/table_flat.c \
 	%D%/table_flat.h \
 	%D%/table_fork.c \
@@ -114,6 +120,7 @@ libheap_la_SOURCES = \
 	%D%/table_levels.c \
 	%D%/table_npy.c \
 	%D%/table_npy.h \
+	%D%/table_npy_write.c \
 	%D%/table_out.c \
 	%D%/table_out.h \
 	%D%/table_parse.c \

@@ -95,6 +95,11 @@ struct query_spec {
 warn_unused int query_spec_read(const struct heap *h, value options, bool aggregate,
                                 struct query_spec *spec, struct query_error *error);
 
+/* The same; names in `also` (the last one NULL) are the caller's, too. */
+warn_unused int query_spec_read_also(const struct heap *h, value options, bool aggregate,
+                                     const char *const *also, struct query_spec *spec,
+                                     struct query_error *error);
+
 struct query;
 
 /* Compiles. The pin on `version` passes to the query, if it succeeds. `memory_max` bounds what the
@@ -142,6 +147,34 @@ enum query_outcome {
 warn_unused int query_next(struct query *query, uint64_t budget_ns, uint32_t rows_max,
                            size_t bytes_max, struct query_batch *batch,
                            struct query_error *error);
+/* Instead of batches, where a scan's rows lie: for whoever reads columns in other forms. */
+struct query_part {
+    uint32_t chunk, vector;
+    uint32_t rows;                         /* of them; at least one */
+    uint64_t selected[TABLE_VECTOR_WORDS]; /* not deleted, kept by `where`, within offset and limit */
+};
+/* Whether parts say the same as batches: a scan without order, whose columns all are columns of the
+ * table. Parts may be changed for batches on the way, batches for parts not. */
+bool query_has_parts(const struct query *query);
+/* Of any scan without order. As query_next: QUERY_END, QUERY_ROWS, QUERY_BUSY or an error. */
+warn_unused int query_next_part(struct query *query, uint64_t budget_ns, struct query_part *part,
+                                struct query_error *error);
+
+/* Counts `bytes` more that the caller is about to allocate on behalf of the query, against its
+ * limit and the heap's. 0 or an error, which query_error_last tells. */
+warn_unused int query_charge(struct query *query, size_t bytes);
+/* Gives back what was charged; all of it before query_destroy. */
+void query_refund(struct query *query, size_t bytes);
+/* The system had none of what was charged: as if it had been refused. */
+void query_charge_failed(struct query *query, size_t bytes);
+/* Zeroed memory that lives as long as the query, and is charged to it; NULL: see
+ * query_error_last. */
+warn_unused void *query_keep(struct query *query, size_t bytes);
+/* What was wrong last. Valid as long as the query. */
+const struct query_error *query_error_last(const struct query *query);
+/* The version that it reads. */
+struct table_version *query_version(const struct query *query);
+
 /* One cell of a batch. */
 void query_batch_cell(const struct query *query, const struct query_batch *batch, uint32_t row,
                       uint32_t column, struct table_cell *cell);

@@ -418,6 +418,7 @@ struct query {
     struct table *table;
     struct query_memory *memory;
     size_t memory_max, memory_peak;
+    size_t charged;           /* of query_charge */
     struct query_error error;
 
     struct query_instr *code;

@@ -79,6 +79,35 @@ static struct query_memory *memory_of(void *data)
                                            offsetof(struct query_memory, data));
 }
 
+int query_charge(struct query *q, size_t bytes)
+{
+    if (bytes > q->memory_max || q->external.bytes > q->memory_max - bytes)
+        return query_fail(q, QUERY_FAULT_LIMIT,
+                          "this needs a buffer of %zu bytes more, and with it more than the limit "
+                          "of %zu bytes of memory (table-query-memory)", bytes, q->memory_max);
+    if (external_add(&q->external, bytes) != 0) return query_fail_memory(q);
+    q->charged += bytes;
+    if (q->external.bytes > q->memory_peak) q->memory_peak = q->external.bytes;
+    return 0;
+}
+
+void query_refund(struct query *q, size_t bytes)
+{
+    assert(bytes <= q->charged);
+    q->charged -= bytes;
+    external_subtract(&q->external, bytes);
+}
+
+void query_charge_failed(struct query *q, size_t bytes)
+{
+    query_refund(q, bytes);
+    query_fail(q, QUERY_FAULT_MEMORY, "there is no memory left for this query");
+}
+
+void *query_keep(struct query *q, size_t bytes) { return query_alloc(q, bytes); }
+
+const struct query_error *query_error_last(const struct query *q) { return &q->error; }
+
 void query_free(struct query *q, void *data)
 {
     if (!data) return;
@@ -166,7 +195,7 @@ static size_t query_free_step(struct external *e, size_t words, bool *done)
 static int query_verify(const struct external *e, char *message, size_t size)
 {
     const struct query *q = (const struct query *)e;
-    size_t bytes = sizeof *q;
+    size_t bytes = sizeof *q + q->charged;
     for (const struct query_memory *m = q->memory; m; m = m->next) bytes += m->bytes;
     if (bytes == e->bytes) return 0;
     snprintf(message, size, "a query counts %zu bytes and holds %zu", e->bytes, bytes);
@@ -211,6 +240,7 @@ int query_new_failed(struct query *q, int status, struct query_error *error)
 
 void query_destroy(struct query *q)
 {
+    assert(q->charged == 0);
     table_unpin(q->version);
     q->version = NULL;
     external_let_go(&q->external);

@@ -112,6 +112,23 @@ int query_open_output_vectors(struct query *q)
     return 0;
 }
 
+/* Copies bits [first, first + count) of a bitmap to bits [at, ...) of another, word by word. */
+static void copy_bits(uint64_t *to, uint32_t at, const uint64_t *from, uint32_t first,
+                      uint32_t count)
+{
+    while (count > 0) {
+        uint32_t part = 64 - at % 64, left = 64 - first % 64;
+        if (part > left) part = left;
+        if (part > count) part = count;
+        uint64_t mask = part == 64 ? UINT64_MAX : ((uint64_t)1 << part) - 1;
+        uint64_t bits = from[first / 64] >> first % 64 & mask;
+        to[at / 64] = (to[at / 64] & ~(mask << at % 64)) | bits << at % 64;
+        at += part;
+        first += part;
+        count -= part;
+    }
+}
+
 /* Appends rows of a register, dense, to an output column. */
 static void gather(struct query *q, uint32_t column, const struct query_vector *from,
                    const uint16_t *positions, uint32_t count)
@@ -119,6 +136,13 @@ static void gather(struct query *q, uint32_t column, const struct query_vector *
     struct query_vector *to = &q->output[column];
     bool text = table_type_class(q->columns[column].type) == TABLE_CLASS_TEXT;
     uint32_t at = q->output_rows;
+    if (count > 0 && positions[count - 1] - positions[0] == (int)count - 1) { /* side by side */
+        uint32_t first = positions[0];
+        if (text) memcpy(to->t + at, from->t + first, count * sizeof *to->t);
+        else memcpy(to->u + at, from->u + first, count * sizeof *to->u);
+        copy_bits(to->valid, at, from->valid, first, count);
+        return;
+    }
     if (text)
         for (uint32_t i = 0; i < count; i++) to->t[at + i] = from->t[positions[i]];
     else
@@ -134,17 +158,20 @@ static void gather(struct query *q, uint32_t column, const struct query_vector *
  * bytes_max. */
 static uint32_t rows_within(struct query *q, uint32_t count, size_t bytes_max)
 {
-    size_t bytes = q->output_bytes;
-    for (uint32_t row = 0; row < count; row++) {
-        bytes += q->column_count * sizeof(uint64_t);
-        for (uint32_t c = 0; c < q->column_count; c++)
-            if (table_type_class(q->columns[c].type) == TABLE_CLASS_TEXT &&
-                bits_get(q->output[c].valid, q->output_rows + row))
-                bytes += q->output[c].t[q->output_rows + row].length;
-        q->output_bytes = bytes;
-        if (bytes_max && bytes >= bytes_max) return row + 1;
+    size_t bytes = q->output_bytes, row_bytes = q->column_count * sizeof(uint64_t);
+    uint32_t texts[QUERY_COLUMNS_MAX], text_count = 0, row = 0;
+    for (uint32_t c = 0; c < q->column_count; c++)
+        if (table_type_class(q->columns[c].type) == TABLE_CLASS_TEXT) texts[text_count++] = c;
+    while (row < count && (bytes_max == 0 || bytes < bytes_max)) {
+        bytes += row_bytes;
+        for (uint32_t i = 0; i < text_count; i++) {
+            const struct query_vector *v = &q->output[texts[i]];
+            if (bits_get(v->valid, q->output_rows + row)) bytes += v->t[q->output_rows + row].length;
+        }
+        row++;
     }
-    return count;
+    q->output_bytes = bytes;
+    return row;
 }
 
 /* Zeros and NaNs of what was sorted by have lost their bits in the keys. */

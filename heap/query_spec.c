@@ -35,8 +35,22 @@ static bool set_option(const struct heap *h, value name, value v, bool aggregate
     return query_text_is(h, name, "batch") || query_text_is(h, name, "format");
 }
 
+static bool is_one_of(const struct heap *h, value name, const char *const *words)
+{
+    for (; *words; words++)
+        if (query_text_is(h, name, *words)) return true;
+    return false;
+}
+
 int query_spec_read(const struct heap *h, value options, bool aggregate, struct query_spec *spec,
                     struct query_error *error)
+{
+    return query_spec_read_also(h, options, aggregate, (const char *const[]){NULL}, spec, error);
+}
+
+int query_spec_read_also(const struct heap *h, value options, bool aggregate,
+                         const char *const *also, struct query_spec *spec,
+                         struct query_error *error)
 {
     struct map_iterator it = {0};
     value name, v;
@@ -54,7 +68,7 @@ int query_spec_read(const struct heap *h, value options, bool aggregate, struct 
         return -EINVAL;
     }
     while (map_next(h, options, &it, &name, &v)) {
-        if (set_option(h, name, v, aggregate, spec)) continue;
+        if (set_option(h, name, v, aggregate, spec) || is_one_of(h, name, also)) continue;
         snprintf(error->text, sizeof error->text, "the query: there is no option %s; it can be "
                  "where, let, %s, order, limit, offset", query_show(h, name, shown, sizeof shown),
                  aggregate ? "group, agg, having" : "select");

@@ -1,7 +1,7 @@
 /* table_arrow.h - tables as Arrow IPC streams, out and in.
  *
- * Out: a schema; for every sym column its dictionary, in pieces (the first whole, the others
- * deltas); record batches of up to some mebibytes; the end of the stream. Types:
+ * Out (table_export.h): a schema; for every sym column its dictionary, in pieces (the first whole,
+ * the others deltas); record batches of about a piece; the end of the stream. Types:
  *
  *     i8..u64, f32, f64, bool, str, bin   int, float, bool, utf8, binary
  *     sym                                 dictionary<int32, utf8>
@@ -18,18 +18,6 @@
 #define CAIRN_HEAP_TABLE_ARROW_H
 
 #include "heap/table_out.h"
-
-/* --- writing ----------------------------------------------------------------------------------*/
-
-struct arrow_writer;
-/* NULL when memory is short. The version stays pinned by the caller. */
-struct arrow_writer *arrow_writer_create(const struct table_export *e);
-/* Works about `budget_ns`, at least one vector of one column. 1: more to do; `*data` and `*length`
- * are the next piece of the stream, often empty, valid until the next call. 0: that was the last
- * piece. -ENOMEM; -E2BIG: a batch whose texts take more than 2 GiB. */
-warn_unused int arrow_writer_step(struct arrow_writer *w, uint64_t budget_ns,
-                                  const unsigned char **data, size_t *length);
-void arrow_writer_destroy(struct arrow_writer *w);
 
 /* --- reading ----------------------------------------------------------------------------------*/
 

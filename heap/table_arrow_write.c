@@ -1,54 +1,66 @@
-/* table_arrow_write.c - a version as an Arrow IPC stream, piece by piece.
+/* table_arrow_write.c - what a query finds as an Arrow IPC stream, message by message.
  *
- * A message is metadata, whose size depends on the number of columns only, and a body. The writer
- * leaves room for the metadata, builds the body behind it, column by column, vector by vector,
- * writes the metadata last, and lends the whole.
+ *   schema -> dictionaries, some symbols each -> [rows -> columns]... -> message -> ... -> end
  *
- *   schema -> dictionaries, one piece each step -> [collect -> columns -> message]... -> end
+ * A batch is built in place: its message has room for the metadata, whose size depends on the
+ * number of columns only, and for as many rows of each column as fit. Rows come from the query
+ * vector by vector, and are added column by column. Where the result is columns of the table with
+ * elements of known width, the query tells only which rows (query_next_part), and elements are
+ * copied, or decoded, from the table to where they go; else they come as batches of cells. Texts
+ * gather beside the message. In the end buffers close up and texts are put between them.
  *
- * A batch collects vectors until their rows are enough; a selection that is sparse has many. */
+ * The dictionary of a sym column is what it was when the export began: the version knows no other
+ * symbols. */
 #include "heap/table_arrow.h"
 
-#include <assert.h>
-
+#include "heap/table_export_int.h"
 #include "heap/table_flat.h"
+#include "heap/table_kernels.h"
 
-#define BATCH_BYTES ((size_t)1 << 20) /* about; of the columns of known width */
-#define BATCH_PARTS 64
-#define SYMBOLS_PIECE 65536
-#define SYMBOLS_PIECE_BYTES ((size_t)4 << 20)
+#define BATCH_ROWS_MAX ((uint32_t)1 << 20)
+#define SYMBOLS_PIECE 16384
 #define ALIGNMENT 64
 #define PREFIX_BYTES 8
+/* What a word of bits may write beyond its buffer. */
+#define SLACK 8
 
 struct buffer_place {
     uint64_t offset, length;
 };
 
-enum writer_state { WRITE_SCHEMA, WRITE_DICTIONARIES, WRITE_COLLECT, WRITE_COLUMNS, WRITE_END,
-                    WRITE_DONE };
+struct arrow_column {
+    enum table_type type;
+    bool null, texts;
+    size_t width;        /* bytes of an element; 0: bits, or texts */
+    uint32_t column;     /* of the table, or UINT32_MAX */
+    uint32_t symbols;    /* sym: how many there were */
+    /* Of the batch. Offsets are those in `out`; lengths, of what is used, are known in the end. */
+    struct buffer_place validity, offsets, values;
+    uint64_t nulls;
+    struct table_out bytes; /* of texts */
+};
 
-struct arrow_writer {
-    struct table_export e;
-    uint32_t columns;
-    enum writer_state state;
-    struct table_out out;
+enum arrow_state { WRITE_SCHEMA, WRITE_DICTIONARIES, WRITE_ROWS, WRITE_COLUMNS, WRITE_END };
+
+struct arrow_export {
+    struct export e; /* first */
+    enum arrow_state state;
+    uint32_t column_count;
+    struct arrow_column *columns;
+    size_t width;    /* bytes of a row, but for texts */
+    bool parts;      /* rows come as parts, else as batches */
     /* dictionaries */
     uint32_t dictionary, symbol;
-    /* the batch */
-    struct table_walk walk;
-    struct table_part parts[BATCH_PARTS];
-    uint32_t part_count, rows, rows_max;
-    uint32_t column, part;     /* where the work is */
-    uint32_t done_rows, nulls; /* of this column */
-    size_t body;               /* where the body begins in `out` */
-    struct buffer_place validity, offsets, values; /* of this column; offset in `out` */
-    struct buffer_place *places; /* all of the batch, relative to the body */
-    uint32_t place_count;
+    /* the batch; no rows: it is not begun */
+    uint32_t rows, rows_max;
+    size_t text_bytes, head_bytes, batch_bytes;
+    uint32_t column; /* of the rows under way, the next one to be added */
+    struct query_part part;
+    struct query_batch batch;
+    struct buffer_place *places;
     uint64_t *nodes; /* null counts */
-    _Alignas(64) union {
-        unsigned char raw[TABLE_VECTOR_ROWS * 8];
-        struct table_text texts[TABLE_VECTOR_ROWS];
-    } room;
+    _Alignas(16) uint64_t lanes[TABLE_VECTOR_ROWS];
+    uint64_t valid[TABLE_VECTOR_WORDS];
 };
 
 /* --- metadata ----------------------------------------------------------------------------------*/
@@ -119,7 +131,7 @@ static void put_type(struct table_out *o, size_t base, size_t at, enum table_typ
     }
 }
 
-static void put_field(struct table_out *o, size_t base, size_t at, const struct table_field *f,
+static void put_field(struct table_out *o, size_t base, size_t at, const struct query_column *f,
                       uint32_t id)
 {
     bool dictionary = f->type == TABLE_SYM;
@@ -136,15 +148,15 @@ static void put_field(struct table_out *o, size_t base, size_t at, const struct 
     flat_vector(o, base, t.at[ARROW_FIELD_CHILDREN], 0, 4);
 }
 
-static void write_schema(struct arrow_writer *w)
+static void write_schema(struct arrow_export *x)
 {
     struct flat_table message;
-    struct table_out *o = &w->out;
+    struct table_out *o = &x->e.out;
     size_t base = message_begin(o, ARROW_SCHEMA, 0, &message);
     struct flat_table schema = flat_table_begin(o, base, message.at[ARROW_MESSAGE_HEADER], "24");
-    size_t fields = flat_vector(o, base, schema.at[ARROW_SCHEMA_FIELDS], w->columns, 4);
-    for (uint32_t i = 0; i < w->columns; i++)
-        put_field(o, base, fields + 4 * (size_t)i, export_field(&w->e, i), i);
+    size_t fields = flat_vector(o, base, schema.at[ARROW_SCHEMA_FIELDS], x->column_count, 4);
+    for (uint32_t i = 0; i < x->column_count; i++)
+        put_field(o, base, fields + 4 * (size_t)i, query_column(x->e.query, i), i);
     message_end(o, base);
 }
 
@@ -170,66 +182,62 @@ static void put_batch(struct table_out *o, size_t base, size_t at, uint64_t rows
 
 /* --- dictionaries ------------------------------------------------------------------------------*/
 
-/* How many symbols from `first` on go into one piece. */
-static uint32_t piece_symbols(const struct table *t, uint32_t column, uint32_t first,
+static const struct table *table_read(const struct arrow_export *x)
+{
+    return table_version_table(query_version(x->e.query));
+}
+
+/* How many symbols from the next one on go into one message. */
+static uint32_t piece_symbols(const struct arrow_export *x, const struct arrow_column *c,
                               size_t *text_bytes)
 {
-    uint32_t count = table_symbol_count(t, column) - first, i;
+    uint32_t count = c->symbols - x->symbol, i;
     if (count > SYMBOLS_PIECE) count = SYMBOLS_PIECE;
     *text_bytes = 0;
-    for (i = 0; i < count && *text_bytes < SYMBOLS_PIECE_BYTES; i++)
-        *text_bytes += table_symbol(t, column, first + i).length;
+    for (i = 0; i < count && *text_bytes < x->e.piece_bytes; i++)
+        *text_bytes += table_symbol(table_read(x), c->column, x->symbol + i).length;
     return i;
 }
 
-static void put_symbols(struct table_out *o, const struct table *t, uint32_t column,
-                        uint32_t first, uint32_t count, size_t offsets, size_t values)
+static void put_symbols(struct arrow_export *x, const struct arrow_column *c, uint32_t count,
+                        size_t offsets, size_t values)
 {
+    struct table_out *o = &x->e.out;
     uint32_t end = 0;
     for (uint32_t i = 0; i < count && !o->failed; i++) {
-        struct table_text text = table_symbol(t, column, first + i);
+        struct table_text text = table_symbol(table_read(x), c->column, x->symbol + i);
         if (text.length) memcpy(o->data + values + end, text.data, text.length);
         end += (uint32_t)text.length;
         put32(o->data + offsets + 4 * ((size_t)i + 1), end);
     }
 }
 
-/* The next piece of the dictionary of column `w->dictionary`. */
-static void write_dictionary(struct arrow_writer *w)
+static size_t align_up(size_t bytes) { return (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1); }
+
+/* The next piece of a column's dictionary. */
+static void write_dictionary(struct arrow_export *x, const struct arrow_column *c)
 {
-    const struct table *t = table_version_table(w->e.version);
-    uint32_t column = export_column(&w->e, w->dictionary);
     size_t text_bytes;
-    uint32_t count = piece_symbols(t, column, w->symbol, &text_bytes);
-    size_t offset_bytes = ((size_t)count + 1) * 4;
-    size_t values = (offset_bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-    size_t body = (values + text_bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    uint32_t count = piece_symbols(x, c, &text_bytes);
+    size_t offset_bytes = ((size_t)count + 1) * 4, values = align_up(offset_bytes);
+    size_t body = align_up(values + text_bytes);
     struct buffer_place places[3] = {{0, 0}, {0, offset_bytes}, {values, text_bytes}};
     uint64_t nulls = 0;
     struct flat_table message;
-    struct table_out *o = &w->out;
+    struct table_out *o = &x->e.out;
     size_t base = message_begin(o, ARROW_DICTIONARY_BATCH, body, &message);
     struct flat_table d = flat_table_begin(o, base, message.at[ARROW_MESSAGE_HEADER], "841");
-    flat_set(&d, ARROW_DICTIONARY_ID, w->dictionary, 8);
-    flat_set(&d, ARROW_DICTIONARY_DELTA, w->symbol > 0, 1);
+    flat_set(&d, ARROW_DICTIONARY_ID, x->dictionary, 8);
+    flat_set(&d, ARROW_DICTIONARY_DELTA, x->symbol > 0, 1);
     put_batch(o, base, d.at[ARROW_DICTIONARY_DATA], count, &nulls, 1, places, 3);
     message_end(o, base);
     size_t begin = o->length;
     out_zeros(o, body);
-    put_symbols(o, t, column, w->symbol, count, begin, begin + values);
-    w->symbol += count;
+    put_symbols(x, c, count, begin, begin + values);
+    x->symbol += count;
 }
 
-/* --- record batches ----------------------------------------------------------------------------*/
-
-static void put_record_batch(struct arrow_writer *w, struct table_out *o, uint64_t body)
-{
-    struct flat_table message;
-    size_t base = message_begin(o, ARROW_RECORD_BATCH, body, &message);
-    put_batch(o, base, message.at[ARROW_MESSAGE_HEADER], w->rows, w->nodes, w->columns, w->places,
-              w->columns * 3); /* as many as there may be: the size must not depend on them */
-    message_end(o, base);
-}
+/* --- adding rows -------------------------------------------------------------------------------*/
 
 /* Appends bits [0, count) of `words` at bit `at` of `bytes`, which are zeros from there on. */
 static void put_bits(unsigned char *bytes, size_t at, const uint64_t *words, uint32_t count)
@@ -247,7 +255,7 @@ static void put_bits(unsigned char *bytes, size_t at, const uint64_t *words, uin
 }
 
 /* Moves the bits of `words` that are selected together. Returns how many of them are set. */
-static uint32_t gather_bits(const struct table_part *part, const uint64_t *words, uint64_t *out)
+static uint32_t gather_bits(const struct query_part *part, const uint64_t *words, uint64_t *out)
 {
     uint32_t n = 0, set = 0;
     memset(out, 0, TABLE_VECTOR_WORDS * sizeof *out);
@@ -260,15 +268,7 @@ static uint32_t gather_bits(const struct table_part *part, const uint64_t *words
     return set;
 }
 
-static uint32_t count_bits(const uint64_t *words)
-{
-    uint32_t count = 0;
-    for (unsigned i = 0; i < TABLE_VECTOR_WORDS; i++)
-        count += (uint32_t)__builtin_popcountll(words[i]);
-    return count;
-}
-
-static void gather_elements(const struct table_part *part, const unsigned char *from, size_t bytes,
+static void gather_elements(const struct query_part *part, const unsigned char *from, size_t bytes,
                             unsigned char *to)
 {
     for (unsigned i = 0; i < TABLE_VECTOR_WORDS; i++)
@@ -283,274 +283,400 @@ static void gather_elements(const struct table_part *part, const unsigned char *
         }
 }
 
-/* The vector's rows in the batch: all of them, so that it can be decoded in place? */
-static bool part_whole(const struct arrow_writer *w, const struct table_part *p)
+/* Which of the rows under way are not null, bit by bit, close together. */
+static void add_valid(struct arrow_export *x, struct arrow_column *c, const uint64_t *valid,
+                      uint32_t rows)
 {
-    uint32_t left = table_chunk_slots(w->e.version, p->chunk) - p->vector * TABLE_VECTOR_ROWS;
+    if (!c->null) return;
+    uint32_t set = 0;
+    for (uint32_t i = 0; i < rows; i += 64) {
+        uint64_t word = valid[i / 64];
+        if (rows - i < 64) word &= ((uint64_t)1 << (rows - i)) - 1;
+        set += (uint32_t)__builtin_popcountll(word);
+    }
+    c->nulls += rows - set;
+    put_bits(x->e.out.data + c->validity.offset, x->rows, valid, rows);
+}
+
+static void add_bools(struct arrow_export *x, struct arrow_column *c, const uint64_t *set,
+                      uint32_t rows)
+{
+    put_bits(x->e.out.data + c->values.offset, x->rows, set, rows);
+}
+
+/* Are these all rows of the vector, so that it can be decoded in place? */
+static bool part_whole(const struct arrow_export *x, const struct query_part *p)
+{
+    uint32_t slots = table_chunk_slots(query_version(x->e.query), p->chunk);
+    uint32_t left = slots - p->vector * TABLE_VECTOR_ROWS;
     return p->rows == (left < TABLE_VECTOR_ROWS ? left : TABLE_VECTOR_ROWS);
 }
 
-static void column_validity(struct arrow_writer *w, const struct table_part *p,
-                            const uint64_t *valid)
+/* A column of a part: elements from where they lie. */
+static void add_part(struct arrow_export *x, struct arrow_column *c)
 {
-    uint64_t bits[TABLE_VECTOR_WORDS];
-    if (!w->validity.length || w->out.failed) return;
-    uint32_t set = part_whole(w, p) ? count_bits(valid) : gather_bits(p, valid, bits);
-    w->nulls += p->rows - set;
-    put_bits(w->out.data + w->validity.offset, w->done_rows, part_whole(w, p) ? valid : bits,
-             p->rows);
-}
-
-/* Elements of a known width, bools among them. */
-static void column_elements(struct arrow_writer *w, uint32_t column, const struct table_part *p)
-{
-    const struct table_field *f = table_field(table_version_table(w->e.version), column);
-    uint64_t valid[TABLE_VECTOR_WORDS];
-    size_t bytes = table_type_bytes(f->type);
-    bool whole = part_whole(w, p), in_place = whole && f->type != TABLE_BOOL;
-    unsigned char *values = w->out.data + w->values.offset;
-    unsigned char *to = in_place ? values + w->done_rows * bytes : w->room.raw;
-    uint32_t rows = table_read_raw(w->e.version, p->chunk, column, p->vector, to, valid);
-    column_validity(w, p, valid);
-    if (f->type != TABLE_BOOL) {
-        if (!whole) gather_elements(p, w->room.raw, bytes, values + w->done_rows * bytes);
+    const struct query_part *p = &x->part;
+    uint64_t bits[TABLE_VECTOR_WORDS], *valid = x->valid;
+    bool whole = part_whole(x, p), in_place = whole && c->type != TABLE_BOOL;
+    unsigned char *room = (unsigned char *)x->lanes;
+    unsigned char *to = x->e.out.data + c->values.offset + x->rows * c->width;
+    uint32_t rows = table_read_raw(query_version(x->e.query), p->chunk, c->column, p->vector,
+                                   in_place ? to : room, valid);
+    if (!whole) {
+        gather_bits(p, valid, bits);
+        valid = bits;
+    }
+    add_valid(x, c, valid, p->rows);
+    if (in_place) return;
+    if (c->type != TABLE_BOOL) {
+        gather_elements(p, room, c->width, to);
         return;
     }
-    uint64_t set[TABLE_VECTOR_WORDS] = {0}, bits[TABLE_VECTOR_WORDS];
+    uint64_t set[TABLE_VECTOR_WORDS] = {0}, gathered[TABLE_VECTOR_WORDS];
+    for (uint32_t i = 0; i < rows; i++) set[i / 64] |= (uint64_t)(room[i] & 1) << i % 64;
+    if (!whole) gather_bits(p, set, gathered);
+    add_bools(x, c, whole ? set : gathered, p->rows);
+}
+
+static void add_texts(struct arrow_export *x, struct arrow_column *c,
+                      const struct query_batch_column *cells, uint32_t rows)
+{
+    const struct table_text *texts = cells->data;
+    unsigned char *offsets = x->e.out.data + c->offsets.offset + 4 * ((size_t)x->rows + 1);
+    size_t bytes = 0;
     for (uint32_t i = 0; i < rows; i++)
-        set[i / 64] |= (uint64_t)(w->room.raw[i] & 1) << i % 64;
-    if (!whole) gather_bits(p, set, bits);
-    put_bits(values, w->done_rows, whole ? set : bits, p->rows);
-}
-
-static int column_texts(struct arrow_writer *w, uint32_t column, const struct table_part *p)
-{
-    uint64_t valid[TABLE_VECTOR_WORDS];
-    table_read_vector(w->e.version, p->chunk, column, p->vector, w->room.texts, valid);
-    column_validity(w, p, valid);
-    size_t offsets = w->offsets.offset + 4 * ((size_t)w->done_rows + 1), bytes = 0;
-    for (unsigned i = 0; i < TABLE_VECTOR_WORDS; i++)
-        for (uint64_t left = p->selected[i] & valid[i]; left; left &= left - 1)
-            bytes += w->room.texts[i * 64 + (unsigned)__builtin_ctzll(left)].length;
-    if (w->values.length + bytes > INT32_MAX) return -E2BIG;
-    unsigned char *to = out_room(&w->out, bytes);
-    if (!to) return -ENOMEM;
-    for (unsigned i = 0; i < TABLE_VECTOR_WORDS; i++)
-        for (uint64_t left = p->selected[i]; left; left &= left - 1, offsets += 4) {
-            unsigned bit = (unsigned)__builtin_ctzll(left);
-            const struct table_text *text = &w->room.texts[i * 64 + bit];
-            if ((left & -left) & valid[i]) {
-                if (text->length) memcpy(to, text->data, text->length);
-                to += text->length;
-                w->values.length += text->length;
-            }
-            put32(w->out.data + offsets, (uint32_t)w->values.length);
+        if (cells->valid[i / 64] >> i % 64 & 1) bytes += texts[i].length;
+    unsigned char *to = out_room(&c->bytes, bytes), *end = to;
+    if (!to) {
+        x->e.out.failed = true;
+        return;
+    }
+    for (uint32_t i = 0; i < rows; i++, offsets += 4) {
+        if (cells->valid[i / 64] >> i % 64 & 1 && texts[i].length) {
+            memcpy(end, texts[i].data, texts[i].length);
+            end += texts[i].length;
         }
-    out_add(&w->out, bytes);
-    return 0;
+        put32(offsets, (uint32_t)(c->bytes.length + (size_t)(end - to)));
+    }
+    out_add(&c->bytes, bytes);
+    x->text_bytes += bytes;
 }
 
-/* Room for `bytes` and for what a whole vector, and a word of bits, may write beyond. */
-static struct buffer_place column_buffer(struct arrow_writer *w, size_t bytes)
+/* A column of a batch: cells as lanes of 64 bits, or texts. */
+static void add_cells(struct arrow_export *x, struct arrow_column *c)
 {
-    out_align(&w->out, ALIGNMENT);
-    struct buffer_place place = {w->out.length, bytes};
-    out_zeros(&w->out, bytes);
-    out_room(&w->out, TABLE_VECTOR_ROWS * 8 + 64);
+    const struct query_batch_column *cells = &x->batch.columns[x->column];
+    uint32_t rows = x->batch.rows;
+    const uint64_t *lanes = cells->data;
+    unsigned char *to = x->e.out.data + c->values.offset + x->rows * c->width;
+    add_valid(x, c, cells->valid, rows);
+    if (c->texts) {
+        add_texts(x, c, cells, rows);
+    } else if (c->type == TABLE_BOOL) {
+        uint64_t set[TABLE_VECTOR_WORDS] = {0};
+        for (uint32_t i = 0; i < rows; i++) set[i / 64] |= (lanes[i] & 1) << i % 64;
+        add_bools(x, c, set, rows);
+    } else {
+        if (c->type == TABLE_F32) {
+            table_kernels()->narrow_floats(cells->data, x->lanes);
+            lanes = x->lanes;
+        }
+        table_kernels()->narrow(lanes, (unsigned)c->width, rows, to);
+    }
+}
+
+/* --- batches -----------------------------------------------------------------------------------*/
+
+/* Room for `bytes`, which are zeros if bits are to be added to them. */
+static struct buffer_place reserve(struct table_out *o, size_t bytes, bool zeros)
+{
+    out_align(o, ALIGNMENT);
+    struct buffer_place place = {o->length, 0};
+    if (zeros) {
+        out_zeros(o, bytes + SLACK);
+    } else {
+        out_room(o, bytes);
+        out_add(o, bytes);
+    }
     return place;
 }
 
-static bool is_texts(const struct table_field *f)
+static size_t bits_bytes(uint32_t rows) { return (size_t)(rows + 63) / 64 * 8; }
+
+/* How many rows fit: whole vectors, if it is more than one. */
+static uint32_t batch_rows(const struct arrow_export *x)
 {
-    return f->type == TABLE_STR || f->type == TABLE_BIN;
+    size_t padding = x->head_bytes + x->column_count * 3 * (size_t)ALIGNMENT;
+    size_t room = x->e.piece_bytes > padding ? x->e.piece_bytes - padding : 0;
+    size_t rows = x->width ? room / x->width : BATCH_ROWS_MAX;
+    const struct table_version *v = query_version(x->e.query);
+    uint64_t all = table_version_rows(v) + table_version_deleted(v) + TABLE_VECTOR_ROWS - 1;
+    if (rows > BATCH_ROWS_MAX) rows = BATCH_ROWS_MAX;
+    if (rows > all) rows = (size_t)all;
+    rows -= rows % TABLE_VECTOR_ROWS;
+    if (rows < TABLE_VECTOR_ROWS) rows = TABLE_VECTOR_ROWS;
+    return x->e.rows_max && rows > x->e.rows_max ? x->e.rows_max : (uint32_t)rows;
 }
 
-static void column_begin(struct arrow_writer *w)
+static void batch_begin(struct arrow_export *x)
 {
-    const struct table_field *f = export_field(&w->e, w->column);
-    size_t rows = w->rows;
-    w->done_rows = w->nulls = w->part = 0;
-    w->validity = w->offsets = (struct buffer_place){w->out.length, 0};
-    if (f->null) w->validity = column_buffer(w, (rows + 63) / 64 * 8);
-    if (is_texts(f)) {
-        w->offsets = column_buffer(w, (rows + 1) * 4);
-        w->values = column_buffer(w, 0);
-    } else {
-        w->values = column_buffer(w, f->type == TABLE_BOOL ? (rows + 63) / 64 * 8
-                                                           : rows * table_type_bytes(f->type));
+    struct table_out *o = &x->e.out;
+    x->rows_max = batch_rows(x);
+    x->batch_bytes = x->e.piece_bytes;
+    x->text_bytes = 0;
+    if (x->rows_max < TABLE_VECTOR_ROWS) x->parts = false;
+    reserve(o, x->head_bytes, false);
+    for (uint32_t i = 0; i < x->column_count; i++) {
+        struct arrow_column *c = &x->columns[i];
+        c->nulls = 0;
+        c->bytes.length = 0;
+        c->validity = c->offsets = (struct buffer_place){o->length, 0};
+        if (c->null) c->validity = reserve(o, bits_bytes(x->rows_max), true);
+        if (c->texts) c->offsets = reserve(o, ((size_t)x->rows_max + 1) * 4, false);
+        if (c->texts && !o->failed) put32(o->data + c->offsets.offset, 0);
+        c->values = c->type == TABLE_BOOL ? reserve(o, bits_bytes(x->rows_max), true)
+                    : c->texts            ? reserve(o, 0, false)
+                                          : reserve(o, x->rows_max * c->width, false);
     }
 }
 
-static void place_add(struct arrow_writer *w, struct buffer_place place)
+/* What is used of each buffer. */
+static void batch_lengths(struct arrow_export *x)
 {
-    place.offset = place.length ? place.offset - w->body : 0;
-    w->places[w->place_count++] = place;
+    for (uint32_t i = 0; i < x->column_count; i++) {
+        struct arrow_column *c = &x->columns[i];
+        if (c->null) c->validity.length = bits_bytes(x->rows);
+        if (c->texts) c->offsets.length = ((size_t)x->rows + 1) * 4;
+        c->values.length = c->texts               ? c->bytes.length
+                           : c->type == TABLE_BOOL ? bits_bytes(x->rows)
+                                                  : x->rows * c->width;
+    }
 }
 
-static void column_end(struct arrow_writer *w)
+/* Moves a buffer to `*at`, and that behind it; what is between is zeros. */
+static void close_up(struct table_out *o, struct buffer_place *place, size_t *at)
 {
-    bool texts = is_texts(export_field(&w->e, w->column));
-    w->nodes[w->column] = w->nulls;
-    place_add(w, w->validity);
-    if (texts) place_add(w, w->offsets);
-    place_add(w, w->values);
-    w->column++;
+    size_t end = *at + place->length;
+    if (place->offset != *at) memmove(o->data + *at, o->data + place->offset, place->length);
+    place->offset = *at;
+    *at = align_up(end);
+    memset(o->data + end, 0, *at - end);
 }
 
-static void batch_begin(struct arrow_writer *w)
+/* Moves a buffer so that it ends, filled up, at `*end`. */
+static void move_up(struct table_out *o, struct buffer_place *place, const void *from, size_t *end)
 {
-    w->out.length = 0;
-    w->place_count = 0;
-    w->column = 0;
-    put_record_batch(w, &w->out, 0); /* to know its size */
-    w->body = w->out.length;
-    if (w->columns) column_begin(w);
+    size_t padded = align_up(place->length), at = *end - padded;
+    if (from != o->data + at && place->length) memmove(o->data + at, from, place->length);
+    memset(o->data + at + place->length, 0, padded - place->length);
+    place->offset = *end = at;
 }
 
-/* Writes the metadata into the room before the body. */
-static void batch_end(struct arrow_writer *w)
+/* Buffers move together, then, where there are texts, apart again. */
+static void batch_settle(struct arrow_export *x)
 {
-    struct table_out head = {.data = NULL};
-    out_align(&w->out, ALIGNMENT);
+    struct table_out *o = &x->e.out;
+    size_t at = x->head_bytes, texts = 0;
+    for (uint32_t i = 0; i < x->column_count; i++) {
+        struct arrow_column *c = &x->columns[i];
+        close_up(o, &c->validity, &at);
+        close_up(o, &c->offsets, &at);
+        if (!c->texts) close_up(o, &c->values, &at);
+        else texts += align_up(c->values.length);
+    }
+    o->length = at;
+    out_room(o, texts);
+    out_add(o, texts);
+    if (o->failed || texts == 0) return;
+    size_t end = o->length;
+    for (uint32_t i = x->column_count; i-- > 0;) {
+        struct arrow_column *c = &x->columns[i];
+        move_up(o, &c->values, c->texts ? c->bytes.data : o->data + c->values.offset, &end);
+        move_up(o, &c->offsets, o->data + c->offsets.offset, &end);
+        move_up(o, &c->validity, o->data + c->validity.offset, &end);
+    }
+}
+
+static uint32_t place_add(struct arrow_export *x, uint32_t count, struct buffer_place place)
+{
+    if (place.length) place.offset -= x->head_bytes;
+    else place.offset = 0;
+    x->places[count] = place;
+    return count + 1;
+}
+
+/* A record batch's metadata; `count` places. Its size depends on neither. */
+static void put_head(struct arrow_export *x, struct table_out *o, uint64_t body, uint32_t count)
+{
     struct flat_table message;
-    size_t base = message_begin(&head, ARROW_RECORD_BATCH, w->out.length - w->body, &message);
-    put_batch(&head, base, message.at[ARROW_MESSAGE_HEADER], w->rows, w->nodes, w->columns,
-              w->places, w->place_count);
-    if (head.length < w->body) out_zeros(&head, w->body - head.length);
-    message_end(&head, base);
-    w->out.failed |= head.failed;
-    if (!w->out.failed) memcpy(w->out.data, head.data, w->body);
-    out_close(&head);
-    w->rows = w->part_count = 0;
+    size_t base = message_begin(o, ARROW_RECORD_BATCH, body, &message);
+    put_batch(o, base, message.at[ARROW_MESSAGE_HEADER], x->rows, x->nodes, x->column_count,
+              x->places, count);
+    message_end(o, base);
 }
 
-/* One vector of one column. 0 or an error. */
-static int batch_step(struct arrow_writer *w)
+/* The message is whole once its metadata is written into the room before its body. */
+static void batch_end(struct arrow_export *x)
 {
-    uint32_t column = export_column(&w->e, w->column);
-    const struct table_part *p = &w->parts[w->part];
-    int failed = 0;
-    if (w->out.failed) return -ENOMEM;
-    if (is_texts(export_field(&w->e, w->column)))
-        failed = column_texts(w, column, p);
-    else
-        column_elements(w, column, p);
-    w->done_rows += p->rows;
-    if (failed || ++w->part < w->part_count) return failed;
-    column_end(w);
-    if (w->column < w->columns) column_begin(w);
-    return 0;
+    struct table_out *o = &x->e.out, head = {.query = x->e.query};
+    uint32_t count = 0;
+    if (o->failed) return;
+    batch_lengths(x);
+    batch_settle(x);
+    for (uint32_t i = 0; i < x->column_count; i++) {
+        const struct arrow_column *c = &x->columns[i];
+        x->nodes[i] = c->nulls;
+        count = place_add(x, count, c->validity);
+        if (c->texts) count = place_add(x, count, c->offsets);
+        count = place_add(x, count, c->values);
+    }
+    put_head(x, &head, o->length - x->head_bytes, count);
+    o->failed |= head.failed;
+    if (!o->failed) memcpy(o->data, head.data, x->head_bytes);
+    out_close(&head);
+    x->e.rows += x->rows;
+    x->rows = 0;
+}
+
+static bool batch_full(const struct arrow_export *x)
+{
+    if (x->parts) return x->rows + TABLE_VECTOR_ROWS > x->rows_max;
+    return x->rows == x->rows_max ||
+           (x->text_bytes && x->rows * x->width + x->text_bytes >= x->batch_bytes);
 }
 
 /* --- steps -------------------------------------------------------------------------------------*/
 
-/* One vector more for the batch. True once the batch is full, or there are no more. */
-static bool collect_step(struct arrow_writer *w)
+/* The rows that come next are known: WRITE_COLUMNS; or none are left; or not yet. */
+static int rows_work(struct arrow_export *x, uint64_t budget_ns)
 {
-    struct table_part *p = &w->parts[w->part_count];
-    if (!table_walk_next(&w->walk, &w->e, p)) return true;
-    if (p->rows) {
-        w->part_count++;
-        w->rows += p->rows;
+    struct query *q = x->e.query;
+    size_t used = x->rows * x->width + x->text_bytes;
+    if (x->rows == 0 && x->e.out.length == 0) batch_begin(x);
+    if (x->e.out.failed) return EXPORT_BUSY;
+    int found = x->parts ? query_next_part(q, budget_ns, &x->part, &x->e.error)
+                         : query_next(q, budget_ns, x->rows_max - x->rows,
+                                      used < x->batch_bytes ? x->batch_bytes - used : 1, &x->batch,
+                                      &x->e.error);
+    if (found < 0) return found;
+    if (found == QUERY_ROWS) {
+        x->column = 0;
+        x->state = WRITE_COLUMNS;
+    } else if (found == QUERY_END) {
+        x->state = WRITE_END;
+        if (x->rows == 0) x->e.out.length = 0;
+        else batch_end(x);
+        if (x->e.out.length > 0) return EXPORT_PIECE;
     }
-    return w->part_count == BATCH_PARTS || w->rows + TABLE_VECTOR_ROWS > w->rows_max;
+    return EXPORT_BUSY;
 }
 
-/* One piece of work. 1 if a message is complete. */
-static int writer_work(struct arrow_writer *w)
+/* One column of the rows under way. */
+static int column_work(struct arrow_export *x)
 {
-    switch (w->state) {
+    struct arrow_column *c = &x->columns[x->column];
+    if (x->parts) add_part(x, c);
+    else add_cells(x, c);
+    if (++x->column < x->column_count) return EXPORT_BUSY;
+    x->rows += x->parts ? x->part.rows : x->batch.rows;
+    x->state = WRITE_ROWS;
+    if (!batch_full(x)) return EXPORT_BUSY;
+    batch_end(x);
+    return EXPORT_PIECE;
+}
+
+static int dictionary_work(struct arrow_export *x)
+{
+    if (x->dictionary == x->column_count) {
+        x->state = WRITE_ROWS;
+        return EXPORT_BUSY;
+    }
+    const struct arrow_column *c = &x->columns[x->dictionary];
+    bool is_symbols = c->type == TABLE_SYM;
+    if (is_symbols) write_dictionary(x, c);
+    if (!is_symbols || x->symbol >= c->symbols) {
+        x->symbol = 0;
+        x->dictionary++;
+    }
+    return is_symbols ? EXPORT_PIECE : EXPORT_BUSY;
+}
+
+static int arrow_work(struct export *e, uint64_t budget_ns)
+{
+    struct arrow_export *x = (struct arrow_export *)e;
+    unsigned char *p;
+    switch (x->state) {
     case WRITE_SCHEMA:
-        write_schema(w);
-        w->state = WRITE_DICTIONARIES;
-        return 1;
-    case WRITE_DICTIONARIES:
-        if (w->dictionary == w->columns) {
-            w->state = WRITE_COLLECT;
-            return 0;
-        }
-        if (export_field(&w->e, w->dictionary)->type == TABLE_SYM) {
-            const struct table *t = table_version_table(w->e.version);
-            write_dictionary(w);
-            if (w->symbol < table_symbol_count(t, export_column(&w->e, w->dictionary))) return 1;
-            w->symbol = 0;
-            w->dictionary++;
-            return 1;
-        }
-        w->dictionary++;
-        return 0;
-    case WRITE_COLLECT:
-        if (!collect_step(w)) return 0;
-        w->state = w->rows ? WRITE_COLUMNS : WRITE_END;
-        if (w->rows) batch_begin(w);
-        return 0;
-    case WRITE_COLUMNS: {
-        int failed = w->column < w->columns ? batch_step(w) : 0;
-        if (failed) return failed;
-        if (w->column < w->columns) return 0;
-        batch_end(w);
-        w->state = WRITE_COLLECT;
-        return 1;
-    }
-    case WRITE_END: {
-        unsigned char *p = out_zeros(&w->out, PREFIX_BYTES);
+        write_schema(x);
+        x->state = WRITE_DICTIONARIES;
+        return EXPORT_PIECE;
+    case WRITE_DICTIONARIES: return dictionary_work(x);
+    case WRITE_ROWS: return rows_work(x, budget_ns);
+    case WRITE_COLUMNS: return column_work(x);
+    case WRITE_END:
+        p = out_zeros(&e->out, PREFIX_BYTES);
         if (p) put32(p, UINT32_MAX);
-        w->state = WRITE_DONE;
-        return 1;
+        return EXPORT_END;
     }
-    default:
-        return 1;
-    }
-}
-
-int arrow_writer_step(struct arrow_writer *w, uint64_t budget_ns, const unsigned char **data,
-                      size_t *length)
-{
-    uint64_t begin = table_clock_ns();
-    int status;
-    *data = NULL;
-    *length = 0;
-    if (w->state != WRITE_COLUMNS) w->out.length = 0;
-    do {
-        status = writer_work(w);
-        if (w->out.failed) return -ENOMEM;
-    } while (status == 0 && table_clock_ns() - begin < budget_ns);
-    if (status < 0) return status;
-    if (status > 0) {
-        *data = w->out.data;
-        *length = w->out.length;
-    }
-    return w->state != WRITE_DONE;
+    return EXPORT_END;
 }
 
 /* --- from beginning to end --------------------------------------------------------------------*/
 
-struct arrow_writer *arrow_writer_create(const struct table_export *e)
+static void arrow_close(struct export *e)
 {
-    struct arrow_writer *w;
-    if (posix_memalign((void **)&w, 64, sizeof *w) != 0) return NULL;
-    memset(w, 0, sizeof *w);
-    w->e = *e;
-    w->columns = export_column_count(e);
-    size_t width = 0;
-    for (uint32_t i = 0; i < w->columns; i++) {
-        size_t bytes = table_type_bytes(export_field(e, i)->type);
-        width += bytes ? bytes : 16;
-    }
-    size_t rows = width ? BATCH_BYTES / width : TABLE_VECTOR_ROWS;
-    w->rows_max = rows < TABLE_VECTOR_ROWS ? TABLE_VECTOR_ROWS : (uint32_t)rows;
-    w->places = calloc((size_t)w->columns * 3 + 1, sizeof *w->places);
-    w->nodes = calloc((size_t)w->columns + 1, sizeof *w->nodes);
-    if (w->places && w->nodes) return w;
-    arrow_writer_destroy(w);
-    return NULL;
+    struct arrow_export *x = (struct arrow_export *)e;
+    for (uint32_t i = 0; i < x->column_count; i++) out_close(&x->columns[i].bytes);
 }
 
-void arrow_writer_destroy(struct arrow_writer *w)
+static void column_open(struct arrow_export *x, uint32_t i)
 {
-    if (!w) return;
-    out_close(&w->out);
-    free(w->places);
-    free(w->nodes);
-    free(w);
+    const struct query_column *info = query_column(x->e.query, i);
+    struct arrow_column *c = &x->columns[i];
+    c->type = info->type;
+    c->null = info->null;
+    c->column = info->column;
+    c->texts = table_type_class(c->type) == TABLE_CLASS_TEXT;
+    c->bytes.query = x->e.query;
+    if (c->type == TABLE_SYM) c->symbols = table_symbol_count(table_read(x), c->column);
+    if (!c->texts && c->type != TABLE_BOOL) c->width = table_type_bytes(c->type);
+    x->width += c->texts ? 4 : c->width;
+    if (c->texts) x->parts = false;
 }
+
+/* The size of a record batch's metadata. False: no memory. */
+static bool measure_head(struct arrow_export *x)
+{
+    struct table_out head = {.query = x->e.query};
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < x->column_count; i++) count += x->columns[i].texts ? 3 : 2;
+    put_head(x, &head, 0, count);
+    x->head_bytes = head.length;
+    bool failed = head.failed;
+    out_close(&head);
+    return !failed;
+}
+
+static int arrow_create(struct query *q, struct query *counter, const struct export_options *o,
+                        struct export **e, struct query_error *error)
+{
+    (void)counter;
+    (void)o;
+    int failed = export_check_names(q, "Arrow", error);
+    if (failed) return failed;
+    struct arrow_export *x = query_keep(q, sizeof *x);
+    if (!x) return export_fail_memory(q, error);
+    x->e.query = q;
+    x->column_count = query_column_count(q);
+    x->parts = query_has_parts(q);
+    x->columns = query_keep(q, x->column_count * sizeof *x->columns);
+    x->places = query_keep(q, x->column_count * 3 * sizeof *x->places);
+    x->nodes = query_keep(q, x->column_count * sizeof *x->nodes);
+    if (!x->columns || !x->places || !x->nodes) return export_fail_memory(q, error);
+    for (uint32_t i = 0; i < x->column_count; i++) column_open(x, i);
+    if (!measure_head(x)) return export_fail_memory(q, error);
+    *e = &x->e;
+    return 0;
+}
+
+const struct export_class arrow_export = {arrow_create, arrow_work, arrow_close};

@@ -150,6 +150,7 @@ struct filling {
     struct table_append append;
     const struct table_field *field;
     uint32_t column, source; /* of the table, of the input */
+    struct table_out bytes;  /* of bin cells, decoded */
 };
 
 static void store_element(unsigned char *to, enum table_type type, const struct table_cell *c)
@@ -185,6 +186,52 @@ static int fill_numbers(struct filling *x, uint32_t first, uint32_t count,
     return table_append_raw(&x->append, x->column, count, elements, nulls ? valid : NULL, 0, error);
 }
 
+/* The value of a byte of base64 (RFC 4648), or -1. */
+static int base64_value(unsigned char c)
+{
+    if (c >= 'A' && c <= 'Z') return c - 'A';
+    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+    if (c >= '0' && c <= '9') return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* Base64 with its padding, as exports write it, to `out`. The length, or -1. */
+static int64_t decode_base64(const char *text, size_t length, unsigned char *out)
+{
+    size_t padding = 0, at = 0;
+    if (length % 4) return -1;
+    while (padding < 2 && padding < length && text[length - 1 - padding] == '=') padding++;
+    uint32_t bits = 0;
+    for (size_t i = 0; i < length - padding; i++) {
+        int v = base64_value((unsigned char)text[i]);
+        if (v < 0) return -1;
+        bits = bits << 6 | (uint32_t)v;
+        if (i % 4) out[at++] = (unsigned char)(bits >> (6 - i % 4 * 2));
+    }
+    return (int64_t)at;
+}
+
+/* The texts that are not null become the bytes that they stand for, in `x->bytes`. */
+static int decode_texts(struct filling *x, uint32_t first, uint32_t count,
+                        struct table_text *texts, struct table_error *error)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < count; i++) bytes += texts[i].length;
+    x->bytes.length = 0;
+    unsigned char *to = out_room(&x->bytes, bytes + 1);
+    if (!to) return text_memory(error, x->b->format);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!texts[i].data) continue;
+        int64_t length = decode_base64(texts[i].data, texts[i].length, to);
+        if (length < 0)
+            return refuse_cell(x->b, x->field, first + i, cell_at(x->b, first + i, x->source),
+                               error);
+        texts[i] = (struct table_text){(const char *)to, (size_t)length};
+        to += length;
+    }
+    return 0;
+}
+
 static int fill_texts(struct filling *x, uint32_t first, uint32_t count, struct table_error *error)
 {
     struct table_text texts[ROOM_ROWS];
@@ -200,6 +247,10 @@ static int fill_texts(struct filling *x, uint32_t first, uint32_t count, struct 
                        &cell))
             return refuse_cell(x->b, x->field, first + i, c, error);
         texts[i] = cell.text;
+    }
+    if (x->field->type == TABLE_BIN) {
+        int failed = decode_texts(x, first, count, texts, error);
+        if (failed) return failed;
     }
     return table_append_texts(&x->append, x->column, count, texts, error);
 }
@@ -248,6 +299,7 @@ int batch_append(const struct text_batch *b, struct table *t, const uint32_t *ma
         x.source = map[i];
         failed = fill_column(&x, error);
     }
+    out_close(&x.bytes);
     if (!failed) failed = table_append_commit(&x.append, NULL, error);
     if (!failed) return 0;
     table_append_abort(&x.append);

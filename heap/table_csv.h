@@ -1,8 +1,8 @@
-/* table_csv.h - tables as text: CSV in and out, JSON lines out.
+/* table_csv.h - tables as text: CSV in; CSV and JSON lines out (table_export.h).
  *
  * CSV is that of RFC 4180: cells in quotes may have delimiters, line ends and doubled quotes; lines
  * end with CR LF or LF; a byte order mark is skipped. An empty cell is null, an empty cell in
- * quotes the empty text. Dates are 2026-11-25, times 2026-11-25T18:00:00.000001Z. Bytes go out in
+ * quotes the empty text (so out; another text for null is an option). Dates are 2026-11-25, times 2026-11-25T18:00:00.000001Z. Bytes go out in
  * base64 (RFC 4648). JSON has no NaN and no infinities: they are null there. */
 #ifndef CAIRN_HEAP_TABLE_CSV_H
 #define CAIRN_HEAP_TABLE_CSV_H
@@ -47,21 +47,9 @@ uint64_t csv_reader_rows(const struct csv_reader *r);
 size_t csv_reader_bytes(const struct csv_reader *r);
 void csv_reader_destroy(struct csv_reader *r);
 
-/* --- writing ----------------------------------------------------------------------------------*/
-
-enum text_format { TEXT_CSV, TEXT_JSON_LINES };
-struct text_writer;
-struct text_writer *text_writer_create(const struct table_export *e, enum text_format format);
-/* As arrow_writer_step; works at least one row, and looks at the clock every 16 rows. */
-warn_unused int text_writer_step(struct text_writer *w, uint64_t budget_ns,
-                                 const unsigned char **data, size_t *length);
-void text_writer_destroy(struct text_writer *w);
-
 /* --- cells as text ----------------------------------------------------------------------------*/
 
 /* Whether all of a text is a cell of the type (of its class; not sym). Texts are borrowed. */
 bool cell_parse(enum table_type type, const char *text, size_t length, struct table_cell *cell);
-void out_date(struct table_out *o, int64_t days);
-void out_time(struct table_out *o, int64_t us);
 
 #endif

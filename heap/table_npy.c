@@ -9,9 +9,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define MAGIC "\x93NUMPY\x01"
-#define MAGIC_BYTES 10 /* with the versions and the header's length */
-#define PIECE_BYTES ((size_t)256 << 10)
 #define ROOM_ROWS 1024
 #define STEP_ELEMENTS 16384
 
@@ -46,147 +43,11 @@ static int npy_memory(struct table_error *error)
     return -ENOMEM;
 }
 
-/* --- writing -----------------------------------------------------------------------------------*/
-
-struct npy_writer {
-    struct table_export e;
-    uint32_t columns;
-    size_t bytes; /* of an element */
-    enum table_type type;
-    struct table_out out;
-    struct table_walk walk, counting;
-    uint64_t rows;
-    bool counted, over;
-    _Alignas(64) unsigned char room[TABLE_VECTOR_ROWS * 8];
-};
-
-static void write_header(struct npy_writer *w)
+const char *npy_type_name(enum table_type type)
 {
-    const char *name = "";
     for (size_t i = 0; i < NPY_TYPES; i++)
-        if (npy_types[i].type == w->type) name = npy_types[i].name;
-    out_put(&w->out, MAGIC "\0\0\0", MAGIC_BYTES);
-    out_print(&w->out, "{'descr': '%s', 'fortran_order': False, 'shape': (%" PRIu64 ",", name,
-              w->rows);
-    if (w->columns > 1) out_print(&w->out, " %" PRIu32, w->columns);
-    out_text(&w->out, "), }");
-    while (!w->out.failed && w->out.length % 64 != 63) out_byte(&w->out, ' ');
-    out_byte(&w->out, '\n');
-    if (!w->out.failed) put16(w->out.data + 8, (uint16_t)(w->out.length - MAGIC_BYTES));
-}
-
-static void store_null(const struct npy_writer *w, unsigned char *to)
-{
-    double d = NAN;
-    float f = NAN;
-    if (w->type == TABLE_F32)
-        memcpy(to, &f, sizeof f);
-    else
-        memcpy(to, &d, sizeof d);
-}
-
-/* One column of the selected rows of a vector, at its place in the rows. */
-static int write_column(struct npy_writer *w, const struct table_part *p, uint32_t i,
-                        unsigned char *rows, struct table_error *error)
-{
-    uint64_t valid[TABLE_VECTOR_WORDS];
-    const struct table_field *f = export_field(&w->e, i);
-    bool real = w->type == TABLE_F32 || w->type == TABLE_F64;
-    unsigned char *to = rows + i * w->bytes;
-    size_t stride = w->columns * w->bytes;
-    table_read_raw(w->e.version, p->chunk, export_column(&w->e, i), p->vector, w->room, valid);
-    for (unsigned word = 0; word < TABLE_VECTOR_WORDS; word++)
-        for (uint64_t left = p->selected[word]; left; left &= left - 1, to += stride) {
-            unsigned bit = (unsigned)__builtin_ctzll(left);
-            memcpy(to, w->room + (word * 64 + bit) * w->bytes, w->bytes);
-            if (valid[word] >> bit & 1) continue;
-            if (!real)
-                return npy_wrong(error, "column \"%.*s\" has a null; in .npy only f32 and f64 "
-                                        "have one (NaN)", (int)f->name_length, f->name);
-            store_null(w, to);
-        }
-    return 0;
-}
-
-static int write_vector(struct npy_writer *w, struct table_error *error)
-{
-    struct table_part part;
-    if (!table_walk_next(&w->walk, &w->e, &part)) {
-        w->over = true;
-        return 0;
-    }
-    size_t bytes = part.rows * w->columns * w->bytes;
-    unsigned char *rows = out_room(&w->out, bytes);
-    if (!rows) return npy_memory(error);
-    for (uint32_t i = 0; i < w->columns; i++) {
-        int failed = write_column(w, &part, i, rows, error);
-        if (failed) return failed;
-    }
-    out_add(&w->out, bytes);
-    return 0;
-}
-
-static void count_vector(struct npy_writer *w)
-{
-    struct table_part part;
-    if (!w->e.select) {
-        w->rows = table_version_rows(w->e.version);
-        w->counted = true;
-    } else if (table_walk_next(&w->counting, &w->e, &part)) {
-        w->rows += part.rows;
-    } else {
-        w->counted = true;
-    }
-    if (w->counted) write_header(w);
-}
-
-int npy_writer_step(struct npy_writer *w, uint64_t budget_ns, const unsigned char **data,
-                    size_t *length, struct table_error *error)
-{
-    uint64_t begin = table_clock_ns();
-    int failed = 0;
-    w->out.length = 0;
-    do {
-        if (!w->counted)
-            count_vector(w);
-        else
-            failed = write_vector(w, error);
-        if (w->out.failed) failed = npy_memory(error);
-    } while (!failed && !w->over && w->out.length < PIECE_BYTES &&
-             table_clock_ns() - begin < budget_ns);
-    *data = w->out.data;
-    *length = failed ? 0 : w->out.length;
-    return failed ? failed : !w->over;
-}
-
-struct npy_writer *npy_writer_create(const struct table_export *e, struct table_error *error)
-{
-    enum table_type type = export_field(e, 0)->type;
-    for (uint32_t i = 0; i < export_column_count(e); i++) {
-        const struct table_field *f = export_field(e, i);
-        if (f->type == type && f->type != TABLE_SYM && table_type_bytes(type)) continue;
-        npy_wrong(error, "column \"%.*s\" is of type %s; .npy has numbers of one type",
-                  (int)f->name_length, f->name, table_type_name(f->type));
-        return NULL;
-    }
-    struct npy_writer *w;
-    if (posix_memalign((void **)&w, 64, sizeof *w) != 0) {
-        npy_memory(error);
-        return NULL;
-    }
-    memset(w, 0, sizeof *w);
-    w->e = *e;
-    w->type = type;
-    w->bytes = table_type_bytes(type);
-    w->columns = export_column_count(e);
-    return w;
-}
-
-void npy_writer_destroy(struct npy_writer *w)
-{
-    if (!w) return;
-    out_close(&w->out);
-    free(w);
+        if (npy_types[i].type == type) return npy_types[i].name;
+    return NULL;
 }
 
 /* --- reading -----------------------------------------------------------------------------------*/
@@ -350,7 +211,7 @@ static int feed_rows(struct npy_reader *r, const unsigned char *data, size_t len
 static int read_magic(struct npy_reader *r)
 {
     const unsigned char *p = r->buffer.data;
-    if (memcmp(p, MAGIC, sizeof MAGIC - 1) != 0)
+    if (memcmp(p, NPY_MARK, sizeof NPY_MARK - 1) != 0)
         return npy_wrong(&r->error, "no .npy file: it should begin with \\x93NUMPY\\x01\\x00");
     r->header_bytes = p[8] | (size_t)p[9] << 8;
     r->buffer.length = 0;
@@ -366,7 +227,7 @@ int npy_reader_feed(struct npy_reader *r, const void *data, size_t length, size_
         enum npy_state before = r->state;
         bool waits = before != NPY_HEADER || r->buffer.length < r->header_bytes;
         if (waits && *used == length) return TABLE_FEED_MORE;
-        if (before == NPY_MAGIC && collect(r, MAGIC_BYTES, data, length, used))
+        if (before == NPY_MAGIC && collect(r, NPY_MARK_BYTES, data, length, used))
             r->failure = read_magic(r);
         else if (before == NPY_HEADER && collect(r, r->header_bytes, data, length, used))
             r->failure = read_header(r);
@@ -383,7 +244,8 @@ int npy_reader_end(struct npy_reader *r, struct table_error *error)
 {
     if (!r->failure && r->state != NPY_DONE)
         r->failure = npy_wrong(&r->error, ".npy: ends after %" PRIu64 " of %" PRIu64 " rows",
-                               r->done, r->rows);
+                               r->done + (r->row_bytes ? r->buffer.length / r->row_bytes : 0),
+                               r->rows);
     if (r->failure && error) *error = r->error;
     return r->failure;
 }

@@ -1,22 +1,18 @@
-/* table_npy.h - columns of numbers as a NumPy array file (.npy, version 1.0), out and in.
+/* table_npy.h - columns of numbers as a NumPy array file (.npy, version 1.0), in and out.
  *
- * One column is an array of one dimension, several of one type an array of rows in C order. Dates
- * are <i4 (days), times <M8[us]. Nulls are NaN in f32 and f64, and refused elsewhere. */
+ * Out (table_export.h): one column is an array of one dimension, several of one type an array of
+ * rows in C order. Dates are <i4 (days), times <M8[us]. Nulls are NaN in f32 and f64, and refused
+ * elsewhere; texts, symbols, bytes and columns of different types are refused, too. */
 #ifndef CAIRN_HEAP_TABLE_NPY_H
 #define CAIRN_HEAP_TABLE_NPY_H
 
 #include "heap/table_arrow.h" /* table_open_cb, enum table_feed */
 
-struct npy_writer;
-/* NULL with an error: columns of several types, texts, or memory is short. */
-struct npy_writer *npy_writer_create(const struct table_export *e, struct table_error *error);
-/* As arrow_writer_step; at least a vector. -EINVAL, told in `error`: a null. The file's
- * header tells the number of rows: with `select`, the rows are counted first, by calling it twice
- * for every vector. */
-warn_unused int npy_writer_step(struct npy_writer *w, uint64_t budget_ns,
-                                const unsigned char **data, size_t *length,
-                                struct table_error *error);
-void npy_writer_destroy(struct npy_writer *w);
+/* \x93NUMPY 1 0, u16 bytes of the header, the header. */
+#define NPY_MARK "\x93NUMPY\x01"
+#define NPY_MARK_BYTES 10 /* with the versions and the header's length */
+/* The type of an array, as the header has it; NULL: no array has this type. */
+const char *npy_type_name(enum table_type type);
 
 /* Arrays of one or two dimensions, of little-endian numbers and booleans, in C order. Columns are
  * called column1, column2, ...; without nulls. */

@@ -1,8 +1,9 @@
-/* table_parse.c - cells from text and back: numbers, booleans, dates and times. */
+/* table_parse.c - cells from text: numbers, booleans, dates and times. */
 #include <strings.h>
 
 #include "heap/text.h"
 #include "heap/table_csv.h"
+#include "heap/table_digits.h"
 
 struct scan {
     const char *p, *end;
@@ -119,17 +120,6 @@ static int64_t days_of(int64_t year, int64_t month, int64_t day)
     return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
 }
 
-static void date_of(int64_t days, int64_t *year, int64_t *month, int64_t *day)
-{
-    days += 719468;
-    int64_t era = (days >= 0 ? days : days - 146096) / 146097, d = days - era * 146097;
-    int64_t y = (d - d / 1460 + d / 36524 - d / 146096) / 365;
-    int64_t of_year = d - (365 * y + y / 4 - y / 100), m = (5 * of_year + 2) / 153;
-    *day = of_year - (153 * m + 2) / 5 + 1;
-    *month = m < 10 ? m + 3 : m - 9;
-    *year = y + era * 400 + (*month <= 2);
-}
-
 static bool scan_date(struct scan *s, int64_t *days)
 {
     static const uint8_t lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
@@ -197,25 +187,4 @@ bool cell_parse(enum table_type type, const char *text, size_t length, struct ta
         return type == TABLE_BIN || utf8_valid(text, length);
     default: return parse_int(type, text, text + length, cell);
     }
-}
-
-/* --- and back ----------------------------------------------------------------------------------*/
-
-/* Years beyond 0..9999 go out with more digits, or a minus; they are not read back. */
-void out_date(struct table_out *o, int64_t days)
-{
-    int64_t year, month, day;
-    date_of(days, &year, &month, &day);
-    out_print(o, "%04lld-%02lld-%02lld", (long long)year, (long long)month, (long long)day);
-}
-
-void out_time(struct table_out *o, int64_t us)
-{
-    int64_t day_us = (int64_t)86400 * 1000000;
-    int64_t days = us / day_us - (us % day_us < 0), rest = us - days * day_us;
-    out_date(o, days);
-    out_print(o, "T%02d:%02d:%02d", (int)(rest / 3600000000), (int)(rest / 60000000 % 60),
-              (int)(rest / 1000000 % 60));
-    if (rest % 1000000) out_print(o, ".%06d", (int)(rest % 1000000));
-    out_byte(o, 'Z');
 }

@@ -149,9 +149,14 @@ void writer_bin(struct writer *w, const void *data, size_t length)
     writer_bytes(w, data, length);
 }
 
-void writer_ext(struct writer *w, int8_t type, const void *data, size_t length)
+void writer_ext_header(struct writer *w, int8_t type, size_t length)
 {
     if (header_fits(w, length)) msgpack_pack_ext(w, length, type);
+}
+
+void writer_ext(struct writer *w, int8_t type, const void *data, size_t length)
+{
+    writer_ext_header(w, type, length);
     writer_bytes(w, data, length);
 }
 

@@ -40,6 +40,7 @@ void writer_ext_close(struct writer *w, size_t mark, int8_t type);
 /* The headers alone, for bodies that follow in parts through writer_bytes. */
 void writer_str_header(struct writer *w, size_t length);
 void writer_bin_header(struct writer *w, size_t length);
+void writer_ext_header(struct writer *w, int8_t type, size_t length);
 void writer_bytes(struct writer *w, const void *data, size_t length);
 void writer_array(struct writer *w, size_t count);
 void writer_map(struct writer *w, size_t count);

@@ -46,7 +46,14 @@
 #include "protocol/rpc.h"
 #include "server/call.h"
 
-enum ext_type { EXT_REF = 1, EXT_HANDLE = 2, EXT_WEAK = 3, EXT_SET = 4, EXT_TABLE = 6 };
+enum ext_type {
+    EXT_REF = 1,
+    EXT_HANDLE = 2,
+    EXT_WEAK = 3,
+    EXT_SET = 4,
+    EXT_TABLE = 6,
+    EXT_ARROW = 8,
+};
 
 struct builder_level;
 struct decoder;

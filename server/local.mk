@@ -35,6 +35,7 @@ libserver_la_SOURCES = \
 	%D%/methods_table_append.c \
 	%D%/methods_table_change.c \
 	%D%/methods_table_convert.c \
+	%D%/methods_table_export.c \
 	%D%/methods_table_import.c \
 	%D%/methods_table_query.c \
 	%D%/methods_values.c \
@@ -62,6 +63,7 @@ libserver_la_SOURCES = \
 	%D%/table_json.c \
 	%D%/table_json.h \
 	%D%/table_path.c \
+	%D%/table_query.h \
 	%D%/table_reply.c \
 	%D%/table_schema.h \
 	%D%/table_value.h \

@@ -162,10 +162,18 @@
       METHOD_READ | METHOD_LONG, method_table_scan,                                             \
       "Reads the rows that a predicate keeps, as they are at this moment; table.next reads "    \
       "on. batch: {rows, bytes}; format \"rows\": a list of lists, \"cols\": a list or a "      \
-      "bin for each column")                                                                    \
+      "bin for each column, \"arrow\": a part of an Arrow stream")                              \
     X("table.next", "cursor, [opts: rows, bytes]", "{data, rows, cursor}", 1, 2,                \
       METHOD_READ | METHOD_LONG, method_table_next,                                             \
-      "Reads the next batch of a scan; with the last, cursor is nil")                           \
+      "Reads the next batch of a scan or export; with the last, cursor is nil")                 \
+    X("table.export",                                                                           \
+      "path, {format, where, select, let, order, limit, offset, batch, header, delimiter, "     \
+      "null}",                                                                                  \
+      "{format, rows, data, cursor}", 2, 2,                                                     \
+      METHOD_READ | METHOD_LONG, method_table_export,                                           \
+      "Reads what table.scan would as bytes of a file: format \"arrow\" (a stream), \"csv\", "  \
+      "\"jsonl\" or \"npy\"; table.next reads on. batch: {bytes}; header (true), delimiter "    \
+      "(\",\") and null (\"\"), what nil is written as, are options of csv")                    \
     X("table.close", "cursor", "bool", 1, 1,                                                    \
       METHOD_READ, method_table_close,                                                          \
       "Ends a scan; false if there is no such cursor")                                          \

@@ -19,6 +19,7 @@
 #include "server/path.h"
 #include "server/refs.h"
 #include "server/reply.h"
+#include "server/table_query.h"
 #include "server/table_value.h"
 
 #define BATCH_ROWS_DEFAULT 4096
@@ -39,7 +40,7 @@ struct gathered {
 /* An answer under way. */
 struct reading {
     struct table_cursor *cursor; /* owned; its query may have a number already */
-    enum { READ_FIRST, READ_NEXT, READ_ALL } kind;
+    enum table_read kind;
     struct writer rows;          /* format rows */
     struct gathered *columns;    /* format cols */
     uint64_t count;              /* of rows */
@@ -196,7 +197,7 @@ static void write_name(struct writer *w, const struct query_column *column)
         writer_bin(w, column->name, column->name_length);
 }
 
-static void write_cols(struct writer *w, const struct query *q)
+void table_write_cols(struct writer *w, const struct query *q)
 {
     uint32_t columns = query_column_count(q);
     writer_cstr(w, "cols");
@@ -238,7 +239,7 @@ static void write_data(struct writer *w, const struct reading *r)
     }
 }
 
-static void write_stats(struct writer *w, const struct query *q)
+void table_write_stats(struct writer *w, const struct query *q)
 {
     struct query_stats s;
     query_stats(q, &s);
@@ -254,22 +255,28 @@ static void write_stats(struct writer *w, const struct query *q)
     reply_figure(w, "memory_peak", s.memory_peak);
 }
 
+int64_t table_cursor_number(const struct call *call, const struct table_cursor *cursor,
+                            bool goes_on)
+{
+    return !goes_on ? 0 : cursor->id != 0 ? cursor->id : call->refs->cursors.last + 1;
+}
+
 /* Writes the answer; a cursor that is to be read on goes to the session. */
 static enum call_outcome reading_finish(struct call *call)
 {
     struct reading *r = call->state;
     struct writer *w = call->reply;
     bool goes_on = !r->ended && r->kind != READ_ALL, cols = r->cursor->format == TABLE_FORMAT_COLS;
-    int64_t id = !goes_on ? 0 : r->cursor->id != 0 ? r->cursor->id : call->refs->cursors.last + 1;
+    int64_t id = table_cursor_number(call, r->cursor, goes_on);
     writer_map(w, (size_t)2 + cols + (r->kind != READ_NEXT) * (size_t)2 + (r->kind != READ_ALL));
-    if (r->kind != READ_NEXT) write_cols(w, reading_query(r));
+    if (r->kind != READ_NEXT) table_write_cols(w, reading_query(r));
     write_data(w, r);
     if (r->kind != READ_ALL) {
         writer_cstr(w, "cursor");
         if (goes_on) writer_int(w, id);
         else writer_nil(w);
     }
-    if (r->kind != READ_NEXT) write_stats(w, reading_query(r));
+    if (r->kind != READ_NEXT) table_write_stats(w, reading_query(r));
     int status = reply_check(call);
     if (status == 0 && goes_on) {
         struct table_cursor *cursor = r->cursor;
@@ -319,8 +326,11 @@ static enum call_outcome reading_step(struct call *call, uint64_t budget_ns)
 }
 
 /* Takes the cursor over. */
-static enum call_outcome reading_start(struct call *call, struct table_cursor *cursor, int kind)
+static enum call_outcome reading_start(struct call *call, struct table_cursor *cursor,
+                                       enum table_read kind)
 {
+    if (cursor->format == TABLE_FORMAT_ARROW || cursor->format == TABLE_FORMAT_BYTES)
+        return table_send(call, cursor, kind);
     struct reading *r = calloc(1, sizeof *r);
     uint32_t columns = query_column_count(cursor->query);
     struct gathered *gathered = NULL;
@@ -351,15 +361,10 @@ static int read_format(struct call *call, value v, enum table_format *format)
     if (v == VALUE_NIL) v = VALUE_ABSENT;
     if (option_word(call, "format", v, "rows cols arrow", &word) < 0) return -1;
     *format = (enum table_format)word;
-    if (*format != TABLE_FORMAT_ARROW) return 0;
-    /* The hook for heap/table_arrow.h. */
-    call_fail(call, ERROR_BAD_PARAMS, "%s: format \"arrow\" is not supported yet",
-              call->method->name);
-    return -1;
+    return 0;
 }
 
-/* An entry of the map of options. */
-static value option_of(struct call *call, value options, const char *name)
+value table_option(struct call *call, value options, const char *name)
 {
     struct map_key key;
     if (!value_is_kind(options, KIND_MAP)) return VALUE_ABSENT;
@@ -367,8 +372,7 @@ static value option_of(struct call *call, value options, const char *name)
     return map_get(call->heap, options, &key);
 }
 
-/* {rows, bytes} into the cursor. */
-static int read_batch(struct call *call, value batch, struct table_cursor *cursor)
+int table_batch_read(struct call *call, value batch, struct table_cursor *cursor)
 {
     int64_t rows = cursor->rows_max, bytes = (int64_t)cursor->bytes_max;
     if (batch == VALUE_ABSENT || batch == VALUE_NIL) return 0;
@@ -377,8 +381,8 @@ static int read_batch(struct call *call, value batch, struct table_cursor *curso
                   call->method->name, value_describe(batch));
         return -1;
     }
-    if (option_int(call, "rows", option_of(call, batch, "rows"), 1, BATCH_ROWS_MAX, &rows) < 0 ||
-        option_int(call, "bytes", option_of(call, batch, "bytes"), 1,
+    if (option_int(call, "rows", table_option(call, batch, "rows"), 1, BATCH_ROWS_MAX, &rows) < 0 ||
+        option_int(call, "bytes", table_option(call, batch, "bytes"), 1,
                    (int64_t)call->host->reply_bytes_max, &bytes) < 0)
         return -1;
     cursor->rows_max = (uint32_t)rows;
@@ -386,40 +390,54 @@ static int read_batch(struct call *call, value batch, struct table_cursor *curso
     return 0;
 }
 
-static struct table_cursor *cursor_create(struct call *call, value options)
+struct table_cursor *table_cursor_open(struct call *call, enum table_format format, value options)
 {
-    enum table_format format;
-    if (read_format(call, option_of(call, options, "format"), &format) < 0) return NULL;
     struct table_cursor *cursor = calloc(1, sizeof *cursor);
     if (cursor == NULL) {
         fail_no_memory(call);
         return NULL;
     }
     cursor->format = format;
-    cursor->rows_max = BATCH_ROWS_DEFAULT;
+    if (format == TABLE_FORMAT_ROWS || format == TABLE_FORMAT_COLS)
+        cursor->rows_max = BATCH_ROWS_DEFAULT;
     cursor->bytes_max = BATCH_BYTES_DEFAULT;
     if (cursor->bytes_max > call->host->reply_bytes_max / 2)
         cursor->bytes_max = call->host->reply_bytes_max / 2;
-    if (read_batch(call, option_of(call, options, "batch"), cursor) == 0) return cursor;
+    if (table_batch_read(call, table_option(call, options, "batch"), cursor) == 0) return cursor;
     table_cursor_destroy(cursor);
     return NULL;
 }
 
-/* Compiles into the cursor, which is destroyed on failure. 0, or -1 after call_fail. */
-static int compile(struct call *call, struct table *t, const struct query_spec *spec, bool agg,
-                   struct table_cursor *cursor)
+/* The same, in the format that the options wish. */
+static struct table_cursor *cursor_create(struct call *call, value options)
+{
+    enum table_format format;
+    if (read_format(call, table_option(call, options, "format"), &format) < 0) return NULL;
+    return table_cursor_open(call, format, options);
+}
+
+int table_compile(struct call *call, struct table *t, const struct query_spec *spec, bool agg,
+                  struct query **query)
 {
     struct query_error error;
     struct table_version *v = table_pin(t);
     size_t memory = call->host->query_bytes_max;
-    int status = agg ? query_agg_create(call->heap, v, spec, memory, &cursor->query, &error)
-                     : query_scan_create(call->heap, v, spec, memory, &cursor->query, &error);
+    int status = agg ? query_agg_create(call->heap, v, spec, memory, query, &error)
+                     : query_scan_create(call->heap, v, spec, memory, query, &error);
     if (status == 0) return 0;
-    cursor->query = NULL;
+    *query = NULL;
     table_unpin(v);
-    table_cursor_destroy(cursor);
     call_fail_query(call, &error);
     return -1;
+}
+
+/* Into the cursor, which is destroyed on failure. */
+static int compile(struct call *call, struct table *t, const struct query_spec *spec, bool agg,
+                   struct table_cursor *cursor)
+{
+    int status = table_compile(call, t, spec, agg, &cursor->query);
+    if (status < 0) table_cursor_destroy(cursor);
+    return status;
 }
 
 /* Everything up to the first step of table.scan and table.agg. */
@@ -440,16 +458,21 @@ static enum call_outcome query_start(struct call *call, bool agg)
     return reading_start(call, cursor, agg ? READ_ALL : READ_FIRST);
 }
 
-enum call_outcome method_table_scan(struct call *call)
+int table_cursors_check(struct call *call)
 {
     struct table_cursors *cursors = &call->refs->cursors;
     table_cursors_expire(cursors, clock_ns(), call->host->cursor_idle_ns);
-    if (cursors->count >= call->host->cursors_max)
-        return call_fail(call, ERROR_LIMIT,
-                         "%s: this session has %zu scans open, the limit (table-cursors); read "
-                         "them to the end, or table.close them",
-                         call->method->name, cursors->count);
-    return query_start(call, false);
+    if (cursors->count < call->host->cursors_max) return 0;
+    call_fail(call, ERROR_LIMIT,
+              "%s: this session has %zu scans open, the limit (table-cursors); read them to the "
+              "end, or table.close them",
+              call->method->name, cursors->count);
+    return -1;
+}
+
+enum call_outcome method_table_scan(struct call *call)
+{
+    return table_cursors_check(call) < 0 ? CALL_FAILED : query_start(call, false);
 }
 
 enum call_outcome method_table_agg(struct call *call) { return query_start(call, true); }
@@ -507,7 +530,7 @@ enum call_outcome method_table_next(struct call *call)
     if (cursor->import != NULL)
         call_fail(call, ERROR_BAD_PARAMS, "%s: cursor %lld is an import; table.import goes on with "
                   "it", call->method->name, (long long)id);
-    if (cursor->import != NULL || read_batch(call, param(call, 1), cursor) < 0) {
+    if (cursor->import != NULL || table_batch_read(call, param(call, 1), cursor) < 0) {
         table_cursors_add(&call->refs->cursors, cursor);
         return CALL_FAILED;
     }
@@ -529,8 +552,8 @@ enum call_outcome method_table_explain(struct call *call)
     struct query_error error;
     struct query_spec spec;
     if (table_find(call, call->args[0], &t) < 0) return CALL_FAILED;
-    bool agg = option_of(call, param(call, 1), "agg") != VALUE_ABSENT ||
-               option_of(call, param(call, 1), "group") != VALUE_ABSENT;
+    bool agg = table_option(call, param(call, 1), "agg") != VALUE_ABSENT ||
+               table_option(call, param(call, 1), "group") != VALUE_ABSENT;
     if (query_spec_read(call->heap, param(call, 1), agg, &spec, &error) < 0)
         return call_fail_query(call, &error);
     struct table_cursor *cursor = cursor_create(call, param(call, 1));

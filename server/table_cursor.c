@@ -4,10 +4,12 @@
 #include <stdlib.h>
 
 #include "heap/query.h"
+#include "heap/table_export.h"
 #include "server/table_import.h"
 
 void table_cursor_destroy(struct table_cursor *cursor)
 {
+    export_destroy(cursor->export);
     if (cursor->query != NULL) query_destroy(cursor->query);
     import_destroy(cursor->import);
     free(cursor);

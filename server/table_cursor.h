@@ -1,7 +1,7 @@
-/* table_cursor.h - the scans of tables that a session has open: each a query that pins a version of
- * its table, known to the client by a number; and the imports for which more bytes are to come.
- * Numbers begin with 1 and are never used again within a session. A scan or import that does not go
- * on for some time is closed. */
+/* table_cursor.h - the scans and exports of tables that a session has open: each a query that pins
+ * a version of its table, known to the client by a number; and the imports for which more bytes are
+ * to come. Numbers begin with 1 and are never used again within a session. A scan or import that
+ * does not go on for some time is closed. */
 #ifndef CAIRN_SERVER_TABLE_CURSOR_H
 #define CAIRN_SERVER_TABLE_CURSOR_H
 
@@ -9,10 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct export;
 struct query;
 struct table_import;
 
-enum table_format { TABLE_FORMAT_ROWS, TABLE_FORMAT_COLS, TABLE_FORMAT_ARROW };
+/* The last one is that of table.export: bytes, whatever they mean. */
+enum table_format { TABLE_FORMAT_ROWS, TABLE_FORMAT_COLS, TABLE_FORMAT_ARROW, TABLE_FORMAT_BYTES };
 
 struct table_cursor {
     struct table_cursor *next;
@@ -20,8 +22,13 @@ struct table_cursor {
     struct query *query;         /* of a scan, */
     struct table_import *import; /* or of an import */
     enum table_format format;
-    uint32_t rows_max;  /* of a batch */
+    uint32_t rows_max;  /* of a batch; arrow and bytes, 0: any */
     size_t bytes_max;
+    /* Arrow and bytes: who makes them of the query, and what is left of the piece it made last. */
+    struct export *export;
+    const unsigned char *piece;
+    size_t piece_length;
+    bool export_over;   /* that is the last one */
     uint64_t used_ns;   /* when it was last read */
 };
 

@@ -42,6 +42,8 @@ libsessiontest_la_SOURCES = \
 	%D%/support/arrow_sample.h \
 	%D%/support/ask.c \
 	%D%/support/ask.h \
+	%D%/support/export_all.c \
+	%D%/support/export_all.h \
 	%D%/support/in_process.c \
 	%D%/support/in_process.h \
 	%D%/support/literal.c \
@@ -272,6 +274,12 @@ unit_methods_table_SOURCES = %D%/unit/test_methods_table.c
 unit_methods_table_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_methods_table_LDADD = $(SESSION_TEST_LIBS)
 
+check_PROGRAMS += unit_methods_table_export
+TESTS += unit_methods_table_export
+unit_methods_table_export_SOURCES = %D%/unit/test_methods_table_export.c
+unit_methods_table_export_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_methods_table_export_LDADD = $(SESSION_TEST_LIBS)
+
 check_PROGRAMS += unit_number
 TESTS += unit_number
 unit_number_SOURCES = %D%/unit/test_number.c
@@ -359,16 +367,28 @@ unit_table_LDADD = $(HEAP_TEST_LIBS) -lm
 
 check_PROGRAMS += unit_table_arrow
 TESTS += unit_table_arrow
-unit_table_arrow_SOURCES = %D%/unit/test_table_arrow.c
+unit_table_arrow_SOURCES = \
+	%D%/support/export_all.c \
+	%D%/support/export_all.h \
+	%D%/unit/test_table_arrow.c
 unit_table_arrow_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_table_arrow_LDADD = $(HEAP_TEST_LIBS) -lm
 unit_table_arrow_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
 
 check_PROGRAMS += unit_table_csv
 TESTS += unit_table_csv
-unit_table_csv_SOURCES = %D%/unit/test_table_csv.c
+unit_table_csv_SOURCES = \
+	%D%/support/export_all.c \
+	%D%/support/export_all.h \
+	%D%/unit/test_table_csv.c
 unit_table_csv_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_table_csv_LDADD = $(HEAP_TEST_LIBS) -lm
+
+check_PROGRAMS += unit_table_digits
+TESTS += unit_table_digits
+unit_table_digits_SOURCES = %D%/unit/test_table_digits.c
+unit_table_digits_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_table_digits_LDADD = $(HEAP_TEST_LIBS) -lm
 
 check_PROGRAMS += unit_table_encode
 TESTS += unit_table_encode

@@ -10,6 +10,7 @@
 #include "heap/heap.h"
 #include "heap/table_arrow.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/support/export_all.h"
 #include "tests/support/random.h"
 
 struct outcome {
@@ -73,23 +74,14 @@ static struct outcome read_stream(struct target *target, const uint8_t *data, si
 static void write_again(struct target *target, uint64_t rows)
 {
     struct table *t = table_of(target->h, target->table);
-    struct table_export e = {.version = table_pin(t)};
-    struct arrow_writer *w = arrow_writer_create(&e);
     struct target copy = {target->h, VALUE_NIL};
     struct table_out stream = {.data = NULL};
-    const unsigned char *piece;
-    size_t length;
-    int more = w ? 1 : -1;
-    while (more == 1) {
-        more = arrow_writer_step(w, 0, &piece, &length);
-        if (more >= 0 && length) out_put(&stream, piece, length);
-    }
-    if (more < 0 || stream.failed) abort();
-    arrow_writer_destroy(w);
+    struct query_error error;
+    if (export_all(target->h, t, NULL, 0, EXPORT_ARROW, 0, &stream, &error) != 0 || stream.failed)
+        abort();
     struct outcome o = read_stream(&copy, stream.data, stream.length, NULL);
     if (o.status == 0 && o.rows != rows) abort();
     out_close(&stream);
-    table_unpin(e.version);
     value_release(target->h, copy.table);
 }
 

@@ -92,6 +92,8 @@ endif
 fuzz_arrow_sources = \
 	%D%/fuzz.h \
 	%D%/fuzz_arrow.c \
+	tests/support/export_all.c \
+	tests/support/export_all.h \
 	tests/support/random.h
 
 check_PROGRAMS += replay_arrow
@@ -110,6 +112,8 @@ endif
 fuzz_csv_sources = \
 	%D%/fuzz.h \
 	%D%/fuzz_csv.c \
+	tests/support/export_all.c \
+	tests/support/export_all.h \
 	tests/support/random.h
 
 check_PROGRAMS += replay_csv
@@ -140,4 +144,25 @@ noinst_PROGRAMS += fuzz_filter
 fuzz_filter_SOURCES = $(fuzz_filter_sources)
 fuzz_filter_LDADD = libcli.la libcairn.la
 fuzz_filter_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
+
+fuzz_json_sources = \
+	%D%/fuzz.h \
+	%D%/fuzz_json.c \
+	tests/support/export_all.c \
+	tests/support/export_all.h \
+	tests/support/random.h
+fuzz_json_libs = libserver.la libprotocol.la libheap.la -lm
+
+check_PROGRAMS += replay_json
+TESTS += replay_json
+replay_json_SOURCES = $(fuzz_json_sources) %D%/replay.c
+replay_json_CPPFLAGS = $(AM_CPPFLAGS) -DREPLAY_CORPUS='"json"'
+replay_json_LDADD = $(fuzz_json_libs)
+
+if FUZZ
+noinst_PROGRAMS += fuzz_json
+fuzz_json_SOURCES = $(fuzz_json_sources)
+fuzz_json_LDADD = $(fuzz_json_libs)
+fuzz_json_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif

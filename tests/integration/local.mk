@@ -13,7 +13,9 @@ integration_tests = \
 	%D%/dumpavail2jsonl.sh \
 	%D%/duckdb.sh \
 	%D%/evict.sh \
+	%D%/export.sh \
 	%D%/foreign.sh \
+	%D%/import.sh \
 	%D%/intern.sh \
 	%D%/methods_doc.sh \
 	%D%/realdata.sh \
@@ -25,13 +27,19 @@ EXTRA_DIST += \
 	$(integration_tests) \
 	%D%/arrow.mjs \
 	%D%/duckdb.mjs \
+	%D%/export.mjs \
 	%D%/foreign.mjs \
+	%D%/import.mjs \
 	%D%/foreign.py \
-	%D%/foreign.vim
+	%D%/foreign.vim \
+	%D%/msgpack.mjs
 
 # Tables from files into files, for arrow.sh.
 check_PROGRAMS += table_convert
-table_convert_SOURCES = tests/support/table_convert.c
+table_convert_SOURCES = \
+	tests/support/export_all.c \
+	tests/support/export_all.h \
+	tests/support/table_convert.c
 table_convert_LDADD = libheap.la -lm
 
 # Raw sockets against the real server.

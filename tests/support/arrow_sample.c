@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "heap/table_arrow.h"
+#include "tests/support/export_all.h"
 
 static value make_table(struct heap *h)
 {
@@ -24,24 +24,21 @@ static value make_table(struct heap *h)
 char *arrow_sample_literal(void)
 {
     struct heap_config config = {.max_bytes = (size_t)16 << 20, .hash_key = "fixed for tests"};
-    struct table_out text = {.data = NULL};
+    struct table_out stream = {.data = NULL}, text = {.data = NULL};
+    struct query_error error;
     struct heap *h;
-    const unsigned char *data;
-    size_t length;
-    int more = 1;
     if (heap_create(&h, &config) != 0) abort();
     value v = make_table(h);
-    struct table_export e = {.version = table_pin(table_of(h, v))};
-    struct arrow_writer *w = arrow_writer_create(&e);
+    if (export_all(h, table_of(h, v), NULL, 0, EXPORT_ARROW, 0, &stream, &error) != 0) abort();
     out_text(&text, "b'");
-    while (w && more == 1) {
-        more = arrow_writer_step(w, 0, &data, &length);
-        for (size_t i = 0; more >= 0 && i < length; i++) out_print(&text, "\\x%02x", data[i]);
+    for (size_t i = 0; i < stream.length; i++) {
+        char escape[5];
+        snprintf(escape, sizeof escape, "\\x%02x", stream.data[i]);
+        out_text(&text, escape);
     }
     out_put(&text, "'", 2);
-    if (!w || more < 0 || text.failed) abort();
-    arrow_writer_destroy(w);
-    table_unpin(e.version);
+    if (text.failed) abort();
+    out_close(&stream);
     value_release(h, v);
     heap_destroy(h);
     return (char *)text.data;

@@ -15,6 +15,7 @@
 #include "heap/heap.h"
 #include "heap/table_csv.h"
 #include "heap/table_npy.h"
+#include "tests/support/export_all.h"
 
 #define PIECE 65521
 
@@ -177,59 +178,20 @@ static void make_symbols(value *v, uint32_t count)
 
 /* --- writing -----------------------------------------------------------------------------------*/
 
-static void write_arrow(FILE *file, const struct table_export *e)
+static void write_table(const char *path, struct table *t)
 {
-    struct arrow_writer *w = arrow_writer_create(e);
-    const unsigned char *data;
-    size_t length;
-    int more = w ? 1 : -ENOMEM;
-    while (more > 0) {
-        more = arrow_writer_step(w, 0, &data, &length);
-        if (more >= 0 && length > 0) fwrite(data, 1, length, file);
-    }
-    if (more < 0) fail("the Arrow writer failed");
-    arrow_writer_destroy(w);
-}
-
-static void write_text(FILE *file, const struct table_export *e, enum text_format format)
-{
-    struct text_writer *w = text_writer_create(e, format);
-    const unsigned char *data;
-    size_t length;
-    int more = w ? 1 : -ENOMEM;
-    while (more > 0) {
-        more = text_writer_step(w, 0, &data, &length);
-        if (more >= 0 && length > 0) fwrite(data, 1, length, file);
-    }
-    if (more < 0) fail("the text writer failed");
-    text_writer_destroy(w);
-}
-
-static void write_npy(FILE *file, const struct table_export *e)
-{
-    struct npy_writer *w = npy_writer_create(e, &error);
-    const unsigned char *data;
-    size_t length;
-    int more = w ? 1 : -EINVAL;
-    while (more > 0) {
-        more = npy_writer_step(w, 0, &data, &length, &error);
-        if (more >= 0 && length > 0) fwrite(data, 1, length, file);
-    }
-    if (more < 0) fail(error.text);
-    npy_writer_destroy(w);
-}
-
-static void write_table(const char *path, const struct table_export *e)
-{
+    struct table_out out = {.data = NULL};
+    struct query_error wrong;
     FILE *file = fopen(path, "wb");
     if (!file) fail("cannot write");
-    if (ends_with(path, ".arrows"))
-        write_arrow(file, e);
-    else if (ends_with(path, ".npy"))
-        write_npy(file, e);
-    else
-        write_text(file, e, ends_with(path, ".jsonl") ? TEXT_JSON_LINES : TEXT_CSV);
-    if (fclose(file) != 0) fail("cannot write");
+    enum export_format format = ends_with(path, ".arrows")  ? EXPORT_ARROW
+                                : ends_with(path, ".npy")   ? EXPORT_NPY
+                                : ends_with(path, ".jsonl") ? EXPORT_JSONL
+                                                            : EXPORT_CSV;
+    if (export_all(h, t, NULL, 0, format, 0, &out, &wrong) != 0) fail(wrong.text);
+    if (out.length) fwrite(out.data, 1, out.length, file);
+    if (out.failed || fclose(file) != 0) fail("cannot write");
+    out_close(&out);
 }
 
 int main(int argc, char **argv)
@@ -248,14 +210,12 @@ int main(int argc, char **argv)
     struct table *t = table_of(h, v);
     table_close_tail(t);
     while (table_seal_step(t, 1000000) == 1) continue;
-    struct table_export e = {.version = table_pin(t)};
     printf("%" PRIu64 " rows, %" PRIu32 " columns:", table_row_count(t), table_column_count(t));
     for (uint32_t i = 0; i < table_column_count(t); i++)
         printf("%s %.*s %s", i ? "," : "", (int)table_field(t, i)->name_length,
                table_field(t, i)->name, table_type_name(table_field(t, i)->type));
     printf("\n");
-    for (int i = 2; i < argc; i++) write_table(argv[i], &e);
-    table_unpin(e.version);
+    for (int i = 2; i < argc; i++) write_table(argv[i], t);
     heap_destroy(h);
     return 0;
 }

@@ -87,11 +87,19 @@ START_TEST(csv_makes_a_table)
     ASK(&p, "get", "['t', -1]", "{'a': 3, 'b': 'q', 'c': nil}");
     IMPORT("'t'", "4;r;NA\n5;NA;1\n",
            "{'format': 'csv', 'header': false, 'delimiter': ';', 'null': 'NA'}",
-           "! WRONG_TYPE table.import: CSV line 2, column \"b\", row 2: nil, in a column of type str "
-           "without nils; 0 rows had been appended");
+           "! WRONG_TYPE table.import: CSV line 2, column \"b\", row 2: nil, in a column of type "
+           "str without nils; 0 rows had been appended");
     IMPORT("'t'", "4;r;NA\n5;;1\n",
            "{'format': 'csv', 'header': false, 'delimiter': ';', 'null': 'NA'}", "{'rows': 2");
     ASK(&p, "slice", "'t', 3", "[{'a': 4, 'b': 'r', 'c': nil}, {'a': 5, 'b': '', 'c': 1.0}]");
+    IMPORT("'b'", "x\nAP8=\n\"\"\nYWJj\n",
+           "{'format': 'csv', 'create': true, 'schema': [['x', 'bin']]}", "{'rows': 3");
+    ASK_HAS(&p, "table.scan", "'b'", "[[b'\\x00\\xff'], [b''], [b'abc']]");
+    static const char *const no_base64[] = {"A", "AA", "AAA", "A===", "AA=A", "AA A", "AAAA="};
+    for (size_t i = 0; i < sizeof no_base64 / sizeof *no_base64; i++)
+        ck_assert_ptr_nonnull(strstr(import("'b'", no_base64[i],
+                                            "{'format': 'csv', 'header': false}"),
+                                     "\" is no bin; 0 rows"));
     IMPORT("['deep', 'er']", "a\n1\n", "{'format': 'csv', 'create': true}", "{'rows': 1");
     ASK(&p, "get", "['deep', 'er', 0]", "{'a': 1}");
     /* A table that is there takes the rows. */
@@ -219,6 +227,8 @@ START_TEST(json_lines_are_flat_objects_of_known_fields)
         {"{\"a\":1}\n\n{\"b\":\"x\"}", "JSON line 3, column \"a\", row 2: nil, in a column of type "
                                        "i8 without nils"},
         {"{\"a\":1", "JSON line 1, row 1: "},
+        {"{\"b\":\"\\ude00\"}", "JSON line 1, column \"b\", row 1: a surrogate without"},
+        {"{\"a\\ude00\":1}", "JSON line 1, row 1: a surrogate without its other half"},
         {"{\"a\":01}", "JSON line 1, "},
         {"{\"b\":\"\xff\"}", "JSON line 1, column \"b\", row 1: "},
     };
@@ -312,8 +322,8 @@ START_TEST(arrow_and_npy_may_be_cut_anywhere)
         "true");
     ck_assert_str_eq(import_with(&p, "'u'", stream, length, "{'format': 'arrow'}"),
                      "! WRONG_TYPE table.import: Arrow message at byte 0: column \"id\" is of type "
-                     "i64; the table\\'s is of type i32; 0 rows had been appended by earlier calls of "
-                     "this import");
+                     "i64; the table\\'s is of type i32; 0 rows had been appended by earlier calls "
+                     "of this import");
     ck_assert_ptr_nonnull(strstr(import_with(&p, "'u'", stream, length - 9, "{'format': 'arrow'}"),
                                  "! WRONG_TYPE"));
     free(stream);
@@ -417,7 +427,7 @@ START_TEST(parameters_are_checked)
     ASK(&p, "len", "'t'", "0");
     ASK(&p, "exists", "'u', 'm'", "0");
     IMPORT("'v'", "a\n1\n", "{'format': 'csv', 'create': true, 'ttl': 50000}", "{'rows': 1");
-    ASK_BEGINS(&p, "ttl", "'v'", "50000");
+    ck_assert_int_gt(strtoll(ask(&p, "ttl", "'v'"), NULL, 10), 0);
 }
 END_TEST
 
@@ -433,7 +443,7 @@ START_TEST(cursors_of_imports_are_cursors)
     ASK_BEGINS(&p, "table.scan", "'t'", "! LIMIT table.scan: this session has 8");
     IMPORT("'t'", "a\n2\n", "{'format': 'csv'}", "{'rows': 1");
     ASK_BEGINS(&p, "table.next", "1", "! BAD_PARAMS table.next: cursor 1 is an import");
-    IMPORT("'u'", "1\n", "{'cursor': 1}", "! NOT_FOUND table.import: the table at \"u\" is another");
+    IMPORT("'u'", "1\n", "{'cursor': 1}", "! NOT_FOUND table.import: the table at \"u\"");
     IMPORT("'t'", "1\n", "{'cursor': 1, 'format': 'npy'}", "! BAD_PARAMS");
     ASK(&p, "table.close", "1", "true");
     IMPORT("'t'", "1\n", "{'cursor': 1}", "! NOT_FOUND");
@@ -455,7 +465,7 @@ END_TEST
 
 START_TEST(what_is_not_whole_is_bounded)
 {
-    size_t size = (size_t)3 << 20;
+    size_t size = (size_t)5 << 18;
     char *text = malloc(size + 1);
     memset(text, 'x', size);
     text[size] = 0;
@@ -467,20 +477,58 @@ START_TEST(what_is_not_whole_is_bounded)
     IMPORT("'t'", "{\"a\":\"", "{'format': 'jsonl', 'more': true}", "{'rows': 0, 'cursor': 2}");
     IMPORT("'t'", text, "{'cursor': 2}", "! LIMIT table.import: what is not whole yet takes ");
     p.host.import_bytes_max = 0;
+#ifndef CAIRN_GC_STRESS /* there it takes minutes */
     IMPORT("'t'", "{\"a\":\"", "{'format': 'jsonl', 'more': true}", "{'rows': 0, 'cursor': 3}");
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 12; i++)
         IMPORT("'t'", text, "{'cursor': 3, 'more': true}", "{'rows': 0, 'cursor': 3}");
     IMPORT("'t'", text, "{'cursor': 3}",
            "! WRONG_TYPE table.import: JSON line 1, column \"a\", row 1: a line of more than");
+#endif
     /* One text may have a mebibyte, in either. */
     text[((size_t)1 << 20) + 1] = 0;
     ASK(&p, "del", "'t'", "1");
     char *line = malloc(size + 20);
     sprintf(line, "{\"a\":\"%s\"}", text);
-    IMPORT("'t'", line, "{'format': 'jsonl', 'create': true}", "! LIMIT table.import: JSON line 1, row "
-                                                               "1: column \"a\"");
+    IMPORT("'t'", line, "{'format': 'jsonl', 'create': true}",
+           "! LIMIT table.import: JSON line 1, row 1: column \"a\"");
     free(line);
     free(text);
+}
+END_TEST
+
+/* The second call of an import fails at each place where memory can. */
+static void check_faults(const char *first, const char *second, const char *options)
+{
+    for (uint64_t n = 1;; n++) {
+        char goes_on[40];
+        ASK(&p, "clear", "", "true");
+        ASK(&p, "table.create", "'t', [['a', 'i64'], ['k', 'sym', {'null': true}], ['s', 'str']]",
+            "true");
+        import("'t'", first, options);
+        ck_assert_str_eq(ask(&p, "len", "'t'"), "1");
+        snprintf(goes_on, sizeof goes_on, "{'cursor': %lld}", (long long)p.refs.cursors.last);
+        heap_fail_nth(p.heap, n);
+        bool failed = *import("'t'", second, goes_on) == '!';
+        bool over = heap_fail_pending(p.heap);
+        heap_fail_nth(p.heap, 0);
+        ASK(&p, "len", "'t'", failed ? "1" : "3");
+        if (failed) ASK(&p, "get", "['t', 0, 'k']", "'a symbol of a cell'");
+        in_process_verify(&p);
+        if (over) {
+            ck_assert(!failed && n > 5);
+            break;
+        }
+        ask(&p, "table.close", "1");
+    }
+}
+
+START_TEST(a_call_goes_on_or_fails_whole)
+{
+    check_faults("a,k,s\n1,a symbol of a cell,x\n2,", "a second symbol,a longer text\n3,,y\n",
+                 "{'format': 'csv', 'more': true}");
+    check_faults("{\"a\":1,\"k\":\"a symbol of a cell\",\"s\":\"x\"}\n{\"a\":",
+                 "2,\"k\":\"a second symbol\",\"s\":\"a longer text\"}\n{\"s\":\"y\",\"a\":3}",
+                 "{'format': 'jsonl', 'more': true}");
 }
 END_TEST
 
@@ -527,7 +575,8 @@ START_TEST(others_see_all_of_it_or_nothing)
     p.between = other_asks;
     ASK(&p, "table.create", "'t', [['a', 'i64'], ['k', 'sym', {'null': true}]]", "true");
     ASK(&p, "table.append", "'t', {'rows': [[-5, 'first']]}", "{'first': 0, 'n': 1}");
-    ck_assert_str_eq(import_amid(good, "table.to", "'t', 'seen'"), "{'rows': 20000, 'cursor': nil}");
+    ck_assert_str_eq(import_amid(good, "table.to", "'t', 'seen'"),
+                     "{'rows': 20000, 'cursor': nil}");
     ASK(&p, "get", "'seen'", "[{'a': -5, 'k': 'first'}]");
     ASK_HAS(&p, "table.agg", SUM, "'data': [[20001, 199989995, 10]]");
     ck_assert_str_eq(import_amid(good, "table.append", "'t', {'rows': [[-7, 'theirs']]}"),
@@ -606,6 +655,7 @@ Suite *test_suite(void)
     tcase_add_test(c, parameters_are_checked);
     tcase_add_test(c, cursors_of_imports_are_cursors);
     tcase_add_test(c, what_is_not_whole_is_bounded);
+    tcase_add_test(c, a_call_goes_on_or_fails_whole);
     tcase_add_test(c, others_see_all_of_it_or_nothing);
     tcase_add_test(c, a_place_that_was_taken_meanwhile_stays);
     tcase_add_test(c, a_session_that_ends_takes_its_imports_along);

@@ -235,7 +235,7 @@ START_TEST(bad_queries)
         {"table.scan", "'t', {'were': 1}", "! BAD_PARAMS"},
         {"table.scan", "'t', []", "! BAD_PARAMS"},
         {"table.scan", "'t', {'format': 'xml'}", "! BAD_PARAMS"},
-        {"table.scan", "'t', {'format': 'arrow'}", "! BAD_PARAMS"},
+        {"table.scan", "'t', {'format': 'csv'}", "! BAD_PARAMS"},
         {"table.scan", "'t', {'batch': 1}", "! BAD_PARAMS"},
         {"table.scan", "'t', {'batch': {'rows': 0}}", "! OUT_OF_RANGE"},
         {"table.scan", "'t', {'limit': -1}", "! "},

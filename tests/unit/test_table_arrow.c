@@ -6,9 +6,13 @@
 #include <string.h>
 
 #include "heap/table_arrow.h"
+#include "heap/list.h"
 #include "heap/table_npy.h"
+#include "heap/text.h"
 #include "tests/support/expect.h"
+#include "tests/support/export_all.h"
 #include "tests/support/heap_fixture.h"
+#include "tests/support/heap_literal.h"
 #include "tests/support/random.h"
 #include "tests/support/runner.h"
 
@@ -80,20 +84,12 @@ static struct table *make(uint32_t rows, uint64_t seed)
     return t;
 }
 
-static void write_all(const struct table_export *e, uint64_t budget, struct table_out *stream)
+static void write_all(struct table *t, uint64_t budget, struct table_out *stream)
 {
-    struct arrow_writer *w = arrow_writer_create(e);
-    const unsigned char *data;
-    size_t length;
-    int more = 1;
-    ck_assert_ptr_nonnull(w);
-    while (more == 1) {
-        more = arrow_writer_step(w, budget, &data, &length);
-        ck_assert_int_ge(more, 0);
-        if (length) out_put(stream, data, length);
-        expect_true(!stream->failed);
-    }
-    arrow_writer_destroy(w);
+    struct query_error error;
+    int failed = export_all(h, t, NULL, 0, EXPORT_ARROW, budget, stream, &error);
+    ck_assert_msg(failed == 0, "%s", error.text);
+    expect_true(!stream->failed);
 }
 
 static int open_second(void *data, const struct table_field *fields, uint32_t count,
@@ -138,25 +134,40 @@ static bool cells_equal(const struct table_cell *a, const struct table_cell *b)
     return a->u == b->u || (isnan(a->d) && isnan(b->d) && class == TABLE_CLASS_FLOAT);
 }
 
-/* Row by row; `every`: the copy has every so-many-th row. */
-static void check_equal(struct table_version *a, uint32_t every)
+static bool next_kept(struct table_version *v, uint64_t *row, uint32_t filter, uint32_t *chunk,
+                      uint32_t *slot)
+{
+    for (; table_locate(v, *row, chunk, slot); ++*row) {
+        struct table_cell cell;
+        if (filter == UINT32_MAX) return true;
+        table_cell(v, *chunk, *slot, filter, &cell);
+        if (!cell.null && cell.u) return true;
+    }
+    return false;
+}
+
+/* The copy has the rows for which the bool column `filter` is true (UINT32_MAX: all), and of them
+ * the columns `columns` (NULL: all). */
+static void check_copy(struct table_version *a, const uint32_t *columns, uint32_t filter)
 {
     struct table *copy = table_of(h, tables[1]);
     struct table_version *b = table_pin(copy);
-    uint64_t rows = table_version_rows(a);
-    expect_equal(table_version_rows(b), (rows + every - 1) / every);
-    for (uint32_t i = 0; i < table_column_count(copy); i++) {
-        expect_equal(table_field(copy, i)->null, table_field(table_version_table(a), i)->null);
-        for (uint64_t row = 0; row < table_version_rows(b); row++) {
-            uint32_t chunk, slot;
+    uint32_t chunk, slot, copy_chunk, copy_slot, count = table_column_count(copy);
+    uint64_t from = 0;
+    for (uint64_t row = 0; row < table_version_rows(b); row++, from++) {
+        ck_assert(next_kept(a, &from, filter, &chunk, &slot));
+        expect_true(table_locate(b, row, &copy_chunk, &copy_slot));
+        for (uint32_t i = 0; i < count; i++) {
             struct table_cell one, two;
-            expect_true(table_locate(a, row * every, &chunk, &slot));
-            table_cell(a, chunk, slot, i, &one);
-            expect_true(table_locate(b, row, &chunk, &slot));
-            table_cell(b, chunk, slot, i, &two);
+            uint32_t column = columns ? columns[i] : i;
+            table_cell(a, chunk, slot, column, &one);
+            table_cell(b, copy_chunk, copy_slot, i, &two);
             expect(cells_equal(&one, &two), "column %u, row %u", i, (unsigned)row);
+            expect_equal(table_field(copy, i)->null,
+                         table_field(table_version_table(a), column)->null);
         }
     }
+    ck_assert(!next_kept(a, &from, filter, &chunk, &slot));
     table_unpin(b);
     value_release(h, tables[1]);
     tables[1] = VALUE_NIL;
@@ -170,15 +181,15 @@ static void seal(struct table *t)
 
 static void round_trip(struct table *t, uint64_t budget, size_t piece)
 {
-    struct table_export e = {.version = table_pin(t)};
+    struct table_version *v = table_pin(t);
     struct table_out stream = {.data = NULL};
     struct table_error error;
-    write_all(&e, budget, &stream);
+    write_all(t, budget, &stream);
     int status = read_all(stream.data, stream.length, piece, &error);
     ck_assert_msg(status == 0, "%s", error.text);
-    check_equal(e.version, 1);
+    check_copy(v, NULL, UINT32_MAX);
     out_close(&stream);
-    table_unpin(e.version);
+    table_unpin(v);
 }
 
 START_TEST(every_type_comes_back)
@@ -221,55 +232,69 @@ START_TEST(deleted_rows_do_not_go_out)
 }
 END_TEST
 
-/* Every third position. */
-static uint32_t select_third(void *data, const struct table_version *v, uint32_t chunk,
-                             uint32_t vector, uint64_t *selected)
+/* Rows where bool0 is true, of these columns, and back. */
+static void select_and_check(struct table *t, const uint32_t *columns, uint32_t count,
+                             const char *where, uint32_t filter)
 {
-    uint64_t *position = data;
-    uint32_t rows = 0;
-    table_vector_live(v, chunk, vector, selected);
-    for (unsigned i = 0; i < TABLE_VECTOR_ROWS; i++) {
-        uint64_t bit = (uint64_t)1 << i % 64;
-        if (!(selected[i / 64] & bit)) continue;
-        if ((*position)++ % 3) selected[i / 64] &= ~bit;
-        else rows++;
+    struct query_spec spec;
+    struct query_error error;
+    struct table_error read_error;
+    struct query *q;
+    struct table_out stream = {.data = NULL};
+    struct export_options options = {.format = EXPORT_ARROW, .piece_bytes = 60000};
+    ck_assert_int_eq(query_spec_read(h, VALUE_NIL, false, &spec, &error), 0);
+    spec.where = heap_literal(h, where);
+    spec.select = list_new(h);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct table_field *f = table_field(t, columns[i]);
+        value name = text_new(h, f->name, f->name_length, true);
+        ck_assert_int_eq(list_push_take(h, spec.select, name), 0);
     }
-    return rows;
+    struct table_version *v = table_pin(t);
+    int failed = query_scan_create(h, table_pin(t), &spec, 0, &q, &error);
+    ck_assert_msg(failed == 0, "%s", error.text);
+    ck_assert_int_eq(export_query(q, NULL, &options, 0, &stream, &error), 0);
+    query_destroy(q);
+    ck_assert_int_eq(read_all(stream.data, stream.length, 5000, &read_error), 0);
+    check_copy(v, columns, filter);
+    out_close(&stream);
+    table_unpin(v);
+    value_release(h, spec.where);
+    value_release(h, spec.select);
 }
 
+/* With texts rows come as batches, without as parts; whole vectors and bits of them. */
 START_TEST(a_selection_of_rows_and_columns_goes_out)
 {
+    uint32_t fixed[COLUMNS], all[COLUMNS], count = 0;
     struct table *t = make(10000, 6);
-    seal(t);
-    uint64_t position = 0;
-    struct table_export e = {.version = table_pin(t), .select = select_third,
-                             .select_data = &position};
-    struct table_out stream = {.data = NULL};
-    struct table_error error;
-    write_all(&e, 0, &stream);
-    ck_assert_int_eq(read_all(stream.data, stream.length, 5000, &error), 0);
-    check_equal(e.version, 3);
-    stream.length = 0;
-    uint32_t columns[] = {25, 0, 21};
-    struct table_export few = {.version = e.version, .columns = columns, .column_count = 3};
-    write_all(&few, 0, &stream);
-    ck_assert_int_eq(read_all(stream.data, stream.length, 5000, &error), 0);
-    struct table *copy = table_of(h, tables[1]);
-    ck_assert_uint_eq(table_column_count(copy), 3);
-    ck_assert_int_eq(table_field(copy, 0)->type, TABLE_SYM);
-    ck_assert_uint_eq(table_row_count(copy), 10000);
-    out_close(&stream);
-    table_unpin(e.version);
+    uint32_t filter = 2 * TABLE_BOOL;
+    for (uint32_t i = 0; i < COLUMNS; i++) {
+        all[i] = COLUMNS - 1 - i;
+        if (i / 2 != TABLE_STR && i / 2 != TABLE_BIN) fixed[count++] = i;
+    }
+    for (int sealed = 0; sealed < 2; sealed++) {
+        select_and_check(t, fixed, count, "['=', 'bool0', true]", filter);
+        select_and_check(t, fixed, count, "nil", UINT32_MAX);
+        select_and_check(t, all, COLUMNS, "['=', 'bool0', true]", filter);
+        select_and_check(t, (uint32_t[]){2 * TABLE_BOOL + 1}, 1, "['=', 'bool0', true]", filter);
+        select_and_check(t, (uint32_t[]){25, 0, 21}, 3, "nil", UINT32_MAX);
+        seal(t);
+        struct table_version *v = table_pin(t);
+        uint32_t chunk, slot;
+        table_locate(v, 5000, &chunk, &slot);
+        table_unpin(v);
+        ck_assert_int_eq(table_delete(t, chunk, slot, NULL, NULL), 0);
+    }
 }
 END_TEST
 
 START_TEST(a_broken_stream_is_refused_wherever_it_is_broken)
 {
     struct table *t = make(40, 7);
-    struct table_export e = {.version = table_pin(t)};
     struct table_out stream = {.data = NULL};
     struct table_error error;
-    write_all(&e, 0, &stream);
+    write_all(t, 0, &stream);
     for (size_t cut = 0; cut + 8 < stream.length; cut += cut < 200 ? 1 : 97) {
         int status = read_all(stream.data, cut, SIZE_MAX, &error);
         /* At the end of a message it is only the mark of the end that lacks. */
@@ -293,7 +318,6 @@ START_TEST(a_broken_stream_is_refused_wherever_it_is_broken)
     }
     ck_assert_uint_gt(refused, 300);
     out_close(&stream);
-    table_unpin(e.version);
 }
 END_TEST
 
@@ -355,29 +379,53 @@ static int read_straight(const struct table_out *stream)
     return status < 0 ? status : 0;
 }
 
-static int write_straight(const struct table_export *e)
+static int write_straight(struct table *t)
 {
-    struct arrow_writer *w = arrow_writer_create(e);
-    const unsigned char *data;
-    size_t length;
-    int more = w ? 1 : -ENOMEM;
-    while (more == 1) more = arrow_writer_step(w, 0, &data, &length);
-    arrow_writer_destroy(w);
-    return more;
+    struct table_out nothing = {.data = NULL};
+    struct query_error error;
+    uint64_t countdown = fail_countdown;
+    struct export_options options = {.format = EXPORT_ARROW, .piece_bytes = 50000};
+    struct query *q;
+    fail_countdown = 0;
+    int failed = export_scan(h, t, NULL, 0, &q, &error);
+    ck_assert_int_eq(failed, 0);
+    fail_countdown = countdown;
+    failed = export_query(q, NULL, &options, 0, &nothing, &error);
+    fail_countdown = 0;
+    bool told = failed == 0 || nothing.failed || error.fault == QUERY_FAULT_MEMORY;
+    query_destroy(q);
+    if (failed == 0 && nothing.failed) failed = -ENOMEM;
+    out_close(&nothing);
+    expect_true(told);
+    return failed;
+}
+
+/* What the heap counts is refused from the n-th time on. */
+static int write_counted(struct table *t, uint64_t n)
+{
+    struct table_out stream = {.data = NULL};
+    struct query_error error;
+    heap_fail_nth(h, n);
+    int failed = export_all(h, t, NULL, 0, EXPORT_ARROW, 0, &stream, &error);
+    heap_fail_nth(h, 0);
+    out_close(&stream);
+    return failed;
 }
 
 START_TEST(every_allocation_may_fail)
 {
-    struct table_export e = {.version = table_pin(make(1500, 10))};
+    struct table *t = make(1500, 10);
     struct table_out stream = {.data = NULL};
     unsigned failures = 0;
-    write_all(&e, 0, &stream);
-    for (int kind = 0; kind < 3; kind++) { /* the writer, the reader, the heap below the reader */
+    write_all(t, 0, &stream);
+    for (int kind = 0; kind < 4; kind++) { /* the writer, the reader, the heap below each */
         int failed = -ENOMEM;
         for (uint64_t n = 1; failed; n++) {
             fail_countdown = kind < 2 ? n : 0;
             if (kind == 2) heap_fail_nth(h, n);
-            failed = kind == 0 ? write_straight(&e) : read_straight(&stream);
+            failed = kind == 0   ? write_straight(t)
+                     : kind == 3 ? write_counted(t, n)
+                                 : read_straight(&stream);
             fail_countdown = 0;
             heap_fail_nth(h, 0);
             expect_true(failed == 0 || failed == -ENOMEM);
@@ -389,7 +437,6 @@ START_TEST(every_allocation_may_fail)
     }
     ck_assert_uint_gt(failures, 50);
     out_close(&stream);
-    table_unpin(e.version);
 }
 END_TEST
 
@@ -397,33 +444,28 @@ END_TEST
 
 static void npy_trip(struct table *t, const uint32_t *columns, uint32_t count)
 {
-    struct table_export e = {table_pin(t), columns, count, NULL, NULL};
+    struct table_version *from = table_pin(t);
+    struct table_out stream = {.data = NULL};
     struct table_error error;
-    struct npy_writer *w = npy_writer_create(&e, &error);
-    ck_assert_msg(w != NULL, "%s", error.text);
+    struct query_error export_error;
+    ck_assert_msg(export_all(h, t, columns, count, EXPORT_NPY, 0, &stream, &export_error) == 0,
+                  "%s", export_error.text);
     struct npy_reader *r = npy_reader_create(open_second, NULL);
-    const unsigned char *data;
-    size_t length;
-    for (int more = 1; more == 1;) {
-        more = npy_writer_step(w, 0, &data, &length, &error);
-        ck_assert_msg(more >= 0, "%s", error.text);
-        for (size_t at = 0, used; at < length; at += used) {
-            size_t part = length - at < 1000 ? length - at : 1000;
-            ck_assert_int_ge(npy_reader_feed(r, data + at, part, &used, &error), 0);
-            if (used == 0 && part == 0) break;
-        }
+    for (size_t at = 0, used; at < stream.length; at += used) {
+        size_t part = stream.length - at < 1000 ? stream.length - at : 1000;
+        ck_assert_int_ge(npy_reader_feed(r, stream.data + at, part, &used, &error), 0);
     }
     ck_assert_msg(npy_reader_end(r, &error) == 0, "%s", error.text);
-    npy_writer_destroy(w);
+    out_close(&stream);
     npy_reader_destroy(r);
     struct table_version *v = table_pin(table_of(h, tables[1]));
-    ck_assert_uint_eq(table_version_rows(v), table_version_rows(e.version));
+    ck_assert_uint_eq(table_version_rows(v), table_version_rows(from));
     for (uint32_t i = 0; i < count; i++)
         for (uint64_t row = 0; row < table_version_rows(v); row++) {
             uint32_t chunk, slot;
             struct table_cell one, two;
-            table_locate(e.version, row, &chunk, &slot);
-            table_cell(e.version, chunk, slot, columns[i], &one);
+            table_locate(from, row, &chunk, &slot);
+            table_cell(from, chunk, slot, columns[i], &one);
             table_locate(v, row, &chunk, &slot);
             table_cell(v, chunk, slot, i, &two);
             if (one.null) expect_true(isnan(two.d));
@@ -432,7 +474,7 @@ static void npy_trip(struct table *t, const uint32_t *columns, uint32_t count)
     table_unpin(v);
     value_release(h, tables[1]);
     tables[1] = VALUE_NIL;
-    table_unpin(e.version);
+    table_unpin(from);
 }
 
 START_TEST(npy_files_come_back)
@@ -445,11 +487,15 @@ START_TEST(npy_files_come_back)
     npy_trip(t, (uint32_t[]){2 * TABLE_F64, 2 * TABLE_F64 + 1}, 2);
     npy_trip(t, (uint32_t[]){2 * TABLE_F32 + 1}, 1);
     npy_trip(t, (uint32_t[]){2 * TABLE_DATE}, 1);
-    struct table_export e = {table_pin(t), (uint32_t[]){0, 2}, 2, NULL, NULL};
-    struct table_error error;
-    ck_assert_ptr_null(npy_writer_create(&e, &error));
+    struct table_out none = {.data = NULL};
+    struct query_error error;
+    int failed = export_all(h, t, (uint32_t[]){0, 2}, 2, EXPORT_NPY, 0, &none, &error);
+    ck_assert_int_eq(failed, -EINVAL);
     ck_assert_msg(strstr(error.text, "one type"), "%s", error.text);
-    table_unpin(e.version);
+    failed = export_all(h, t, (uint32_t[]){1}, 1, EXPORT_NPY, 0, &none, &error);
+    ck_assert_int_eq(failed, -EINVAL);
+    ck_assert_msg(strstr(error.text, "has a null"), "%s", error.text);
+    out_close(&none);
 }
 END_TEST
 

@@ -5,6 +5,7 @@
 
 #include "heap/table_csv.h"
 #include "tests/support/expect.h"
+#include "tests/support/export_all.h"
 #include "tests/support/heap_fixture.h"
 #include "tests/support/random.h"
 #include "tests/support/runner.h"
@@ -211,23 +212,17 @@ START_TEST(a_cell_after_the_sample_must_fit)
 }
 END_TEST
 
-static const char *write_all(enum text_format format)
+static const char *write_all(enum export_format format)
 {
     static char room[65536];
-    struct table_export e = {.version = table_pin(table_of(h, table))};
-    struct text_writer *w = text_writer_create(&e, format);
-    const unsigned char *data;
-    size_t length, at = 0;
-    int more = 1;
-    while (more == 1) {
-        more = text_writer_step(w, 0, &data, &length);
-        ck_assert_int_ge(more, 0);
-        memcpy(room + at, data, length);
-        at += length;
-    }
-    room[at] = 0;
-    text_writer_destroy(w);
-    table_unpin(e.version);
+    struct table_out text = {.data = NULL};
+    struct query_error failure;
+    int failed = export_all(h, table_of(h, table), NULL, 0, format, 0, &text, &failure);
+    ck_assert_msg(failed == 0, "%s", failure.text);
+    ck_assert_uint_lt(text.length, sizeof room);
+    memcpy(room, text.data, text.length);
+    room[text.length] = 0;
+    out_close(&text);
     return room;
 }
 
@@ -243,13 +238,13 @@ START_TEST(csv_comes_back)
 {
     ck_assert_int_eq(read_pieces(sample, sizeof sample - 1, 50, &usual), 0);
     ck_assert_str_eq(types(), "n:i64 f:f64 b:bool s:str d:date t:ts");
-    const char *out = write_all(TEXT_CSV);
+    const char *out = write_all(EXPORT_CSV);
     char *copy = strdup(out);
     ck_assert_ptr_nonnull(strstr(out, "1,0.1,true,\"x,\"\"y\"\"\",2026-11-25,"
                                       "2026-11-25T18:00:00.000001Z\r\n"));
     ck_assert_ptr_nonnull(strstr(out, "\r\n,,,,,\r\n"));
     ck_assert_int_eq(read_pieces(copy, strlen(copy), 9, &usual), 0);
-    ck_assert_str_eq(write_all(TEXT_CSV), copy);
+    ck_assert_str_eq(write_all(EXPORT_CSV), copy);
     free(copy);
 }
 END_TEST
@@ -257,7 +252,7 @@ END_TEST
 START_TEST(json_lines)
 {
     ck_assert_int_eq(read_pieces(sample, sizeof sample - 1, 50, &usual), 0);
-    ck_assert_str_eq(write_all(TEXT_JSON_LINES),
+    ck_assert_str_eq(write_all(EXPORT_JSONL),
         "{\"n\":1,\"f\":0.1,\"b\":true,\"s\":\"x,\\\"y\\\"\","
         "\"d\":\"2026-11-25\",\"t\":\"2026-11-25T18:00:00.000001Z\"}\n"
         "{\"n\":-2,\"f\":4.94065645841247e-324,\"b\":false,\"s\":\"\","
@@ -289,7 +284,7 @@ START_TEST(base64_and_floats)
         sprintf(wanted + strlen(wanted), "%s,%u.1\r\n", coded[i], i);
     }
     ck_assert_int_eq(table_append_commit(&a, NULL, &error), 0);
-    ck_assert_str_eq(write_all(TEXT_CSV), wanted);
+    ck_assert_str_eq(write_all(EXPORT_CSV), wanted);
 }
 END_TEST
 

@@ -1,0 +1,353 @@
+/* methods_table_export.c - answers of bytes: table.export, and format "arrow" of the others.
+ *
+ * The happy path: the cursor's query pins one version; its export (heap/table_export.h) makes pieces
+ * of the stream in steps; once there is enough for an answer the last piece goes from where it lies
+ * into the reply. Only pieces that came before it are copied together first (`gathered`). What
+ * does not fit any more stays lent, and begins the next answer.
+ *
+ * What is held meanwhile, one piece and what is gathered, is charged to the query: its limit is
+ * table-query-memory. An answer has at most `bytes`, and ends early once it has half of that and
+ * a piece ends.
+ *
+ * Failure: an error of the query or of the format ends the export, and its cursor. */
+#include "server/method_list.h"
+
+#include <stdlib.h>
+
+#include "heap/table_export.h"
+#include "heap/table_out.h"
+#include "heap/text.h"
+#include "server/build.h"
+#include "server/clock.h"
+#include "server/params.h"
+#include "server/refs.h"
+#include "server/reply.h"
+#include "server/table_query.h"
+#include "server/table_value.h"
+
+/* What is over by then is answered at once. */
+#define FIRST_STEP_NS ((uint64_t)100000)
+/* Of an answer beside its data and its columns. */
+#define FRAME_BYTES ((size_t)512)
+
+/* An answer under way. */
+struct sending {
+    struct table_cursor *cursor; /* owned; its query may have a number already */
+    enum table_read kind;
+    struct table_out gathered;   /* pieces, but for the last one; charged to the query */
+    uint64_t rows_before;        /* export_rows when it began */
+};
+
+static void sending_free(struct call *call)
+{
+    struct sending *s = call->state;
+    out_close(&s->gathered);
+    if (s->cursor != NULL) table_cursor_destroy(s->cursor);
+    free(s);
+    call->state = NULL;
+}
+
+static uint64_t sending_rows(const struct sending *s)
+{
+    return export_rows(s->cursor->export) - s->rows_before;
+}
+
+static size_t sending_bytes(const struct sending *s)
+{
+    return s->gathered.length + s->cursor->piece_length;
+}
+
+/* What the answer takes beside the data. */
+static size_t frame_bytes(const struct sending *s)
+{
+    const struct query *q = s->cursor->query;
+    size_t bytes = FRAME_BYTES;
+    if (s->cursor->format == TABLE_FORMAT_BYTES || s->kind == READ_NEXT) return bytes;
+    for (uint32_t i = 0; i < query_column_count(q); i++)
+        bytes += query_column(q, i)->name_length + 16;
+    return bytes;
+}
+
+/* --- the answer -------------------------------------------------------------------------------*/
+
+static void write_bytes(struct call *call, const struct sending *s, size_t of_piece)
+{
+    struct writer *w = call->reply;
+    size_t length = s->gathered.length + of_piece;
+    writer_cstr(w, "data");
+    if (s->cursor->format == TABLE_FORMAT_ARROW && call->features->ext)
+        writer_ext_header(w, EXT_ARROW, length);
+    else
+        writer_bin_header(w, length);
+    writer_bytes(w, s->gathered.data, s->gathered.length);
+    writer_bytes(w, s->cursor->piece, of_piece);
+}
+
+/* How much of the piece goes into the answer: as far as it is allowed to be long, and there is
+ * memory for replies. */
+static size_t piece_share(const struct call *call, const struct sending *s)
+{
+    const struct writer *w = call->reply;
+    size_t room = w->limit > w->length ? w->limit - w->length : 0;
+    size_t taken = frame_bytes(s) + s->gathered.length, share = s->cursor->piece_length;
+    if (s->kind == READ_ALL) return share;
+    if (share > s->cursor->bytes_max - s->gathered.length)
+        share = s->cursor->bytes_max - s->gathered.length;
+    if (w->limit > 0 && share + taken > room) share = room > taken ? room - taken : 0;
+    return share;
+}
+
+/* Writes the answer; a cursor that is to be read on goes to the session. */
+static enum call_outcome sending_finish(struct call *call)
+{
+    struct sending *s = call->state;
+    struct table_cursor *cursor = s->cursor;
+    struct writer *w = call->reply;
+    size_t share = piece_share(call, s);
+    bool exported = cursor->format == TABLE_FORMAT_BYTES, described = !exported;
+    bool goes_on = s->kind != READ_ALL && !(cursor->export_over && share == cursor->piece_length);
+    if (s->kind == READ_NEXT) described = exported = false;
+    writer_map(w, (size_t)2 + exported + 2 * (size_t)described + (s->kind != READ_ALL));
+    if (described) table_write_cols(w, cursor->query);
+    if (exported) {
+        writer_cstr(w, "format");
+        writer_cstr(w, export_format_name(export_format_of(cursor->export)));
+    }
+    reply_figure(w, "rows", sending_rows(s));
+    write_bytes(call, s, share);
+    if (s->kind != READ_ALL) {
+        writer_cstr(w, "cursor");
+        if (goes_on) writer_int(w, table_cursor_number(call, cursor, goes_on));
+        else writer_nil(w);
+    }
+    if (described) table_write_stats(w, cursor->query);
+    int status = reply_check(call);
+    if (status == 0 && goes_on) {
+        cursor->piece += share;
+        cursor->piece_length -= share;
+        cursor->used_ns = clock_ns();
+        out_close(&s->gathered);
+        table_cursors_add(&call->refs->cursors, cursor);
+        s->cursor = NULL;
+    }
+    sending_free(call);
+    return status < 0 ? CALL_FAILED : CALL_DONE;
+}
+
+/* --- steps ------------------------------------------------------------------------------------*/
+
+static bool is_enough(const struct sending *s)
+{
+    const struct table_cursor *c = s->cursor;
+    if (c->export_over) return true;
+    if (s->kind == READ_ALL) return false;
+    /* A batch that may have `rows` rows is the last one. */
+    return sending_bytes(s) >= (c->bytes_max + 1) / 2 || (c->rows_max > 0 && sending_rows(s) > 0);
+}
+
+static enum call_outcome fail(struct call *call, const struct query_error *error)
+{
+    sending_free(call);
+    return call_fail_query(call, error);
+}
+
+/* The export's next step overwrites the piece: it moves to what is gathered. */
+static int gather(struct call *call, struct sending *s)
+{
+    size_t max = call->host->reply_bytes_max;
+    if (s->kind == READ_ALL && sending_bytes(s) > max) {
+        call_fail(call, ERROR_LIMIT,
+                  "%s: the result would be longer than reply-bytes (%zu) allows; ask for less of "
+                  "it, or read it with table.scan",
+                  call->method->name, max);
+        return -1;
+    }
+    out_put(&s->gathered, s->cursor->piece, s->cursor->piece_length);
+    s->cursor->piece_length = 0;
+    if (!s->gathered.failed) return 0;
+    call_fail_query(call, query_error_last(s->cursor->query));
+    return -1;
+}
+
+static enum call_outcome sending_step(struct call *call, uint64_t budget_ns)
+{
+    struct sending *s = call->state;
+    struct table_cursor *cursor = s->cursor;
+    uint64_t now = clock_ns(), end = now + budget_ns;
+    do {
+        struct query_error error;
+        if (is_enough(s)) return sending_finish(call);
+        if (gather(call, s) < 0) {
+            sending_free(call);
+            return CALL_FAILED;
+        }
+        int more = export_step(cursor->export, end - now, &cursor->piece, &cursor->piece_length,
+                               &error);
+        if (more < 0) return fail(call, &error);
+        cursor->export_over = more == 0;
+        if (is_enough(s)) return sending_finish(call);
+        now = clock_ns();
+    } while (now < end);
+    return CALL_PENDING;
+}
+
+/* Sizes of the pieces to come: such that an answer is one piece, if that may be. */
+static void fit_sizes(const struct call *call, struct sending *s)
+{
+    struct table_cursor *c = s->cursor;
+    size_t frame = frame_bytes(s), max = call->host->reply_bytes_max;
+    if (s->kind == READ_ALL) {
+        export_set_sizes(c->export, 0, 0);
+        return;
+    }
+    max = max > frame ? max - frame : 1;
+    if (c->bytes_max > max) c->bytes_max = max;
+    export_set_sizes(c->export, c->bytes_max, c->rows_max);
+}
+
+static int open_arrow(struct call *call, struct table_cursor *cursor)
+{
+    struct export_options options = {.format = EXPORT_ARROW};
+    struct query_error error;
+    if (cursor->export != NULL) return 0;
+    if (export_create(cursor->query, NULL, &options, &cursor->export, &error) == 0) return 0;
+    call_fail_query(call, &error);
+    return -1;
+}
+
+enum call_outcome table_send(struct call *call, struct table_cursor *cursor, enum table_read kind)
+{
+    if (open_arrow(call, cursor) < 0) {
+        table_cursor_destroy(cursor);
+        return CALL_FAILED;
+    }
+    struct sending *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        table_cursor_destroy(cursor);
+        return fail_no_memory(call);
+    }
+    s->cursor = cursor;
+    s->kind = kind;
+    s->gathered.query = cursor->query;
+    s->rows_before = export_rows(cursor->export);
+    fit_sizes(call, s);
+    call->state = s;
+    call->abort = sending_free;
+    call->step = sending_step;
+    return sending_step(call, FIRST_STEP_NS);
+}
+
+/* --- table.export -----------------------------------------------------------------------------*/
+
+/* The options of formats. What they name is only meant for CSV. */
+static const char *const own_options[] = {"header", "delimiter", "null", NULL};
+
+static int read_text(struct call *call, const char *name, value v, char *text, size_t max,
+                     size_t *length)
+{
+    if (!value_is_text(v) || text_length(call->heap, v) > max) {
+        call_fail(call, ERROR_BAD_PARAMS, "%s: %s must be a text of up to %zu bytes, not %s",
+                  call->method->name, name, max, call_quote_value(call, v));
+        return -1;
+    }
+    *length = text_length(call->heap, v);
+    text_copy(call->heap, v, 0, text, *length);
+    return 0;
+}
+
+static int read_delimiter(struct call *call, value v, char *delimiter)
+{
+    size_t length = 0;
+    if (read_text(call, "delimiter", v, delimiter, 1, &length) < 0) return -1;
+    if (length == 1 && *delimiter != '"' && *delimiter != '\r' && *delimiter != '\n' &&
+        *delimiter != 0)
+        return 0;
+    call_fail(call, ERROR_BAD_PARAMS,
+              "%s: delimiter must be one byte, and no quote, line end or NUL", call->method->name);
+    return -1;
+}
+
+/* CSV can have a null text of up to EXPORT_NULL_BYTES_MAX bytes in `null_text`. */
+static int read_own_options(struct call *call, value map, struct export_options *o,
+                            char *null_text)
+{
+    for (const char *const *name = own_options; *name != NULL; name++) {
+        value v = table_option(call, map, *name);
+        bool header = true;
+        int status = 0;
+        if (v == VALUE_ABSENT || v == VALUE_NIL) continue;
+        if (o->format != EXPORT_CSV) {
+            call_fail(call, ERROR_BAD_PARAMS, "%s: %s is an option of format \"csv\"",
+                      call->method->name, *name);
+            return -1;
+        }
+        if (**name == 'h') {
+            status = option_bool(call, *name, v, &header);
+            o->no_header = !header;
+        } else if (**name == 'd') {
+            status = read_delimiter(call, v, &o->delimiter);
+        } else {
+            status = read_text(call, *name, v, null_text, EXPORT_NULL_BYTES_MAX, &o->null_length);
+            o->null_text = null_text;
+        }
+        if (status < 0) return -1;
+    }
+    return 0;
+}
+
+static int read_export_format(struct call *call, value map, enum export_format *format)
+{
+    int word = -1;
+    if (option_word(call, "format", table_option(call, map, "format"),
+                    "arrow csv jsonl npy", &word) < 0)
+        return -1;
+    if (word < 0) {
+        call_fail(call, ERROR_BAD_PARAMS,
+                  "%s: the option format is needed: \"arrow\", \"csv\", \"jsonl\" or \"npy\"",
+                  call->method->name);
+        return -1;
+    }
+    *format = (enum export_format)word;
+    return 0;
+}
+
+/* The query, the one that counts its rows, and what makes bytes of them. */
+static int export_open(struct call *call, struct table *t, struct query_spec *spec,
+                       const struct export_options *options, struct table_cursor *cursor)
+{
+    struct query *counter = NULL;
+    struct query_error error;
+    if (table_compile(call, t, spec, false, &cursor->query) < 0) return -1;
+    if (options->format == EXPORT_NPY) {
+        spec->order = VALUE_ABSENT;
+        if (table_compile(call, t, spec, false, &counter) < 0) return -1;
+    }
+    if (export_create(cursor->query, counter, options, &cursor->export, &error) == 0) return 0;
+    if (counter != NULL) query_destroy(counter);
+    call_fail_query(call, &error);
+    return -1;
+}
+
+enum call_outcome method_table_export(struct call *call)
+{
+    struct export_options options = {.format = EXPORT_ARROW};
+    char null_text[EXPORT_NULL_BYTES_MAX];
+    struct query_error error;
+    struct query_spec spec;
+    struct table *t;
+    value map = param(call, 1);
+    if (table_cursors_check(call) < 0 || table_find(call, call->args[0], &t) < 0)
+        return CALL_FAILED;
+    if (query_spec_read_also(call->heap, map, false, own_options, &spec, &error) < 0)
+        return call_fail_query(call, &error);
+    if (read_export_format(call, map, &options.format) < 0 ||
+        read_own_options(call, map, &options, null_text) < 0)
+        return CALL_FAILED;
+    struct table_cursor *cursor = table_cursor_open(call, TABLE_FORMAT_BYTES, map);
+    if (cursor == NULL) return CALL_FAILED;
+    if (export_open(call, t, &spec, &options, cursor) < 0) {
+        table_cursor_destroy(cursor);
+        return CALL_FAILED;
+    }
+    return table_send(call, cursor, READ_FIRST);
+}
