@@ -10,6 +10,10 @@
  *   cli_import.c, cli_records.c, cli_loader.c, cli_export.c, cli_progress.c
  *   cli_stop.c         Ctrl-C during import and export
  *   cli_views.c        heapmap and census
+ *   cli_table*.c       table: its commands
+ *   cli_clauses, cli_filter*, cli_lexer, cli_fields   what tables are asked, in words
+ *   cli_grid, cli_date how rows are shown
+ *   cli_file.c         files that exports write
  *
  * Results go to standard output; errors, progress and summaries go to standard error. */
 #ifndef CAIRN_CLIENT_CLI_H
@@ -67,6 +71,10 @@ int cli_connect(struct cli *cli);
  * an integer above int64, deep nesting), asks again with them. */
 enum cairn_status cli_call(struct cli *cli, const char *method, const struct cairn_args *args,
                            struct cairn_reply **reply);
+/* As cairn_call, with extension types: for results that cannot be asked for again, like those of a
+ * cursor. */
+enum cairn_status cli_call_ext(struct cli *cli, const char *method, const struct cairn_args *args,
+                               struct cairn_reply **reply);
 /* Whether the error at hand is of that kind. */
 bool cli_needs_ext(const struct cli *cli);
 /* Where the server is, for messages and the prompt. */
@@ -99,6 +107,7 @@ int cli_import(struct cli *cli, int count, char **words);
 int cli_export(struct cli *cli, int count, char **words);
 int cli_heapmap(struct cli *cli, int count, char **words);
 int cli_census(struct cli *cli, int count, char **words);
+int cli_table(struct cli *cli, int count, char **words);
 int cli_help(struct cli *cli, int count, char **words);
 
 /* Reads commands until the end of standard input. Returns what to exit with. */

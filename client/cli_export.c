@@ -7,16 +7,13 @@
  *
  * A scan sees everything that was there from its beginning to its end, but if keys come and
  * go meanwhile, it may see one of them twice. */
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "client/cli.h"
+#include "client/cli_file.h"
 #include "client/cli_json.h"
 #include "client/cli_path.h"
 #include "client/cli_progress.h"
@@ -31,9 +28,7 @@ struct export {
     const char *from; /* path of a list; NULL: keys */
     const char *match, *prefix;
     bool with_keys, as_array;
-    char *place;               /* the file that will be replaced, links followed; owned */
-    struct cli_text temporary; /* its name while it is being written; empty: written in place */
-    FILE *out;
+    struct cli_file to;
     struct cli_progress progress;
     uint64_t records, gone, total;
 };
@@ -102,86 +97,29 @@ static int options_parse(struct export *ex, int count, char **words)
 
 /* --- the file ---------------------------------------------------------------------------*/
 
-/* A file of its own beside `place`, with the permissions of the one it will replace. */
-static int temporary_open(struct export *ex, mode_t mode)
-{
-    cli_text_add_cstr(&ex->temporary, ex->place);
-    cli_text_add_cstr(&ex->temporary, ".XXXXXX");
-    if (ex->temporary.failed) return cli_error(CLI_DATA, "out of memory");
-    int descriptor = mkostemp(ex->temporary.data, O_CLOEXEC);
-    if (descriptor >= 0 && fchmod(descriptor, mode) == 0) ex->out = fdopen(descriptor, "w");
-    if (ex->out) return CLI_OK;
-    int result = cli_error(CLI_DATA, "%s: %s", ex->temporary.data, strerror(errno));
-    if (descriptor >= 0) {
-        close(descriptor);
-        unlink(ex->temporary.data);
-    }
-    return result;
-}
-
-static int file_open(struct export *ex)
-{
-    struct stat status;
-    ex->out = stdout;
-    if (strcmp(ex->file, "-") == 0) return CLI_OK;
-    ex->out = NULL;
-    bool exists = stat(ex->file, &status) == 0;
-    bool is_link_to_nothing = !exists && lstat(ex->file, &status) == 0;
-    if (is_link_to_nothing || (exists && !S_ISREG(status.st_mode))) {
-        ex->out = fopen(ex->file, "we");
-        return ex->out ? CLI_OK : cli_error(CLI_DATA, "%s: %s", ex->file, strerror(errno));
-    }
-    mode_t mask = umask(0);
-    umask(mask);
-    ex->place = exists ? realpath(ex->file, NULL) : strdup(ex->file);
-    if (!ex->place) return cli_error(CLI_DATA, "%s: %s", ex->file, strerror(errno));
-    return temporary_open(ex, exists ? status.st_mode & 0777 : 0666 & ~mask);
-}
-
-/* Gives the file its name if all went well, else takes it away. */
-static int file_close(struct export *ex, int result)
-{
-    if (ex->out == stdout) {
-        if (fflush(stdout) != 0 && result == CLI_OK)
-            result = cli_error(CLI_DATA, "cannot write to standard output: %s", strerror(errno));
-        return result;
-    }
-    if (!ex->out) return result;
-    bool failed = ferror(ex->out);
-    if ((fclose(ex->out) != 0 || failed) && result == CLI_OK)
-        result = cli_error(CLI_DATA, "%s: cannot write: %s", ex->file, strerror(errno));
-    if (!ex->place) return result;
-    if (result == CLI_OK && rename(ex->temporary.data, ex->place) != 0)
-        result = cli_error(CLI_DATA, "%s: cannot rename %s: %s", ex->place, ex->temporary.data,
-                           strerror(errno));
-    if (result != CLI_OK) unlink(ex->temporary.data);
-    return result;
-}
-
 /* Writes one value; false if that failed, or the export is to stop. */
 static bool write_record(struct export *ex, const struct cairn_value *key,
                          const struct cairn_value *value)
 {
     static const struct cli_json_style style = {.strict = true};
-    if (ex->as_array) fputs(ex->records > 0 ? ",\n" : "[\n", ex->out);
+    if (ex->as_array) fputs(ex->records > 0 ? ",\n" : "[\n", ex->to.out);
     if (ex->with_keys) {
-        fputs("{\"key\": ", ex->out);
-        cli_json_print(ex->out, key, &style);
-        fputs(", \"value\": ", ex->out);
+        fputs("{\"key\": ", ex->to.out);
+        cli_json_print(ex->to.out, key, &style);
+        fputs(", \"value\": ", ex->to.out);
     }
-    cli_json_print(ex->out, value, &style);
-    if (ex->with_keys) fputc('}', ex->out);
-    if (!ex->as_array) fputc('\n', ex->out);
+    cli_json_print(ex->to.out, value, &style);
+    if (ex->with_keys) fputc('}', ex->to.out);
+    if (!ex->as_array) fputc('\n', ex->to.out);
     ex->records++;
     cli_progress_show(&ex->progress, ex->records, ex->total, false, ex->records);
-    return !ferror(ex->out) && !cli_stop_asked();
+    return !ferror(ex->to.out) && !cli_stop_asked();
 }
 
 static int fail_write(struct export *ex)
 {
     if (cli_stop_asked()) return CLI_DATA;
-    return cli_error(CLI_DATA, "%s: cannot write: %s",
-                     ex->out == stdout ? "standard output" : ex->file, strerror(errno));
+    return cli_file_fail(&ex->to);
 }
 
 /* --- a list -----------------------------------------------------------------------------*/
@@ -370,12 +308,12 @@ static int export_to_file(struct export *ex)
     struct cairn_args *args = cairn_args_create();
     cli_stop_begin();
     cli_progress_start(&ex->progress, ex->cli->options.quiet);
-    int result = args ? file_open(ex) : cli_error(CLI_DATA, "out of memory");
+    int result = args ? cli_file_open(&ex->to, ex->file) : cli_error(CLI_DATA, "out of memory");
     if (result == CLI_OK) {
         result = ex->from ? export_list(ex, args) : export_keys(ex, args);
-        if (result == CLI_OK && ex->as_array) fputs(ex->records > 0 ? "\n]\n" : "[]\n", ex->out);
+        if (result == CLI_OK && ex->as_array) fputs(ex->records > 0 ? "\n]\n" : "[]\n", ex->to.out);
         cli_progress_end(&ex->progress);
-        result = file_close(ex, result);
+        result = cli_file_close(&ex->to, result);
     }
     cairn_args_destroy(args);
     /* Replies that nobody reads any more must not answer the next command. */
@@ -395,7 +333,5 @@ int cli_export(struct cli *cli, int count, char **words)
     if (result < 0) result = cli_connect(cli);
     else return result;
     if (result == CLI_OK) result = export_to_file(&ex);
-    cli_text_close(&ex.temporary);
-    free(ex.place);
     return result;
 }

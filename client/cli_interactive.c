@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "client/cli.h"
+#include "client/cli_table.h"
 #include "client/cli_words.h"
 
 #define HISTORY_LINES 1000
@@ -93,25 +94,28 @@ static void candidate(struct candidates *c, const char *name)
     c->column += printed > 0 ? (unsigned)printed : 0;
 }
 
-static void candidates_find(const struct cli *cli, struct candidates *c)
+/* All names; of the commands of table, if `table`. */
+static void candidates_find(const struct cli *cli, struct candidates *c, bool table)
 {
     c->count = 0;
     c->column = 0;
+    for (size_t i = 0; i < table_command_count && table; i++) candidate(c, table_commands[i].name);
+    if (table) return;
     for (size_t i = 0; i < cli->methods.count; i++) candidate(c, cli->methods.list[i].name);
     for (size_t i = 0; i < cli_command_count; i++) candidate(c, cli_commands[i].name);
     candidate(c, "quit");
 }
 
-static unsigned char complete_name(struct editor *e, const char *prefix, size_t length)
+static unsigned char complete_name(struct editor *e, const char *prefix, size_t length, bool table)
 {
     struct candidates c = {.prefix = prefix, .length = length};
     char rest[128];
-    candidates_find(e->cli, &c);
+    candidates_find(e->cli, &c, table);
     if (c.count == 0) return CC_REFRESH_BEEP;
     if (c.count > 1 && c.common == length) {
         putchar('\n');
         c.print = true;
-        candidates_find(e->cli, &c);
+        candidates_find(e->cli, &c, table);
         putchar('\n');
         fflush(stdout);
         return CC_REDISPLAY;
@@ -128,6 +132,23 @@ static unsigned char show_hint(struct editor *e, const char *name, size_t length
         const struct cli_method *m = &e->cli->methods.list[i];
         if (strlen(m->name) != length || memcmp(m->name, name, length) != 0) continue;
         printf("\n%s(%s) -> %s\n", m->name, m->params, m->result);
+        fflush(stdout);
+        return CC_REDISPLAY;
+    }
+    return CC_REFRESH_BEEP;
+}
+
+/* Behind "table": its commands, and behind one of these what it takes. */
+static unsigned char complete_table(struct editor *e, const char *at, const char *cursor)
+{
+    size_t length = 0;
+    while (at < cursor && *at == ' ') at++;
+    while (at + length < cursor && at[length] != ' ') length++;
+    if (at + length == cursor) return complete_name(e, at, length, true);
+    for (size_t i = 0; i < table_command_count; i++) {
+        const struct table_command *c = &table_commands[i];
+        if (strlen(c->name) != length || memcmp(c->name, at, length) != 0) continue;
+        printf("\ntable %s %s\n%s", c->name, c->params, c->more);
         fflush(stdout);
         return CC_REDISPLAY;
     }
@@ -151,7 +172,9 @@ static unsigned char complete(EditLine *el, int key)
         length = (size_t)(line->cursor - at);
         behind = false;
     }
-    return behind ? show_hint(e, at, length) : complete_name(e, at, length);
+    if (behind && length == 5 && memcmp(at, "table", 5) == 0)
+        return complete_table(e, at + length, line->cursor);
+    return behind ? show_hint(e, at, length) : complete_name(e, at, length, false);
 }
 
 /* --- the terminal -----------------------------------------------------------------------*/

@@ -55,9 +55,9 @@ static size_t min3(size_t a, size_t b, size_t c)
     return least < c ? least : c;
 }
 
-/* The number of letters to insert, remove or change between two names (Levenshtein, one row). */
+/* Levenshtein, one row. */
 #define NAME_MAX_COMPARED 32
-static size_t distance(const char *a, const char *b)
+size_t cli_name_distance(const char *a, const char *b)
 {
     size_t row[NAME_MAX_COMPARED + 1];
     size_t length = strlen(b);
@@ -80,8 +80,8 @@ static const char *nearest(const struct cli_methods *m, const char *name)
     const char *best = NULL;
     size_t best_distance = strlen(name) < 4 ? 2 : 3;
     for (size_t i = 0; i < m->count; i++) {
-        size_t whole = distance(name, m->list[i].name);
-        size_t part = distance(name, last_part(m->list[i].name));
+        size_t whole = cli_name_distance(name, m->list[i].name);
+        size_t part = cli_name_distance(name, last_part(m->list[i].name));
         size_t d = whole < part ? whole : part;
         if (d >= best_distance) continue;
         best = m->list[i].name;

@@ -28,4 +28,8 @@ void cli_methods_close(struct cli_methods *m);
 const struct cli_method *cli_methods_find(const struct cli_methods *m, const char *name,
                                           struct cli_text *error);
 
+/* The number of bytes to insert, remove or change between two names; 32 if one is longer than
+ * that. */
+size_t cli_name_distance(const char *a, const char *b);
+
 #endif

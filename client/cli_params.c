@@ -162,6 +162,41 @@ static size_t option_length(const struct param *opts, const char *word)
     return 0;
 }
 
+/* The name of the option that lies nearest to NAME of `word`, or NULL. */
+static const char *option_near(const struct param *opts, const char *word, char name[64])
+{
+    char wanted[64];
+    const char *at = opts->name, *end = opts->name + opts->name_length;
+    snprintf(wanted, sizeof wanted, "%.*s", (int)strcspn(word, "="), word);
+    while (at < end) {
+        at += strspn(at, " ,");
+        size_t length = strcspn(at, " ,]");
+        if (at < end) snprintf(name, 64, "%.*s", (int)length, at);
+        if (at < end && cli_name_distance(wanted, name) <= (length < 4 ? 1 : 2)) return name;
+        at += length;
+    }
+    return NULL;
+}
+
+/* Whether a word of a list looks like an option: in a list of paths NAME=… always does, in one of
+ * values if NAME is nearly one. The first word is never one. Then says what there is. */
+static bool is_mistyped(const struct params *p, const struct param *param, const char *word)
+{
+    char name[64];
+    const struct param *opts = opts_of(p);
+    size_t length = strcspn(word, "=");
+    bool named = opts && word[length] == '=' && length > 0 &&
+                 strspn(word, "abcdefghijklmnopqrstuvwxyz_") == length;
+    if (!named) return false;
+    const char *near = option_near(opts, word, name);
+    if (!near && param->kind != KIND_PATH) return false;
+    fail(p->error, "%s: %.80s is no option%s%s%s; the options are %.*s. What is meant as it stands "
+         "is written '\"%.80s\"'", p->method->name, word, near ? ": is it " : "",
+         near ? near : "", near ? "=" : "", opts->name_length - (int)strspn(opts->name, " "),
+         opts->name + strspn(opts->name, " "), word);
+    return true;
+}
+
 /* --- words ------------------------------------------------------------------------------*/
 
 static bool literal(struct cairn_args *args, const char *word, struct cli_text *error)
@@ -194,7 +229,7 @@ bool cli_params_value(struct cairn_args *args, const char *word, struct cli_text
     return true;
 }
 
-static bool add_path(struct cairn_args *args, const char *word, struct cli_text *error)
+bool cli_params_path(struct cairn_args *args, const char *word, struct cli_text *error)
 {
     struct cli_json_error at;
     if (*word == '[') return literal(args, word, error);
@@ -222,7 +257,7 @@ static bool add_word(struct cairn_args *args, enum kind kind, const char *word,
                      struct cli_text *error)
 {
     switch (kind) {
-    case KIND_PATH: return add_path(args, word, error);
+    case KIND_PATH: return cli_params_path(args, word, error);
     case KIND_HANDLE: return add_handle(args, word, error);
     case KIND_TEXT:
         if (*word == '"' || strncmp(word, "b\"", 2) == 0) return literal(args, word, error);
@@ -259,7 +294,7 @@ static bool add_options(struct cairn_args *args, const struct param *opts, char 
         cairn_args_str(args, words[i], length);
         const char *value = words[i] + length + 1;
         bool is_path = length == strlen(PATH_OPTION) && memcmp(words[i], PATH_OPTION, length) == 0;
-        if (!(is_path ? add_path : add_option_value)(args, value, error)) return false;
+        if (!(is_path ? cli_params_path : add_option_value)(args, value, error)) return false;
     }
     cairn_args_map_close(args);
     return true;
@@ -280,6 +315,7 @@ static size_t add_list(const struct params *p, const struct param *param, struct
     cairn_args_array_open(args);
     for (size_t i = 0; i < count; i++) {
         bool pairs = param->form == FORM_PAIRS, second = i % 2 != 0;
+        if (i > 0 && !pairs && is_mistyped(p, param, words[i])) return 0;
         if (pairs && !second) cairn_args_array_open(args);
         if (!add_word(args, pairs && second ? param->kind_second : param->kind, words[i],
                       p->error))
@@ -330,6 +366,11 @@ bool cli_params_build(struct cairn_args *args, const struct cli_method *method,
         count--;
         options++;
     }
+    /* Behind too few words an option would become a path or a value. */
+    if (count > 0 && count <= p.required && option_length(opts, words[count - 1]) > 0)
+        return fail(error, "%s: %.80s is an option, and parameters are missing in front of it; it "
+                    "takes %s. As a text it is written '\"%.80s\"'", method->name,
+                    words[count - 1], method->params, words[count - 1]);
     if (count < p.required) return fail_usage(&p, count == 0 ? "parameters are missing"
                                                              : "too few parameters");
     size_t at = 0;

@@ -13,7 +13,11 @@
  *   [x...]               a list of x: one literal list, or all the words that are left
  *   [[x, y]...]          a list of pairs: one literal list, or x y x y …
  *   [x]                  may be left out
- *   [opts: a, b]         a map of options: words a=value at the end, or one literal map */
+ *   [opts: a, b]         a map of options: words a=value at the end, or one literal map
+ *
+ * Where a list takes the words that are left, one that looks like a mistyped option is an error:
+ * "in=x" among paths, "crate=true" among values if there is an option create; and so is an option
+ * in place of a parameter that must be there. In quotes ('"in=x"') each is what it says. */
 #ifndef CAIRN_CLIENT_CLI_PARAMS_H
 #define CAIRN_CLIENT_CLI_PARAMS_H
 
@@ -27,6 +31,10 @@ bool cli_params_build(struct cairn_args *args, const struct cli_method *method,
 
 /* A single value: a literal, or else a string. */
 bool cli_params_value(struct cairn_args *args, const char *word, struct cli_text *error)
+    CAIRN_MUST_CHECK;
+
+/* A path, or beginning with [ its literal form. */
+bool cli_params_path(struct cairn_args *args, const char *word, struct cli_text *error)
     CAIRN_MUST_CHECK;
 
 #endif

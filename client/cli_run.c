@@ -16,6 +16,8 @@
 const struct cli_command cli_commands[] = {
     {"import", "[options] [FILE]", "store the records of a JSON file", cli_import},
     {"export", "[options] [FILE]", "write keys or a list as JSON lines", cli_export},
+    {"table", "COMMAND NAME ...", "tables: create append show describe query group export",
+     cli_table},
     {"heapmap", "[first [count]]", "draw the heap, page by page", cli_heapmap},
     {"census", "", "count what is in the heap, by kind", cli_census},
     {"help", "[method]", "list the methods, or explain one", cli_help},
@@ -99,6 +101,14 @@ enum cairn_status cli_call(struct cli *cli, const char *method, const struct cai
     if (ext_set(cli, false) != CAIRN_OK) return cairn_status(cli->cairn);
     enum cairn_status status = cairn_call(cli->cairn, method, args, reply);
     if (status == CAIRN_OK || !cli_needs_ext(cli)) return status;
+    if (ext_set(cli, true) != CAIRN_OK) return cairn_status(cli->cairn);
+    return cairn_call(cli->cairn, method, args, reply);
+}
+
+enum cairn_status cli_call_ext(struct cli *cli, const char *method, const struct cairn_args *args,
+                               struct cairn_reply **reply)
+{
+    *reply = NULL;
     if (ext_set(cli, true) != CAIRN_OK) return cairn_status(cli->cairn);
     return cairn_call(cli->cairn, method, args, reply);
 }
@@ -216,8 +226,8 @@ int cli_help(struct cli *cli, int count, char **words)
     if (count > 2) return cli_error(CLI_USAGE, "help takes at most one name");
     if (command && command->run != cli_help) {
         printf("%s %s\n    %s\n", command->name, command->params, command->help);
-        if (command->run == cli_import || command->run == cli_export)
-            printf("    %s --help lists the options\n", command->name);
+        if (command->run == cli_import || command->run == cli_export || command->run == cli_table)
+            printf("    %s --help says more\n", command->name);
         return CLI_OK;
     }
     int result = cli_methods_need(cli);

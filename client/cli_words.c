@@ -57,6 +57,39 @@ static const char *one_word(const char *at, struct cli_text *word, const char **
     return open > 0 ? NULL : at;
 }
 
+/* One word of a query: whatever stands in quotes of any kind stays as it is, with them. */
+static const char *query_word(const char *at, struct cli_text *word, const char **error)
+{
+    static const char *const missing[] = {"a closing ' is missing", "a closing \" is missing",
+                                          "a closing ` is missing"};
+    static const char quotes[] = "'\"`";
+    while (*at && !is_blank(*at)) {
+        const char *quote = strchr(quotes, *at), *start = at++;
+        if (quote) {
+            for (; *at && *at != *quote; at++)
+                if (at[0] == '\\' && at[1] && *quote != '`') at++;
+            if (!*at) {
+                *error = missing[quote - quotes];
+                return NULL;
+            }
+            at++;
+        }
+        cli_text_add(word, start, (size_t)(at - start));
+    }
+    return at;
+}
+
+/* Whether the next word is of the clauses of a query. */
+static bool is_query(const struct cli_words *words)
+{
+    static const char *const commands[] = {"show", "query", "group", "export"};
+    if (words->count < 3 || strcmp(words->list[0], "table") != 0) return false;
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(words->list[1], commands[i]) == 0)
+            return words->count > 3 || i < 3; /* export has the file's name there */
+    return false;
+}
+
 static bool words_add(struct cli_words *words, struct cli_text *word, const char **error)
 {
     if (words->count == CLI_WORDS_MAX) {
@@ -87,7 +120,7 @@ bool cli_words_split(struct cli_words *words, const char *line, const char **err
         while (is_blank(*at)) at++;
         if (*at == 0 || *at == '#') break;
         cli_text_clear(&word);
-        at = one_word(at, &word, error);
+        at = (is_query(words) ? query_word : one_word)(at, &word, error);
         done = at && words_add(words, &word, error);
         if (!done) break;
     }

@@ -7,7 +7,9 @@
  *
  *     set user:1 {"name": "Ada Lovelace", "tags": [1, 2]}
  *
- * has three words. A # at the start of a word begins a comment. */
+ * has three words. Behind the name of "table query", "table show", "table group" and "table
+ * export" quotes of any kind keep blanks together and stay: a query's texts stand in them. A # at
+ * the start of a word begins a comment. */
 #ifndef CAIRN_CLIENT_CLI_WORDS_H
 #define CAIRN_CLIENT_CLI_WORDS_H
 

@@ -92,6 +92,18 @@ unit_build_SOURCES = %D%/unit/test_build.c
 unit_build_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_build_LDADD = $(SESSION_TEST_LIBS)
 
+check_PROGRAMS += unit_cli_filter
+TESTS += unit_cli_filter
+unit_cli_filter_SOURCES = %D%/unit/test_cli_filter.c
+unit_cli_filter_CFLAGS = $(CLIENT_TEST_CFLAGS)
+unit_cli_filter_LDADD = libcli.la $(CLIENT_TEST_LIBS)
+
+check_PROGRAMS += unit_cli_grid
+TESTS += unit_cli_grid
+unit_cli_grid_SOURCES = %D%/unit/test_cli_grid.c
+unit_cli_grid_CFLAGS = $(CLIENT_TEST_CFLAGS)
+unit_cli_grid_LDADD = libcli.la $(CLIENT_TEST_LIBS)
+
 check_PROGRAMS += unit_cli_json
 TESTS += unit_cli_json
 unit_cli_json_SOURCES = %D%/unit/test_cli_json.c

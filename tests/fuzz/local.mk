@@ -129,6 +129,23 @@ fuzz_csv_LDADD = libheap.la -lm
 fuzz_csv_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
 
+fuzz_filter_sources = \
+	%D%/fuzz.h \
+	%D%/fuzz_filter.c
+
+check_PROGRAMS += replay_filter
+TESTS += replay_filter
+replay_filter_SOURCES = $(fuzz_filter_sources) %D%/replay.c
+replay_filter_CPPFLAGS = $(AM_CPPFLAGS) -DREPLAY_CORPUS='"filter"'
+replay_filter_LDADD = libcli.la libcairn.la
+
+if FUZZ
+noinst_PROGRAMS += fuzz_filter
+fuzz_filter_SOURCES = $(fuzz_filter_sources)
+fuzz_filter_LDADD = libcli.la libcairn.la
+fuzz_filter_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+endif
+
 fuzz_json_sources = \
 	%D%/fuzz.h \
 	%D%/fuzz_json.c \

@@ -345,6 +345,12 @@ if command -v script >/dev/null; then
         says 'set(path, value, [opts: if, match, create, ttl, keep_ttl])'
     typed 'mem.\t\nquit\n'
     ok "Tab lists what is possible" says 'mem.census'
+    typed 'table que\tt where x = 1\nquit\n'
+    ok "Tab completes a command of table" grep -q 'table.*query.*where' "$scratch/.cairn_history"
+    typed 'table \t\nquit\n'
+    ok "Tab lists them" says 'describe'
+    typed 'table group \t\nquit\n'
+    ok "and shows what one takes" says 'table group NAME [by ...] count, sum(x)'
     ok "the history is kept from one time to the next" grep -q 'user:1.name' "$scratch/.cairn_history"
 else
     skip "the terminal" "script is not installed"

@@ -9,6 +9,7 @@ integration_tests = \
 	%D%/arrow.sh \
 	%D%/bench.sh \
 	%D%/cli.sh \
+	%D%/cli_tables.sh \
 	%D%/dumpavail2jsonl.sh \
 	%D%/duckdb.sh \
 	%D%/evict.sh \

@@ -12,6 +12,9 @@ json() { cli --json "$@" | jq -c "$filter"; }
 # Each example of the page runs.
 examples=$(sed -n 's/^    cairn-cli //p' "$CAIRN_SOURCE/docs/tables.md")
 ok "docs/tables.md has examples" test "$(wc -l <<<"$examples")" -gt 10
+printf 'id,city,price,day\n1,Oslo,9.5,2024-05-01\n2,Rome,12,2024-05-02\n' >"$scratch/rides.csv"
+printf '{"id": 3, "city": "Oslo", "price": 10.5, "day": "2024-05-03"}\n' >"$scratch/more.jsonl"
+cd "$scratch" || bail "no directory"
 failed=
 while read -r line; do
     eval "cli $line" >"$scratch/answer" || failed+="$line: $(cat "$scratch/answer")"

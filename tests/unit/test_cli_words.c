@@ -46,6 +46,24 @@ START_TEST(words_are_split_where_a_reader_would)
 }
 END_TEST
 
+/* What is asked in words has texts in quotes of either kind, and they must arrive as such. */
+START_TEST(queries_keep_their_quotes)
+{
+    splits("table query trips where city = 'New  York' and x > 1",
+           "table|query|trips|where|city|=|'New  York'|and|x|>|1");
+    splits("table query 'my trips' where 'x > 1'", "table|query|my trips|where|'x > 1'");
+    splits("table group t by `a  b` count", "table|group|t|by|`a  b`|count");
+    splits("table show t where city in('a b', \"c d\")",
+           "table|show|t|where|city|in('a b',|\"c d\")");
+    splits("table query t where a = 'it\\'s  so'", "table|query|t|where|a|=|'it\\'s  so'");
+    splits("table export t 'my file.csv' where a = 'x y'",
+           "table|export|t|my file.csv|where|a|=|'x y'");
+    splits("table create t 'my file.csv'", "table|create|t|my file.csv");
+    does_not_split("table query t where a = 'x", "closing '");
+    does_not_split("table query t where `a", "closing `");
+}
+END_TEST
+
 START_TEST(lines_that_do_not_end_are_refused)
 {
     does_not_split("set a 'x", "closing '");
@@ -146,10 +164,30 @@ START_TEST(options_follow_at_the_end)
     sends(scan, "0", "[0]");
     sends(scan, "match=user:* count=10", "[null, {\"match\": \"user:*\", \"count\": 10}]");
     sends(scan, "0 match=[a-z]*", "[0, {\"match\": \"[a-z]*\"}]");
-    sends(set, "k if=absent", "[\"k\", \"if=absent\"]");
+    sends(set, "k \"if=absent\"", "[\"k\", \"if=absent\"]");
     sends(set, "k v if=absent", "[\"k\", \"v\", {\"if\": \"absent\"}]");
     sends(set, "k v {if: \"absent\"}", "[\"k\", \"v\", {\"if\": \"absent\"}]");
     sends("path, [count], [opts: front]", "l 2 front=true", "[\"l\", 2, {\"front\": true}]");
+}
+END_TEST
+
+START_TEST(mistyped_options_are_neither_paths_nor_values)
+{
+    const char *intersect = "paths, [opts: into]";
+    const char *push = "path, [value...], [opts: front, create]";
+    sends(intersect, "sa sb into=x", "[[\"sa\", \"sb\"], {\"into\": \"x\"}]");
+    not_sent(intersect, "sa sb in=x", "in=x is no option: is it into=; the options are into");
+    not_sent(intersect, "sa sb where=x", "where=x is no option; the options are into");
+    sends(intersect, "sa \"in=x\"", "[[\"sa\", \"in=x\"]]");
+    sends(intersect, "a=b", "[[\"a=b\"]]");
+    not_sent(push, "nl create=true", "create=true is an option, and parameters are missing");
+    not_sent(push, "nl 1 crate=true", "is it create=; the options are front, create");
+    not_sent(push, "nl 1 create=true 2", "is it create=");
+    sends(push, "nl 1 a=b", "[\"nl\", [1, \"a=b\"]]");
+    sends(push, "nl \"create=true\"", "[\"nl\", [\"create=true\"]]");
+    not_sent("path, value, [opts: if, match, create]", "k if=absent", "if=absent is an option");
+    not_sent("path, [opts: depth]", "depth=1", "depth=1 is an option");
+    sends("path, ...", "a b=c", "[\"a\", \"b=c\"]");
 }
 END_TEST
 
@@ -174,10 +212,12 @@ Suite *test_suite(void)
     Suite *suite = suite_create("cli_words");
     TCase *tcase = tcase_create("cli_words");
     tcase_add_test(tcase, words_are_split_where_a_reader_would);
+    tcase_add_test(tcase, queries_keep_their_quotes);
     tcase_add_test(tcase, lines_that_do_not_end_are_refused);
     tcase_add_test(tcase, words_are_read_by_the_names_of_parameters);
     tcase_add_test(tcase, lists_take_the_words_that_are_left);
     tcase_add_test(tcase, options_follow_at_the_end);
+    tcase_add_test(tcase, mistyped_options_are_neither_paths_nor_values);
     tcase_add_test(tcase, words_that_do_not_fit_are_refused);
     suite_add_tcase(suite, tcase);
     return suite;

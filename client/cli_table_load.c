@@ -1,0 +1,440 @@
+/* cli_table_load.c - cairn-cli table create and append: a file to table.import, block by block.
+ *
+ * create reads a file of CSV or JSON twice: the first time the server only finds the types, so
+ * that what they are does not depend on the first rows; what comes through a pipe can be read once
+ * only, and there its first block tells. If anything fails, the table that was made goes away
+ * again. append leaves what the calls before the failing one have stored, and says how much. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client/cli_json.h"
+#include "client/cli_json_lines.h"
+#include "client/cli_progress.h"
+#include "client/cli_stop.h"
+#include "client/cli_table.h"
+
+#define BLOCK_BYTES ((size_t)4 << 20)
+/* How long the figures wait for chunks to be sealed. */
+#define SEALED_TRIES 200
+#define SEALED_WAIT_NS 10000000
+
+struct load {
+    struct cli *cli;
+    const struct table_command *command;
+    bool creates;
+    const char *path, *file;
+    const char *format, *schema, *delimiter, *null, *ttl;
+    bool no_header;
+    bool from_array; /* JSON, to be read as lines */
+    int descriptor;
+    off_t start;     /* where a file that can be read twice begins */
+    bool twice;
+    struct cli_json_lines lines;
+    char *block;            /* owned: BLOCK_BYTES */
+    size_t length;
+    bool at_end;
+    struct cli_text made;   /* of the block, if it is not sent as it is */
+    struct cairn_args *args;
+    struct cairn_reply *inferred; /* of the first pass; its schema makes the table */
+    uint64_t bytes, bytes_done, bytes_total, rows;
+    bool stored; /* the table has been made */
+    struct cli_progress progress;
+};
+
+/* --- the file ---------------------------------------------------------------------------*/
+
+static int file_open(struct load *l)
+{
+    struct stat status;
+    l->descriptor = STDIN_FILENO;
+    if (strcmp(l->file, "-") == 0 && l->cli->reads_commands)
+        return cli_error(CLI_USAGE, "table %s: name a file; commands come from standard input here",
+                         l->command->name);
+    if (strcmp(l->file, "-") != 0) l->descriptor = open(l->file, O_RDONLY | O_CLOEXEC);
+    if (l->descriptor < 0 || fstat(l->descriptor, &status) < 0)
+        return cli_error(CLI_DATA, "%s: %s", l->file, strerror(errno));
+    if (S_ISDIR(status.st_mode)) return cli_error(CLI_DATA, "%s: is a directory", l->file);
+    l->start = S_ISREG(status.st_mode) ? lseek(l->descriptor, 0, SEEK_CUR) : -1;
+    if (l->start >= 0 && status.st_size > l->start)
+        l->bytes_total = (uint64_t)(status.st_size - l->start);
+    return CLI_OK;
+}
+
+/* A whole block, or what is left. */
+static int block_read(struct load *l)
+{
+    l->length = 0;
+    while (l->length < BLOCK_BYTES && !l->at_end) {
+        ssize_t got = cli_stop_asked() ? 0
+                                       : read(l->descriptor, l->block + l->length,
+                                              BLOCK_BYTES - l->length);
+        if (cli_stop_asked()) return CLI_DATA;
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return cli_error(CLI_DATA, "%s: cannot read: %s", l->file, strerror(errno));
+        l->at_end = got == 0;
+        l->length += (size_t)got;
+    }
+    l->bytes += l->length;
+    l->bytes_done += l->length;
+    return CLI_OK;
+}
+
+static int rewind_file(struct load *l)
+{
+    if (lseek(l->descriptor, l->start, SEEK_SET) < 0)
+        return cli_error(CLI_DATA, "%s: cannot read it again: %s", l->file, strerror(errno));
+    l->at_end = false;
+    l->bytes = 0;
+    l->lines = (struct cli_json_lines){.wrong = NULL};
+    return block_read(l);
+}
+
+/* --- the format -------------------------------------------------------------------------*/
+
+static const char *const formats[] = {"csv", "json", "jsonl", "arrow", "npy", NULL};
+
+static const char *format_of_name(const char *file)
+{
+    static const char *const other[][2] = {
+        {"ndjson", "jsonl"}, {"tsv", "csv"}, {"feather", "arrow"}, {"arrows", "arrow"}};
+    const char *dot = strrchr(file, '.');
+    for (size_t i = 0; dot && formats[i]; i++)
+        if (strcasecmp(dot + 1, formats[i]) == 0) return formats[i];
+    for (size_t i = 0; dot && i < sizeof other / sizeof *other; i++)
+        if (strcasecmp(dot + 1, other[i][0]) == 0) return other[i][1];
+    return NULL;
+}
+
+/* By its first bytes. */
+static const char *format_of_bytes(const char *data, size_t length)
+{
+    if (length >= 6 && memcmp(data, "ARROW1", 6) == 0) return "arrow";
+    if (length >= 4 && memcmp(data, "\xff\xff\xff\xff", 4) == 0) return "arrow";
+    if (length >= 6 && memcmp(data, "\x93NUMPY", 6) == 0) return "npy";
+    size_t at = 0;
+    while (at < length && strchr(" \t\r\n", data[at]) && data[at]) at++;
+    return at < length && (data[at] == '{' || data[at] == '[') ? "json" : "csv";
+}
+
+static int format_check(struct load *l)
+{
+    bool known = false;
+    if (!l->format) l->format = format_of_name(l->file);
+    if (!l->format) l->format = format_of_bytes(l->block, l->length);
+    for (size_t i = 0; formats[i]; i++) known = known || strcmp(l->format, formats[i]) == 0;
+    if (!known)
+        return cli_error(CLI_USAGE,
+                         "table %s: --format %s: expected csv, json, jsonl, arrow or npy",
+                         l->command->name, l->format);
+    bool csv = strcmp(l->format, "csv") == 0;
+    if (!csv && (l->delimiter || l->no_header || l->null))
+        return cli_error(CLI_USAGE, "table %s: --delimiter, --no-header and --null are for CSV; "
+                         "this is %s", l->command->name, l->format);
+    const char *dot = strrchr(l->file, '.');
+    if (csv && !l->delimiter && dot && strcasecmp(dot, ".tsv") == 0) l->delimiter = "\t";
+    if (l->delimiter && (strcmp(l->delimiter, "tab") == 0 || strcmp(l->delimiter, "\\t") == 0))
+        l->delimiter = "\t";
+    l->from_array = strcmp(l->format, "json") == 0;
+    bool lines = l->from_array || strcmp(l->format, "jsonl") == 0;
+    if (l->from_array) l->format = "jsonl";
+    l->twice = l->creates && l->start >= 0 && !l->schema && (csv || lines);
+    if (l->twice) l->bytes_total *= 2;
+    return CLI_OK;
+}
+
+/* The bytes of the block as they are sent. */
+static int block_made(struct load *l, const char **data, size_t *length)
+{
+    *data = l->block;
+    *length = l->length;
+    if (!l->from_array) return CLI_OK;
+    cli_text_clear(&l->made);
+    bool done = cli_json_lines_feed(&l->lines, l->block, l->length, &l->made) &&
+                (!l->at_end || cli_json_lines_finish(&l->lines));
+    if (!done)
+        return cli_error(CLI_DATA, "%s: line %" PRIu64 ", record %" PRIu64 ": %s", l->file,
+                         l->lines.line + 1, l->lines.record + 1, l->lines.wrong);
+    if (l->made.failed) return table_no_memory();
+    *data = l->made.data ? l->made.data : "";
+    *length = l->made.length;
+    return CLI_OK;
+}
+
+/* --- calls ------------------------------------------------------------------------------*/
+
+/* The schema that was found, or the one that was given. */
+static int add_schema(struct load *l)
+{
+    struct cli_json_error error;
+    cairn_args_cstr(l->args, "create");
+    cairn_args_bool(l->args, true);
+    if (l->ttl) {
+        struct cli_number ms = cli_number_parse(l->ttl, strlen(l->ttl));
+        if (ms.type != CLI_NUMBER_INT)
+            return cli_error(CLI_USAGE, "--ttl %s: expected milliseconds", l->ttl);
+        cairn_args_cstr(l->args, "ttl");
+        cairn_args_int(l->args, ms.integer);
+    }
+    if (l->schema) {
+        cairn_args_cstr(l->args, "schema");
+        if (!cli_json_parse(l->args, l->schema, strlen(l->schema), &error))
+            return cli_error(CLI_USAGE, "--schema: at byte %zu: %s; expected [[name, type]...]",
+                             error.offset + 1, error.text);
+    } else if (l->inferred) {
+        cairn_args_cstr(l->args, "schema");
+        cairn_args_value(l->args, cairn_field(cairn_reply_result(l->inferred), "schema"));
+    }
+    return CLI_OK;
+}
+
+/* What the first call of an import says. */
+static int add_beginning(struct load *l, bool infers)
+{
+    table_add_text(l->args, "format", l->format);
+    table_add_text(l->args, "delimiter", l->delimiter);
+    table_add_text(l->args, "null", l->null);
+    if (l->no_header) {
+        cairn_args_cstr(l->args, "header");
+        cairn_args_bool(l->args, false);
+    }
+    if (infers) {
+        cairn_args_cstr(l->args, "infer");
+        cairn_args_bool(l->args, true);
+        return CLI_OK;
+    }
+    return l->creates ? add_schema(l) : CLI_OK;
+}
+
+/* The server's error is about the file as soon as the table is known to be there. */
+static int fail_import(struct load *l)
+{
+    const char *code = cairn_error_code(l->cli->cairn);
+    bool data = cairn_status(l->cli->cairn) == CAIRN_SERVER &&
+                (strcmp(code, "WRONG_TYPE") == 0 || strcmp(code, "OUT_OF_RANGE") == 0);
+    int result = cli_report(l->cli, strcmp(l->file, "-") == 0 ? "standard input" : l->file);
+    return data ? CLI_DATA : result;
+}
+
+/* Sends the block at hand; `cursor` is that of the last reply, or NULL. */
+static int block_send(struct load *l, bool infers, const struct cairn_value *cursor,
+                      struct cairn_reply **reply)
+{
+    const char *data;
+    size_t length;
+    int result = block_made(l, &data, &length);
+    cairn_args_clear(l->args);
+    if (result == CLI_OK) result = table_path(l->args, l->path);
+    if (result != CLI_OK) return result;
+    cairn_args_bin(l->args, data, length);
+    cairn_args_map_open(l->args);
+    if (!l->at_end) {
+        cairn_args_cstr(l->args, "more");
+        cairn_args_bool(l->args, true);
+    }
+    if (cursor) {
+        cairn_args_cstr(l->args, "cursor");
+        cairn_args_value(l->args, cursor);
+    } else {
+        result = add_beginning(l, infers);
+    }
+    cairn_args_map_close(l->args);
+    if (result != CLI_OK) return result;
+    if (cli_call_ext(l->cli, "table.import", l->args, reply) != CAIRN_OK) return fail_import(l);
+    l->stored = l->stored || (l->creates && !infers);
+    l->rows = cairn_uint(cairn_field(cairn_reply_result(*reply), "rows"), 0);
+    cli_progress_show(&l->progress, l->bytes_done, l->bytes_total, true, l->rows);
+    return CLI_OK;
+}
+
+/* All of the file, of which the first block has been read. *last is the last reply, owned. */
+static int pass(struct load *l, bool infers, struct cairn_reply **last)
+{
+    struct cairn_reply *reply = NULL;
+    int result = CLI_OK;
+    *last = NULL;
+    for (;;) {
+        bool ends = l->at_end;
+        const struct cairn_value *cursor =
+            *last ? cairn_field(cairn_reply_result(*last), "cursor") : NULL;
+        result = block_send(l, infers, cursor, &reply);
+        if (result != CLI_OK) break;
+        cairn_reply_destroy(*last);
+        *last = reply;
+        if (ends) break;
+        result = block_read(l);
+        if (result != CLI_OK) break;
+    }
+    return result;
+}
+
+/* --- before and after -------------------------------------------------------------------*/
+
+/* create needs a free place, append a table. */
+static int place_check(struct load *l)
+{
+    struct cairn_reply *reply = NULL;
+    struct cli_fields fields = {0};
+    int result = CLI_OK;
+    if (!l->creates) {
+        result = table_fields(l->cli, l->path, &fields);
+        cli_fields_close(&fields);
+        return result;
+    }
+    cairn_args_clear(l->args);
+    result = table_path(l->args, l->path);
+    if (result == CLI_OK) result = table_ask(l->cli, "exists", l->args, &reply);
+    if (result == CLI_OK && cairn_uint(cairn_reply_result(reply), 0) > 0)
+        result = cli_error(CLI_USAGE, "there is something at %s already; table append adds rows, "
+                           "del takes it away", l->path);
+    cairn_reply_destroy(reply);
+    return result;
+}
+
+/* A table that was made for a file that failed is of no use. */
+static void take_back(struct load *l)
+{
+    struct cairn_reply *reply = NULL;
+    cairn_args_clear(l->args);
+    if (!l->stored || !cairn_is_connected(l->cli->cairn)) return;
+    if (table_path(l->args, l->path) != CLI_OK) return;
+    if (table_ask(l->cli, "del", l->args, &reply) == CLI_OK)
+        cli_error(0, "nothing was kept: the table %s went away again", l->path);
+    cairn_reply_destroy(reply);
+}
+
+/* The table's bytes once all full chunks are sealed, or as they are after two seconds. */
+static int stats_ask(struct load *l, struct cairn_reply **reply)
+{
+    const struct timespec wait = {.tv_nsec = SEALED_WAIT_NS};
+    cairn_args_clear(l->args);
+    int result = table_path(l->args, l->path);
+    for (unsigned tries = 0; result == CLI_OK; tries++) {
+        result = table_ask(l->cli, "table.stats", l->args, reply);
+        if (result != CLI_OK) break;
+        bool sealing = cairn_bool(cairn_field(cairn_reply_result(*reply), "sealing"), false);
+        if (!sealing || tries == SEALED_TRIES || cli_stop_asked()) break;
+        cairn_reply_destroy(*reply);
+        *reply = NULL;
+        nanosleep(&wait, NULL);
+    }
+    return result;
+}
+
+static void print_columns(const struct cli_fields *fields)
+{
+    struct cli_grid grid = {0};
+    cli_grid_column(&grid, "column", 6, NULL, false);
+    cli_grid_column(&grid, "type", 4, NULL, false);
+    for (size_t i = 0; i < fields->count; i++) {
+        cli_grid_cell(&grid, fields->list[i].name, fields->list[i].length);
+        cli_grid_cell(&grid, fields->list[i].type_name, strlen(fields->list[i].type_name));
+    }
+    cli_grid_print(&grid, stderr, 0);
+    cli_grid_close(&grid);
+}
+
+static int summary(struct load *l)
+{
+    char before[CLI_BYTES_TEXT_MAX], after[CLI_BYTES_TEXT_MAX];
+    struct cairn_reply *stats = NULL;
+    struct cli_fields fields = {0};
+    double seconds = cli_progress_seconds(&l->progress);
+    if (l->cli->options.quiet) return CLI_OK;
+    int result = stats_ask(l, &stats);
+    if (result == CLI_OK && l->creates) result = table_fields(l->cli, l->path, &fields);
+    if (result == CLI_OK) {
+        const struct cairn_value *s = cairn_reply_result(stats);
+        uint64_t all = cairn_uint(cairn_field(s, "rows"), 0);
+        if (l->creates) print_columns(&fields);
+        fprintf(stderr, "%s %" PRIu64 " row%s", l->creates ? "created a table of" : "appended",
+                l->rows, l->rows == 1 ? "" : "s");
+        if (!l->creates) fprintf(stderr, ", now %" PRIu64, all);
+        fprintf(stderr, ": %s of file, %s in memory%s, %.2f s\n",
+                cli_bytes_format(before, l->bytes),
+                cli_bytes_format(after, cairn_uint(cairn_field(s, "bytes"), 0)),
+                l->creates ? "" : " with all of it", seconds);
+    }
+    cairn_reply_destroy(stats);
+    cli_fields_close(&fields);
+    return result;
+}
+
+/* --- both commands ----------------------------------------------------------------------*/
+
+static int load_file(struct load *l)
+{
+    struct cairn_reply *last = NULL;
+    int result = block_read(l);
+    if (result == CLI_OK) result = format_check(l);
+    if (result == CLI_OK && l->twice) {
+        result = pass(l, true, &l->inferred);
+        if (result == CLI_OK) result = rewind_file(l);
+    }
+    if (result == CLI_OK) result = pass(l, false, &last);
+    cairn_reply_destroy(last);
+    if (result != CLI_OK && cli_stop_asked())
+        cli_error(0, "stopped after %" PRIu64 " rows", l->rows);
+    if (result != CLI_OK) take_back(l);
+    return result;
+}
+
+static int load_run(struct load *l)
+{
+    int result = file_open(l);
+    l->block = malloc(BLOCK_BYTES);
+    l->args = cairn_args_create();
+    if (result == CLI_OK && (!l->block || !l->args)) result = table_no_memory();
+    if (result == CLI_OK) result = place_check(l);
+    if (result == CLI_OK) {
+        cli_stop_begin();
+        cli_progress_start(&l->progress, l->cli->options.quiet);
+        result = load_file(l);
+        cli_progress_end(&l->progress);
+        if (result == CLI_OK) result = summary(l);
+        /* An import that is not at its end would wait for the rest. */
+        if (result != CLI_OK) cairn_disconnect(l->cli->cairn);
+        cli_stop_end(l->cli->interactive);
+    }
+    if (l->descriptor > STDIN_FILENO) close(l->descriptor);
+    cairn_reply_destroy(l->inferred);
+    cairn_args_destroy(l->args);
+    cli_text_close(&l->made);
+    free(l->block);
+    return result;
+}
+
+static int load(struct cli *cli, const struct table_command *command, bool creates, int count,
+                char **words)
+{
+    struct load l = {.cli = cli, .command = command, .creates = creates, .descriptor = -1};
+    const struct table_option options[] = {
+        {"format", &l.format, NULL},       {"delimiter", &l.delimiter, NULL},
+        {"no-header", NULL, &l.no_header}, {"null", &l.null, NULL},
+        {"schema", &l.schema, NULL},       {"ttl", &l.ttl, NULL}};
+    int result = table_options(cli, command, options, creates ? 6 : 4, &count, words);
+    if (result >= 0) return result;
+    if (count != 2)
+        return table_usage(command, count < 1   ? "the name of a table is missing"
+                                    : count < 2 ? "the file is missing (-: standard input)"
+                                                : "only one file at a time");
+    l.path = words[0];
+    l.file = words[1];
+    return load_run(&l);
+}
+
+int table_create(struct cli *cli, const struct table_command *command, int count, char **words)
+{
+    return load(cli, command, true, count, words);
+}
+
+int table_append(struct cli *cli, const struct table_command *command, int count, char **words)
+{
+    return load(cli, command, false, count, words);
+}
