@@ -7,6 +7,7 @@ integration_tests = \
 	%D%/arrow.sh \
 	%D%/bench.sh \
 	%D%/cli.sh \
+	%D%/duckdb.sh \
 	%D%/dumpavail2jsonl.sh \
 	%D%/evict.sh \
 	%D%/foreign.sh \
@@ -20,6 +21,18 @@ TESTS += $(integration_tests)
 EXTRA_DIST += \
 	$(integration_tests) \
 	%D%/arrow.mjs \
+	%D%/duckdb.mjs \
+	%D%/duckdb/changes.mjs \
+	%D%/duckdb/compare.mjs \
+	%D%/duckdb/coverage.mjs \
+	%D%/duckdb/engines.mjs \
+	%D%/duckdb/queries.mjs \
+	%D%/duckdb/random.mjs \
+	%D%/duckdb/rpc.mjs \
+	%D%/duckdb/smaller.mjs \
+	%D%/duckdb/tables.mjs \
+	%D%/duckdb/translate.mjs \
+	%D%/duckdb/types.mjs \
 	%D%/foreign.mjs \
 	%D%/foreign.py \
 	%D%/foreign.vim
