@@ -7,12 +7,12 @@ integration_tests = \
 	%D%/arrow.sh \
 	%D%/bench.sh \
 	%D%/cli.sh \
-	%D%/duckdb.sh \
 	%D%/dumpavail2jsonl.sh \
 	%D%/evict.sh \
 	%D%/foreign.sh \
 	%D%/intern.sh \
 	%D%/methods_doc.sh \
+	%D%/queries.sh \
 	%D%/realdata.sh \
 	%D%/server.sh \
 	%D%/sets.sh \
@@ -21,18 +21,18 @@ TESTS += $(integration_tests)
 EXTRA_DIST += \
 	$(integration_tests) \
 	%D%/arrow.mjs \
-	%D%/duckdb.mjs \
-	%D%/duckdb/changes.mjs \
-	%D%/duckdb/compare.mjs \
-	%D%/duckdb/coverage.mjs \
-	%D%/duckdb/engines.mjs \
-	%D%/duckdb/queries.mjs \
-	%D%/duckdb/random.mjs \
-	%D%/duckdb/rpc.mjs \
-	%D%/duckdb/smaller.mjs \
-	%D%/duckdb/tables.mjs \
-	%D%/duckdb/translate.mjs \
-	%D%/duckdb/types.mjs \
+	%D%/queries.mjs \
+	%D%/queries/changes.mjs \
+	%D%/queries/compare.mjs \
+	%D%/queries/coverage.mjs \
+	%D%/queries/engines.mjs \
+	%D%/queries/queries.mjs \
+	%D%/queries/random.mjs \
+	%D%/queries/rpc.mjs \
+	%D%/queries/smaller.mjs \
+	%D%/queries/tables.mjs \
+	%D%/queries/translate.mjs \
+	%D%/queries/types.mjs \
 	%D%/foreign.mjs \
 	%D%/foreign.py \
 	%D%/foreign.vim

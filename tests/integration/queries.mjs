@@ -8,16 +8,16 @@
 //     CAIRN_QUERIES=n   so many questions to each table
 //
 // Prints "pass WHAT" or "fail WHAT: ..." a line, and "# ..." remarks.
-// Usage: duckdb.mjs MODULES-DIRECTORY HOST PORT full|reduced
+// Usage: queries.mjs MODULES-DIRECTORY HOST PORT full|reduced
 import { createRequire } from 'node:module';
-import { Engines } from './duckdb/engines.mjs';
-import { Random } from './duckdb/random.mjs';
-import { Rpc } from './duckdb/rpc.mjs';
-import { coverageOf, missing } from './duckdb/coverage.mjs';
-import { appendToCairn, appendToDuck, createInCairn, createInDuck, makeRows, planTable } from './duckdb/tables.mjs';
-import { changeTable } from './duckdb/changes.mjs';
-import { makeQuery, toCairn, toSql } from './duckdb/queries.mjs';
-import { smaller } from './duckdb/smaller.mjs';
+import { Engines } from './queries/engines.mjs';
+import { Random } from './queries/random.mjs';
+import { Rpc } from './queries/rpc.mjs';
+import { coverageOf, missing } from './queries/coverage.mjs';
+import { appendToCairn, appendToDuck, createInCairn, createInDuck, makeRows, planTable } from './queries/tables.mjs';
+import { changeTable } from './queries/changes.mjs';
+import { makeQuery, toCairn, toSql } from './queries/queries.mjs';
+import { smaller } from './queries/smaller.mjs';
 
 const [modules, host, port, extent] = process.argv.slice(2);
 const load = createRequire(`${modules}/`);

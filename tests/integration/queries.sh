@@ -1,6 +1,6 @@
 #!/bin/bash
-# duckdb.sh - filters, expressions and aggregates mean what DuckDB says: thousands of random queries to
-# random tables, see duckdb.mjs. Fewer in the builds that are slow.
+# queries.sh - filters, expressions and aggregates mean what DuckDB says: thousands of random queries to
+# random tables, see queries.mjs. Fewer in the builds that are slow.
 . "$CAIRN_SOURCE/tests/integration/lib.sh"
 
 CLIENT_SECONDS=600
@@ -15,7 +15,7 @@ extent=full
 if grep -qE '^S\["(SANITIZE|GC_STRESS)_TRUE"\]=""' "$CAIRN_BUILD/config.status"; then extent=reduced; fi
 
 server_start --max-memory=2g
-timeout "$CLIENT_SECONDS" node "$CAIRN_SOURCE/tests/integration/duckdb.mjs" "$modules" 127.0.0.1 \
+timeout "$CLIENT_SECONDS" node "$CAIRN_SOURCE/tests/integration/queries.mjs" "$modules" 127.0.0.1 \
     "$server_port" "$extent" >"$scratch/out" 2>&1 </dev/null
 while IFS= read -r line; do
     case $line in
