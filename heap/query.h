@@ -15,7 +15,7 @@
  *
  * What they mean:
  *
- *   null      a comparison with null is unknown; `where` and `having` keep what is true; `if` takes
+ *   null      a comparison with null is unknown, but `in` an empty list is false; `where` and `having` keep what is true; `if` takes
  *             its second branch unless the predicate is true; aggregates pass nulls over
  *   NaN       is a value: above +infinity, equal to itself; -0.0 equals 0.0
  *   literals  are compared exactly with integers, also if they are doubles; with f32 they are

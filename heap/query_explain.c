@@ -31,7 +31,7 @@ static int put_text(struct heap *h, value map, const char *name, const char *tex
 static const char *test_name(const struct query_test *t)
 {
     static const char *const names[][2] = {
-        {"never", "never"},    {"not null", "never"},     {"null", "not null"},
+        {"never", "never"},    {"always", "always"},    {"not null", "never"},     {"null", "not null"},
         {"range", "not range"}, {"in", "not in"},          {"text range", "not text range"},
         {"in", "not in"},      {"prefix", "not prefix"},  {"contains", "not contains"}};
     return names[t->form][t->negate];

@@ -167,6 +167,7 @@ struct query_instr {
 
 enum query_test_form {
     TEST_UNKNOWN, /* never true */
+    TEST_ALWAYS,  /* true of every row, null or not */
     TEST_VALID,   /* not null; negated: never */
     TEST_NULL,
     TEST_RANGE,   /* numbers and codes: an inclusive range */

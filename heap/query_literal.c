@@ -298,6 +298,7 @@ static int compile_in(struct query *q, struct query_test *t, const struct query_
     }
     t->form = texts ? TEST_TEXTS : TEST_SET;
     if (nulls && t->negate) t->form = TEST_UNKNOWN;
+    if (length == 0) t->form = t->negate ? TEST_ALWAYS : TEST_UNKNOWN;
     qsort(items, t->count, texts ? sizeof *t->texts : sizeof *t->keys,
           texts ? texts_order : keys_order);
     return 0;

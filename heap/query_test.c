@@ -216,6 +216,7 @@ int query_test_run(struct query *q, const struct query_source *s, struct query_t
     uint64_t valid[QUERY_WORDS];
     switch (test->form) {
     case TEST_UNKNOWN: bits_clear(truth); return 0;
+    case TEST_ALWAYS: bits_copy(truth, mask); return 0;
     case TEST_VALID:
     case TEST_NULL:
         if (test->form == TEST_VALID && test->negate) {
@@ -271,6 +272,7 @@ static enum query_zone zone_of_test(const struct query *q, const struct query_te
 {
     struct table_zone z;
     if (test->form == TEST_UNKNOWN) return ZONE_NONE;
+    if (test->form == TEST_ALWAYS) return ZONE_ALL;
     if (test->form == TEST_VALID && test->negate) return ZONE_NONE;
     if (vector == QUERY_NONE) table_chunk_zone(q->version, chunk, test->column, &z);
     else table_vector_zone(q->version, chunk, test->column, vector, &z);

@@ -1,6 +1,8 @@
 # The programs together, as their users run them; see tests/support/tap.sh.
 EXTRA_DIST += \
 	%D%/lib.sh \
+	tests/support/duckdb_queries.mjs \
+	tests/support/session.mjs \
 	tests/support/tap.sh
 
 integration_tests = \
@@ -8,6 +10,7 @@ integration_tests = \
 	%D%/bench.sh \
 	%D%/cli.sh \
 	%D%/dumpavail2jsonl.sh \
+	%D%/duckdb.sh \
 	%D%/evict.sh \
 	%D%/foreign.sh \
 	%D%/intern.sh \
@@ -21,6 +24,7 @@ TESTS += $(integration_tests)
 EXTRA_DIST += \
 	$(integration_tests) \
 	%D%/arrow.mjs \
+	%D%/duckdb.mjs \
 	%D%/queries.mjs \
 	%D%/queries/changes.mjs \
 	%D%/queries/compare.mjs \

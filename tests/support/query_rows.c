@@ -170,6 +170,7 @@ static enum truth in_list(struct model_query *m, value name, value list)
 {
     struct table_cell cell = model_name(m, name);
     enum truth t = FALSE_;
+    if (list_length(m->h, list) == 0) return FALSE_; /* no comparison, so none is unknown */
     if (cell.null) return UNKNOWN;
     for (size_t i = 0; i < list_length(m->h, list); i++) {
         struct table_cell l = literal(m, list_get(m->h, list, i));

@@ -254,6 +254,10 @@ void put_predicate(struct world *w, unsigned depth)
         break;
     case 6:
         put(w, "['in', '%s', [", name);
+        if (chance(w, 8)) {
+            put(w, "]]");
+            break;
+        }
         put_literal(w, column);
         for (unsigned i = (unsigned)below(w, 5); i > 0; i--) {
             put(w, ", ");

@@ -178,6 +178,10 @@ START_TEST(nulls_nan_and_literals_mean_what_query_h_says)
     expect_answer(&p, "{'select': ['n'], 'where': ['=', 'n', 1.5]}", "");
     expect_answer(&p, "{'select': ['n'], 'where': ['=', 'u', 18446744073709551615]}", "2");
     expect_answer(&p, "{'select': ['n'], 'where': ['not', ['in', 'n', [1, nil]]]}", "");
+    expect_answer(&p, "{'select': ['n'], 'where': ['in', 'x', []]}", "");
+    expect_answer(&p, "{'select': ['n'], 'where': ['and', ['<', 'n', 2], "
+                      "['not', ['in', 'x', []]]]}",
+                  "0; 1");
     expect_answer(&p, "{'select': ['n', 'x'], 'order': [['x', 'desc']], 'limit': 2}",
                   "1 nan; 3081 770.25");
     expect_answer(&p, "{'select': ['n'], 'order': ['x'], 'offset': 3080}", "1; 0");

@@ -243,7 +243,8 @@ export const between = (f, low, high) => pred(['between', f.name, low, high],
 
 export function isIn(f, list) {
     const parts = list.map((v) => against(f, '=', v));
-    const sql = parts.length ? `(${parts.join(' OR ')})` : `(CASE WHEN ${f.sql} IS NULL THEN NULL ELSE FALSE END)`;
+    /* No comparison, so none that is unknown. */
+    const sql = parts.length ? `(${parts.join(' OR ')})` : 'FALSE';
     return pred(['in', f.name, list], sql, [tested(f, 'in')], {});
 }
 export const isNull = (f) => pred(['null', f.name], `(${f.sql} IS NULL)`, [tested(f, 'null')], {});
