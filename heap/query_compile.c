@@ -531,8 +531,8 @@ static int finish_cast(struct compiler *c, struct frame *f)
     return error;
 }
 
-/* Puts the conversion of the first branch, if there is one at code[at], where that branch's rows are
- * looked at: those of the second are by now. */
+/* Puts the conversion of the first branch, if there is one at code[at], where that branch's rows
+ * are looked at: those of the second are by now. */
 static int convert_first_branch(struct compiler *c, const struct frame *f, uint32_t at)
 {
     struct query *q = c->q;

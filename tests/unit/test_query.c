@@ -362,7 +362,7 @@ START_TEST(overflows_and_memory_end_a_query_with_a_reason)
                        "the sum is out of the range of u64") != NULL);
     expect_true(strstr(ask(&p, "{'select': ['h'], 'let': {'h': ['cast', ['col', 'n'], 'i8']}}"),
                        "128 is out of the range of i8") != NULL);
-    /* Also where the values themselves are of no use: n has no nulls, so neither has what is counted. */
+    /* Also where the values are of no use: n has no nulls, so neither has what is counted. */
     expect_true(strstr(ask(&p, "{'agg': {'a': ['count', ['cast', ['col', 'n'], 'i8']]}}"),
                        "128 is out of the range of i8") != NULL);
     expect_true(strstr(ask(&p, "{'let': {'h': ['cast', ['col', 'n'], 'i8']},"
