@@ -90,7 +90,7 @@ bench_table_export_LDADD = $(SERVER_CHILD_LIBS) libprotocol.la
 bench_table_SOURCES = %D%/table.c
 bench_table_LDADD = $(MEASURE_LIBS)
 
-EXTRA_DIST += %D%/report %D%/run
+EXTRA_DIST += %D%/report %D%/run %D%/table_duckdb.mjs
 CLEANFILES += bench-results.jsonl
 
 # Needs a quiet machine, a build without --enable-debug, and half an hour; `make bench BENCH=quick`

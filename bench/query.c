@@ -3,7 +3,9 @@
  * A table of 10 million rows (first argument: another number), sealed: an id, a price with two
  * decimals, integers of which 1,000 and a million are different, 20 cities as sym and as str. Each
  * figure is rows of the table per second of CPU time, compilation and result included; the median
- * of rounds. The second argument chooses figures by a part of their name.
+ * of rounds. The second argument chooses figures by a part of their name. Into a directory that is
+ * the third, the columns are written as raw elements, one file each, for others to be asked the
+ * same (bench/table_duckdb.mjs): id, price, small, large as they are, city as the u32 n of "city n".
  *
  * Then questions that an index helps, of codes that are nearly all different: a row by its value, a
  * range of 0.01 % of the rows, the best ten. Each is asked without an index and with each kind that
@@ -60,12 +62,37 @@ static void fail(const char *what)
     exit(1);
 }
 
+/* Files of the columns but the last, which says the same as city; NULL: not wanted. */
+static FILE *dumps[NAME];
+
+static void dump_open(const char *directory)
+{
+    char path[4096];
+    for (unsigned c = 0; c < NAME; c++) {
+        snprintf(path, sizeof path, "%s/%s", directory, fields[c].name);
+        dumps[c] = fopen(path, "wb");
+        if (!dumps[c]) fail(path);
+    }
+}
+
+static void dump(unsigned column, const void *data, size_t width, uint64_t count)
+{
+    if (dumps[column] && fwrite(data, width, count, dumps[column]) != count)
+        fail("a column cannot be written");
+}
+
+static void dump_close(void)
+{
+    for (unsigned c = 0; c < NAME; c++)
+        if (dumps[c] && fclose(dumps[c]) != 0) fail("a column cannot be written");
+}
+
 static void append(struct table *t, uint64_t first, uint64_t count, uint64_t *random)
 {
     static int64_t ids[BATCH], codes[BATCH];
     static double prices[BATCH];
     static int32_t small[BATCH], large[BATCH];
-    static uint32_t cities[BATCH];
+    static uint32_t cities[BATCH], numbers[BATCH];
     static struct table_text names[BATCH];
     static char texts[20][16];
     struct table_append a;
@@ -79,9 +106,15 @@ static void append(struct table *t, uint64_t first, uint64_t count, uint64_t *ra
         small[i] = (int32_t)random_below(random, 1000);
         large[i] = (int32_t)random_below(random, 1000000);
         names[i] = (struct table_text){texts[city], (size_t)length};
+        numbers[i] = (uint32_t)city;
         if (table_symbol_intern(t, CITY, texts[city], (size_t)length, &cities[i], &error) != 0)
             fail(error.text);
     }
+    dump(ID, ids, sizeof *ids, count);
+    dump(PRICE, prices, sizeof *prices, count);
+    dump(SMALL, small, sizeof *small, count);
+    dump(LARGE, large, sizeof *large, count);
+    dump(CITY, numbers, sizeof *numbers, count);
     if (table_append_begin(t, count, &a, &error) != 0 ||
         table_append_raw(&a, ID, count, ids, NULL, 0, &error) != 0 ||
         table_append_raw(&a, PRICE, count, prices, NULL, 0, &error) != 0 ||
@@ -218,8 +251,10 @@ int main(int argc, char **argv)
     if (heap_create(&h, &config) != 0) fail("no heap");
     if (table_create(h, fields, COLUMNS, &table, &error) != 0) fail(error.text);
     struct table *t = table_of(h, table);
+    if (argc > 3) dump_open(argv[3]);
     for (uint64_t i = 0; i < rows; i += BATCH)
         append(t, i, rows - i < BATCH ? rows - i : BATCH, &random);
+    dump_close();
     for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
         struct measure_rounds rounds = {.count = 0};
         if (argc > 2 && !strstr(questions[i].name, argv[2])) continue;

@@ -309,7 +309,9 @@ int accumulate(struct query *q, const struct query_source *s, struct query_aggre
                const uint64_t *mask, uint32_t count)
 {
     struct query_vector *v = &q->registers[0];
-    if (a->function == AGG_COUNT && (!a->has_argument || !a->code.null)) return 0;
+    /* An expression is computed even if none of its values can be null: it may be out of range. */
+    bool computed = a->has_argument && a->code.column == QUERY_NONE;
+    if (a->function == AGG_COUNT && !computed && (!a->has_argument || !a->code.null)) return 0;
     if (a->whole) {
         accumulate_whole(q, s, a, mask);
         return 0;

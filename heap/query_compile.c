@@ -531,15 +531,28 @@ static int finish_cast(struct compiler *c, struct frame *f)
     return error;
 }
 
+/* Puts the conversion of the first branch, if there is one at code[at], where that branch's rows
+ * are looked at: those of the second are by now. */
+static int convert_first_branch(struct compiler *c, const struct frame *f, uint32_t at)
+{
+    struct query *q = c->q;
+    if (at == q->code_count || q->code[at].to != f->reg) return 0;
+    struct query_instr conversion = q->code[at];
+    q->code[at] = (struct query_instr){.op = OP_THEN, .to = f->reg};
+    return query_emit(q, conversion);
+}
+
 static int finish_if(struct compiler *c, struct frame *f)
 {
     struct typed *a = &f->operand[0], *b = &f->operand[1];
     bool mixed;
+    uint32_t at = c->q->code_count;
     enum table_type type = a->type == b->type ? a->type : TABLE_TYPE_COUNT;
     int error = unify(c, f, &mixed);
     if (!error && mixed)
         error = convert(c, a->kind == QUERY_INT ? f->reg : f->reg + 1u,
                         a->kind == QUERY_INT ? a : b, QUERY_UINT);
+    if (!error) error = convert_first_branch(c, f, at);
     if (!error) error = emit_op(c, OP_BLEND, f->reg, 0);
     if (error) return error;
     c->q->code[c->q->code_count - 1].kind = (uint8_t)a->kind;

@@ -18,6 +18,7 @@ integration_tests = \
 	%D%/import.sh \
 	%D%/intern.sh \
 	%D%/methods_doc.sh \
+	%D%/queries.sh \
 	%D%/realdata.sh \
 	%D%/server.sh \
 	%D%/sets.sh \
@@ -28,6 +29,18 @@ EXTRA_DIST += \
 	%D%/arrow.mjs \
 	%D%/duckdb.mjs \
 	%D%/export.mjs \
+	%D%/queries.mjs \
+	%D%/queries/changes.mjs \
+	%D%/queries/compare.mjs \
+	%D%/queries/coverage.mjs \
+	%D%/queries/engines.mjs \
+	%D%/queries/queries.mjs \
+	%D%/queries/random.mjs \
+	%D%/queries/rpc.mjs \
+	%D%/queries/smaller.mjs \
+	%D%/queries/tables.mjs \
+	%D%/queries/translate.mjs \
+	%D%/queries/types.mjs \
 	%D%/foreign.mjs \
 	%D%/import.mjs \
 	%D%/foreign.py \

@@ -326,6 +326,29 @@ START_TEST(depth_and_size_are_limited)
 }
 END_TEST
 
+/* n - 5 is negative in the rows below 5 only, and an int beside a u64 must become one. */
+START_TEST(a_branch_of_if_is_converted_in_its_own_rows)
+{
+    struct place p;
+    open_place(&p);
+    expect_true(strstr(ask(&p, "{'agg': {'s': ['max', ['if', ['<', 'n', 5], ['-', ['col', 'n'], "
+                               "['lit', 5]], ['col', 'u']]]}}"),
+                       "-5 is out of the range of u64") != NULL);
+    expect_true(strstr(ask(&p, "{'agg': {'s': ['max', ['if', ['>=', 'n', 5], ['col', 'u'], "
+                               "['-', ['col', 'n'], ['lit', 5]]]]}}"),
+                       "-5 is out of the range of u64") != NULL);
+    expect_answer(&p, "{'where': ['<', 'n', 8], 'agg': {'s': ['sum', ['if', ['>=', 'n', 5], "
+                      "['-', ['col', 'n'], ['lit', 5]], ['cast', ['lit', 7], 'u64']]]}}", "38");
+    expect_answer(&p, "{'where': ['<', 'n', 8], 'agg': {'s': ['sum', ['if', ['<', 'n', 5], "
+                      "['cast', ['lit', 7], 'u64'], ['-', ['col', 'n'], ['lit', 5]]]]}}", "38");
+    /* A date beside a ts: days that are too many for microseconds, in rows of the other branch. */
+    expect_answer(&p, "{'where': ['<', 'n', 8], 'agg': {'m': ['max', ['if', ['<', 'n', 5], "
+                      "['+', ['col', 'd'], ['*', ['if', ['<', 'n', 5], ['lit', 0], ['lit', 1]], "
+                      "['lit', 2000000000]]], ['cast', ['lit', 9], 'ts']]]}}", "345600000000");
+    close_place(&p);
+}
+END_TEST
+
 START_TEST(overflows_and_memory_end_a_query_with_a_reason)
 {
     struct place p;
@@ -338,6 +361,12 @@ START_TEST(overflows_and_memory_end_a_query_with_a_reason)
     expect_true(strstr(ask(&p, "{'agg': {'a': ['sum', 'u']}}"),
                        "the sum is out of the range of u64") != NULL);
     expect_true(strstr(ask(&p, "{'select': ['h'], 'let': {'h': ['cast', ['col', 'n'], 'i8']}}"),
+                       "128 is out of the range of i8") != NULL);
+    /* Also where the values are of no use: n has no nulls, so neither has what is counted. */
+    expect_true(strstr(ask(&p, "{'agg': {'a': ['count', ['cast', ['col', 'n'], 'i8']]}}"),
+                       "128 is out of the range of i8") != NULL);
+    expect_true(strstr(ask(&p, "{'let': {'h': ['cast', ['col', 'n'], 'i8']},"
+                               " 'agg': {'a': ['count', 'h']}}"),
                        "128 is out of the range of i8") != NULL);
     expect_answer(&p, "{'agg': {'s': ['sum', ['if', ['<', 'u', 100], "
                       "['+', ['col', 'u'], ['lit', 1]],"
@@ -472,6 +501,7 @@ Suite *test_suite(void)
     tcase_add_test(all, approximate_counts_are_near);
     tcase_add_test(all, what_is_wrong_is_said_with_its_place);
     tcase_add_test(all, depth_and_size_are_limited);
+    tcase_add_test(all, a_branch_of_if_is_converted_in_its_own_rows);
     tcase_add_test(all, overflows_and_memory_end_a_query_with_a_reason);
     tcase_add_test(all, explanations_tell_what_zone_maps_skip);
     tcase_add_test(all, a_query_sees_one_moment);
