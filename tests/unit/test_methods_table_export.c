@@ -179,7 +179,7 @@ START_TEST(bad_exports)
 }
 END_TEST
 
-/* --- Arrow, read back ---------------------------------------------------------------------------*/
+/* --- Arrow, read back -------------------------------------------------------------------------*/
 
 static value copies[1];
 
@@ -290,7 +290,7 @@ START_TEST(npy_counts_rows_first)
 }
 END_TEST
 
-/* --- large ones ---------------------------------------------------------------------------------*/
+/* --- large ones -------------------------------------------------------------------------------*/
 
 #define TYPES "[['i', 'i64'], ['f', 'f64', {'null': true}], ['b', 'bool', {'null': true}], "  \
               "['s', 'sym', {'null': true}], ['d', 'date'], ['y', 'f32']"
@@ -401,7 +401,8 @@ START_TEST(texts_of_any_length_are_cut)
     ck_assert_uint_le(b.longest, 70000);
     read_arrow(&b);
     p.host.reply_bytes_max = 4 << 20;
-    ASK_HAS(&p, "table.agg", "'copy', {'agg': {'n': ['count'], 'd': ['distinct', 'a']}}", "[[6, 2]]");
+    ASK_HAS(&p, "table.agg", "'copy', {'agg': {'n': ['count'], 'd': ['distinct', 'a']}}",
+            "[[6, 2]]");
     /* The buffer of one row is more than a query may hold. */
     p.host.query_bytes_max = 500000;
     ASK_BEGINS(&p, "table.export", "'t', {'format': 'arrow'}", "! LIMIT table.export: this needs a "
