@@ -1,7 +1,6 @@
 # The programs together, as their users run them; see tests/support/tap.sh.
 EXTRA_DIST += \
 	%D%/lib.sh \
-	tests/support/duckdb_queries.mjs \
 	tests/support/session.mjs \
 	tests/support/tap.sh
 
@@ -11,7 +10,6 @@ integration_tests = \
 	%D%/cli.sh \
 	%D%/cli_tables.sh \
 	%D%/dumpavail2jsonl.sh \
-	%D%/duckdb.sh \
 	%D%/evict.sh \
 	%D%/export.sh \
 	%D%/foreign.sh \
@@ -27,7 +25,6 @@ TESTS += $(integration_tests)
 EXTRA_DIST += \
 	$(integration_tests) \
 	%D%/arrow.mjs \
-	%D%/duckdb.mjs \
 	%D%/export.mjs \
 	%D%/queries.mjs \
 	%D%/queries/changes.mjs \
