@@ -36,6 +36,10 @@ int table_options(struct cli *cli, const struct table_command *command,
                   char **words);
 int table_usage(const struct table_command *command, const char *wrong);
 
+/* Reports that memory is short; returns what to exit with. */
+int table_no_memory(void);
+/* Adds an option of a call, unless `value` is NULL. */
+void table_add_text(struct cairn_args *args, const char *name, const char *value);
 /* Adds the path that `word` is; CLI_OK, or an error that has been reported. */
 int table_path(struct cairn_args *args, const char *word);
 /* Calls with extension types on; CLI_OK and *reply, or an error that has been reported. */

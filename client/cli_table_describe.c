@@ -24,11 +24,6 @@ struct describe {
     uint64_t rows;
 };
 
-static int fail_memory(void)
-{
-    return cli_error(CLI_CONNECTION, "out of memory");
-}
-
 /* --- questions --------------------------------------------------------------------------*/
 
 static void add_name(struct cairn_args *args, const struct cli_field *f)
@@ -248,7 +243,7 @@ static int put_column(struct describe *d, size_t i)
     snprintf(text, sizeof text, "%.2f", d->rows ? (double)bytes / (double)d->rows : 0.0);
     put(d, text);
     put_encodings(d, cairn_field(costs, "encodings"));
-    return d->grid.failed ? fail_memory() : CLI_OK;
+    return d->grid.failed ? table_no_memory() : CLI_OK;
 }
 
 /* --- all of it --------------------------------------------------------------------------*/
@@ -285,7 +280,7 @@ int table_describe(struct cli *cli, const struct table_command *command, int cou
                                                           : "only one table at a time");
     d.path = words[0];
     d.args = cairn_args_create();
-    result = d.args ? table_fields(cli, d.path, &d.fields) : fail_memory();
+    result = d.args ? table_fields(cli, d.path, &d.fields) : table_no_memory();
     if (result == CLI_OK) result = table_path(d.args, d.path);
     if (result == CLI_OK) result = table_ask(cli, "table.stats", d.args, &stats);
     if (result == CLI_OK) {

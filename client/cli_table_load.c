@@ -48,11 +48,6 @@ struct load {
     struct cli_progress progress;
 };
 
-static int fail_memory(void)
-{
-    return cli_error(CLI_CONNECTION, "out of memory");
-}
-
 /* --- the file ---------------------------------------------------------------------------*/
 
 static int file_open(struct load *l)
@@ -166,20 +161,13 @@ static int block_made(struct load *l, const char **data, size_t *length)
     if (!done)
         return cli_error(CLI_DATA, "%s: line %" PRIu64 ", record %" PRIu64 ": %s", l->file,
                          l->lines.line + 1, l->lines.record + 1, l->lines.wrong);
-    if (l->made.failed) return fail_memory();
+    if (l->made.failed) return table_no_memory();
     *data = l->made.data ? l->made.data : "";
     *length = l->made.length;
     return CLI_OK;
 }
 
 /* --- calls ------------------------------------------------------------------------------*/
-
-static void add_text(struct cairn_args *args, const char *name, const char *value)
-{
-    if (!value) return;
-    cairn_args_cstr(args, name);
-    cairn_args_cstr(args, value);
-}
 
 /* The schema that was found, or the one that was given. */
 static int add_schema(struct load *l)
@@ -209,9 +197,9 @@ static int add_schema(struct load *l)
 /* What the first call of an import says. */
 static int add_beginning(struct load *l, bool infers)
 {
-    add_text(l->args, "format", l->format);
-    add_text(l->args, "delimiter", l->delimiter);
-    add_text(l->args, "null", l->null);
+    table_add_text(l->args, "format", l->format);
+    table_add_text(l->args, "delimiter", l->delimiter);
+    table_add_text(l->args, "null", l->null);
     if (l->no_header) {
         cairn_args_cstr(l->args, "header");
         cairn_args_bool(l->args, false);
@@ -402,7 +390,7 @@ static int load_run(struct load *l)
     int result = file_open(l);
     l->block = malloc(BLOCK_BYTES);
     l->args = cairn_args_create();
-    if (result == CLI_OK && (!l->block || !l->args)) result = fail_memory();
+    if (result == CLI_OK && (!l->block || !l->args)) result = table_no_memory();
     if (result == CLI_OK) result = place_check(l);
     if (result == CLI_OK) {
         cli_stop_begin();

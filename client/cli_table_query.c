@@ -27,11 +27,6 @@ struct rows {
     bool started;
 };
 
-static int fail_memory(void)
-{
-    return cli_error(CLI_CONNECTION, "out of memory");
-}
-
 static void rows_close(struct rows *r)
 {
     cli_fields_close(&r->columns);
@@ -151,7 +146,7 @@ static int rows_print(struct rows *r, const struct cairn_value *data,
     }
     if (r->output == OUTPUT_GRID)
         cli_grid_print(&r->grid, stdout, r->cli->is_terminal ? cli_columns() : 0);
-    return r->grid.failed || r->cell.failed ? fail_memory() : CLI_OK;
+    return r->grid.failed || r->cell.failed ? table_no_memory() : CLI_OK;
 }
 
 /* Batch by batch, until the cursor ends. `first`: the reply that began it, owned. */
@@ -160,7 +155,7 @@ static int rows_all(struct rows *r, struct cairn_reply *first)
     struct cairn_args *args = cairn_args_create();
     struct cairn_reply *reply = first, *next = NULL;
     const struct cairn_value *cols = cairn_field(cairn_reply_result(first), "cols");
-    int result = args && rows_begin(r, cols) ? CLI_OK : fail_memory();
+    int result = args && rows_begin(r, cols) ? CLI_OK : table_no_memory();
     while (result == CLI_OK) {
         const struct cairn_value *answer = cairn_reply_result(reply);
         const struct cairn_value *cursor = cairn_field(answer, "cursor");
@@ -231,7 +226,7 @@ static int question_run(struct question *q, int count, char **words)
     q->args = cairn_args_create();
     q->where = cairn_args_create();
     q->rows.cli = q->cli;
-    if (!q->args || !q->where || q->prefix.failed || q->suffix.failed) return fail_memory();
+    if (!q->args || !q->where || q->prefix.failed || q->suffix.failed) return table_no_memory();
     int result = question_read(q, count, words);
     if (result == CLI_OK) result = table_ask(q->cli, q->method, q->args, &reply);
     if (result != CLI_OK) return result;
@@ -294,7 +289,7 @@ static int print_rest(struct question *q)
     struct cairn_reply *reply = NULL;
     size_t where_bytes;
     struct cairn_args *args = cairn_args_create();
-    int result = args ? table_path(args, q->path) : fail_memory();
+    int result = args ? table_path(args, q->path) : table_no_memory();
     if (result == CLI_OK) {
         cairn_args_bytes(q->where, &where_bytes);
         cairn_args_map_open(args);

@@ -24,11 +24,6 @@ struct save {
     uint64_t rows, rows_total, bytes;
 };
 
-static int fail_memory(void)
-{
-    return cli_error(CLI_CONNECTION, "out of memory");
-}
-
 static int format_check(struct save *s)
 {
     static const char *const formats[] = {"csv", "jsonl", "arrow", "npy", NULL};
@@ -46,13 +41,6 @@ static int format_check(struct save *s)
     if (s->delimiter && (strcmp(s->delimiter, "tab") == 0 || strcmp(s->delimiter, "\\t") == 0))
         s->delimiter = "\t";
     return CLI_OK;
-}
-
-static void add_text(struct cairn_args *args, const char *name, const char *value)
-{
-    if (!value) return;
-    cairn_args_cstr(args, name);
-    cairn_args_cstr(args, value);
 }
 
 static void add_batch(struct cairn_args *args)
@@ -75,9 +63,9 @@ static int question(struct save *s, int count, char **words)
                                NULL, &s->said);
     }
     if (result == CLI_OK) {
-        add_text(s->args, "format", s->format);
-        add_text(s->args, "delimiter", s->delimiter);
-        add_text(s->args, "null", s->null);
+        table_add_text(s->args, "format", s->format);
+        table_add_text(s->args, "delimiter", s->delimiter);
+        table_add_text(s->args, "null", s->null);
         if (s->no_header) {
             cairn_args_cstr(s->args, "header");
             cairn_args_bool(s->args, false);
@@ -146,7 +134,7 @@ static void summary(const struct save *s)
 static int save_run(struct save *s, int count, char **words)
 {
     s->args = cairn_args_create();
-    int result = s->args ? question(s, count, words) : fail_memory();
+    int result = s->args ? question(s, count, words) : table_no_memory();
     if (result != CLI_OK) return result;
     cli_stop_begin();
     cli_progress_start(&s->progress, s->cli->options.quiet);
