@@ -177,7 +177,7 @@ int cli_table(struct cli *cli, int count, char **words)
         }
         /* The words are the caller's: options are taken out of a copy. */
         char **copy = calloc((size_t)count, sizeof *copy);
-        if (!copy) return cli_error(CLI_CONNECTION, "out of memory");
+        if (!copy) return table_no_memory();
         memcpy(copy, words, (size_t)count * sizeof *copy);
         int result = command->run(cli, command, count - 2, copy + 2);
         free(copy);
@@ -188,6 +188,18 @@ int cli_table(struct cli *cli, int count, char **words)
 }
 
 /* --- calls ------------------------------------------------------------------------------*/
+
+int table_no_memory(void)
+{
+    return cli_error(CLI_CONNECTION, "out of memory");
+}
+
+void table_add_text(struct cairn_args *args, const char *name, const char *value)
+{
+    if (!value) return;
+    cairn_args_cstr(args, name);
+    cairn_args_cstr(args, value);
+}
 
 int table_path(struct cairn_args *args, const char *word)
 {
@@ -224,7 +236,7 @@ int table_fields(struct cli *cli, const char *word, struct cli_fields *fields)
 {
     struct cairn_reply *reply = NULL;
     struct cairn_args *args = cairn_args_create();
-    int result = args ? table_path(args, word) : cli_error(CLI_CONNECTION, "out of memory");
+    int result = args ? table_path(args, word) : table_no_memory();
     if (result == CLI_OK) result = table_ask(cli, "table.schema", args, &reply);
     if (result == CLI_OK && !add_fields(fields, cairn_reply_result(reply)))
         result = cli_error(CLI_CONNECTION, "the server's answer is no list of columns");
@@ -247,7 +259,7 @@ int table_clauses(struct cli *cli, enum cli_clauses_kind kind, const char *prefi
     }
     cli_text_add_cstr(&text, suffix);
     if (text.failed) {
-        result = cli_error(CLI_CONNECTION, "out of memory");
+        result = table_no_memory();
     } else if (!cli_clauses_read(kind, text.data, text.length, fields, args, where, said, &error)) {
         unsigned width = isatty(STDERR_FILENO) ? cli_columns() : 0;
         result = cli_error(CLI_USAGE, "this query is not understood:");
