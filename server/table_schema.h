@@ -1,5 +1,6 @@
 /* table_schema.h - the columns that a table is to have, from
- * [[name, type, {null, sorted, index}]...] or inferred. Functions that return int return 0, or -1 after call_fail. */
+ * [[name, type, {null, sorted, index}]...] or inferred. Functions that return int return 0, or -1
+ * after call_fail. */
 #ifndef CAIRN_SERVER_TABLE_SCHEMA_H
 #define CAIRN_SERVER_TABLE_SCHEMA_H
 
