@@ -38,8 +38,8 @@ static void child_run(const struct server_child *s, size_t max_memory_bytes, uns
         dup2(log, STDERR_FILENO);
         dup2(log, STDOUT_FILENO);
     }
-    execl(program, program, s->tcp ? "--port=0" : "--bind=none", unix_option, memory_option, clients_option,
-          (char *)NULL);
+    execl(program, program, s->tcp ? "--port=0" : "--bind=none", unix_option, memory_option,
+          clients_option, (char *)NULL);
     _exit(127);
 }
 

@@ -7,6 +7,7 @@
  *   ext(5, b"\x01")           an extension value: its type (-128..127) and its bytes
  *   ref(3) weak(3) handle(3)  only printed: the list or map number 3 of this result, counted
  *                             from 0 as they open, once more; the same, weak; a handle
+ *   arrow(120 bytes)          only printed: a part of an Arrow stream
  *   {1: "a", true: "b"}       keys of other types than string
  *   {if: "absent"}            names need no quotes as keys
  *
@@ -22,6 +23,8 @@
 
 /* The extension type of a set: its payload is an array of the members. */
 #define CLI_EXT_SET 4
+/* Bytes of an Arrow stream. */
+#define CLI_EXT_ARROW 8
 
 /* Containers within containers that a literal may have. */
 #define CLI_JSON_DEPTH_MAX 512

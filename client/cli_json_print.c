@@ -180,6 +180,18 @@ static bool emit_reference(struct printer *p, const struct cairn_value *v)
     return true;
 }
 
+/* Of a stream of a table's rows only how long it is: nobody reads it from a terminal. */
+static bool emit_arrow(struct printer *p, const struct cairn_value *v)
+{
+    size_t length;
+    char text[40];
+    if (cairn_ext_type(v) != CLI_EXT_ARROW) return false;
+    cairn_text(v, &length);
+    snprintf(text, sizeof text, "arrow(%zu bytes)", length);
+    emit_cstr(p, text);
+    return true;
+}
+
 static void emit_raw_text(struct printer *p, const struct cairn_value *v)
 {
     size_t length;
@@ -198,7 +210,7 @@ static void emit_raw_text(struct printer *p, const struct cairn_value *v)
             emit_base64(p, data, length);
             emit_cstr(p, "}");
         }
-    } else if (strict || !emit_reference(p, v)) {
+    } else if (strict || (!emit_reference(p, v) && !emit_arrow(p, v))) {
         snprintf(start, sizeof start, strict ? "{\"$ext\": [%d, " : "ext(%d, ",
                  cairn_ext_type(v));
         emit_cstr(p, start);

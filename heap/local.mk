@@ -91,6 +91,8 @@ libheap_la_SOURCES = \
 	%D%/table_arrow_append.c \
 	%D%/table_arrow_batch.c \
 	%D%/table_arrow_int.h \
+	%D%/table_arrow_message.c \
+	%D%/table_arrow_message.h \
 	%D%/table_arrow_read.c \
 	%D%/table_arrow_schema.c \
 	%D%/table_arrow_write.c \

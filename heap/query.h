@@ -150,8 +150,9 @@ warn_unused int query_next(struct query *query, uint64_t budget_ns, uint32_t row
 /* Instead of batches, where a scan's rows lie: for whoever reads columns in other forms. */
 struct query_part {
     uint32_t chunk, vector;
-    uint32_t rows;                         /* of them; at least one */
-    uint64_t selected[TABLE_VECTOR_WORDS]; /* not deleted, kept by `where`, within offset and limit */
+    uint32_t rows; /* of them; at least one */
+    /* Those that are not deleted, kept by `where`, and within offset and limit. */
+    uint64_t selected[TABLE_VECTOR_WORDS];
 };
 /* Whether parts say the same as batches: a scan without order, whose columns all are columns of the
  * table. Parts may be changed for batches on the way, batches for parts not. */

@@ -166,7 +166,8 @@ static uint32_t rows_within(struct query *q, uint32_t count, size_t bytes_max)
         bytes += row_bytes;
         for (uint32_t i = 0; i < text_count; i++) {
             const struct query_vector *v = &q->output[texts[i]];
-            if (bits_get(v->valid, q->output_rows + row)) bytes += v->t[q->output_rows + row].length;
+            uint32_t at = q->output_rows + row;
+            if (bits_get(v->valid, at)) bytes += v->t[at].length;
         }
         row++;
     }

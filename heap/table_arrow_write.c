@@ -13,20 +13,14 @@
  * symbols. */
 #include "heap/table_arrow.h"
 
+#include "heap/table_arrow_message.h"
 #include "heap/table_export_int.h"
-#include "heap/table_flat.h"
 #include "heap/table_kernels.h"
 
 #define BATCH_ROWS_MAX ((uint32_t)1 << 20)
 #define SYMBOLS_PIECE 16384
-#define ALIGNMENT 64
-#define PREFIX_BYTES 8
 /* What a word of bits may write beyond its buffer. */
 #define SLACK 8
-
-struct buffer_place {
-    uint64_t offset, length;
-};
 
 struct arrow_column {
     enum table_type type;
@@ -35,7 +29,7 @@ struct arrow_column {
     uint32_t column;     /* of the table, or UINT32_MAX */
     uint32_t symbols;    /* sym: how many there were */
     /* Of the batch. Offsets are those in `out`; lengths, of what is used, are known in the end. */
-    struct buffer_place validity, offsets, values;
+    struct arrow_place validity, offsets, values;
     uint64_t nulls;
     struct table_out bytes; /* of texts */
 };
@@ -57,128 +51,11 @@ struct arrow_export {
     uint32_t column; /* of the rows under way, the next one to be added */
     struct query_part part;
     struct query_batch batch;
-    struct buffer_place *places;
+    struct arrow_place *places;
     uint64_t *nodes; /* null counts */
     _Alignas(16) uint64_t lanes[TABLE_VECTOR_ROWS];
     uint64_t valid[TABLE_VECTOR_WORDS];
 };
-
-/* --- metadata ----------------------------------------------------------------------------------*/
-
-/* The prefix and the beginning of a message; returns where the metadata's buffer begins. */
-static size_t message_begin(struct table_out *o, enum arrow_kind kind, uint64_t body,
-                            struct flat_table *message)
-{
-    out_zeros(o, PREFIX_BYTES);
-    size_t base = o->length, root = flat_root(o);
-    *message = flat_table_begin(o, base, root, "2148");
-    flat_set(message, ARROW_MESSAGE_VERSION, ARROW_VERSION_5, 2);
-    flat_set(message, ARROW_MESSAGE_KIND, kind, 1);
-    flat_set(message, ARROW_MESSAGE_BODY, body, 8);
-    return base;
-}
-
-static void message_end(struct table_out *o, size_t base)
-{
-    out_align(o, ALIGNMENT);
-    if (o->failed) return;
-    put32(o->data + base - PREFIX_BYTES, UINT32_MAX);
-    put32(o->data + base - PREFIX_BYTES + 4, (uint32_t)(o->length - base));
-}
-
-static void put_integer(struct table_out *o, size_t base, size_t at, unsigned bits, bool is_signed)
-{
-    struct flat_table t = flat_table_begin(o, base, at, "41");
-    flat_set(&t, 0, bits, 4);
-    flat_set(&t, 1, is_signed, 1);
-}
-
-static enum arrow_type arrow_type_of(enum table_type type)
-{
-    switch (type) {
-    case TABLE_F32: case TABLE_F64: return ARROW_FLOAT;
-    case TABLE_BOOL: return ARROW_BOOL;
-    case TABLE_STR: case TABLE_SYM: return ARROW_UTF8;
-    case TABLE_BIN: return ARROW_BINARY;
-    case TABLE_DATE: return ARROW_DATE;
-    case TABLE_TS: return ARROW_TIMESTAMP;
-    default: return ARROW_INT;
-    }
-}
-
-static void put_type(struct table_out *o, size_t base, size_t at, enum table_type type)
-{
-    struct flat_table t;
-    size_t bytes = table_type_bytes(type);
-    switch (arrow_type_of(type)) {
-    case ARROW_INT:
-        put_integer(o, base, at, (unsigned)bytes * 8, table_type_class(type) == TABLE_CLASS_INT);
-        return;
-    case ARROW_FLOAT:
-        t = flat_table_begin(o, base, at, "2");
-        flat_set(&t, 0, type == TABLE_F32 ? 1 : 2, 2);
-        return;
-    case ARROW_DATE: /* days: 0 */
-        flat_table_begin(o, base, at, "2");
-        return;
-    case ARROW_TIMESTAMP:
-        t = flat_table_begin(o, base, at, "24");
-        flat_set(&t, 0, 2, 2); /* microseconds */
-        flat_string(o, t.at[1], "UTC", 3);
-        return;
-    default:
-        flat_table_begin(o, base, at, "");
-    }
-}
-
-static void put_field(struct table_out *o, size_t base, size_t at, const struct query_column *f,
-                      uint32_t id)
-{
-    bool dictionary = f->type == TABLE_SYM;
-    struct flat_table t = flat_table_begin(o, base, at, dictionary ? "411444" : "411404");
-    flat_set(&t, ARROW_FIELD_NULLABLE, f->null, 1);
-    flat_set(&t, ARROW_FIELD_TYPE_ID, arrow_type_of(f->type), 1);
-    flat_string(o, t.at[ARROW_FIELD_NAME], f->name, f->name_length);
-    put_type(o, base, t.at[ARROW_FIELD_TYPE], f->type);
-    if (dictionary) {
-        struct flat_table d = flat_table_begin(o, base, t.at[ARROW_FIELD_DICTIONARY], "84");
-        flat_set(&d, ARROW_ENCODING_ID, id, 8);
-        put_integer(o, base, d.at[ARROW_ENCODING_INDEX], 32, true);
-    }
-    flat_vector(o, base, t.at[ARROW_FIELD_CHILDREN], 0, 4);
-}
-
-static void write_schema(struct arrow_export *x)
-{
-    struct flat_table message;
-    struct table_out *o = &x->e.out;
-    size_t base = message_begin(o, ARROW_SCHEMA, 0, &message);
-    struct flat_table schema = flat_table_begin(o, base, message.at[ARROW_MESSAGE_HEADER], "24");
-    size_t fields = flat_vector(o, base, schema.at[ARROW_SCHEMA_FIELDS], x->column_count, 4);
-    for (uint32_t i = 0; i < x->column_count; i++)
-        put_field(o, base, fields + 4 * (size_t)i, query_column(x->e.query, i), i);
-    message_end(o, base);
-}
-
-/* The table of a record batch, to which the offset at `at` points. */
-static void put_batch(struct table_out *o, size_t base, size_t at, uint64_t rows,
-                      const uint64_t *nulls, uint32_t nodes, const struct buffer_place *places,
-                      uint32_t place_count)
-{
-    struct flat_table t = flat_table_begin(o, base, at, "844");
-    flat_set(&t, ARROW_BATCH_LENGTH, rows, 8);
-    size_t first = flat_vector(o, base, t.at[ARROW_BATCH_NODES], nodes * 2, 8);
-    size_t second = flat_vector(o, base, t.at[ARROW_BATCH_BUFFERS], place_count * 2, 8);
-    if (o->failed) return;
-    /* The elements are structs of two words each; the counts are theirs. */
-    put32(o->data + first - 4, nodes);
-    put32(o->data + second - 4, place_count);
-    for (uint32_t i = 0; i < nodes; i++) {
-        put64(o->data + first + 16 * (size_t)i, rows);
-        put64(o->data + first + 16 * (size_t)i + 8, nulls[i]);
-    }
-    if (place_count) memcpy(o->data + second, places, place_count * sizeof *places);
-}
 
 /* --- dictionaries ------------------------------------------------------------------------------*/
 
@@ -212,7 +89,10 @@ static void put_symbols(struct arrow_export *x, const struct arrow_column *c, ui
     }
 }
 
-static size_t align_up(size_t bytes) { return (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1); }
+static size_t align_up(size_t bytes)
+{
+    return (bytes + ARROW_ALIGNMENT - 1) & ~(size_t)(ARROW_ALIGNMENT - 1);
+}
 
 /* The next piece of a column's dictionary. */
 static void write_dictionary(struct arrow_export *x, const struct arrow_column *c)
@@ -221,16 +101,16 @@ static void write_dictionary(struct arrow_export *x, const struct arrow_column *
     uint32_t count = piece_symbols(x, c, &text_bytes);
     size_t offset_bytes = ((size_t)count + 1) * 4, values = align_up(offset_bytes);
     size_t body = align_up(values + text_bytes);
-    struct buffer_place places[3] = {{0, 0}, {0, offset_bytes}, {values, text_bytes}};
+    struct arrow_place places[3] = {{0, 0}, {0, offset_bytes}, {values, text_bytes}};
     uint64_t nulls = 0;
     struct flat_table message;
     struct table_out *o = &x->e.out;
-    size_t base = message_begin(o, ARROW_DICTIONARY_BATCH, body, &message);
+    size_t base = arrow_message_begin(o, ARROW_DICTIONARY_BATCH, body, &message);
     struct flat_table d = flat_table_begin(o, base, message.at[ARROW_MESSAGE_HEADER], "841");
     flat_set(&d, ARROW_DICTIONARY_ID, x->dictionary, 8);
     flat_set(&d, ARROW_DICTIONARY_DELTA, x->symbol > 0, 1);
-    put_batch(o, base, d.at[ARROW_DICTIONARY_DATA], count, &nulls, 1, places, 3);
-    message_end(o, base);
+    arrow_batch_put(o, base, d.at[ARROW_DICTIONARY_DATA], count, &nulls, 1, places, 3);
+    arrow_message_end(o, base);
     size_t begin = o->length;
     out_zeros(o, body);
     put_symbols(x, c, count, begin, begin + values);
@@ -346,11 +226,9 @@ static void add_texts(struct arrow_export *x, struct arrow_column *c,
     size_t bytes = 0;
     for (uint32_t i = 0; i < rows; i++)
         if (cells->valid[i / 64] >> i % 64 & 1) bytes += texts[i].length;
-    unsigned char *to = out_room(&c->bytes, bytes), *end = to;
-    if (!to) {
-        x->e.out.failed = true;
-        return;
-    }
+    unsigned char *to = out_room(&c->bytes, bytes), *end = to; /* NULL, too, if all is empty */
+    x->e.out.failed |= c->bytes.failed;
+    if (c->bytes.failed) return;
     for (uint32_t i = 0; i < rows; i++, offsets += 4) {
         if (cells->valid[i / 64] >> i % 64 & 1 && texts[i].length) {
             memcpy(end, texts[i].data, texts[i].length);
@@ -388,10 +266,10 @@ static void add_cells(struct arrow_export *x, struct arrow_column *c)
 /* --- batches -----------------------------------------------------------------------------------*/
 
 /* Room for `bytes`, which are zeros if bits are to be added to them. */
-static struct buffer_place reserve(struct table_out *o, size_t bytes, bool zeros)
+static struct arrow_place reserve(struct table_out *o, size_t bytes, bool zeros)
 {
-    out_align(o, ALIGNMENT);
-    struct buffer_place place = {o->length, 0};
+    out_align(o, ARROW_ALIGNMENT);
+    struct arrow_place place = {o->length, 0};
     if (zeros) {
         out_zeros(o, bytes + SLACK);
     } else {
@@ -406,7 +284,7 @@ static size_t bits_bytes(uint32_t rows) { return (size_t)(rows + 63) / 64 * 8; }
 /* How many rows fit: whole vectors, if it is more than one. */
 static uint32_t batch_rows(const struct arrow_export *x)
 {
-    size_t padding = x->head_bytes + x->column_count * 3 * (size_t)ALIGNMENT;
+    size_t padding = x->head_bytes + x->column_count * 3 * (size_t)ARROW_ALIGNMENT;
     size_t room = x->e.piece_bytes > padding ? x->e.piece_bytes - padding : 0;
     size_t rows = x->width ? room / x->width : BATCH_ROWS_MAX;
     const struct table_version *v = query_version(x->e.query);
@@ -430,7 +308,7 @@ static void batch_begin(struct arrow_export *x)
         struct arrow_column *c = &x->columns[i];
         c->nulls = 0;
         c->bytes.length = 0;
-        c->validity = c->offsets = (struct buffer_place){o->length, 0};
+        c->validity = c->offsets = (struct arrow_place){o->length, 0};
         if (c->null) c->validity = reserve(o, bits_bytes(x->rows_max), true);
         if (c->texts) c->offsets = reserve(o, ((size_t)x->rows_max + 1) * 4, false);
         if (c->texts && !o->failed) put32(o->data + c->offsets.offset, 0);
@@ -454,7 +332,7 @@ static void batch_lengths(struct arrow_export *x)
 }
 
 /* Moves a buffer to `*at`, and that behind it; what is between is zeros. */
-static void close_up(struct table_out *o, struct buffer_place *place, size_t *at)
+static void close_up(struct table_out *o, struct arrow_place *place, size_t *at)
 {
     size_t end = *at + place->length;
     if (place->offset != *at) memmove(o->data + *at, o->data + place->offset, place->length);
@@ -464,7 +342,7 @@ static void close_up(struct table_out *o, struct buffer_place *place, size_t *at
 }
 
 /* Moves a buffer so that it ends, filled up, at `*end`. */
-static void move_up(struct table_out *o, struct buffer_place *place, const void *from, size_t *end)
+static void move_up(struct table_out *o, struct arrow_place *place, const void *from, size_t *end)
 {
     size_t padded = align_up(place->length), at = *end - padded;
     if (from != o->data + at && place->length) memmove(o->data + at, from, place->length);
@@ -497,7 +375,7 @@ static void batch_settle(struct arrow_export *x)
     }
 }
 
-static uint32_t place_add(struct arrow_export *x, uint32_t count, struct buffer_place place)
+static uint32_t place_add(struct arrow_export *x, uint32_t count, struct arrow_place place)
 {
     if (place.length) place.offset -= x->head_bytes;
     else place.offset = 0;
@@ -509,10 +387,10 @@ static uint32_t place_add(struct arrow_export *x, uint32_t count, struct buffer_
 static void put_head(struct arrow_export *x, struct table_out *o, uint64_t body, uint32_t count)
 {
     struct flat_table message;
-    size_t base = message_begin(o, ARROW_RECORD_BATCH, body, &message);
-    put_batch(o, base, message.at[ARROW_MESSAGE_HEADER], x->rows, x->nodes, x->column_count,
+    size_t base = arrow_message_begin(o, ARROW_RECORD_BATCH, body, &message);
+    arrow_batch_put(o, base, message.at[ARROW_MESSAGE_HEADER], x->rows, x->nodes, x->column_count,
               x->places, count);
-    message_end(o, base);
+    arrow_message_end(o, base);
 }
 
 /* The message is whole once its metadata is written into the room before its body. */
@@ -607,14 +485,14 @@ static int arrow_work(struct export *e, uint64_t budget_ns)
     unsigned char *p;
     switch (x->state) {
     case WRITE_SCHEMA:
-        write_schema(x);
+        arrow_schema_put(&e->out, e->query);
         x->state = WRITE_DICTIONARIES;
         return EXPORT_PIECE;
     case WRITE_DICTIONARIES: return dictionary_work(x);
     case WRITE_ROWS: return rows_work(x, budget_ns);
     case WRITE_COLUMNS: return column_work(x);
     case WRITE_END:
-        p = out_zeros(&e->out, PREFIX_BYTES);
+        p = out_zeros(&e->out, ARROW_PREFIX_BYTES);
         if (p) put32(p, UINT32_MAX);
         return EXPORT_END;
     }

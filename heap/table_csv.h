@@ -2,8 +2,9 @@
  *
  * CSV is that of RFC 4180: cells in quotes may have delimiters, line ends and doubled quotes; lines
  * end with CR LF or LF; a byte order mark is skipped. An empty cell is null, an empty cell in
- * quotes the empty text (so out; another text for null is an option). Dates are 2026-11-25, times 2026-11-25T18:00:00.000001Z. Bytes go out in
- * base64 (RFC 4648). JSON has no NaN and no infinities: they are null there. */
+ * quotes the empty text (going out, null may be written as another text). Dates are 2026-11-25,
+ * times 2026-11-25T18:00:00.000001Z. Bytes go out in base64 (RFC 4648). JSON has no NaN and no
+ * infinities: they are null there. */
 #ifndef CAIRN_HEAP_TABLE_CSV_H
 #define CAIRN_HEAP_TABLE_CSV_H
 

@@ -153,7 +153,7 @@ static void put_cell(struct text_export *x, struct text_column *c, uint32_t row)
     struct table_out *o = &x->e.out;
     unsigned char *p = out_room(o, c->length + DIGITS_ROOM + 2);
     if (!p) return;
-    memcpy(p, x->texts.data + c->before, c->length);
+    if (c->length) memcpy(p, x->texts.data + c->before, c->length);
     o->length += c->length;
     if (!(c->cells->valid[row / 64] >> row % 64 & 1)) {
         put_null(x);

@@ -220,8 +220,8 @@ size_t digits_date(unsigned char *to, int64_t days)
 size_t digits_time(unsigned char *to, int64_t us)
 {
     int64_t day_us = (int64_t)86400 * 1000000;
-    int64_t days = us / day_us - (us % day_us < 0);
-    uint64_t rest = (uint64_t)(us - days * day_us);
+    int64_t in_day = us % day_us, days = us / day_us - (in_day < 0);
+    uint64_t rest = (uint64_t)(in_day < 0 ? in_day + day_us : in_day);
     size_t length = digits_date(to, days);
     unsigned char *p = to + length;
     p[0] = 'T';

@@ -24,8 +24,10 @@ struct export_options {
     enum export_format format;
     bool no_header;        /* CSV: no line with the names */
     char delimiter;        /* CSV; 0: a comma */
-    const char *null_text; /* CSV: what null is written as, without quotes; texts that are the same */
-    size_t null_length;    /* get quotes. At most EXPORT_NULL_BYTES_MAX */
+    /* CSV: what null is written as, without quotes; texts that are the same get quotes. At most
+     * EXPORT_NULL_BYTES_MAX. */
+    const char *null_text;
+    size_t null_length;
     size_t piece_bytes;    /* about so long a piece should be; 0: EXPORT_PIECE_BYTES */
     uint32_t rows_max;     /* of a record batch; 0: as many as fit */
 };

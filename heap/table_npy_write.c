@@ -59,7 +59,8 @@ static int read_elements(struct npy_export *x, const struct query_batch *batch, 
         if (cells->valid[row / 64] >> row % 64 & 1) continue;
         if (!real)
             return export_fail(&x->e.error, QUERY_FAULT_TYPE,
-                               "column \"%.*s\" has a null; in .npy only f32 and f64 have one (NaN)",
+                               "column \"%.*s\" has a null; in .npy only f32 and f64 have one "
+                               "(NaN)",
                                (int)c->name_length, c->name);
         memcpy(&x->lanes[row], &null, sizeof null);
     }

@@ -1,8 +1,8 @@
 /* table_out.h - a growing buffer of bytes, for those who write tables in other formats.
  *
  * A buffer that could not grow has `failed`, ignores all that is put into it, and its writer gives
- * up when it looks; so that code that formats has no errors to pass on. Memory is the system's. With
- * a query it counts as what that query holds (query_charge); else whoever writes bounds it. */
+ * up when it looks; so that code that formats has no errors to pass on. Memory is the system's.
+ * With a query it counts as what that query holds (query_charge); else whoever writes bounds it. */
 #ifndef CAIRN_HEAP_TABLE_OUT_H
 #define CAIRN_HEAP_TABLE_OUT_H
 

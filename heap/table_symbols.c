@@ -186,7 +186,7 @@ void symbols_truncate(struct table *t, struct symbols *s, uint32_t count)
     /* The texts that are left end with the last one's, in one of the pieces. */
     const struct text_piece *piece = s->arena && count ? s->arena->pieces : NULL;
     struct table_text last = count ? symbol_at(s, count - 1)->text : (struct table_text){NULL, 0};
-    const char *end = last.data + last.length;
+    const char *end = last.data ? last.data + last.length : NULL;
     while (piece && !(end >= piece->data && end <= piece->data + piece->used)) piece = piece->next;
     if (s->arena) arena_rewind(t, s->arena, piece, piece ? (size_t)(end - piece->data) : 0);
     while (s->segment_count && (s->segment_count - 1) * SEGMENT_SYMBOLS >= count) {

@@ -1,7 +1,7 @@
 /* methods_table_export.c - answers of bytes: table.export, and format "arrow" of the others.
  *
- * The happy path: the cursor's query pins one version; its export (heap/table_export.h) makes pieces
- * of the stream in steps; once there is enough for an answer the last piece goes from where it lies
+ * The happy path: the cursor's query pins one version; its export (heap/table_export.h) makes
+ * pieces of the stream in steps; once there is enough for an answer the last piece goes from where it lies
  * into the reply. Only pieces that came before it are copied together first (`gathered`). What
  * does not fit any more stays lent, and begins the next answer.
  *

@@ -59,7 +59,7 @@
       "time without a request after which a client is dropped; 0: never")                    \
     X(handles, "handles", INT, "10000", 0, 1 << 24, "handles held by one client")            \
     X(table_cursors, "table-cursors", INT, "64", 0, 65536,                                   \
-      "scans of tables, and imports, that one client has open")                               \
+      "scans, exports and imports of tables that one client has open")                        \
     X(table_cursor_time, "table-cursor-time", DURATION, "60s", 0, 86400000,                  \
       "time after which a scan that is not read on is closed; 0: never")                     \
     X(table_import_memory, "table-import-memory", SIZE, "64m", SIZE_K, SIZE_T,               \

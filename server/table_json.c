@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <yajl/yajl_parse.h>
 
+#include "heap/text.h"
+
 /* Memory of yajl's, in a list, to be freed when it was left in its middle. */
 struct block {
     struct block *previous, *next;
@@ -128,6 +130,12 @@ static struct text_cell *row_cells(const struct json_reader *r)
            (size_t)r->batch.rows * r->batch.columns;
 }
 
+/* yajl makes bytes that are no UTF-8 of a low surrogate by itself, and of nothing else. */
+static bool has_half(const void *text, size_t length)
+{
+    return memchr(text, 0xed, length) && !utf8_valid(text, length);
+}
+
 static int take_cell(struct json_reader *r, enum text_kind kind, const void *data, size_t length)
 {
     struct text_batch *b = &r->batch;
@@ -137,6 +145,8 @@ static int take_cell(struct json_reader *r, enum text_kind kind, const void *dat
                           : kind == TEXT_NUMBER ? "a number"
                           : kind == TEXT_BOOL   ? "a boolean"
                                                 : "null");
+    if (kind == TEXT_STRING && has_half(data, length))
+        return json_wrong(r, "a surrogate without its other half");
     struct text_cell *c = row_cells(r) + r->column;
     c->begin = (uint32_t)b->bytes.length;
     c->length = (uint32_t)length;
@@ -216,6 +226,8 @@ static int on_key(void *data, const unsigned char *key, size_t length)
     struct json_reader *r = data;
     const char *name = (const char *)key;
     char quoted[TEXT_QUOTE_BYTES];
+    r->column = UINT32_MAX;
+    if (has_half(key, length)) return json_wrong(r, "a surrogate without its other half");
     r->column = find_column(r, name, length);
     if (r->column == UINT32_MAX && r->table) {
         text_quote(quoted, name, length);

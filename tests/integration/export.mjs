@@ -7,7 +7,7 @@
 import { deepStrictEqual } from 'node:assert';
 import { createRequire } from 'node:module';
 import { inspect } from 'node:util';
-import { connect } from './msgpack.mjs';
+import { Session } from '../support/session.mjs';
 
 const [modules, port] = process.argv.slice(2);
 const load = createRequire(`${modules}/`);
@@ -45,35 +45,35 @@ const rowOf = (i) => names.map((name, at) =>
     name.endsWith('_null') && (i + at) % 7 === 3 ? null : types[typeOf(name)](i));
 let rows = []; // as they should be
 
-const plain = await connect({ port, host: '127.0.0.1' });
-const ext = await connect({ port, host: '127.0.0.1' });
-await ext.request('hello', { ext: true });
+const plain = await Session.open({ port, host: '127.0.0.1' });
+const ext = await Session.open({ port, host: '127.0.0.1' });
+await ext.call('hello', { ext: true });
 
 async function append(from, count) {
     for (let at = from; at < from + count; at += 5000) {
         const some = Array.from({ length: Math.min(5000, from + count - at) }, (_, i) => rowOf(at + i));
-        await plain.request('table.append', 't', { rows: some });
+        await plain.call('table.append', 't', { rows: some });
         rows.push(...some);
     }
 }
 async function update(row, name, value) {
-    await plain.request('table.set', 't', row, name, value);
+    await plain.call('table.set', 't', row, name, value);
     rows[row] = rows[row].with(names.indexOf(name), value);
 }
 async function remove(...positions) {
-    await plain.request('table.delete', 't', positions);
+    await plain.call('table.delete', 't', positions);
     rows = rows.filter((_, i) => !positions.includes(i));
 }
 
 // --- fetching
 async function fetchAll(client, method, key, options, next = {}, between = null) {
     const pieces = [];
-    let answer = await client.request(method, key, options);
+    let answer = await client.call(method, key, options);
     for (;;) {
         pieces.push(answer.data);
         if (answer.cursor === null) break;
         if (between) await between(pieces.length);
-        answer = await client.request('table.next', answer.cursor, next);
+        answer = await client.call('table.next', answer.cursor, next);
     }
     const whole = pieces.every((piece) => piece instanceof Uint8Array)
         ? Buffer.concat(pieces) : Buffer.concat(pieces.map((piece) => piece.data));
@@ -111,7 +111,7 @@ function checkArrow(what, bytes, some, chosen = names) {
 }
 
 // --- an empty table
-await plain.request('table.create', 't', schema);
+await plain.call('table.create', 't', schema);
 checkArrow('empty', (await fetchAll(plain, 'table.export', 't', { format: 'arrow' })).bytes, []);
 
 // --- rows that are not sealed, with nulls, updates and deletions
@@ -124,21 +124,21 @@ checkArrow('unsealed', (await fetchAll(plain, 'table.export', 't', { format: 'ar
 
 // --- a full chunk, which the server seals, and a tail; updates of sealed cells
 await append(3000, 65000);
-let stats = await plain.request('table.stats', 't');
+let stats = await plain.call('table.stats', 't');
 for (let i = 0; i < 500 && stats.sealing; i++) {
     await new Promise((resolve) => setTimeout(resolve, 20));
-    stats = await plain.request('table.stats', 't');
+    stats = await plain.call('table.stats', 't');
 }
 const encodings = stats.columns.find((column) => column.name === 'i64').encodings;
 check('sealed and plain vectors', [stats.chunks, encodings.plain?.vectors > 0, Object.keys(encodings).length > 1],
-    [2, true, true]);
+    [2n, true, true]);
 await update(100, 'i64', -(2n ** 62n));
 await update(101, 'sym_null', null);
 await update(102, 'str_null', 'neu');
 await remove(0, 40000, 65000, 67000);
 const moment = [...rows];
 const { bytes, pieces } = await fetchAll(ext, 'table.scan', 't', { format: 'arrow' });
-check('with extension types, data is ext 8', pieces.every((piece) => piece.type === 8), true);
+check('with extension types, data is ext 8', pieces.every((piece) => piece.ext === 8), true);
 checkArrow('sealed', bytes, moment);
 
 // --- columns of known width only, in small pieces, while others write: one moment
@@ -169,9 +169,9 @@ check('query: an expression', [...found.getChild('twice')], columnOf(wanted, 'f6
 
 // --- dictionaries that come in several pieces
 const symbols = Array.from({ length: 50000 }, (_, i) => `symbol number ${i}`);
-await plain.request('table.create', 'symbols', [['s', 'sym']]);
+await plain.call('table.create', 'symbols', [['s', 'sym']]);
 for (let i = 0; i < symbols.length; i += 10000)
-    await plain.request('table.append', 'symbols', { cols: { s: symbols.slice(i, i + 10000) } });
+    await plain.call('table.append', 'symbols', { cols: { s: symbols.slice(i, i + 10000) } });
 const deltas = (await fetchAll(plain, 'table.export', 'symbols', { format: 'arrow' })).bytes;
 check('apache-arrow: a dictionary with deltas', [...arrow.tableFromIPC(deltas).getChild('s')], symbols);
 check('flechette: a dictionary with deltas', [...flechette.tableFromIPC(deltas).getChild('s')], symbols);
@@ -221,8 +221,8 @@ check('.npy: f32', await npy('f32', Float32Array, '<f4'), columnOf(now, 'f32'));
 check('.npy: i16', await npy('i16', Int16Array, '<i2'), columnOf(now, 'i16'));
 check('.npy: u64', await npy('u64', BigUint64Array, '<u8'), columnOf(now, 'u64'));
 check('.npy: nulls are NaN', await npy('f64_null', Float64Array, '<f8'), columnOf(now, 'f64_null').map((v) => v ?? NaN));
-check('.npy: texts are refused', await plain.request('table.export', 't', { format: 'npy', select: ['str'] })
+check('.npy: texts are refused', await plain.call('table.export', 't', { format: 'npy', select: ['str'] })
     .then(() => 'no', (error) => error.message.slice(0, 26)), 'WRONG_TYPE table.export: c');
-plain.end();
-ext.end();
+plain.close();
+ext.close();
 console.log('end');

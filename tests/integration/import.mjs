@@ -8,7 +8,7 @@ import { deepStrictEqual } from 'node:assert';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { inspect } from 'node:util';
-import { connect } from './msgpack.mjs';
+import { Session } from '../support/session.mjs';
 
 const [modules, port] = process.argv.slice(2);
 const load = createRequire(`${modules}/`);
@@ -29,8 +29,15 @@ function check(what, got, expected) {
     }
 }
 
-const session = await connect({ port, host: '127.0.0.1' });
-const { request } = session;
+const session = await Session.open({ port, host: '127.0.0.1' });
+// Integers as numbers, where these are exact.
+function plain(v) {
+    if (typeof v === 'bigint') return Number.isSafeInteger(Number(v)) ? Number(v) : v;
+    if (Array.isArray(v)) return v.map(plain);
+    if (v === null || typeof v !== 'object' || v instanceof Uint8Array) return v;
+    return Object.fromEntries(Object.entries(v).map(([key, item]) => [key, plain(item)]));
+}
+const request = async (method, ...params) => plain(await session.call(method, ...params));
 
 // --- what types should be: the rules of docs/formats.md, once more
 const isWhole = (s) => /^-?(0|[1-9]\d*)$/.test(s);
@@ -201,4 +208,4 @@ check('a cell that does not fit is named', match !== null, true);
 check('the rows of the calls before are there', await request('len', 't'), Number(match?.[1]));
 check('and no others', (await linesOf('t')).at(-1).date, csv[Number(match?.[1])].slice(0, 10));
 console.log('end');
-session.end();
+session.close();

@@ -30,8 +30,7 @@ EXTRA_DIST += \
 	%D%/foreign.mjs \
 	%D%/import.mjs \
 	%D%/foreign.py \
-	%D%/foreign.vim \
-	%D%/msgpack.mjs
+	%D%/foreign.vim
 
 # Tables from files into files, for arrow.sh.
 check_PROGRAMS += table_convert

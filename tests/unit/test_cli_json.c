@@ -81,6 +81,7 @@ START_TEST(what_json_lacks_reads_as_itself)
     reads_as("set()", "set()");
     reads_as("{\"s\": set( 1,\"two\", b\"\\xff\" ,-inf), \"t\": 1}",
              "{\"s\": set(1, \"two\", b\"\\xff\", -inf), \"t\": 1}");
+    reads_as("ext(8, b\"\\xff\\xff\")", "arrow(2 bytes)");
     reads_as("ext(4, b\"\\x91\\x01\")", "set(1)");
     reads_as("ext(4, b\"\\x91\\x91\\x01\")", "ext(4, b\"\\x91\\x91\\x01\")");
     reads_as("ext(4, b\"\\x91\")", "ext(4, b\"\\x91\")");
@@ -198,6 +199,7 @@ START_TEST(strict_output_is_json)
     strictly("[inf, nan]", "[{\"$double\": \"inf\"}, {\"$double\": \"nan\"}]");
     strictly("set(1, \"a\", 2.5)", "[1, \"a\", 2.5]");
     strictly("ext(5, b\"\\x01\")", "{\"$ext\": [5, \"AQ==\"]}");
+    strictly("ext(8, b\"\\x01\")", "{\"$ext\": [8, \"AQ==\"]}");
     strictly("{1: 2, true: 3, 1.5: 4, null: 5}",
              "{\"1\": 2, \"true\": 3, \"1.5\": 4, \"null\": 5}");
     strictly("\"\\u0001\\u007f\\u0085\"", "\"\\u0001\\u007f\\u0085\"");

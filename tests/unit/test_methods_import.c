@@ -227,6 +227,8 @@ START_TEST(json_lines_are_flat_objects_of_known_fields)
         {"{\"a\":1}\n\n{\"b\":\"x\"}", "JSON line 3, column \"a\", row 2: nil, in a column of type "
                                        "i8 without nils"},
         {"{\"a\":1", "JSON line 1, row 1: "},
+        {"{\"b\":\"\\ude00\"}", "JSON line 1, column \"b\", row 1: a surrogate without"},
+        {"{\"a\\ude00\":1}", "JSON line 1, row 1: a surrogate without its other half"},
         {"{\"a\":01}", "JSON line 1, "},
         {"{\"b\":\"\xff\"}", "JSON line 1, column \"b\", row 1: "},
     };

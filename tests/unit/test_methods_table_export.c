@@ -166,7 +166,7 @@ START_TEST(bad_exports)
     ASK_BEGINS(&p, "table.scan", "'t', {'header': true}", "! BAD_PARAMS");
     ASK_BEGINS(&p, "table.export", "'none', {'format': 'csv'}", "! NOT_FOUND");
     ASK_BEGINS(&p, "table.export", "'t', {'format': 'npy'}",
-               "! WRONG_TYPE table.export: column \"name\" is of type str; .npy has numbers of one");
+               "! WRONG_TYPE table.export: column \"name\" is of type str; .npy has numbers ");
     ASK_BEGINS(&p, "table.export", "'t', {'format': 'npy', 'select': ['s']}", "! WRONG_TYPE");
     ASK_BEGINS(&p, "table.export", "'t', {'format': 'npy', 'select': ['x', 'n']}", "! WRONG_TYPE");
     ASK(&p, "table.create", "'b', [[b'\\xff', 'i8', {'null': true}]]", "true");
