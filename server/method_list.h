@@ -147,7 +147,7 @@
     X("table.append",                                                                           \
       "path, {rows: [[...]...]} or {cols: {name: [...] or bin}, n, valid}",                     \
       "{first, n}", 2, 2,                                                                       \
-      METHOD_WRITE, method_table_append,                                                        \
+      METHOD_WRITE | METHOD_LONG, method_table_append,                                          \
       "Appends rows, all or none; a bin holds little-endian elements, valid: {name: bin} "      \
       "one bit per row where such a column has nils")                                           \
     X("table.get", "path, row, [columns]", "map", 2, 3,                                         \

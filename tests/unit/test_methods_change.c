@@ -501,6 +501,25 @@ START_TEST(a_writer_that_waited_finds_the_altered_table)
 }
 END_TEST
 
+START_TEST(a_heap_ends_with_tables_that_were_altered)
+{
+    struct in_process q;
+    in_process_open(&q, 0);
+    for (int i = 0; i < 2; i++) {
+        const char *path = i ? "'a'" : "'b'";
+        char params[80];
+        sprintf(params, "%s, [['x', 'i8']]", path);
+        ASK(&q, "table.create", params, "true");
+        for (int k = 0; k < 3; k++) {
+            sprintf(params, "%s, [['add', 'y%d', 'i8', {'null': true}]]", path, k);
+            ASK(&q, "table.alter", params, "true");
+        }
+    }
+    in_process_end(&q);
+    heap_destroy(q.heap);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("methods_change");
@@ -522,6 +541,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, scans_and_links_stay);
     tcase_add_test(tcase, altering_many_rows_lets_others_work);
     tcase_add_test(tcase, a_writer_that_waited_finds_the_altered_table);
+    tcase_add_test(tcase, a_heap_ends_with_tables_that_were_altered);
     suite_add_tcase(suite, tcase);
     return suite;
 }
