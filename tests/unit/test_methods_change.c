@@ -337,7 +337,7 @@ START_TEST(what_would_lose_something_is_refused)
         {"['type', 'a', 'i8']", "! OUT_OF_RANGE table.alter: row 1, column \"a\": 200 cannot"},
         {"['type', 'a', 'bool']", "! OUT_OF_RANGE table.alter: row 1, column \"a\": 200 cannot"},
         {"['type', 'b', 'i64']", "! OUT_OF_RANGE table.alter: row 0, column \"b\": 0.5 cannot"},
-        {"['type', 'a', 'str']", "! WRONG_TYPE table.alter: column \"a\" of type i32 cannot become"},
+        {"['type', 'a', 'str']", "! WRONG_TYPE table.alter: column \"a\" of type i32 cannot"},
         {"['type', 's', 'f64']", "! WRONG_TYPE"},
         {"['type', 's', 'none']", "! BAD_PARAMS"},
         {"['null', 'b', false]", "! WRONG_TYPE table.alter: row 1, column \"b\": a null"},
