@@ -211,6 +211,7 @@ void session_call_stop(struct session *s)
     tasks_stop(&s->server->tasks, &s->call_task);
     builder_touch(&s->intake->builder);
     call_abort(&s->intake->call);
+    tables_wake(s->server, &s->intake->call);
     s->call_pending = false;
 }
 
