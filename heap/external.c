@@ -272,6 +272,7 @@ void external_destroy_all(struct heap *h)
         while (e->next && e->class == &account_class) e = e->next;
         assert(e->holds == 1 && !e->leaf_freed && "pinned while its heap is destroyed");
         external_let_go(e);
+        while (h->external.dying) external_drop_step(h, SIZE_MAX / 2); /* and with it its account */
     }
     while (h->external.dying) external_drop_step(h, SIZE_MAX / 2);
 }

@@ -63,7 +63,8 @@ struct external *external_of(const struct heap *h, value leaf);
 void external_hold(struct external *e);
 void external_let_go(struct external *e);
 
-/* Ends an object without a leaf at once: the caller has given back all that it counted. Frees it. */
+/* Ends an object without a leaf at once, and frees it: the caller has given back all that it
+ * counted. */
 void external_discard(struct external *e);
 
 /* An object without a leaf, of any class, whose class and heap are set, begins to die. */

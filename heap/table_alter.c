@@ -6,8 +6,8 @@
  *              not have
  *   filled     a new column: one CONST block for all full chunks, or, where rows are still
  *              appended, a plain column
- *   converted  read, converted and stored as a plain column, vector by vector, and sealed before the
- *              next chunk is begun, so that little is plain at any time
+ *   converted  read, converted and stored as a plain column, vector by vector, and sealed before
+ *              the next chunk is begun, so that little is plain at any time
  *
  * Deleted rows have cells, too. What does not convert there becomes 0, and nobody sees it. At the
  * end columns that are to be sorted are checked. */

@@ -1,5 +1,5 @@
-/* table_convert.c - cells as others, for changes of a table's columns: conversions that lose nothing,
- * and columns in which all cells are equal.
+/* table_convert.c - cells as others, for changes of a table's columns: conversions that lose
+ * nothing, and columns in which all cells are equal.
  *
  * Numbers, booleans, dates and times are numbers to each other; only between dates and times days
  * and microseconds are reckoned. What would come back as something else does not convert: 2.5 and

@@ -282,8 +282,8 @@ void append_unmark(struct table_append *a);
 
 /* table_draft.c: 0, or that the table is busy. */
 warn_unused int table_check_writable(const struct table *t, struct table_error *error);
-/* What an arena (NULL: the column has none yet) holds now, before the draft adds to it. `column`: the
- * base's, if its text_bytes will change, or NULL. */
+/* What an arena (NULL: the column has none yet) holds now, before the draft adds to it. `column`:
+ * the base's, if its text_bytes will change, or NULL. */
 warn_unused int table_draft_mark(struct table_draft *d, struct text_arena *arena,
                                  struct plain_column *column);
 

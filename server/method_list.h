@@ -147,7 +147,7 @@
     X("table.append",                                                                           \
       "path, {rows: [[...]...]} or {cols: {name: [...] or bin}, n, valid}",                     \
       "{first, n}", 2, 2,                                                                       \
-      METHOD_WRITE, method_table_append,                                                        \
+      METHOD_WRITE | METHOD_LONG, method_table_append,                                          \
       "Appends rows, all or none; a bin holds little-endian elements, valid: {name: bin} "      \
       "one bit per row where such a column has nils")                                           \
     X("table.get", "path, row, [columns]", "map", 2, 3,                                         \
@@ -204,8 +204,8 @@
     X("table.alter", "path, [change...]", "true", 2, 2,                                         \
       METHOD_WRITE | METHOD_LONG, method_table_alter,                                           \
       "Changes columns, all or none: [\"add\", name, type, {null, sorted, default}], [\"drop\", "  \
-      "name], [\"rename\", name, name], [\"type\", name, type], [\"null\" or \"sorted\", name, "     \
-      "bool]; types change without loss, or not at all")                                        \
+      "name], [\"rename\", name, name], [\"type\", name, type], [\"null\" or \"sorted\", "           \
+      "name, bool]; types change without loss, or not at all")                                  \
     X("table.schema", "path", "[[name, type, {null, sorted, [index]}]...]", 1, 1,               \
       METHOD_READ, method_table_schema,                                                         \
       "Lists the columns, as table.create takes them")                                          \

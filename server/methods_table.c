@@ -138,7 +138,8 @@ int table_schema_read(struct call *call, value list, struct table_schema *s)
         }
         if (status == 0) status = table_schema_name(call, s, list_get(h, column, 0));
         if (status == 0)
-            status = table_schema_type(call, s->count, list_get(h, column, 1), &s->fields[s->count]);
+            status = table_schema_type(call, s->count, list_get(h, column, 1),
+                                       &s->fields[s->count]);
         if (status == 0 && items == 3)
             status = read_flags(call, list_get(h, column, 2), s);
         if (status == 0) continue;

@@ -1,8 +1,8 @@
 /* methods_table_append.c - table.append: rows as lists, or columns as lists or raw little-endian
  * bins. All or nothing, in steps.
  *
- * The rows are gathered in a draft of the table (heap/table_draft.h): room for all of them, then the
- * cells, a few at a time, then sorted columns are checked; then the draft is published. Others
+ * The rows are gathered in a draft of the table (heap/table_draft.h): room for all of them, then
+ * the cells, a few at a time, then sorted columns are checked; then the draft is published. Others
  * read the table as it was until then; whoever wants to change it waits. An error in the last row,
  * memory that is short and a session that ends give the draft up. */
 #include "server/method_list.h"
@@ -25,6 +25,7 @@
 /* Cells between two looks at the clock: at most, and to begin with. */
 #define PIECE_CELLS_MAX 4096
 #define PIECE_CELLS_FIRST 256
+#define LIST_CELLS 256 /* of a list, at most */
 /* A piece that takes longer than this is followed by a smaller one. */
 #define PIECE_NS ((uint64_t)100000)
 
@@ -165,8 +166,8 @@ static int check_list(struct call *call, const struct append *s, value list)
 
 static int fill_list(struct call *call, struct append *s, value list)
 {
-    value cells[256];
-    size_t count = s->piece < sizeof cells / sizeof *cells ? s->piece : sizeof cells / sizeof *cells;
+    value cells[LIST_CELLS];
+    size_t count = s->piece < LIST_CELLS ? s->piece : LIST_CELLS;
     count = list_read(call->heap, list, (size_t)s->at, cells, count);
     if (table_append_values(&s->a, s->column, count, cells, 1, &s->error) < 0) return -2;
     s->at += count;

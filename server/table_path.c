@@ -34,7 +34,8 @@ int table_turn(struct call *call, struct table *t)
     bool waits = call->state == NULL; /* else it would have to begin anew in the middle */
     if (waits ? table_turn_take(&call->turn, t) : !table_is_busy(t)) return 0;
     call->waits = waits;
-    call_fail(call, ERROR_BUSY, "%s: another call is changing the table; try again", call->method->name);
+    call_fail(call, ERROR_BUSY, "%s: another call is changing the table; try again",
+              call->method->name);
     return -1;
 }
 

@@ -52,6 +52,12 @@ is "update" "$(cli table.update trips '["=","city","Rome"]' '{"price":13}')" "1"
 is "delete" "$(cli table.delete trips '["<","id",2]')" "1"
 is "what is left" "$(cli --json get trips | jq -c .)" \
     '[{"id":2,"city":"Rome","price":13},{"id":3,"city":"Oslo","price":11.25}]'
+is "alter" "$(cli table.alter trips \
+    '[["add","stars","u8",{"default":3}],["rename","price","fare"],["type","id","f64"]]')" "true"
+is "its rows" "$(cli --json get 'trips[0]' | jq -c .)" \
+    '{"id":2,"city":"Rome","fare":13,"stars":3}'
+is "what would be lost is refused" "$(cli table.alter trips '[["type","fare","i64"]]' |
+    grep -c 'row 1, column "fare": 11.25 cannot become i64')" "1"
 
 # --- many rows, from records and back
 seq 100000 | jq -c '{id: ., even: (. % 2 == 0), name: "n\(. % 100)"}' >"$scratch/rows.jsonl"

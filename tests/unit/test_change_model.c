@@ -349,7 +349,8 @@ static void step(struct world *w)
 {
     struct writer_state *s = &w->writers[random_below(&w->random, WRITERS)];
     struct heap *h = heap_of(w);
-    if (s->pending && random_below(&w->random, 12) == 0) heap_fail_nth(h, 1 + random_below(&w->random, 60));
+    if (s->pending && random_below(&w->random, 12) == 0)
+        heap_fail_nth(h, 1 + random_below(&w->random, 60));
     if (s->pending) go_on(w, s);
     else begin(w, s);
     heap_fail_nth(h, 0);

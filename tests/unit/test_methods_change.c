@@ -337,7 +337,7 @@ START_TEST(what_would_lose_something_is_refused)
         {"['type', 'a', 'i8']", "! OUT_OF_RANGE table.alter: row 1, column \"a\": 200 cannot"},
         {"['type', 'a', 'bool']", "! OUT_OF_RANGE table.alter: row 1, column \"a\": 200 cannot"},
         {"['type', 'b', 'i64']", "! OUT_OF_RANGE table.alter: row 0, column \"b\": 0.5 cannot"},
-        {"['type', 'a', 'str']", "! WRONG_TYPE table.alter: column \"a\" of type i32 cannot become"},
+        {"['type', 'a', 'str']", "! WRONG_TYPE table.alter: column \"a\" of type i32 cannot"},
         {"['type', 's', 'f64']", "! WRONG_TYPE"},
         {"['type', 's', 'none']", "! BAD_PARAMS"},
         {"['null', 'b', false]", "! WRONG_TYPE table.alter: row 1, column \"b\": a null"},
@@ -501,6 +501,25 @@ START_TEST(a_writer_that_waited_finds_the_altered_table)
 }
 END_TEST
 
+START_TEST(a_heap_ends_with_tables_that_were_altered)
+{
+    struct in_process q;
+    in_process_open(&q, 0);
+    for (int i = 0; i < 2; i++) {
+        const char *path = i ? "'a'" : "'b'";
+        char params[80];
+        sprintf(params, "%s, [['x', 'i8']]", path);
+        ASK(&q, "table.create", params, "true");
+        for (int k = 0; k < 3; k++) {
+            sprintf(params, "%s, [['add', 'y%d', 'i8', {'null': true}]]", path, k);
+            ASK(&q, "table.alter", params, "true");
+        }
+    }
+    in_process_end(&q);
+    heap_destroy(q.heap);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("methods_change");
@@ -522,6 +541,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, scans_and_links_stay);
     tcase_add_test(tcase, altering_many_rows_lets_others_work);
     tcase_add_test(tcase, a_writer_that_waited_finds_the_altered_table);
+    tcase_add_test(tcase, a_heap_ends_with_tables_that_were_altered);
     suite_add_tcase(suite, tcase);
     return suite;
 }
