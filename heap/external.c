@@ -97,6 +97,14 @@ void *external_alloc(struct external *e, size_t bytes)
     return memory;
 }
 
+void *external_calloc(struct external *e, size_t bytes)
+{
+    if (external_add(e, bytes) != 0) return NULL;
+    void *memory = calloc(1, bytes);
+    if (!memory) external_subtract(e, bytes);
+    return memory;
+}
+
 void external_free(struct external *e, void *memory, size_t bytes)
 {
     if (!memory) return;

@@ -43,6 +43,8 @@ warn_unused int external_add(struct external *e, size_t bytes);
 void external_subtract(struct external *e, size_t bytes);
 /* Both in one, of counted memory, for any use. NULL when memory is short. */
 warn_unused void *external_alloc(struct external *e, size_t bytes);
+/* All zero. */
+warn_unused void *external_calloc(struct external *e, size_t bytes);
 void external_free(struct external *e, void *memory, size_t bytes);
 /* What is counted for it, or together with it. */
 size_t external_counted(const struct external *e);

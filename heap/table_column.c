@@ -69,11 +69,11 @@ struct plain_column *plain_column_new(struct table *t, uint32_t column, uint32_t
     capacity = (capacity + 63) & ~63u;
     size_t elements = (size_t)capacity * element_bytes(f->type);
     size_t bytes = sizeof(struct plain_column) + elements + (f->null ? capacity / 8 : 0);
-    struct plain_column *p = external_alloc(&t->external, bytes);
+    /* Slots that are not written yet are zero: texts without bytes, numbers without surprises. What
+     * comes fresh from the system is that already, and first touched when it is filled. */
+    struct plain_column *p = external_calloc(&t->external, bytes);
     if (!p) return NULL;
     *p = (struct plain_column){.head = {.refs = 1, .bytes = bytes}, .capacity = capacity};
-    /* Slots that are not written yet are zero: texts without bytes, numbers without surprises. */
-    memset(p->elements, 0, bytes - sizeof *p);
     if (f->null) p->valid = (uint64_t *)(void *)(p->elements + elements);
     return p;
 }
