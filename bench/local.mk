@@ -29,7 +29,8 @@ libmeasure_la_SOURCES = \
 
 MEASURE_LIBS = libmeasure.la libbench.la libheap.la -lm
 bench_programs = bench_alloc bench_mark bench_barrier bench_drop bench_growth bench_pause \
-	bench_pause_server bench_churn bench_bytes bench_idle bench_query bench_table
+	bench_pause_server bench_churn bench_bytes bench_idle bench_query bench_table \
+	bench_table_bytes bench_table_server
 noinst_PROGRAMS += $(bench_programs)
 
 bench_alloc_SOURCES = %D%/alloc.c
@@ -82,6 +83,12 @@ bench_query_LDADD = $(MEASURE_LIBS)
 
 bench_table_SOURCES = %D%/table.c
 bench_table_LDADD = $(MEASURE_LIBS)
+
+bench_table_bytes_SOURCES = %D%/table_bytes.c
+bench_table_bytes_LDADD = $(SERVER_CHILD_LIBS)
+
+bench_table_server_SOURCES = %D%/table_server.c
+bench_table_server_LDADD = $(SERVER_CHILD_LIBS)
 
 EXTRA_DIST += %D%/report %D%/run
 CLEANFILES += bench-results.jsonl

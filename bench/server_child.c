@@ -38,14 +38,13 @@ static void child_run(const struct server_child *s, size_t max_memory_bytes, uns
         dup2(log, STDERR_FILENO);
         dup2(log, STDOUT_FILENO);
     }
-    execl(program, program, "--bind=none", unix_option, memory_option, clients_option,
-          (char *)NULL);
+    execl(program, program, s->tcp ? "--bind=127.0.0.1" : "--bind=none", "--port=0", unix_option,
+          memory_option, clients_option, (char *)NULL);
     _exit(127);
 }
 
-void server_child_start(struct server_child *s, size_t max_memory_bytes, unsigned clients)
+static void child_start(struct server_child *s, size_t max_memory_bytes, unsigned clients)
 {
-    memset(s, 0, sizeof *s);
     strcpy(s->directory, "/tmp/cairn-bench.XXXXXX");
     if (!mkdtemp(s->directory)) measure_fail("no directory %s", s->directory);
     snprintf(s->socket, sizeof s->socket, "%s/socket", s->directory);
@@ -64,6 +63,38 @@ void server_child_start(struct server_child *s, size_t max_memory_bytes, unsigne
         sleep_ms(10);
     }
     measure_fail("the server does not listen: %s; see %s", cairn_error_text(c), s->log);
+}
+
+void server_child_start(struct server_child *s, size_t max_memory_bytes, unsigned clients)
+{
+    *s = (struct server_child){.tcp = false};
+    child_start(s, max_memory_bytes, clients);
+}
+
+/* From the log: the system chose it. */
+static unsigned find_port(const struct server_child *s)
+{
+    static const char before[] = "listening on 127.0.0.1:";
+    char line[512];
+    unsigned port = 0;
+    FILE *log = fopen(s->log, "r");
+    while (log && port == 0 && fgets(line, sizeof line, log)) {
+        const char *found = strstr(line, before);
+        if (found) port = (unsigned)strtoul(found + strlen(before), NULL, 10);
+    }
+    if (log) fclose(log);
+    return port;
+}
+
+void server_child_start_tcp(struct server_child *s, size_t max_memory_bytes, unsigned clients)
+{
+    *s = (struct server_child){.tcp = true};
+    child_start(s, max_memory_bytes, clients);
+    for (int waited = 0; waited < START_MS && s->port == 0; waited += 10) {
+        s->port = find_port(s);
+        if (s->port == 0) sleep_ms(10);
+    }
+    if (s->port == 0) measure_fail("the server does not listen on TCP: see %s", s->log);
 }
 
 void server_child_stop(struct server_child *s)
@@ -87,7 +118,8 @@ struct cairn *server_child_connect(const struct server_child *s)
 {
     struct cairn *c = cairn_create();
     if (!c) measure_fail("out of memory");
-    must(c, cairn_connect_unix(c, s->socket));
+    must(c, s->tcp ? cairn_connect_tcp(c, "127.0.0.1", s->port)
+                   : cairn_connect_unix(c, s->socket));
     cairn_timeouts_set(c, 5000, 120000);
     return c;
 }
