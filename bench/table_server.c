@@ -1,6 +1,6 @@
 /* table_server.c - tables over loopback: how fast rows come in, and what scans cost others.
  *
- *     bench_table_server [--rows=N] [--big=N] [--rounds=N] [--seconds=N]
+ *     bench_table_server [--rows=N] [--cols=N] [--big=N] [--rounds=N] [--seconds=N]
  *
  * A server of its own is asked over TCP by the loopback interface. Requests are encoded before the
  * clock starts and sent several at a time, so that the client is little more than send and receive.
@@ -180,6 +180,7 @@ struct ingest {
     const struct column *columns;
     size_t count, rows_request;
     request_cb request;
+    uint64_t rows;
     double goal;
     const char *anchor;
     struct measure_rounds clock, cpu, server_share, client_share;
@@ -217,7 +218,7 @@ static uint64_t send_rows(struct cairn_args *const *requests, size_t variants, s
     return sent;
 }
 
-static void ingest_round(struct ingest *in, uint64_t rows)
+static void ingest_round(struct ingest *in)
 {
     enum { VARIANTS = 4 };
     struct cairn_args *requests[VARIANTS];
@@ -226,7 +227,7 @@ static void ingest_round(struct ingest *in, uint64_t rows)
                                   in->rows_request);
     create("rows", in->columns, in->count);
     uint64_t cpu = measure_process_cpu_ns(server.pid), own = measure_cpu_ns(), began = measure_ns();
-    double sent = (double)send_rows(requests, VARIANTS, in->rows_request, rows);
+    double sent = (double)send_rows(requests, VARIANTS, in->rows_request, in->rows);
     double clock = (double)(measure_ns() - began), own_cpu = (double)(measure_cpu_ns() - own);
     double server_cpu = (double)(measure_process_cpu_ns(server.pid) - cpu);
     measure_rounds_add(&in->clock, sent * 1e3 / clock);
@@ -238,20 +239,22 @@ static void ingest_round(struct ingest *in, uint64_t rows)
     for (size_t i = 0; i < VARIANTS; i++) cairn_args_destroy(requests[i]);
 }
 
-static void ingest_figures(uint64_t rows, unsigned rounds)
+static void ingest_figures(uint64_t rows, uint64_t cols, unsigned rounds)
 {
     struct ingest all[] = {
         {.name = "ingest over loopback by rows, eight columns", .columns = mixed,
-         .count = COUNT(mixed), .rows_request = ROWS_REQUEST, .request = rows_request, .goal = 5,
-         .anchor = "QuestDB 1.4 (2021); DuckDB appender 1.0, CSV 1.3"},
+         .count = COUNT(mixed), .rows_request = ROWS_REQUEST, .request = rows_request,
+         .rows = rows, .goal = 5, .anchor = "QuestDB 1.4 (2021); DuckDB appender 1.0, CSV 1.3"},
         {.name = "ingest over loopback by columns, six columns", .columns = numbers,
          .count = COUNT(numbers), .rows_request = COLS_REQUEST, .request = cols_request,
-         .goal = 20, .anchor = "QuestDB 1.4 (2021); DuckDB appender 1.0, CSV 1.3"},
+         .rows = cols, .goal = 20, .anchor = "QuestDB 1.4 (2021); DuckDB appender 1.0, CSV 1.3"},
     };
     for (unsigned round = 0; round < rounds; round++)
-        for (size_t i = 0; i < COUNT(all); i++) ingest_round(&all[i], rows);
+        for (size_t i = 0; i < COUNT(all); i++)
+            if (all[i].rows > 0) ingest_round(&all[i]);
     for (size_t i = 0; i < COUNT(all); i++) {
         struct ingest *in = &all[i];
+        if (in->rows == 0) continue;
         double server_ns = measure_median(&in->server_share);
         double client_ns = measure_median(&in->client_share);
         char name[96];
@@ -442,10 +445,11 @@ static void big_table(uint64_t rows, uint64_t seconds)
 
 int main(int argc, char **argv)
 {
-    uint64_t rows = 5000000, big = 100000000, rounds = 5, seconds = 6;
+    uint64_t rows = 2000000, cols = 10000000, big = 100000000, rounds = 5, seconds = 6;
     measure_options(argc, argv,
                     (struct measure_option[]){
-                        {"rows", &rows, "rows of each ingest"},
+                        {"rows", &rows, "rows to send as rows; 0: none"},
+                        {"cols", &cols, "rows to send as columns; 0: none"},
                         {"big", &big, "rows of the table that is read beside pings; 0: none"},
                         {"rounds", &rounds, "rounds of each ingest"},
                         {"seconds", &seconds, "seconds of pings beside each query"},
@@ -453,7 +457,7 @@ int main(int argc, char **argv)
                     });
     server_child_start_tcp(&server, MEMORY, 100);
     client = server_child_connect(&server);
-    if (rounds > 0) ingest_figures(rows, (unsigned)rounds);
+    if (rounds > 0) ingest_figures(rows, cols, (unsigned)rounds);
     if (big > 0) big_table(big, seconds);
     cairn_destroy(client);
     server_child_stop(&server);

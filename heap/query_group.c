@@ -428,13 +428,11 @@ static void find_records(struct query_agg *agg, uint32_t count)
     }
 }
 
-int groups_find(struct query *q, const struct query_source *s, uint32_t count)
+int groups_find(struct query *q, const struct query_source *s, const uint64_t *mask,
+                uint32_t count)
 {
     struct query_agg *agg = q->agg;
-    uint64_t mask[QUERY_WORDS];
     int error = 0;
-    bits_clear(mask);
-    for (uint32_t i = 0; i < count; i++) bits_set(mask, agg->positions[i]);
     for (uint32_t j = 0; j < agg->key_count && !error; j++)
         error = load_key(q, s, &agg->keys[j], mask, count);
     if (!error) error = single_text(agg) ? find_numbered(q, count)
