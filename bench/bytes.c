@@ -1,6 +1,6 @@
 /* bytes.c - what an object costs, as the system sees it.
  *
- *     bench_bytes [--count=N] [--connections=N]
+ *     bench_bytes [--count=N] [--connections=N] [--article=1]
  *
  * For each shape a server is started, given so many of them over its protocol (a million), and
  * left alone until it rests: the resident memory that it has gained, divided by the number. The
@@ -382,16 +382,33 @@ static void documents(struct figure f, void (*load)(struct documents *d), size_t
     cairn_args_destroy(d.parsed);
 }
 
+/* The experiment of an article about Python: MB of a million objects with one float. */
+static void article(uint64_t count)
+{
+    double each = (double)count;
+    shape("a million {x: float}, records in a list", make_float_maps, count, "MB", each, 26,
+          "CPython dict instances 130, __slots__ 84");
+    shape("a million floats, a list for the field", make_float_list, count, "MB", each, 8.3,
+          "CPython dict of lists 38, numpy 7.6");
+    shape("a million floats, table", make_float_table, count, "MB", each, 6.8,
+          "pandas 8, numpy 7.6");
+}
+
 int main(int argc, char **argv)
 {
-    uint64_t count = 1000000, clients = 1000;
+    uint64_t count = 1000000, clients = 1000, only_article = 0;
     measure_options(argc, argv,
                     (struct measure_option[]){
                         {"count", &count, "objects of each shape"},
                         {"connections", &clients, "idle connections"},
+                        {"article", &only_article, "1: objects with one float only"},
                         {NULL, NULL, NULL},
                     });
-    double each = (double)count, mb = (double)count; /* MB of a million objects */
+    double each = (double)count;
+    if (only_article) {
+        article(count);
+        return 0;
+    }
     shape("key to 10-byte string", make_short_texts, count, "bytes", each, 50,
           "Redis 116, Valkey 87, Tarantool 66, memcached 105");
     shape("key to 100-byte string", make_long_texts, count, "bytes", each, 140,
@@ -408,12 +425,7 @@ int main(int argc, char **argv)
     shape("member of a sorted set, scores of 8 bytes", make_float_sorted_set, count, "bytes", each,
           60, "Redis 116, Valkey 100");
     connections(clients);
-    shape("a million {x: float}, records in a list", make_float_maps, count, "MB", mb, 26,
-          "CPython dict instances 130, __slots__ 84");
-    shape("a million floats, a list for the field", make_float_list, count, "MB", mb, 8.3,
-          "CPython dict of lists 38, numpy 7.6");
-    shape("a million floats, table", make_float_table, count, "MB", mb, 6.8,
-          "pandas 8, numpy 7.6");
+    article(count);
     documents((struct figure){"JSON documents (package list), of their text", 0, "%", GOAL_MAX, 100,
                               NULL},
               load_packages, PACKAGES_TEXT_MIN, "apt has no package lists");

@@ -1,11 +1,11 @@
 /* table_bytes.c - bytes a row of records with eight fields: as a table, as a list, key by key.
  *
- *     bench_table_bytes [--count=N]
+ *     bench_table_bytes [--count=N] [--ways=N] [--mix=N]
  *
  * Three mixes, each stored in the three ways by a server of its own over its protocol, then left
  * alone until it rests: the resident memory that it has gained, divided by the number of rows.
  * The table is compacted, as table.compact does it. "Raw" is what the same cells take as arrays of
- * their types, a string as its bytes and an offset of four bytes. docs/memory.md has the results. */
+ * their types, a string as its bytes and an offset of four bytes. docs/memory.md has results. */
 #include <stdio.h>
 #include <string.h>
 
@@ -194,6 +194,18 @@ static const struct {
 } ways[] = {{"table", make_table}, {"list of records", make_list},
             {"key for each record", make_keys}};
 
+/* What table.stats says of it. */
+static double table_bytes(void)
+{
+    struct cairn_reply *reply;
+    cairn_args_cstr(args, "rows");
+    if (cairn_call(client, "table.stats", args, &reply) != CAIRN_OK)
+        measure_fail("%s", cairn_error_text(client));
+    double bytes = cairn_double(cairn_field(cairn_reply_result(reply), "bytes"), -1);
+    cairn_reply_destroy(reply);
+    return bytes;
+}
+
 static void measure(const struct mix *m, size_t way, uint64_t count)
 {
     char name[96];
@@ -210,10 +222,12 @@ static void measure(const struct mix *m, size_t way, uint64_t count)
     server_child_finish(client);
     server_child_settle(&server, 60);
     size_t gained = measure_process_rss_bytes(server.pid) - before;
+    double own = ways[way].make == make_table ? table_bytes() : 0;
     snprintf(name, sizeof name, "eight columns, %s, %s", m->name, ways[way].name);
     figure_print_with(&(struct figure){name, (double)gained / (double)count, "bytes a row",
                                        GOAL_NONE, 0, NULL},
-                      "\"raw_bytes_row\":%.4g,\"rows\":%lu", (double)raw / (double)count, count);
+                      "\"raw_bytes_row\":%.4g,\"table_bytes_row\":%.4g,\"rows\":%lu",
+                      (double)raw / (double)count, own / (double)count, count);
     cairn_args_destroy(args);
     cairn_destroy(client);
     server_child_stop(&server);
@@ -221,14 +235,16 @@ static void measure(const struct mix *m, size_t way, uint64_t count)
 
 int main(int argc, char **argv)
 {
-    uint64_t count = 1000000;
+    uint64_t count = 1000000, some = sizeof ways / sizeof *ways, mix = 0;
     measure_options(argc, argv,
                     (struct measure_option[]){
                         {"count", &count, "rows of each mix"},
+                        {"ways", &some, "1: as tables only; 2: as lists, too; 3: all"},
+                        {"mix", &mix, "1, 2 or 3: only this one; 0: all"},
                         {NULL, NULL, NULL},
                     });
     for (size_t i = 0; i < sizeof mixes / sizeof *mixes; i++)
-        for (size_t way = 0; way < sizeof ways / sizeof *ways; way++)
-            measure(&mixes[i], way, count);
+        for (size_t way = 0; way < sizeof ways / sizeof *ways && way < some; way++)
+            if (mix == 0 || mix == i + 1) measure(&mixes[i], way, count);
     return 0;
 }

@@ -396,7 +396,10 @@ static void ping(struct histogram *h, uint64_t ns)
     }
 }
 
-static double p99_us(const struct histogram *h) { return (double)histogram_quantile(h, 0.99) / 1e3; }
+static double p99_us(const struct histogram *h)
+{
+    return (double)histogram_quantile(h, 0.99) / 1e3;
+}
 
 /* Alone and beside the query in turn, a second each. */
 static void pings_figure(const struct query *query, const char *size, uint64_t seconds)
