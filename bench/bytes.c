@@ -1,6 +1,6 @@
 /* bytes.c - what an object costs, as the system sees it.
  *
- *     bench_bytes [--count=N] [--connections=N]
+ *     bench_bytes [--count=N] [--connections=N] [--article=1]
  *
  * For each shape a server is started, given so many of them over its protocol (a million), and
  * left alone until it rests: the resident memory that it has gained, divided by the number. The
@@ -185,95 +185,32 @@ static void make_float_maps(uint64_t count)
 }
 static void make_float_list(uint64_t count) { call_parts("push", count, "frame", "x", put_float); }
 
-/* --- tables, and the same rows as records -------------------------------------------------------*/
-
-static uint64_t random_state = 3;
-
-static double random_fraction(void)
+/* The same for a table, of random doubles: a series like that of put_float it would compress. */
+static void make_float_table(uint64_t count)
 {
-    return (double)(measure_random(&random_state) >> 11) * 0x1p-53;
-}
-static double random_decimal(void)
-{
-    return (double)measure_random_below(&random_state, 1000000) / 100;
-}
-
-/* Eight columns: those of bench_table's mix. X(name, type, what puts the cell of row i) */
-#define MIX(X)                                                                             \
-    X("id", "i64", cairn_args_uint(args, i))                                               \
-    X("time", "ts", cairn_args_uint(args, 1700000000000000 + i * 1000000 +                 \
-                                              measure_random_below(&random_state, 10000))) \
-    X("price", "f64", cairn_args_double(args, random_decimal()))                           \
-    X("quantity", "i32", cairn_args_uint(args, measure_random_below(&random_state, 1000))) \
-    X("city", "str", cairn_args_cstr(args, cities[measure_random_below(&random_state, 20)])) \
-    X("paid", "bool", cairn_args_bool(args, measure_random(&random_state) & 1))            \
-    X("score", "f64", cairn_args_double(args, random_decimal()))                           \
-    X("load", "f64", cairn_args_double(args, random_fraction()))
-
-static const char *const cities[20] = {
-    "Amsterdam", "Athens", "Berlin", "Bern", "Brussels", "Budapest", "Copenhagen",
-    "Dublin", "Helsinki", "Lisbon", "London", "Madrid", "Oslo", "Paris", "Prague",
-    "Rome", "Stockholm", "Vienna", "Warsaw", "Zagreb"};
-
-static void put_mix_record(uint64_t i)
-{
-    cairn_args_map_open(args);
-#define X(name, type, put) cairn_args_cstr(args, name), put;
-    MIX(X)
-#undef X
-    cairn_args_map_close(args);
-}
-static void make_mix_list(uint64_t count) { call_parts("push", count, "rows", NULL, put_mix_record); }
-static void make_mix_keys(uint64_t count)
-{
-    for (uint64_t i = 0; i < count; i++) {
-        put_name("row:", i);
-        put_mix_record(i);
-        call("set");
-    }
-}
-
-static void put_field(const char *name, const char *type)
-{
-    cairn_args_array_open(args);
-    cairn_args_cstr(args, name);
-    cairn_args_cstr(args, type);
-    cairn_args_array_close(args);
-}
-static void put_mix_row(uint64_t i)
-{
-    cairn_args_array_open(args);
-#define X(name, type, put) put;
-    MIX(X)
-#undef X
-    cairn_args_array_close(args);
-}
-static void put_float_row(uint64_t i)
-{
-    (void)i;
-    cairn_args_array_open(args);
-    cairn_args_double(args, random_fraction());
-    cairn_args_array_close(args);
-}
-
-/* A table of rows that `put` gives, appended by thousands; sealed whole. */
-static void make_table(uint64_t count, bool mix, void (*put)(uint64_t i))
-{
+    static double floats[1 << 16];
+    uint64_t random = 1;
     cairn_args_cstr(args, "table");
     cairn_args_array_open(args);
-    if (!mix) put_field("x", "f64");
-#define X(name, type, cell) if (mix) put_field(name, type);
-    MIX(X)
-#undef X
+    cairn_args_array_open(args);
+    cairn_args_cstr(args, "x");
+    cairn_args_cstr(args, "f64");
+    cairn_args_array_close(args);
     cairn_args_array_close(args);
     call("table.create");
     for (uint64_t i = 0; i < count;) {
+        size_t n = 0;
+        for (; n < sizeof floats / sizeof *floats && i < count; n++, i++)
+            floats[n] = (double)(measure_random(&random) >> 11) * 0x1p-53;
         cairn_args_cstr(args, "table");
         cairn_args_map_open(args);
-        cairn_args_cstr(args, "rows");
-        cairn_args_array_open(args);
-        for (unsigned n = 0; n < PART && i < count; n++, i++) put(i);
-        cairn_args_array_close(args);
+        cairn_args_cstr(args, "n");
+        cairn_args_uint(args, n);
+        cairn_args_cstr(args, "cols");
+        cairn_args_map_open(args);
+        cairn_args_cstr(args, "x");
+        cairn_args_bin(args, floats, n * sizeof *floats); /* little-endian machines only */
+        cairn_args_map_close(args);
         cairn_args_map_close(args);
         server_child_send(client, "table.append", args, 4);
         cairn_args_clear(args);
@@ -281,8 +218,6 @@ static void make_table(uint64_t count, bool mix, void (*put)(uint64_t i))
     cairn_args_cstr(args, "table");
     call("table.compact");
 }
-static void make_mix_table(uint64_t count) { make_table(count, true, put_mix_row); }
-static void make_float_table(uint64_t count) { make_table(count, false, put_float_row); }
 
 /* --- measuring ------------------------------------------------------------------------------*/
 
@@ -317,7 +252,7 @@ static void end(void)
     server_child_stop(&server);
 }
 
-/* `per` is what the resident memory is divided by to give the figure; a goal below 0 is none. */
+/* The unit is what `count` of them are divided by to give the figure. */
 static void shape(const char *name, void (*make)(uint64_t count), uint64_t count, const char *unit,
                   double per, double goal, const char *anchor)
 {
@@ -325,8 +260,7 @@ static void shape(const char *name, void (*make)(uint64_t count), uint64_t count
     make(count);
     size_t rss = gained();
     double used = memory("used_bytes"), pages = memory("page_bytes");
-    enum goal_kind goal_is = goal > 0 ? GOAL_MAX : GOAL_NONE;
-    figure_print_with(&(struct figure){name, (double)rss / per, unit, goal_is, goal, anchor},
+    figure_print_with(&(struct figure){name, (double)rss / per, unit, GOAL_MAX, goal, anchor},
                       "\"count\":%lu,\"rss_bytes\":%zu,\"cell_bytes_each\":%.4g,"
                       "\"page_bytes_each\":%.4g,\"objects_each\":%.4g",
                       count, rss, used / (double)count, pages / (double)count,
@@ -448,16 +382,33 @@ static void documents(struct figure f, void (*load)(struct documents *d), size_t
     cairn_args_destroy(d.parsed);
 }
 
+/* The experiment of an article about Python: MB of a million objects with one float. */
+static void article(uint64_t count)
+{
+    double each = (double)count;
+    shape("a million {x: float}, records in a list", make_float_maps, count, "MB", each, 26,
+          "CPython dict instances 130, __slots__ 84");
+    shape("a million floats, a list for the field", make_float_list, count, "MB", each, 8.3,
+          "CPython dict of lists 38, numpy 7.6");
+    shape("a million floats, table", make_float_table, count, "MB", each, 6.8,
+          "pandas 8, numpy 7.6");
+}
+
 int main(int argc, char **argv)
 {
-    uint64_t count = 1000000, clients = 1000;
+    uint64_t count = 1000000, clients = 1000, only_article = 0;
     measure_options(argc, argv,
                     (struct measure_option[]){
                         {"count", &count, "objects of each shape"},
                         {"connections", &clients, "idle connections"},
+                        {"article", &only_article, "1: objects with one float only"},
                         {NULL, NULL, NULL},
                     });
-    double each = (double)count, mb = (double)count; /* MB of a million objects */
+    double each = (double)count;
+    if (only_article) {
+        article(count);
+        return 0;
+    }
     shape("key to 10-byte string", make_short_texts, count, "bytes", each, 50,
           "Redis 116, Valkey 87, Tarantool 66, memcached 105");
     shape("key to 100-byte string", make_long_texts, count, "bytes", each, 140,
@@ -474,15 +425,7 @@ int main(int argc, char **argv)
     shape("member of a sorted set, scores of 8 bytes", make_float_sorted_set, count, "bytes", each,
           60, "Redis 116, Valkey 100");
     connections(clients);
-    shape("a million {x: float}, records in a list", make_float_maps, count, "MB", mb, 26,
-          "CPython dict instances 130, __slots__ 84");
-    shape("a million floats, a list for the field", make_float_list, count, "MB", mb, 8.3,
-          "CPython dict of lists 38, numpy 7.6");
-    shape("a million floats, table", make_float_table, count, "MB", mb, 6.8, "pandas 8, numpy 7.6");
-    shape("row of eight columns, records under keys", make_mix_keys, count, "bytes", each, -1, NULL);
-    shape("row of eight columns, records in a list", make_mix_list, count, "bytes", each, -1, NULL);
-    shape("row of eight columns, table", make_mix_table, count, "bytes", each, 16,
-          "DuckDB in memory 73, compressed 16.5");
+    article(count);
     documents((struct figure){"JSON documents (package list), of their text", 0, "%", GOAL_MAX, 100,
                               NULL},
               load_packages, PACKAGES_TEXT_MIN, "apt has no package lists");

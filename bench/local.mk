@@ -30,7 +30,7 @@ libmeasure_la_SOURCES = \
 MEASURE_LIBS = libmeasure.la libbench.la libheap.la -lm
 bench_programs = bench_alloc bench_mark bench_barrier bench_drop bench_growth bench_pause \
 	bench_pause_server bench_churn bench_bytes bench_idle bench_query bench_table \
-	bench_table_export bench_table_server
+	bench_table_bytes bench_table_export bench_table_server
 noinst_PROGRAMS += $(bench_programs)
 
 bench_alloc_SOURCES = %D%/alloc.c
@@ -66,9 +66,6 @@ SERVER_CHILD_LIBS = libserverchild.la libcairn.la $(MEASURE_LIBS)
 bench_pause_server_SOURCES = %D%/pause_server.c
 bench_pause_server_LDADD = $(SERVER_CHILD_LIBS)
 
-bench_table_server_SOURCES = %D%/table_server.c
-bench_table_server_LDADD = $(SERVER_CHILD_LIBS)
-
 bench_bytes_SOURCES = %D%/bytes.c
 bench_bytes_CPPFLAGS = -DDUMPAVAIL2JSONL='"$(abs_top_srcdir)/contrib/dumpavail2jsonl"' \
 	$(AM_CPPFLAGS)
@@ -89,6 +86,12 @@ bench_table_export_LDADD = $(SERVER_CHILD_LIBS) libprotocol.la
 
 bench_table_SOURCES = %D%/table.c
 bench_table_LDADD = $(MEASURE_LIBS)
+
+bench_table_bytes_SOURCES = %D%/table_bytes.c
+bench_table_bytes_LDADD = $(SERVER_CHILD_LIBS)
+
+bench_table_server_SOURCES = %D%/table_server.c
+bench_table_server_LDADD = $(SERVER_CHILD_LIBS)
 
 EXTRA_DIST += %D%/report %D%/run %D%/table_duckdb.mjs
 CLEANFILES += bench-results.jsonl

@@ -106,7 +106,8 @@ struct cairn *server_child_connect(const struct server_child *s)
 {
     struct cairn *c = cairn_create();
     if (!c) measure_fail("out of memory");
-    must(c, cairn_connect_unix(c, s->socket));
+    must(c, s->tcp ? cairn_connect_tcp(c, "127.0.0.1", s->port)
+                   : cairn_connect_unix(c, s->socket));
     cairn_timeouts_set(c, 5000, 120000);
     return c;
 }

@@ -1,11 +1,13 @@
 /* server_child.h - a cairn-server of the build directory as a child, for benchmarks from outside.
  *
- * It listens on a Unix socket in a directory of its own and has a heap limit of its own. The
+ * It listens on a Unix socket in a directory of its own, and if asked to on a port, too, and has a
+ * heap limit of its own. The
  * program is CAIRN_BUILD/cairn-server, or ./cairn-server if that is not set. What goes wrong ends
  * the benchmark. */
 #ifndef CAIRN_BENCH_SERVER_CHILD_H
 #define CAIRN_BENCH_SERVER_CHILD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -16,6 +18,8 @@
 
 struct server_child {
     pid_t pid;
+    bool tcp;
+    unsigned port; /* with tcp */
     char directory[64];
     char socket[96];
     char log[96];
@@ -24,7 +28,7 @@ struct server_child {
 };
 
 void server_child_start(struct server_child *s, size_t max_memory_bytes, unsigned clients);
-/* The same; it listens on a TCP port, too. */
+/* The same, but connections go over TCP, by the loopback interface, to a port that is free. */
 void server_child_start_tcp(struct server_child *s, size_t max_memory_bytes, unsigned clients);
 /* Ends it, and asserts that it ended well. */
 void server_child_stop(struct server_child *s);

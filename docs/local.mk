@@ -3,6 +3,7 @@ dist_doc_DATA += \
 	%D%/architecture.md \
 	%D%/benchmarks.md \
 	%D%/formats.md \
+	%D%/memory.md \
 	%D%/methods.md \
 	%D%/operations.md \
 	%D%/protocol.md \

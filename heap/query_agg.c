@@ -46,7 +46,7 @@ static int read_vector(struct query *q, const struct query_source *s, const uint
         *(uint64_t *)array_at(&agg->records, 0) += bitmap_count(mask);
     } else {
         count = query_positions(mask, agg->positions);
-        error = agg->key_count ? groups_find(q, s, count) : read_ungrouped(q, count);
+        error = agg->key_count ? groups_find(q, s, mask, count) : read_ungrouped(q, count);
         if (agg->key_count && agg->count_rows)
             for (uint32_t i = 0; i < count && !error; i++) ++*(uint64_t *)(void *)agg->at[i];
     }

@@ -350,6 +350,26 @@ static bool single_text(const struct query_agg *agg)
     return agg->key_count == 1 && agg->keys[0].text;
 }
 
+/* Rows of a single text, never null, whose groups are all there: codes of the chunk's dictionary
+ * lead to them without lanes in between. False if that cannot be, and nothing has been found. */
+static bool find_known(struct query *q, const struct query_source *s, uint32_t count)
+{
+    struct query_agg *agg = q->agg;
+    struct query_key *k = &agg->keys[0];
+    if (!single_text(agg) || k->code.null || k->cache_chunk != s->chunk) return false;
+    table_read_codes(q->version, s->chunk, k->code.column, s->vector, q->codes, k->lanes.valid);
+    const uint32_t *codes = q->codes, *cache = k->cache, known = (uint32_t)agg->records.count;
+    const uint16_t *positions = agg->positions;
+    uint32_t *groups = agg->groups;
+    bool missing = false;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t group = cache[codes[positions[i]]] - 1; /* above all if it has no number yet */
+        groups[i] = group;
+        missing |= group >= known;
+    }
+    return !missing;
+}
+
 static uint32_t tag_of_row(const struct query_agg *agg, unsigned row)
 {
     uint64_t hash = agg->seed[0];
@@ -428,13 +448,15 @@ static void find_records(struct query_agg *agg, uint32_t count)
     }
 }
 
-int groups_find(struct query *q, const struct query_source *s, uint32_t count)
+int groups_find(struct query *q, const struct query_source *s, const uint64_t *mask,
+                uint32_t count)
 {
     struct query_agg *agg = q->agg;
-    uint64_t mask[QUERY_WORDS];
     int error = 0;
-    bits_clear(mask);
-    for (uint32_t i = 0; i < count; i++) bits_set(mask, agg->positions[i]);
+    if (find_known(q, s, count)) {
+        find_records(agg, count);
+        return 0;
+    }
     for (uint32_t j = 0; j < agg->key_count && !error; j++)
         error = load_key(q, s, &agg->keys[j], mask, count);
     if (!error) error = single_text(agg) ? find_numbered(q, count)

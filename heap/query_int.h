@@ -570,8 +570,10 @@ static inline uint64_t hash_mix(uint64_t a, uint64_t b)
 
 /* query_group.c */
 warn_unused int groups_open(struct query *q);
-/* The record of each selected row goes to agg->at, its group to agg->groups. */
-warn_unused int groups_find(struct query *q, const struct query_source *s, uint32_t count);
+/* The record of each selected row goes to agg->at, its group to agg->groups. `mask` has the rows
+ * that are selected, agg->positions the same `count` rows as numbers. */
+warn_unused int groups_find(struct query *q, const struct query_source *s, const uint64_t *mask,
+                            uint32_t count);
 warn_unused int group_new(struct query *q, uint32_t *group);
 
 /* query_agg.c */

@@ -30,11 +30,23 @@ struct fit {
     size_t bytes;
 };
 
+/* How many values need so many bits above a base. Most need one of two widths: counts of four
+ * neighbours are kept apart, so that none waits for the one before it to be written. */
+static void count_widths(const struct integers *in, uint64_t base, unsigned histogram[65])
+{
+    uint16_t parts[4][65] = {{0}};
+    for (unsigned i = 0; i < ROWS; i += 4)
+        for (unsigned j = 0; j < 4; j++) parts[j][bits_of(in->values[i + j] - base)]++;
+    for (unsigned width = 0; width < 65; width++)
+        histogram[width] = (unsigned)parts[0][width] + parts[1][width] + parts[2][width] +
+                           parts[3][width];
+}
+
 /* The best width for a base. */
 static struct fit fit_width(const struct integers *in, uint64_t base, unsigned element)
 {
-    unsigned histogram[65] = {0};
-    for (unsigned i = 0; i < ROWS; i++) histogram[bits_of(in->values[i] - base)]++;
+    unsigned histogram[65];
+    count_widths(in, base, histogram);
     if (in->excluded_count)
         for (unsigned i = 0; i < ROWS; i++)
             if (bit_get(in->excluded, i)) histogram[bits_of(in->values[i] - base)]--;
@@ -59,6 +71,39 @@ static int compare_signed(const void *a, const void *b)
 }
 
 #define FIT_SAMPLES 32
+#define FIT_STRIDE (ROWS / FIT_SAMPLES)
+
+/* Differences to a first value: the least of all, and of a sample the second lowest and the
+ * highest. Values that are excluded count as no difference. */
+struct spread {
+    int64_t least, second, highest;
+};
+
+static int64_t least_of(const struct integers *in, uint64_t origin)
+{
+    int64_t least = 0;
+    for (unsigned i = 0; i < ROWS; i++) {
+        int64_t difference = (int64_t)(in->values[i] - origin);
+        if (in->excluded_count && bit_get(in->excluded, i)) difference = 0;
+        least = difference < least ? difference : least;
+    }
+    return least;
+}
+
+static struct spread spread_of(const struct integers *in, uint64_t origin)
+{
+    int64_t lowest = INT64_MAX;
+    struct spread s = {.least = least_of(in, origin), .second = INT64_MAX, .highest = INT64_MIN};
+    for (unsigned i = 0; i < ROWS; i += FIT_STRIDE) {
+        int64_t difference = (int64_t)(in->values[i] - origin);
+        if (in->excluded_count && bit_get(in->excluded, i)) difference = 0;
+        int64_t higher = difference < lowest ? lowest : difference;
+        if (difference < lowest) lowest = difference;
+        if (higher < s.second) s.second = higher;
+        if (difference > s.highest) s.highest = difference;
+    }
+    return s;
+}
 
 /* Bases to try: the least value, and one that leaves some outliers below. Differences to a first
  * value are signed, so that unsigned integers of all sizes do as well. */
@@ -68,20 +113,13 @@ static struct fit fit_integers(const struct integers *in, unsigned element)
     while (first < ROWS && in->excluded_count && bit_get(in->excluded, first)) first++;
     if (first == ROWS) first = 0; /* all are exceptions */
     uint64_t origin = in->values[first];
-    int64_t least = 0, sample[FIT_SAMPLES];
-    for (unsigned i = 0; i < ROWS; i++) {
-        int64_t difference = (int64_t)(in->values[i] - origin);
-        if (in->excluded_count && bit_get(in->excluded, i)) difference = 0;
-        if (difference < least) least = difference;
-        if (i % (ROWS / FIT_SAMPLES) == 0) sample[i / (ROWS / FIT_SAMPLES)] = difference;
-    }
-    struct fit best = fit_width(in, origin + (uint64_t)least, element);
+    struct spread s = spread_of(in, origin);
+    struct fit best = fit_width(in, origin + (uint64_t)s.least, element);
     if (best.width < 2) return best;
-    qsort(sample, FIT_SAMPLES, sizeof *sample, compare_signed);
-    uint64_t span = (uint64_t)sample[FIT_SAMPLES - 1] - (uint64_t)sample[1];
+    uint64_t span = (uint64_t)s.highest - (uint64_t)s.second;
     if (bits_of(span) >= best.width) return best;
     /* Below the second lowest of the sample by as much as the sample spans: a power of two. */
-    uint64_t base = origin + (uint64_t)sample[1] - span / 8;
+    uint64_t base = origin + (uint64_t)s.second - span / 8;
     struct fit other = fit_width(in, base, element);
     return other.bytes < best.bytes ? other : best;
 }

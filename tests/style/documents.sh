@@ -28,6 +28,17 @@ ok "docs/operations.md lists no other setting" nothing "$(
 ok "docs/protocol.md lists every error" nothing "$(missing errors docs/protocol.md)"
 ok "what the documents refer to is there" nothing "$(
     grep -ohE '`(heap|protocol|server|client|bench|tests|docs|man|contrib)/[a-zA-Z0-9_./-]*[a-z0-9]`' \
-        README.md HACKING docs/architecture.md docs/protocol.md docs/operations.md docs/testing.md |
+        README.md HACKING docs/architecture.md docs/benchmarks.md docs/memory.md docs/protocol.md \
+        docs/operations.md docs/testing.md |
         tr -d '`' | sort -u | while read -r file; do [ -e "$file" ] || echo "no $file"; done)"
+ok "the documents name programs that make bench runs" nothing "$(
+    grep -ohE '\./bench_[a-z_]+' docs/benchmarks.md docs/memory.md | sort -u |
+        while read -r program; do
+            grep -q "^    measure [0-9]* ${program#./}" bench/run || echo "bench/run: no $program"
+        done)"
+ok "every document is installed, and the README leads to the one on memory" nothing "$(
+    for file in docs/*.md; do
+        grep -q "%D%/${file#docs/}" docs/local.mk || echo "docs/local.mk: no $file"
+    done
+    grep -q 'docs/memory\.md' README.md || echo "README.md: no docs/memory.md")"
 tap_end

@@ -230,6 +230,36 @@ START_TEST(groups_are_filtered_ordered_and_limited)
 }
 END_TEST
 
+/* The second vector finds groups by codes alone; the third has one that is not known yet. */
+START_TEST(texts_with_a_dictionary_are_grouped_by_their_codes)
+{
+    static const struct table_field word[] = {{"w", 1, TABLE_STR, false, false}};
+    static const char *const words[] = {"Oslo", "Rome", "Bergen", "Turku"};
+    static struct table_text w[ROWS];
+    struct place p = {.h = heap_fixture_open(0)};
+    struct table_append a;
+    struct table_error error;
+    for (uint64_t i = 0; i < ROWS; i++) {
+        const char *text = words[i >= 2100 && i % 10 == 0 ? 3 : i % 3];
+        w[i] = (struct table_text){text, strlen(text)};
+    }
+    expect_true(table_create(p.h, word, 1, &p.table, &error) == 0);
+    p.t = table_of(p.h, p.table);
+    expect_true(table_append_begin(p.t, ROWS, &a, &error) == 0);
+    expect_true(table_append_texts(&a, 0, ROWS, w, &error) == 0);
+    expect_true(table_append_commit(&a, NULL, &error) == 0);
+    const char *wanted = "Oslo 995; Rome 994; Bergen 994; Turku 99";
+    expect_answer(&p, "{'group': ['w'], 'agg': {'c': ['count']}}", wanted);
+    table_close_tail(p.t);
+    while (table_seal_step(p.t, 1000000) == 1) continue;
+    struct table_version *v = table_pin(p.t);
+    ck_assert_uint_eq(table_chunk_dictionary(v, 0, 0), 4);
+    table_unpin(v);
+    expect_answer(&p, "{'group': ['w'], 'agg': {'c': ['count']}}", wanted);
+    close_place(&p);
+}
+END_TEST
+
 START_TEST(approximate_counts_are_near)
 {
     struct place p;
@@ -498,6 +528,7 @@ Suite *test_suite(void)
     tcase_set_timeout(all, 120);
     tcase_add_test(all, nulls_nan_and_literals_mean_what_query_h_says);
     tcase_add_test(all, groups_are_filtered_ordered_and_limited);
+    tcase_add_test(all, texts_with_a_dictionary_are_grouped_by_their_codes);
     tcase_add_test(all, approximate_counts_are_near);
     tcase_add_test(all, what_is_wrong_is_said_with_its_place);
     tcase_add_test(all, depth_and_size_are_limited);
