@@ -4,9 +4,9 @@
  *
  * Every insert is timed, in several runs that are alike. The map gets keys of 16 bytes, in random
  * order, with integers as values; the list gets doubles at its end. The goal is for 100 million
- * entries: --entries=100m takes some minutes and 9 GiB. After every TURN_INSERTS of them the heap may
- * ask for memory ahead, as it may after each turn of the server: that is a line of its own. Other
- * fresh memory is part of the insert that touches it first. */
+ * entries: --entries=100m takes some minutes and 9 GiB. After every TURN_INSERTS of them the heap
+ * may ask for memory ahead, as it may after each turn of the server: that is a line of its own.
+ * Other fresh memory is part of the insert that touches it first. */
 #include <stdio.h>
 #include <string.h>
 

@@ -10,13 +10,13 @@
  *   a map and a list grow, up to a million entries, and are then dropped whole
  *
  * After each turn the heap asks for memory ahead and the collector gets what the server would give
- * it (gc_budget_ns), one piece after the other, and each piece is timed: a step of marking or sweeping, a step of the drop
- * queue. So is each insert that makes something grow, and those by which the map took a further
- * kilobyte (a segment was split, a table grew) are a class of their own. So is each allocation
- * while the collector sweeps, because it may have to sweep some pages itself: the assist. The
- * whole of a turn's pieces is what a client waits for at most. It ends after so many cycles, or so
- * many seconds. Further runs from the same beginning then repeat the first, piece by piece
- * (pieces.h). */
+ * it (gc_budget_ns), one piece after the other, and each piece is timed: a step of marking or
+ * sweeping, a step of the drop queue. So is each insert that makes something grow, and those by
+ * which the map took a further kilobyte (a segment was split, a table grew) are a class of their
+ * own. So is each allocation while the collector sweeps, because it may have to sweep some pages
+ * itself: the assist. The whole of a turn's pieces is what a client waits for at most. It ends
+ * after so many cycles, or so many seconds. Further runs from the same beginning then repeat the
+ * first, piece by piece (pieces.h). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

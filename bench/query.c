@@ -5,7 +5,8 @@
  * figure is rows of the table per second of CPU time, compilation and result included; the median
  * of rounds. The second argument chooses figures by a part of their name. Into a directory that is
  * the third, the columns are written as raw elements, one file each, for others to be asked the
- * same (bench/table_duckdb.mjs): id, price, small, large as they are, city as the u32 n of "city n".
+ * same (bench/table_duckdb.mjs): id, price, small, large as they are, city as the u32 n of
+ * "city n".
  *
  * Then questions that an index helps, of codes that are nearly all different: a row by its value, a
  * range of 0.01 % of the rows, the best ten. Each is asked without an index and with each kind that

@@ -1,10 +1,11 @@
 /* ahead.c - asking the system for memory before it is needed.
  *
- * The first touch of a page of the system costs its time where it happens: in the midst of somebody's
- * insert. Under a hypervisor that has to find the memory first it was 13 us as a rule, and
- * milliseconds at worst; asked for in one piece, beside the events, eight of them take about as
+ * The first touch of a page of the system costs its time where it happens: in the midst of
+ * somebody's insert. Under a hypervisor that has to find the memory first it was 13 us as a rule,
+ * and milliseconds at worst; asked for in one piece, beside the events, eight of them take about as
  * long as one. So the pages that page_take will take next, the lowest free ones, are given memory
- * between the turns of the loop: twice as many as the last turn took, since growth goes on as a rule.
+ * between the turns of the loop: twice as many as the last turn took, since growth goes on as a
+ * rule.
  *
  * What is not needed after all is a free page that has memory, and trim.c gives it back. With huge
  * pages there is nothing to do: the first page of a range touches all of it.

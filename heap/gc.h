@@ -45,8 +45,8 @@ uint64_t gc_budget_ns(struct heap *h, uint64_t events_ns);
 void gc_charge(struct heap *h, uint64_t worked_ns);
 
 /* A turn of the loop with events is over: gives the pages that will be taken next their memory,
- * for about `budget_ns`. Nothing to do if no page was taken lately. Returns the time used, which the
- * next events would have spent otherwise. */
+ * for about `budget_ns`. Nothing to do if no page was taken lately. Returns the time used, which
+ * the next events would have spent otherwise. */
 uint64_t heap_ahead(struct heap *h, uint64_t budget_ns);
 
 /* Begins a cycle if none is under way. */

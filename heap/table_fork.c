@@ -48,7 +48,8 @@ void table_fork_abandon(struct table_fork *f)
 {
     if (!f->t) return;
     version_unref(f->other);
-    /* Other forks, a draft, or the table that took the place of this one, may have codes and texts from after the mark. */
+    /* Other forks, a draft, or the table that took the place of this one, may have codes and texts
+     * from after the mark. */
     const struct table *t = f->t;
     if (t->current == f->base && t->forks == 1 && !t->draft && !t->altered)
         append_rewind(&f->mark);

@@ -117,7 +117,8 @@ static int set_array_open(void *context, size_t count)
     if (b->set_progress != SET_EMPTY) return set_fail(b, "a list in it");
     b->set_progress = SET_OPEN;
     if (rpc_reader_charge(b->reader, count)) return 0;
-    builder_fail(b, ERROR_LIMIT, "a set of %zu members passes the limit on items (request-elements)",
+    builder_fail(b, ERROR_LIMIT,
+                 "a set of %zu members passes the limit on items (request-elements)",
                  count);
     return SET_STOP;
 }

@@ -13,8 +13,8 @@
  * first, abort is called and the answer is dropped.
  *
  * Waiting: a handler that finds a table busy (table_turn, table_value.h) fails before it has
- * changed anything. Nothing is answered; the handler runs again, from its beginning, when its turn has
- * come. */
+ * changed anything. Nothing is answered; the handler runs again, from its beginning, when its turn
+ * has come. */
 #ifndef CAIRN_SERVER_CALL_H
 #define CAIRN_SERVER_CALL_H
 

@@ -122,7 +122,8 @@ static int tcp_open(struct server *server, char *error, size_t size)
     tcp_name(server);
     server->addresses[server->address_count++] = server->tcp_name;
     log_info("listening on %s", server->tcp_name);
-    if (!address_is_loopback(&address)) log_warn("%s is open to the network, without a password", server->tcp_name);
+    if (!address_is_loopback(&address))
+        log_warn("%s is open to the network, without a password", server->tcp_name);
     return 0;
 }
 

@@ -203,9 +203,9 @@
       "rows and bytes of the index. Queries use it where it is cheaper (table.explain)")        \
     X("table.alter", "path, [change...]", "true", 2, 2,                                         \
       METHOD_WRITE | METHOD_LONG, method_table_alter,                                           \
-      "Changes columns, all or none: [\"add\", name, type, {null, sorted, default}], [\"drop\", "  \
-      "name], [\"rename\", name, name], [\"type\", name, type], [\"null\" or \"sorted\", "           \
-      "name, bool]; types change without loss, or not at all")                                  \
+      "Changes columns, all or none: [\"add\", name, type, {null, sorted, default}], "          \
+      "[\"drop\", name], [\"rename\", name, name], [\"type\", name, type], [\"null\" or "       \
+      "\"sorted\", name, bool]; types change without loss, or not at all")                      \
     X("table.schema", "path", "[[name, type, {null, sorted, [index]}]...]", 1, 1,               \
       METHOD_READ, method_table_schema,                                                         \
       "Lists the columns, as table.create takes them")                                          \

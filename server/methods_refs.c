@@ -39,7 +39,8 @@ enum call_outcome method_weak(struct call *call)
     if (read_target(call, 1, &target) < 0) return CALL_FAILED;
     if (!value_is_kind(target, KIND_LIST) && !value_is_kind(target, KIND_MAP) &&
         !value_is_kind(target, KIND_SET) && !value_is_kind(target, KIND_SORTED_SET))
-        return fail_type(call, call->args[1], target, "a list, a map, a set or a sorted set as its target");
+        return fail_type(call, call->args[1], target,
+                         "a list, a map, a set or a sorted set as its target");
     if (place_find(call, call->args[0], 0, &place) < 0) return CALL_FAILED;
     value weak = weak_make(call->heap, target);
     if (weak == VALUE_ABSENT)

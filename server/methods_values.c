@@ -226,7 +226,8 @@ enum call_outcome method_len(struct call *call)
     if (value_is_kind(v, KIND_SET)) return reply_uint(call, set_count(h, v));
     if (value_is_kind(v, KIND_SORTED_SET)) return reply_uint(call, sorted_set_count(h, v));
     if (value_is_kind(v, KIND_TABLE)) return reply_uint(call, table_row_count(table_of(h, v)));
-    return fail_type(call, call->args[0], v, "a list, a map, a set, a sorted set, a table, a string or bytes");
+    return fail_type(call, call->args[0], v,
+                     "a list, a map, a set, a sorted set, a table, a string or bytes");
 }
 
 enum call_outcome method_add(struct call *call)

@@ -537,7 +537,7 @@ START_TEST(a_walk_survives_changes_of_what_it_walks)
 }
 END_TEST
 
-/* Hangs another cell of half a kibibyte before those that hang from `root`. False: memory is short. */
+/* Hangs another cell of half a kibibyte before those that hang from `root`. False: no memory. */
 static bool chain_grow(struct heap *h, value root)
 {
     value cell = node_new(h, 63);

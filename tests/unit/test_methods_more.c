@@ -363,7 +363,8 @@ START_TEST(weak_does_not_keep)
     ASK(&p, "same", "'a', 'w'", "true");
     ASK(&p, "weak", "'w2', 'w'", "true");
     ASK(&p, "weak", "'v', 's'",
-        "! WRONG_TYPE weak: \"s\" is a string; weak needs a list, a map, a set or a sorted set as its target");
+        "! WRONG_TYPE weak: \"s\" is a string; weak needs a list, a map, a set or a sorted set as "
+        "its target");
     ASK(&p, "weak", "'v', 'none'", "! NOT_FOUND weak: there is nothing at \"none\"");
     ASK_BEGINS(&p, "weak", "['none', 'x'], 'a'", "! NOT_FOUND weak: there is nothing at "
         "\"none\"; set");

@@ -75,7 +75,8 @@ START_TEST(paging_through_members)
     ASK(&p, "keys", "['s', 1]",
         "! WRONG_TYPE keys: \"s\" is a set; no path leads into it (contains looks into it)");
     ASK(&p, "set", "'n', 5", "true");
-    ASK(&p, "keys", "'n'", "! WRONG_TYPE keys: \"n\" is an integer; keys needs a map, a set or a sorted set");
+    ASK(&p, "keys", "'n'",
+        "! WRONG_TYPE keys: \"n\" is an integer; keys needs a map, a set or a sorted set");
     ASK(&p, "scan", "0, {'type': 'set'}", "[0, ['s']]");
     ASK(&p, "sorted.add", "'z', [['a', 1], ['b', 2.5]], " CREATE, "2");
     ASK(&p, "keys", "'z'", "[0, ['a', 'b']]");
