@@ -18,13 +18,11 @@
 
 struct server_child {
     pid_t pid;
-    bool tcp;
-    unsigned port; /* with tcp */
+    bool tcp;      /* it listens on loopback, too, ... */
+    unsigned port; /* ... here */
     char directory[64];
     char socket[96];
     char log[96];
-    bool tcp;      /* it listens on loopback, too, ... */
-    unsigned port; /* ... here */
 };
 
 void server_child_start(struct server_child *s, size_t max_memory_bytes, unsigned clients);
