@@ -6,6 +6,8 @@
 #include "client/cli_grid.h"
 #include "client/cli_methods.h"
 
+#define WORD_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+
 enum cli_type cli_type_of(const char *name)
 {
     static const struct {
@@ -60,11 +62,22 @@ void cli_fields_close(struct cli_fields *f)
     *f = (struct cli_fields){0};
 }
 
+static bool is_word(const char *name) { return name[strspn(name, WORD_CHARACTERS)] == '\0'; }
+
+/* "Installed" begins "Installed-Size", which needs backticks to be read as one name. */
+static bool begins_oddly(const char *name, const char *begin)
+{
+    size_t length = strlen(begin);
+    return length > 0 && strncmp(name, begin, length) == 0 && is_word(begin) &&
+           name[length] != '\0' && !strchr(WORD_CHARACTERS, name[length]);
+}
+
 static const struct cli_field *nearest(const struct cli_fields *f, const char *name)
 {
     const struct cli_field *best = NULL;
     size_t best_distance = strlen(name) < 4 ? 2 : 3;
     for (size_t i = 0; i < f->count; i++) {
+        if (begins_oddly(f->list[i].name, name)) return &f->list[i];
         size_t distance = cli_name_distance(name, f->list[i].name);
         if (distance >= best_distance) continue;
         best = &f->list[i];
@@ -81,7 +94,10 @@ bool cli_fields_unknown(const struct cli_fields *f, const char *name, size_t len
     cli_cell_text(&text, name, length < 60 ? length : 60);
     const struct cli_field *near = text.failed ? NULL : nearest(f, name);
     cli_text_add_cstr(&text, near ? "; is it " : "; there are ");
+    bool odd = near && !is_word(near->name);
+    if (odd) cli_text_add_cstr(&text, "`");
     if (near) cli_cell_text(&text, near->name, near->length);
+    if (odd) cli_text_add_cstr(&text, "` (in backticks)");
     for (size_t i = 0; !near && i < f->count && text.length < 200; i++) {
         if (i > 0) cli_text_add_cstr(&text, ", ");
         cli_cell_text(&text, f->list[i].name, f->list[i].length);

@@ -21,9 +21,6 @@
 #include "client/cli_table.h"
 
 #define BLOCK_BYTES ((size_t)4 << 20)
-/* How long the figures wait for chunks to be sealed. */
-#define SEALED_TRIES 200
-#define SEALED_WAIT_NS 10000000
 
 struct load {
     struct cli *cli;
@@ -309,22 +306,23 @@ static void take_back(struct load *l)
     cairn_reply_destroy(reply);
 }
 
-/* The table's bytes once all full chunks are sealed, or as they are after two seconds. */
-static int stats_ask(struct load *l, struct cairn_reply **reply)
+/* What was loaded in one go is rarely appended to soon: its last rows are compressed as well. */
+static int compact(struct load *l)
 {
-    const struct timespec wait = {.tv_nsec = SEALED_WAIT_NS};
+    struct cairn_reply *reply = NULL;
+    if (!l->creates) return CLI_OK;
     cairn_args_clear(l->args);
     int result = table_path(l->args, l->path);
-    for (unsigned tries = 0; result == CLI_OK; tries++) {
-        result = table_ask(l->cli, "table.stats", l->args, reply);
-        if (result != CLI_OK) break;
-        bool sealing = cairn_bool(cairn_field(cairn_reply_result(*reply), "sealing"), false);
-        if (!sealing || tries == SEALED_TRIES || cli_stop_asked()) break;
-        cairn_reply_destroy(*reply);
-        *reply = NULL;
-        nanosleep(&wait, NULL);
-    }
+    if (result == CLI_OK) result = table_ask(l->cli, "table.compact", l->args, &reply);
+    cairn_reply_destroy(reply);
     return result;
+}
+
+static int stats_ask(struct load *l, struct cairn_reply **reply)
+{
+    cairn_args_clear(l->args);
+    int result = table_path(l->args, l->path);
+    return result == CLI_OK ? table_ask(l->cli, "table.stats", l->args, reply) : result;
 }
 
 static void print_columns(const struct cli_fields *fields)
@@ -346,8 +344,9 @@ static int summary(struct load *l)
     struct cairn_reply *stats = NULL;
     struct cli_fields fields = {0};
     double seconds = cli_progress_seconds(&l->progress);
-    if (l->cli->options.quiet) return CLI_OK;
-    int result = stats_ask(l, &stats);
+    int result = compact(l);
+    if (result != CLI_OK || l->cli->options.quiet) return result;
+    result = stats_ask(l, &stats);
     if (result == CLI_OK && l->creates) result = table_fields(l->cli, l->path, &fields);
     if (result == CLI_OK) {
         const struct cairn_value *s = cairn_reply_result(stats);

@@ -208,6 +208,7 @@ START_TEST(errors_point_at_the_place)
     refuses("price > 10 and ^", "but it ends here");
     refuses("^town = 5", "there is no column town; there are id, city, name");
     refuses("^prise > 5", "is it price?");
+    refuses("^unit > 5", "is it `unit price` (in backticks)?");
     refuses("city = ^Oslo", "there is no column Oslo");
     refuses("city = ^5", "city is a column of sym: expected a text in quotes");
     refuses("price > ^'x'", "price is a column of f64: expected a number");
