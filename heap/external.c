@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "heap/store.h"
 
@@ -65,34 +64,10 @@ void external_subtract(struct external *e, size_t bytes)
     e->heap->external.bytes -= bytes;
 }
 
-/* The plain arrays of a table live until their chunk is sealed, and leave gaps that malloc keeps:
- * a million rows of eight columns, appended by thousands, held 23 bytes a row where the table took
- * 14.5. Blocks of this size come from the system, whole and at once, and go back to it. Not
- * under AddressSanitizer, which watches the ends of what malloc gave. */
-#ifdef __SANITIZE_ADDRESS__
-#define MAPPED_BYTES SIZE_MAX
-#else
-#define MAPPED_BYTES ((size_t)256 << 10)
-#endif
-
-static void *block_take(size_t bytes)
-{
-    if (bytes < MAPPED_BYTES) return malloc(bytes);
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    return memory == MAP_FAILED ? NULL : memory;
-}
-
-static void block_give(void *memory, size_t bytes)
-{
-    if (bytes < MAPPED_BYTES) free(memory);
-    else munmap(memory, bytes);
-}
-
 void *external_alloc(struct external *e, size_t bytes)
 {
     if (external_add(e, bytes) != 0) return NULL;
-    void *memory = block_take(bytes);
+    void *memory = malloc(bytes);
     if (!memory) external_subtract(e, bytes);
     return memory;
 }
@@ -109,7 +84,7 @@ void external_free(struct external *e, void *memory, size_t bytes)
 {
     if (!memory) return;
     external_subtract(e, bytes);
-    block_give(memory, bytes);
+    free(memory);
 }
 
 size_t external_free_words(size_t bytes) { return FREE_WORDS + bytes / BYTES_PER_FREE_WORD; }

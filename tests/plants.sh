@@ -45,15 +45,15 @@ for file in "$source_dir"/server/*.c "$source_dir"/protocol/*.c; do
     *) server+=("$file") ;;
     esac
 done
-server+=("$source_dir"/tests/support/{in_process,ask,literal,method_cases}.c)
+server+=("$source_dir"/tests/support/{in_process,ask,literal,method_cases,arrow_sample}.c)
 mapfile -t common < <(objects_of "${heap[@]}" "${support[@]}")
 mapfile -t session < <(objects_of "${server[@]}")
-flags=$(pkg-config --cflags check)
+flags=$(pkg-config --cflags check yajl)
 # Debian calls it msgpack, others msgpack-c; the headers may need no flags at all.
 for name in msgpack-c msgpack; do
     msgpack=$(pkg-config --cflags --libs "$name" 2>/dev/null) && flags="$flags $msgpack" && break
 done
-libraries="$(pkg-config --libs check) ${msgpack:-} -lm"
+libraries="$(pkg-config --libs check yajl) ${msgpack:-} -lm"
 export -f compile object link test_objects objects_of
 export work source_dir flags libraries
 

@@ -221,8 +221,7 @@ START_TEST(type_and_len)
     ASK(&p, "len", "'b'", "0");
     ASK(&p, "set", "'a', 5", "true");
     ASK(&p, "len", "'a'", "! WRONG_TYPE len: \"a\" is an integer; len needs a list, a map, a set, "
-        "a table, "
-                          "a string or bytes");
+                          "a sorted set, a table, a string or bytes");
 }
 END_TEST
 

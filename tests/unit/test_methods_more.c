@@ -210,7 +210,7 @@ START_TEST(keys_and_items)
     ASK(&p, "keys", "'none'", "[0, []]");
     ASK(&p, "items", "['m', 'none']", "[0, []]");
     ASK(&p, "keys", "['m', 'a']", "! WRONG_TYPE keys: [\"m\", \"a\"] is an integer; keys needs a "
-        "map or a set");
+        "map, a set or a sorted set");
     ASK(&p, "keys", "'m', -1",
         "! OUT_OF_RANGE keys: cursor is -1; it may be 0 to 9223372036854775807");
     ASK(&p, "keys", "'m', 0, {'count': 0}",
