@@ -45,7 +45,7 @@ for file in "$source_dir"/server/*.c "$source_dir"/protocol/*.c; do
     *) server+=("$file") ;;
     esac
 done
-server+=("$source_dir"/tests/support/{in_process,ask,literal,method_cases,arrow_sample}.c)
+server+=("$source_dir"/tests/support/{in_process,ask,literal,method_cases,arrow_sample,export_all}.c)
 mapfile -t common < <(objects_of "${heap[@]}" "${support[@]}")
 mapfile -t session < <(objects_of "${server[@]}")
 flags=$(pkg-config --cflags check yajl)
