@@ -166,6 +166,8 @@ static bool convert(struct tree *t, uint32_t literal, enum cli_type type,
     if (type == CLI_TYPE_UNKNOWN) return true;
     if (has_time(type) && (is_text || n->literal == LITERAL_DATE))
         return read_date(t, n, type, column);
+    /* A number would count days or microseconds, which nobody means by "year > 1980". */
+    if (has_time(type)) return fail_literal(t, n, type, column);
     bool fits = type == CLI_TYPE_BOOL   ? n->literal == LITERAL_BOOL
                 : type == CLI_TYPE_TEXT || type == CLI_TYPE_BIN ? is_text
                                         : n->literal == LITERAL_NUMBER;

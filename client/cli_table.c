@@ -30,7 +30,11 @@ const struct table_command table_commands[] = {
      "\n"
      "A file is read twice, the first time for its types; of a pipe, the first block tells.\n",
      table_create},
-    {"append", "NAME FILE|- [option...]", "append the rows of a file to a table", FILE_OPTIONS,
+    {"append", "NAME FILE|- [option...]", "append the rows of a file to a table",
+     FILE_OPTIONS
+     "\n"
+     "The file goes in blocks of 4 MiB, each all or nothing: after an error the rows of earlier\n"
+     "blocks stay, and it tells how many they are.\n",
      table_append},
     {"show", "NAME [where ...] [order by ...] [option...]", "show the first rows",
      "  --limit N            how many rows (20)\n"

@@ -339,11 +339,14 @@ static int compile_function(struct query *q, const struct query_scope *scope, va
 {
     char shown[80];
     const struct function_entry *f = function_named(q->heap, list);
-    if (!f)
-        return query_fail(q, QUERY_FAULT_SYNTAX, "%s: [function, name] is needed, not %s; "
-                          "functions are count sum min max avg var stddev quantile median distinct "
-                          "approx_distinct first last", place,
-                          query_show(q->heap, list, shown, sizeof shown));
+    if (!f) {
+        bool named = value_is_kind(list, KIND_LIST) && list_length(q->heap, list) > 0;
+        value what = named ? list_get(q->heap, list, 0) : list;
+        return query_fail(q, QUERY_FAULT_SYNTAX, "%s: %s %s; functions are count sum min max avg "
+                          "var stddev quantile median distinct approx_distinct first last", place,
+                          named ? "there is no function" : "[function, name] is needed, not",
+                          query_show(q->heap, what, shown, sizeof shown));
+    }
     size_t length = list_length(q->heap, list);
     if (length < f->least || length > f->most)
         return query_fail(q, QUERY_FAULT_SYNTAX, "%s: %s is needed, not a list of %zu", place,

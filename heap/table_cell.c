@@ -176,11 +176,21 @@ struct conversion {
     struct table_error *error;
 };
 
+/* Where a cell is: row and column, or the column alone, if the value is for many rows. */
+#define CELL_PLACE_BYTES (TABLE_NAME_BYTES_MAX + 64)
+static const char *cell_place(const struct table_field *f, uint64_t row, char *out)
+{
+    int length = row == UINT64_MAX ? 0 : snprintf(out, CELL_PLACE_BYTES, "row %" PRIu64 ", ", row);
+    snprintf(out + length, CELL_PLACE_BYTES - (size_t)length, "column \"%.*s\"",
+             (int)f->name_length, f->name);
+    return out;
+}
+
 static int refuse(const struct conversion *c, enum table_fault fault, const char *why)
 {
-    char text[96];
-    return table_fail(c->error, fault, c->row, c->column, "row %" PRIu64 ", column \"%.*s\": %s %s",
-                      c->row, (int)c->field->name_length, c->field->name,
+    char text[96], place[CELL_PLACE_BYTES];
+    return table_fail(c->error, fault, c->row, c->column, "%s: %s %s",
+                      cell_place(c->field, c->row, place),
                       describe(c->h, c->v, text, sizeof text), why);
 }
 
@@ -266,14 +276,14 @@ void table_scratch_close(struct table_scratch *s)
 int table_check_text(const struct table_field *f, uint64_t row, uint32_t column,
                      struct table_text text, struct table_error *error)
 {
+    char place[CELL_PLACE_BYTES];
     if (text.length > TABLE_TEXT_BYTES_MAX)
         return table_fail(error, TABLE_FAULT_LIMIT, row, column,
-                          "row %" PRIu64 ", column \"%.*s\": a text of %zu bytes; %zu is the limit",
-                          row, (int)f->name_length, f->name, text.length, TABLE_TEXT_BYTES_MAX);
+                          "%s: a text of %zu bytes; %zu is the limit",
+                          cell_place(f, row, place), text.length, TABLE_TEXT_BYTES_MAX);
     if (f->type != TABLE_BIN && !utf8_valid(text.data, text.length))
         return table_fail(error, TABLE_FAULT_TYPE, row, column,
-                          "row %" PRIu64 ", column \"%.*s\": not valid UTF-8; use the type bin",
-                          row, (int)f->name_length, f->name);
+                          "%s: not valid UTF-8; use the type bin", cell_place(f, row, place));
     return 0;
 }
 

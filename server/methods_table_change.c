@@ -297,6 +297,10 @@ enum call_outcome method_table_delete(struct call *call)
 {
     struct table *t;
     if (table_find(call, call->args[0], &t) < 0) return CALL_FAILED;
+    if (call->args[1] == VALUE_NIL)
+        return call_fail(call, ERROR_BAD_PARAMS,
+                         "table.delete: which rows is nil; it can be a predicate, as [\"=\", "
+                         "\"id\", 5], or a list of positions; [\"and\"] keeps all rows");
     if (!is_positions(call, call->args[1])) return change_start(call, t, true);
     struct change *c = change_create(call, t, true);
     if (c == NULL) return CALL_FAILED;

@@ -116,7 +116,6 @@ START_TEST(dates_and_times)
 {
     becomes("day >= '2024-05-01'", "[\">=\", \"day\", 19844]");
     becomes("day >= 2024-05-01", "[\">=\", \"day\", 19844]");
-    becomes("day = 19844", "[\"=\", \"day\", 19844]");
     becomes("day < '1969-12-31'", "[\"<\", \"day\", -1]");
     becomes("at < '2024-05-01'", "[\"<\", \"at\", 1714521600000000]");
     becomes("at < '2024-05-01 12:30'", "[\"<\", \"at\", 1714566600000000]");
@@ -215,6 +214,8 @@ START_TEST(errors_point_at_the_place)
     refuses("ok = ^1", "expected true or false");
     refuses("day = ^'yesterday'", "day is a column of date: expected a date, as in '2024-05-01'");
     refuses("day = ^'2024-02-30'", "expected a date");
+    refuses("day > ^1980", "expected a date, as in '2024-05-01'");
+    refuses("at in (^5)", "expected a date or time");
     refuses("day = ^'2024-02-03 12:00:00'", "a date has no time of day");
     refuses("at = ^'2024-02-03 25:00:00'", "expected a date or time");
     refuses("price = ^null", "is null");
@@ -488,7 +489,9 @@ static void make_test(struct maker *m)
         fprintf(m->prefix, "[\"in\", \"city\", [\"a%ld\", \"b\"]]", number);
         break;
     case 2:
-        fprintf(m->text, "day between %ld and '1970-01-11'", number);
+        char day[CLI_DATE_BYTES_MAX];
+        cli_date_format(day, number);
+        fprintf(m->text, "day between '%s' and '1970-01-11'", day);
         fprintf(m->prefix, "[\"between\", \"day\", %ld, 10]", number);
         break;
     case 3:

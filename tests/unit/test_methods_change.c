@@ -188,7 +188,7 @@ START_TEST(who_waits_may_leave_the_line)
     in_process_join(&third, &p);
     make_numbers(200000);
     start(&p, "table.update", "'t', nil, {'k': 255}");
-    start(&other, "table.delete", "'t', nil");
+    start(&other, "table.delete", "'t', ['and']");
     start(&third, "table.delete", "'t', [0]");
     call_abort(&other.call);
     builder_reset(&other.builder);

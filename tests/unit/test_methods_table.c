@@ -255,7 +255,8 @@ START_TEST(bad_queries)
         {"table.close", "'a'", "! BAD_PARAMS"},
         {"table.update", "'t', nil, 1", "! BAD_PARAMS"},
         {"table.update", "'t', nil, {'none': 1}", "! NOT_FOUND"},
-        {"table.update", "'t', nil, {'n': 'a'}", "! WRONG_TYPE"},
+        {"table.update", "'t', nil, {'n': 'a'}",
+         "! WRONG_TYPE table.update: column \"n\": \"a\" is not"},
         {"table.delete", "'t', [3]", "! OUT_OF_RANGE"},
         {"table.delete", "'t', [0, 'a']", "! BAD_PARAMS"},
         {"table.delete", "'t', ['=', 'n']", "! BAD_PARAMS"},
@@ -333,7 +334,8 @@ START_TEST(updates_and_deletions)
     ASK(&p, "table.update", "'t', ['>', 'n', 9], {'name': 'y'}", "0");
     ASK(&p, "table.delete", "'t', [0, 0, -3]", "1");
     ASK(&p, "get", "'t'", "[{'x': 0.0, 'name': 'z', 'n': 2}, {'x': 0.0, 'name': 'z', 'n': 3}]");
-    ASK(&p, "table.delete", "'t', nil", "2");
+    ASK_BEGINS(&p, "table.delete", "'t', nil", "! BAD_PARAMS table.delete: which rows is nil");
+    ASK(&p, "table.delete", "'t', ['and']", "2");
     ASK(&p, "get", "'t'", "[]");
     ASK_BEGINS(&p, "table.compact", "'t'", "{'bytes_before'");
     ASK_BEGINS(&p, "table.stats", "'t'", "{'rows': 0, 'deleted': 0");

@@ -314,7 +314,7 @@ START_TEST(what_is_wrong_is_said_with_its_place)
         {"{'offset': 'a'}", "offset: an integer"},
         {"{'group': 'n'}", "group: a list"},
         {"{'group': []}", "nothing is asked for"},
-        {"{'agg': {'a': ['mode', 'n']}}", "agg.a: [function, name] is needed"},
+        {"{'agg': {'a': ['mode', 'n']}}", "agg.a: there is no function \"mode\"; functions are count"},
         {"{'agg': {'a': ['sum']}}", "agg.a: [\"sum\", name] is needed"},
         {"{'agg': {'a': ['sum', 's']}}", "agg.a[1]: \"sum\" of a text"},
         {"{'agg': {'a': ['quantile', 'n', 2]}}", "agg.a[2]: a number from 0 to 1"},
