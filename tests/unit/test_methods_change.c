@@ -502,6 +502,44 @@ START_TEST(a_writer_that_waited_finds_the_altered_table)
 }
 END_TEST
 
+/* Nulls of rows that are deleted become "" where there may be none: a symbol like others, which
+ * stays when the change is made. */
+START_TEST(symbols_that_only_deleted_rows_have_stay)
+{
+    ASK(&p, "table.create", "'t', [['n', 'i64'], ['s', 'sym', {'null': true}]]", "true");
+    ASK(&p, "table.append", "'t', {'rows': [[1, 'a'], [2, nil], [3, 'b']]}",
+        "{'first': 0, 'n': 3}");
+    ASK_BEGINS(&p, "table.compact", "'t'", "{");
+    ASK(&p, "table.delete", "'t', [1]", "1");
+    ASK(&p, "table.alter", "'t', [['null', 's', false]]", "true");
+    ASK_BEGINS(&p, "table.index", "'t', 's', 'hash'", "{'rows': 3");
+    ASK(&p, "table.append", "'t', {'rows': [[4, 'c'], [5, '']]}", "{'first': 2, 'n': 2}");
+    ASK(&p, "get", "['t', 2, 's']", "'c'");
+    ASK(&p, "get", "['t', 3, 's']", "''");
+    ASK_BEGINS(&p, "table.compact", "'t'", "{");
+    ASK_HAS(&p, "table.scan", "'t', {'select': ['n'], 'where': ['=', 's', 'c']}",
+            "'data': [[4]]");
+    ASK_HAS(&p, "table.scan", "'t', {'select': ['n'], 'where': ['=', 's', '']}", "'data': [[5]]");
+}
+END_TEST
+
+/* Only where all rows are deleted can a column without nulls be added without a default. */
+START_TEST(deleted_rows_get_a_symbol_that_exists)
+{
+    for (int sealed = 0; sealed < 2; sealed++) {
+        ASK(&p, "table.create", "'t', [['n', 'i64']]", "true");
+        ASK(&p, "table.append", "'t', {'rows': [[1], [2]]}", "{'first': 0, 'n': 2}");
+        if (sealed) ASK_BEGINS(&p, "table.compact", "'t'", "{");
+        ASK(&p, "table.delete", "'t', [0, 1]", "2");
+        ASK(&p, "table.alter", "'t', [['add', 's', 'sym']]", "true");
+        ASK_BEGINS(&p, "table.index", "'t', 's', 'hash'", "{");
+        ASK(&p, "table.append", "'t', {'rows': [[3, 'c']]}", "{'first': 0, 'n': 1}");
+        ASK_HAS(&p, "table.scan", "'t', {'where': ['=', 's', 'c']}", "'data': [[3, 'c']]");
+        ASK(&p, "del", "'t'", "1");
+    }
+}
+END_TEST
+
 START_TEST(a_heap_ends_with_tables_that_were_altered)
 {
     struct in_process q;
@@ -543,6 +581,12 @@ Suite *test_suite(void)
     tcase_add_test(tcase, altering_many_rows_lets_others_work);
     tcase_add_test(tcase, a_writer_that_waited_finds_the_altered_table);
     tcase_add_test(tcase, a_heap_ends_with_tables_that_were_altered);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("meanwhile");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, symbols_that_only_deleted_rows_have_stay);
+    tcase_add_test(tcase, deleted_rows_get_a_symbol_that_exists);
     suite_add_tcase(suite, tcase);
     return suite;
 }
