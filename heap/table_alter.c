@@ -172,6 +172,16 @@ static bool chunk_is_open(const struct table_alter *a, uint32_t chunk)
     return true;
 }
 
+/* What deleted rows get. */
+static struct table_cell zero_cell(enum table_type type)
+{
+    enum table_class class = table_type_class(type);
+    struct table_cell cell = {.type = type}; /* its text and its numbers are in one place */
+    if (class == TABLE_CLASS_TEXT || class == TABLE_CLASS_SYMBOL)
+        cell.text = (struct table_text){"", 0};
+    return cell;
+}
+
 /* The code of `cell`, which fills the column. */
 static int fill_code(struct table_alter *a, const struct table_cell *cell, uint32_t *code,
                      struct table_error *error)
@@ -188,12 +198,10 @@ static void put_column(struct table_alter *a, struct column *column)
     a->slot = 0;
 }
 
-/* A cell that is null only in a table without rows that are seen. */
+/* A default that is null, and may not, is of a table without rows that are seen. */
 static struct table_cell fill_cell(const struct table_alter_column *c)
 {
-    struct table_cell cell = c->fill;
-    if (!cell.null || c->field.null) return cell;
-    return (struct table_cell){.type = cell.type, .text = {"", 0}};
+    return c->fill.null && !c->field.null ? zero_cell(c->field.type) : c->fill;
 }
 
 static int fill_const(struct table_alter *a, uint32_t slots, struct table_error *error)
@@ -335,7 +343,7 @@ static int convert_cell(struct table_alter *a, size_t *bytes, struct table_error
         good = !failed;
     }
     if (!good && !deleted) return fail_cell(a, &from, error);
-    if (!good) to = (struct table_cell){.type = c->field.type, .text = {"", 0}};
+    if (!good) to = zero_cell(c->field.type);
     return store_cell(a, &to, error);
 }
 

@@ -540,6 +540,28 @@ START_TEST(deleted_rows_get_a_symbol_that_exists)
 }
 END_TEST
 
+/* Where an index or the bounds of a chunk are made of them, they are 0, whatever the type. */
+START_TEST(cells_of_deleted_rows_become_zeros)
+{
+    static const char *const types[] = {"i8", "i64", "f64", "ts"};
+    char params[120];
+    for (unsigned i = 0; i < 4; i++) {
+        snprintf(params, sizeof params, "'t', [['n', '%s', {'null': true}]]", types[i]);
+        ASK(&p, "table.create", params, "true");
+        ASK(&p, "table.append", "'t', {'rows': [[1], [nil], [3]]}", "{'first': 0, 'n': 3}");
+        ASK_BEGINS(&p, "table.compact", "'t'", "{");
+        ASK(&p, "table.delete", "'t', [1]", "1");
+        ASK(&p, "table.alter", "'t', [['null', 'n', false]]", "true");
+        ASK_HAS(&p, "table.scan", "'t', {'where': ['>', 'n', 3]}", "'chunks_skipped': 1");
+        ASK_HAS(&p, "table.scan", "'t', {'where': ['<', 'n', 0]}", "'chunks_skipped': 1");
+        ASK(&p, "table.delete", "'t', nil", "2");
+        ASK(&p, "table.alter", "'t', [['add', 'm', 'i64']]", "true");
+        ASK_HAS(&p, "table.scan", "'t', {'where': ['>', 'm', 0]}", "'chunks_skipped': 1");
+        ASK(&p, "del", "'t'", "1");
+    }
+}
+END_TEST
+
 START_TEST(a_heap_ends_with_tables_that_were_altered)
 {
     struct in_process q;
@@ -587,6 +609,7 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, symbols_that_only_deleted_rows_have_stay);
     tcase_add_test(tcase, deleted_rows_get_a_symbol_that_exists);
+    tcase_add_test(tcase, cells_of_deleted_rows_become_zeros);
     suite_add_tcase(suite, tcase);
     return suite;
 }
