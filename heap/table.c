@@ -140,7 +140,7 @@ struct table *table_new(struct heap *h, const struct table_field *fields, uint32
     size_t names = 0;
     for (uint32_t i = 0; i < count; i++) names += fields[i].name_length;
     size_t bytes = sizeof(struct table) + count * sizeof(struct table_field) +
-                   count * sizeof(struct symbols *) + count + names;
+                   count * sizeof(struct symbols *) + 2 * (size_t)count + names;
     struct external account = {.class = &table_class, .heap = h};
     if (external_add(&account, bytes) != 0) return NULL;
     struct table *t = calloc(1, bytes);
@@ -154,7 +154,8 @@ struct table *table_new(struct heap *h, const struct table_field *fields, uint32
     t->fields = (struct table_field *)(t + 1);
     t->symbols = (struct symbols **)(t->fields + count);
     t->index_kinds = (uint8_t *)(t->symbols + count);
-    char *name = (char *)(t->index_kinds + count);
+    t->index_settled = t->index_kinds + count;
+    char *name = (char *)(t->index_settled + count);
     for (uint32_t i = 0; i < count; i++) {
         t->fields[i] = fields[i];
         t->fields[i].name = memcpy(name, fields[i].name, fields[i].name_length);

@@ -154,7 +154,9 @@ void table_alter_publish(struct table_alter *a, value v)
     to->hidden = false;
     for (uint32_t i = 0; i < a->count; i++)
         if (a->columns[i].source != TABLE_ALTER_NEW)
-            table_index_set(to, i, table_index_kind(from, a->columns[i].source));
+            table_index_set(to, i, (enum table_index_kind)
+                                       from->index_settled[a->columns[i].source]);
+    to->index_work |= from->index_work; /* columns may bring indexes that are to go */
     external_move_leaf(from->external.heap, v, &from->external, &to->external);
     free(a);
 }

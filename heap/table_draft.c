@@ -44,6 +44,7 @@ struct table *table_draft_table(const struct table_draft *d) { return d->table; 
 struct table_version *table_draft_base(const struct table_draft *d) { return d->base; }
 
 bool table_is_busy(const struct table *t) { return t->draft; }
+bool table_is_altered(const struct table *t) { return t->altered; }
 
 int table_check_writable(const struct table *t, struct table_error *error)
 {

@@ -38,6 +38,8 @@ struct table_version *table_draft_base(const struct table_draft *d);
 
 /* Whether a draft of it is open, or being taken back. */
 bool table_is_busy(const struct table *t);
+/* Whether another table has taken its place (table_alter.h). */
+bool table_is_altered(const struct table *t);
 
 /* --- writers in line ---------------------------------------------------------------------------*/
 

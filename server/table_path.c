@@ -195,6 +195,13 @@ enum call_outcome call_fail_table(struct call *call, const struct table_error *e
     return call_fail(call, codes[error->fault], "%s: %s", call->method->name, error->text);
 }
 
+enum call_outcome call_fail_altered(struct call *call)
+{
+    return call_fail(call, ERROR_BUSY,
+                     "%s: the columns of the table were altered meanwhile; try again",
+                     call->method->name);
+}
+
 enum call_outcome call_fail_query(struct call *call, const struct query_error *error)
 {
     static const enum error_code codes[] = {

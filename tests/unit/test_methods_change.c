@@ -8,6 +8,7 @@
 
 #include "heap/gc.h"
 #include "heap/table.h"
+#include "server/table_value.h"
 #include "tests/support/ask.h"
 #include "tests/support/literal.h"
 #include "tests/support/random.h"
@@ -562,6 +563,49 @@ START_TEST(cells_of_deleted_rows_become_zeros)
 }
 END_TEST
 
+static void expect_part(struct in_process *session, const char *message)
+{
+    size_t used;
+    char *text = literal_read(session->out.data, session->out.length, &used);
+    ck_assert_msg(strstr(text, message) != NULL, "%s", text);
+    free(text);
+    writer_rewind(&session->out, 0);
+}
+
+START_TEST(compacting_ends_when_the_table_is_altered)
+{
+    in_process_join(&other, &p);
+    make_numbers(TABLE_CHUNK_ROWS + 100);
+    start(&other, "table.compact", "'t'");
+    ck_assert_int_eq(go_on(&other, 0), CALL_PENDING);
+    ASK(&p, "table.alter", "'t', [['type', 'n', 'f64']]", "true");
+    ck_assert_int_eq(go_on(&other, 0), CALL_FAILED);
+    expect_part(&other, "BUSY table.compact: the columns of the table were altered meanwhile");
+    in_process_end(&other);
+}
+END_TEST
+
+START_TEST(indexing_ends_when_the_table_is_altered)
+{
+    in_process_join(&other, &p);
+    make_numbers(TABLE_CHUNK_ROWS + 100);
+    ASK_BEGINS(&p, "table.index", "'t', 'n', 'sorted'", "{");
+    start(&other, "table.index", "'t', 'k', 'hash'");
+    ck_assert_int_eq(go_on(&other, 0), CALL_PENDING);
+    ASK(&p, "table.alter", "'t', [['rename', 'k', 'key'], ['add', 'z', 'i8', {'null': true}]]",
+        "true");
+    ck_assert_int_eq(go_on(&other, 0), CALL_FAILED);
+    expect_part(&other, "BUSY table.index: the columns of the table were altered meanwhile");
+    /* The index that was not finished is taken back from the new table, too. */
+    ASK_BEGINS(&p, "table.schema", "'t'",
+               "[['n', 'i64', {'null': false, 'sorted': false, 'index': 'sorted'}], "
+               "['key', 'u8', {'null': false, 'sorted': false}], ");
+    while (tables_work(p.heap, 1000000)) continue;
+    ASK_HAS(&p, "table.stats", "'t'", "'index': nil");
+    in_process_end(&other);
+}
+END_TEST
+
 START_TEST(a_heap_ends_with_tables_that_were_altered)
 {
     struct in_process q;
@@ -610,6 +654,8 @@ Suite *test_suite(void)
     tcase_add_test(tcase, symbols_that_only_deleted_rows_have_stay);
     tcase_add_test(tcase, deleted_rows_get_a_symbol_that_exists);
     tcase_add_test(tcase, cells_of_deleted_rows_become_zeros);
+    tcase_add_test(tcase, compacting_ends_when_the_table_is_altered);
+    tcase_add_test(tcase, indexing_ends_when_the_table_is_altered);
     suite_add_tcase(suite, tcase);
     return suite;
 }
