@@ -563,6 +563,11 @@ START_TEST(cells_of_deleted_rows_become_zeros)
 }
 END_TEST
 
+static void finish(struct in_process *session)
+{
+    while (go_on(session, 100000) == CALL_PENDING) continue;
+}
+
 static void expect_part(struct in_process *session, const char *message)
 {
     size_t used;
@@ -602,6 +607,24 @@ START_TEST(indexing_ends_when_the_table_is_altered)
                "['key', 'u8', {'null': false, 'sorted': false}], ");
     while (tables_work(p.heap, 1000000)) continue;
     ASK_HAS(&p, "table.stats", "'t'", "'index': nil");
+    in_process_end(&other);
+}
+END_TEST
+
+START_TEST(indexing_waits_for_a_change)
+{
+    in_process_join(&other, &p);
+    make_numbers(200000);
+    start(&p, "table.update", "'t', nil, {'k': 255}");
+    start(&other, "table.index", "'t', 'k', 'hash'");
+    for (int i = 0; i < 20; i++) ck_assert_int_eq(go_on(&other, 100000), CALL_PENDING);
+    finish(&p);
+    finish(&other);
+    char expected[40];
+    snprintf(expected, sizeof expected, "[1, 1, nil, {'rows': %d,",
+             200000 / TABLE_CHUNK_ROWS * TABLE_CHUNK_ROWS);
+    expect_part(&other, expected);
+    ck_assert(!tables_want_work(p.heap));
     in_process_end(&other);
 }
 END_TEST
@@ -656,6 +679,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, cells_of_deleted_rows_become_zeros);
     tcase_add_test(tcase, compacting_ends_when_the_table_is_altered);
     tcase_add_test(tcase, indexing_ends_when_the_table_is_altered);
+    tcase_add_test(tcase, indexing_waits_for_a_change);
     suite_add_tcase(suite, tcase);
     return suite;
 }
