@@ -1,4 +1,5 @@
 /* table.c - making tables, their schemas, and how they end. */
+#include "heap/table_draft.h"
 #include "heap/table_index.h"
 #include "heap/table_int.h"
 
@@ -255,6 +256,14 @@ struct table *table_first_uncompacted(struct heap *h)
 {
     for (struct external *e = h->external.living; e; e = e->next)
         if (e->class == &table_class && table_compact_pending(table_of_external(e), false))
+            return table_of_external(e);
+    return NULL;
+}
+
+struct table *table_first_recovering(struct heap *h)
+{
+    for (struct external *e = h->external.living; e; e = e->next)
+        if (e->class == &table_class && table_is_recovering(table_of_external(e)))
             return table_of_external(e);
     return NULL;
 }

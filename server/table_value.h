@@ -43,7 +43,8 @@ enum call_outcome call_fail_query(struct call *call, const struct query_error *e
 /* BUSY: another table has taken the place of the one that the call works on. */
 enum call_outcome call_fail_altered(struct call *call);
 
-/* Between events: seals, compacts and indexes what methods have left to do, for about `budget_ns`.
+/* Between events: seals, compacts and indexes what methods have left to do, and takes back changes
+ * that they have given up, for about `budget_ns`.
  * False when nothing is left. */
 bool tables_work(struct heap *h, uint64_t budget_ns);
 /* Whether there is such work. */

@@ -629,6 +629,28 @@ START_TEST(indexing_waits_for_a_change)
 }
 END_TEST
 
+/* Between events: first what is left of the change, then what waited for that. */
+START_TEST(tables_are_sealed_after_a_change_that_was_given_up)
+{
+    static char rows[2000000];
+    char *to = rows + sprintf(rows, "'t', {'rows': [");
+    for (int i = 0; i < 60000; i++) to += sprintf(to, "[%d, 1, 'symbol %d'],", i, i);
+    sprintf(to - 1, "]}");
+    ASK(&p, "table.create", "'t', [['n', 'i64'], ['k', 'u8'], ['y', 'sym', {'null': true}]]",
+        "true");
+    ck_assert_ptr_nonnull(strstr(append_numbers("t", TABLE_CHUNK_ROWS + 100), "'first': 0"));
+    ASK_HAS(&p, "table.stats", "'t'", "'sealing': true");
+    start(&p, "table.append", rows);
+    for (int i = 0; i < 30; i++) ck_assert_int_eq(go_on(&p, 100000), CALL_PENDING);
+    call_abort(&p.call);
+    builder_reset(&p.builder);
+    writer_rewind(&p.out, 0);
+    ck_assert(tables_want_work(p.heap));
+    while (tables_work(p.heap, 100000)) continue;
+    ASK_HAS(&p, "table.stats", "'t'", "'sealing': false");
+}
+END_TEST
+
 START_TEST(a_heap_ends_with_tables_that_were_altered)
 {
     struct in_process q;
@@ -680,6 +702,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, compacting_ends_when_the_table_is_altered);
     tcase_add_test(tcase, indexing_ends_when_the_table_is_altered);
     tcase_add_test(tcase, indexing_waits_for_a_change);
+    tcase_add_test(tcase, tables_are_sealed_after_a_change_that_was_given_up);
     suite_add_tcase(suite, tcase);
     return suite;
 }
