@@ -1,4 +1,5 @@
 /* table.c - making tables, their schemas, and how they end. */
+#include "heap/table_draft.h"
 #include "heap/table_index.h"
 #include "heap/table_int.h"
 
@@ -140,7 +141,7 @@ struct table *table_new(struct heap *h, const struct table_field *fields, uint32
     size_t names = 0;
     for (uint32_t i = 0; i < count; i++) names += fields[i].name_length;
     size_t bytes = sizeof(struct table) + count * sizeof(struct table_field) +
-                   count * sizeof(struct symbols *) + count + names;
+                   count * sizeof(struct symbols *) + 2 * (size_t)count + names;
     struct external account = {.class = &table_class, .heap = h};
     if (external_add(&account, bytes) != 0) return NULL;
     struct table *t = calloc(1, bytes);
@@ -154,7 +155,8 @@ struct table *table_new(struct heap *h, const struct table_field *fields, uint32
     t->fields = (struct table_field *)(t + 1);
     t->symbols = (struct symbols **)(t->fields + count);
     t->index_kinds = (uint8_t *)(t->symbols + count);
-    char *name = (char *)(t->index_kinds + count);
+    t->index_settled = t->index_kinds + count;
+    char *name = (char *)(t->index_settled + count);
     for (uint32_t i = 0; i < count; i++) {
         t->fields[i] = fields[i];
         t->fields[i].name = memcpy(name, fields[i].name, fields[i].name_length);
@@ -254,6 +256,14 @@ struct table *table_first_uncompacted(struct heap *h)
 {
     for (struct external *e = h->external.living; e; e = e->next)
         if (e->class == &table_class && table_compact_pending(table_of_external(e), false))
+            return table_of_external(e);
+    return NULL;
+}
+
+struct table *table_first_recovering(struct heap *h)
+{
+    for (struct external *e = h->external.living; e; e = e->next)
+        if (e->class == &table_class && table_is_recovering(table_of_external(e)))
             return table_of_external(e);
     return NULL;
 }

@@ -9,8 +9,9 @@
  *   converted  read, converted and stored as a plain column, vector by vector, and sealed before
  *              the next chunk is begun, so that little is plain at any time
  *
- * Deleted rows have cells, too. What does not convert there becomes 0, and nobody sees it. At the
- * end columns that are to be sorted are checked. */
+ * Deleted rows have cells, too. What does not convert there becomes 0 or "", which is a symbol like
+ * others: no query shows it, but indexes read it. At the end columns that are to be sorted are
+ * checked. */
 #include "heap/table_alter.h"
 
 #include <inttypes.h>
@@ -143,7 +144,9 @@ void table_alter_publish(struct table_alter *a, value v)
     struct table *from = a->from, *to = a->to;
     assert(a->phase == ALTER_DONE);
     alter_close(a);
-    table_draft_abandon(a->draft); /* nothing was changed in it */
+    /* Nothing was changed in it. What was added to dictionaries that both tables share stays: to
+     * be abandoned would take that back. */
+    table_draft_publish(a->draft);
     from->altered = true;
     sealer_close(from);
     compactor_close(from);
@@ -151,7 +154,9 @@ void table_alter_publish(struct table_alter *a, value v)
     to->hidden = false;
     for (uint32_t i = 0; i < a->count; i++)
         if (a->columns[i].source != TABLE_ALTER_NEW)
-            table_index_set(to, i, table_index_kind(from, a->columns[i].source));
+            table_index_set(to, i, (enum table_index_kind)
+                                       from->index_settled[a->columns[i].source]);
+    to->index_work |= from->index_work; /* columns may bring indexes that are to go */
     external_move_leaf(from->external.heap, v, &from->external, &to->external);
     free(a);
 }
@@ -169,13 +174,23 @@ static bool chunk_is_open(const struct table_alter *a, uint32_t chunk)
     return true;
 }
 
-static int fill_code(struct table_alter *a, uint32_t *code, struct table_error *error)
+/* What deleted rows get. */
+static struct table_cell zero_cell(enum table_type type)
 {
-    const struct table_alter_column *c = &a->columns[a->column];
+    enum table_class class = table_type_class(type);
+    struct table_cell cell = {.type = type}; /* its text and its numbers are in one place */
+    if (class == TABLE_CLASS_TEXT || class == TABLE_CLASS_SYMBOL)
+        cell.text = (struct table_text){"", 0};
+    return cell;
+}
+
+/* The code of `cell`, which fills the column. */
+static int fill_code(struct table_alter *a, const struct table_cell *cell, uint32_t *code,
+                     struct table_error *error)
+{
     *code = 0;
-    if (c->field.type != TABLE_SYM || c->fill.null) return 0;
-    return table_symbol_intern(a->to, a->column, c->fill.text.data, c->fill.text.length, code,
-                               error);
+    if (a->columns[a->column].field.type != TABLE_SYM || cell->null) return 0;
+    return table_symbol_intern(a->to, a->column, cell->text.data, cell->text.length, code, error);
 }
 
 static void put_column(struct table_alter *a, struct column *column)
@@ -185,12 +200,10 @@ static void put_column(struct table_alter *a, struct column *column)
     a->slot = 0;
 }
 
-/* A cell that is null only in a table without rows that are seen. */
+/* A default that is null, and may not, is of a table without rows that are seen. */
 static struct table_cell fill_cell(const struct table_alter_column *c)
 {
-    struct table_cell cell = c->fill;
-    if (!cell.null || c->field.null) return cell;
-    return (struct table_cell){.type = cell.type, .text = {"", 0}};
+    return c->fill.null && !c->field.null ? zero_cell(c->field.type) : c->fill;
 }
 
 static int fill_const(struct table_alter *a, uint32_t slots, struct table_error *error)
@@ -199,7 +212,7 @@ static int fill_const(struct table_alter *a, uint32_t slots, struct table_error 
     struct sealed_column *s = kept ? *kept : NULL;
     struct table_cell cell = fill_cell(&a->columns[a->column]);
     uint32_t code;
-    int failed = fill_code(a, &code, error);
+    int failed = fill_code(a, &cell, &code, error);
     if (failed) return failed;
     if (s) s->head.refs++;
     else if (!(s = sealed_const(a->to, a->column, slots, &cell, code))) return no_memory(error);
@@ -219,7 +232,7 @@ static int fill_plain(struct table_alter *a, uint32_t slots, struct table_error 
     struct plain_column *p = a->out;
     bool text = field_is_text(f) && !cell.null;
     uint32_t code;
-    int failed = fill_code(a, &code, error);
+    int failed = fill_code(a, &cell, &code, error);
     if (failed) return failed;
     if (a->slot == 0 && text) {
         if (cell.text.length * slots > TABLE_CHUNK_TEXT_BYTES_MAX)
@@ -332,7 +345,7 @@ static int convert_cell(struct table_alter *a, size_t *bytes, struct table_error
         good = !failed;
     }
     if (!good && !deleted) return fail_cell(a, &from, error);
-    if (!good) to = (struct table_cell){.type = c->field.type, .text = {"", 0}};
+    if (!good) to = zero_cell(c->field.type);
     return store_cell(a, &to, error);
 }
 

@@ -44,6 +44,8 @@ struct table *table_draft_table(const struct table_draft *d) { return d->table; 
 struct table_version *table_draft_base(const struct table_draft *d) { return d->base; }
 
 bool table_is_busy(const struct table *t) { return t->draft; }
+bool table_is_recovering(const struct table *t) { return t->draft && t->draft->external.dying; }
+bool table_is_altered(const struct table *t) { return t->altered; }
 
 int table_check_writable(const struct table *t, struct table_error *error)
 {
@@ -202,6 +204,16 @@ void table_draft_publish(struct table_draft *d)
     external_discard(&d->external);
 }
 
+void table_recover_step(struct table *t, uint64_t budget_ns)
+{
+    uint64_t begin = clock_ns();
+    struct heap *h = t->external.heap;
+    external_hold(&t->external); /* its draft may be all that holds it */
+    do external_drop_step(h, ABANDON_WORDS);
+    while (table_is_recovering(t) && clock_ns() - begin < budget_ns);
+    external_let_go(&t->external);
+}
+
 void table_draft_abandon(struct table_draft *d)
 {
     assert(d->table->draft == d && !d->table->entered);
@@ -265,7 +277,6 @@ bool table_turn_come(struct table_turn *turn)
 {
     const struct table *t = turn->t;
     if (!t || t->altered) return true;
-    if (t->draft && t->draft->external.dying)
-        external_drop_step(t->external.heap, ABANDON_WORDS);
+    if (table_is_recovering(t)) external_drop_step(t->external.heap, ABANDON_WORDS);
     return !t->draft && t->turn_first == turn;
 }

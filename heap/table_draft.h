@@ -38,6 +38,15 @@ struct table_version *table_draft_base(const struct table_draft *d);
 
 /* Whether a draft of it is open, or being taken back. */
 bool table_is_busy(const struct table *t);
+/* Whether an abandoned draft of it is being taken back, which some other work waits for: sealing,
+ * compaction, writers. */
+bool table_is_recovering(const struct table *t);
+/* Takes back more of it, for about `budget_ns`, after what else the heap is to free. */
+void table_recover_step(struct table *t, uint64_t budget_ns);
+/* The first such table, or NULL. */
+struct table *table_first_recovering(struct heap *h);
+/* Whether another table has taken its place (table_alter.h). */
+bool table_is_altered(const struct table *t);
 
 /* --- writers in line ---------------------------------------------------------------------------*/
 

@@ -30,6 +30,10 @@ const char *table_index_kind_name(enum table_index_kind kind);
  * left to table_index_step. */
 void table_index_set(struct table *t, uint32_t column, enum table_index_kind kind);
 enum table_index_kind table_index_kind(const struct table *t, uint32_t column);
+/* The same, until it is set or given up: then the column is to have what was last set. So is that
+ * of a table which takes the place of this one (table_alter.h). */
+void table_index_try(struct table *t, uint32_t column, enum table_index_kind kind);
+void table_index_give_up(struct table *t, uint32_t column);
 
 /* As table_seal_step: 1 if there is more to do, 0 if nothing is left, -ENOMEM. */
 int table_index_step(struct table *t, uint64_t budget_ns);

@@ -280,7 +280,7 @@ void index_look_from(struct table *t, uint32_t chunk)
     if (chunk < t->indexed_below) t->indexed_below = chunk;
 }
 
-void table_index_set(struct table *t, uint32_t column, enum table_index_kind kind)
+void table_index_try(struct table *t, uint32_t column, enum table_index_kind kind)
 {
     assert(column < t->column_count && kind < TABLE_INDEX_KIND_COUNT);
     if (t->index_kinds[column] == kind) return;
@@ -288,6 +288,17 @@ void table_index_set(struct table *t, uint32_t column, enum table_index_kind kin
     t->index_work = true;
     index_look_from(t, 0);
     if (t->indexer && t->indexer->column == column) indexer_close(t);
+}
+
+void table_index_set(struct table *t, uint32_t column, enum table_index_kind kind)
+{
+    table_index_try(t, column, kind);
+    t->index_settled[column] = (uint8_t)kind;
+}
+
+void table_index_give_up(struct table *t, uint32_t column)
+{
+    table_index_try(t, column, (enum table_index_kind)t->index_settled[column]);
 }
 
 enum table_index_kind table_index_kind(const struct table *t, uint32_t column)

@@ -198,6 +198,7 @@ struct table {
     struct compactor *compactor;
     uint32_t forks;            /* open ones: table_fork.c */
     uint8_t *index_kinds;      /* per column: enum table_index_kind, what it is to have */
+    uint8_t *index_settled;    /* the same, without what is tried (table_index_try) */
     struct indexer *indexer;   /* the column being indexed, or NULL */
     uint32_t indexed_below;    /* chunks below have the indexes that they are to have */
     bool index_work;           /* there are indexes, or were: chunks are to be looked at */

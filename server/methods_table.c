@@ -357,6 +357,10 @@ static enum call_outcome compact_step(struct call *call, uint64_t budget_ns)
     struct compact_state *s = call->state;
     struct table *t = table_version_table(s->pin);
     if (table_is_busy(t)) return CALL_PENDING;
+    if (table_is_altered(t)) { /* nobody would see what is compacted */
+        compact_abort(call);
+        return call_fail_altered(call);
+    }
     /* The old version must not count in bytes_after, nor stay alive for nothing. */
     struct table_version *now = table_pin(t);
     table_unpin(s->pin);

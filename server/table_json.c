@@ -34,6 +34,7 @@ struct json_reader {
     bool in_object, any; /* any: the line had an object */
     uint32_t column;     /* of the cell that comes; UINT32_MAX: none */
     uint32_t next;       /* the column that probably is next */
+    size_t work;         /* of this feed: lines, and cells whose types were found */
     struct table_error error;
     int failure;
 };
@@ -260,8 +261,10 @@ static int on_map_close(void *data)
     r->in_object = false;
     if (!r->table && !infer_cells(r)) return 0;
     r->batch.rows++;
+    if (r->table) return 1;
     /* Columns may be added, so that batches of rows do not do. */
-    if (!r->table) batch_shift(&r->batch, r->batch.bytes.length);
+    batch_shift(&r->batch, r->batch.bytes.length);
+    r->work += r->batch.columns;
     return 1;
 }
 
@@ -345,6 +348,7 @@ static int line_end(struct json_reader *r)
 {
     if (r->in_object) json_wrong(r, "the object does not end in its line");
     r->line++;
+    r->work++;
     r->line_bytes = 0;
     r->any = false;
     return r->failure;
@@ -370,10 +374,12 @@ static int feed_failed(const struct json_reader *r, struct table_error *error)
     return r->failure;
 }
 
+/* Or enough is done for one feed: where types are found, a batch is never full, and a row of three
+ * bytes has a cell in each column. */
 static bool batch_full(const struct json_reader *r)
 {
     return !r->in_object && r->line_bytes == 0 &&
-           (batch_cell_count(&r->batch) >= TEXT_BATCH_CELLS ||
+           (batch_cell_count(&r->batch) >= TEXT_BATCH_CELLS || r->work >= TEXT_BATCH_CELLS ||
             r->batch.bytes.length >= TEXT_BATCH_BYTES);
 }
 
@@ -382,6 +388,7 @@ int json_reader_feed(struct json_reader *r, const void *data, size_t length, siz
 {
     const char *bytes = data;
     *used = 0;
+    r->work = 0;
     while (!r->failure && *used < length) {
         *used += feed_line(r, bytes + *used, length - *used);
         if (r->failure || !batch_full(r)) continue;

@@ -195,6 +195,13 @@ enum call_outcome call_fail_table(struct call *call, const struct table_error *e
     return call_fail(call, codes[error->fault], "%s: %s", call->method->name, error->text);
 }
 
+enum call_outcome call_fail_altered(struct call *call)
+{
+    return call_fail(call, ERROR_BUSY,
+                     "%s: the columns of the table were altered meanwhile; try again",
+                     call->method->name);
+}
+
 enum call_outcome call_fail_query(struct call *call, const struct query_error *error)
 {
     static const enum error_code codes[] = {
@@ -210,13 +217,19 @@ enum call_outcome call_fail_query(struct call *call, const struct query_error *e
 
 bool tables_want_work(struct heap *h)
 {
-    return table_first_unsealed(h) != NULL || table_first_uncompacted(h) != NULL ||
-           table_first_unindexed(h) != NULL;
+    return table_first_recovering(h) != NULL || table_first_unsealed(h) != NULL ||
+           table_first_uncompacted(h) != NULL || table_first_unindexed(h) != NULL;
 }
 
 bool tables_work(struct heap *h, uint64_t budget_ns)
 {
-    struct table *t = table_first_unsealed(h);
+    /* First what is left of changes that were given up: sealing rests until then. */
+    struct table *t = table_first_recovering(h);
+    if (t != NULL) {
+        table_recover_step(t, budget_ns);
+        return true;
+    }
+    t = table_first_unsealed(h);
     if (t != NULL) return table_seal_step(t, budget_ns) >= 0;
     t = table_first_uncompacted(h);
     if (t != NULL) return table_compact_step(t, false, budget_ns) >= 0;

@@ -40,7 +40,11 @@ size_t table_items(uint64_t rows, uint32_t columns);
 enum call_outcome call_fail_table(struct call *call, const struct table_error *error);
 enum call_outcome call_fail_query(struct call *call, const struct query_error *error);
 
-/* Between events: seals, compacts and indexes what methods have left to do, for about `budget_ns`.
+/* BUSY: another table has taken the place of the one that the call works on. */
+enum call_outcome call_fail_altered(struct call *call);
+
+/* Between events: seals, compacts and indexes what methods have left to do, and takes back changes
+ * that they have given up, for about `budget_ns`.
  * False when nothing is left. */
 bool tables_work(struct heap *h, uint64_t budget_ns);
 /* Whether there is such work. */

@@ -42,6 +42,7 @@ struct writer_state {
     int a, b;   /* of the operation */
     size_t n;
     int64_t first_id;
+    unsigned altered; /* how often the table had been when it began */
 };
 
 struct world {
@@ -302,10 +303,12 @@ static void answered(struct world *w, struct writer_state *s)
     char *got = literal_read(s->p.out.data, s->p.out.length, &used);
     const char *content = got + strlen("[1, " MSGID ", ");
     bool short_of_memory = strncmp(content, "'OUT_OF_MEMORY ", 15) == 0;
+    bool busy = s->kind == COMPACT && s->altered < w->answered[ALTER] &&
+                strncmp(content, "'BUSY ", 6) == 0;
     s->pending = false;
     writer_rewind(&s->p.out, 0);
     builder_reset(&s->p.builder);
-    if (short_of_memory) {
+    if (short_of_memory || busy) {
         w->failed++;
     } else {
         apply(w, s, wanted);
@@ -325,6 +328,7 @@ static void begin(struct world *w, struct writer_state *s)
     writer_init(&request, 0);
     const char *method = choose(w, s, params);
     write_request(&request, method, params);
+    s->altered = w->answered[ALTER];
     s->pending = true;
     if (in_process_begin(&s->p, request.data, request.length) != CALL_PENDING) answered(w, s);
     writer_close(&request);

@@ -8,6 +8,7 @@
 
 #include "heap/gc.h"
 #include "heap/table.h"
+#include "server/table_value.h"
 #include "tests/support/ask.h"
 #include "tests/support/literal.h"
 #include "tests/support/random.h"
@@ -502,6 +503,154 @@ START_TEST(a_writer_that_waited_finds_the_altered_table)
 }
 END_TEST
 
+/* Nulls of rows that are deleted become "" where there may be none: a symbol like others, which
+ * stays when the change is made. */
+START_TEST(symbols_that_only_deleted_rows_have_stay)
+{
+    ASK(&p, "table.create", "'t', [['n', 'i64'], ['s', 'sym', {'null': true}]]", "true");
+    ASK(&p, "table.append", "'t', {'rows': [[1, 'a'], [2, nil], [3, 'b']]}",
+        "{'first': 0, 'n': 3}");
+    ASK_BEGINS(&p, "table.compact", "'t'", "{");
+    ASK(&p, "table.delete", "'t', [1]", "1");
+    ASK(&p, "table.alter", "'t', [['null', 's', false]]", "true");
+    ASK_BEGINS(&p, "table.index", "'t', 's', 'hash'", "{'rows': 3");
+    ASK(&p, "table.append", "'t', {'rows': [[4, 'c'], [5, '']]}", "{'first': 2, 'n': 2}");
+    ASK(&p, "get", "['t', 2, 's']", "'c'");
+    ASK(&p, "get", "['t', 3, 's']", "''");
+    ASK_BEGINS(&p, "table.compact", "'t'", "{");
+    ASK_HAS(&p, "table.scan", "'t', {'select': ['n'], 'where': ['=', 's', 'c']}",
+            "'data': [[4]]");
+    ASK_HAS(&p, "table.scan", "'t', {'select': ['n'], 'where': ['=', 's', '']}", "'data': [[5]]");
+}
+END_TEST
+
+/* Only where all rows are deleted can a column without nulls be added without a default. */
+START_TEST(deleted_rows_get_a_symbol_that_exists)
+{
+    for (int sealed = 0; sealed < 2; sealed++) {
+        ASK(&p, "table.create", "'t', [['n', 'i64']]", "true");
+        ASK(&p, "table.append", "'t', {'rows': [[1], [2]]}", "{'first': 0, 'n': 2}");
+        if (sealed) ASK_BEGINS(&p, "table.compact", "'t'", "{");
+        ASK(&p, "table.delete", "'t', [0, 1]", "2");
+        ASK(&p, "table.alter", "'t', [['add', 's', 'sym']]", "true");
+        ASK_BEGINS(&p, "table.index", "'t', 's', 'hash'", "{");
+        ASK(&p, "table.append", "'t', {'rows': [[3, 'c']]}", "{'first': 0, 'n': 1}");
+        ASK_HAS(&p, "table.scan", "'t', {'where': ['=', 's', 'c']}", "'data': [[3, 'c']]");
+        ASK(&p, "del", "'t'", "1");
+    }
+}
+END_TEST
+
+/* Where an index or the bounds of a chunk are made of them, they are 0, whatever the type. */
+START_TEST(cells_of_deleted_rows_become_zeros)
+{
+    static const char *const types[] = {"i8", "i64", "f64", "ts"};
+    char params[120];
+    for (unsigned i = 0; i < 4; i++) {
+        snprintf(params, sizeof params, "'t', [['n', '%s', {'null': true}]]", types[i]);
+        ASK(&p, "table.create", params, "true");
+        ASK(&p, "table.append", "'t', {'rows': [[1], [nil], [3]]}", "{'first': 0, 'n': 3}");
+        ASK_BEGINS(&p, "table.compact", "'t'", "{");
+        ASK(&p, "table.delete", "'t', [1]", "1");
+        ASK(&p, "table.alter", "'t', [['null', 'n', false]]", "true");
+        ASK_HAS(&p, "table.scan", "'t', {'where': ['>', 'n', 3]}", "'chunks_skipped': 1");
+        ASK_HAS(&p, "table.scan", "'t', {'where': ['<', 'n', 0]}", "'chunks_skipped': 1");
+        ASK(&p, "table.delete", "'t', nil", "2");
+        ASK(&p, "table.alter", "'t', [['add', 'm', 'i64']]", "true");
+        ASK_HAS(&p, "table.scan", "'t', {'where': ['>', 'm', 0]}", "'chunks_skipped': 1");
+        ASK(&p, "del", "'t'", "1");
+    }
+}
+END_TEST
+
+static void finish(struct in_process *session)
+{
+    while (go_on(session, 100000) == CALL_PENDING) continue;
+}
+
+static void expect_part(struct in_process *session, const char *message)
+{
+    size_t used;
+    char *text = literal_read(session->out.data, session->out.length, &used);
+    ck_assert_msg(strstr(text, message) != NULL, "%s", text);
+    free(text);
+    writer_rewind(&session->out, 0);
+}
+
+START_TEST(compacting_ends_when_the_table_is_altered)
+{
+    in_process_join(&other, &p);
+    make_numbers(TABLE_CHUNK_ROWS + 100);
+    start(&other, "table.compact", "'t'");
+    ck_assert_int_eq(go_on(&other, 0), CALL_PENDING);
+    ASK(&p, "table.alter", "'t', [['type', 'n', 'f64']]", "true");
+    ck_assert_int_eq(go_on(&other, 0), CALL_FAILED);
+    expect_part(&other, "BUSY table.compact: the columns of the table were altered meanwhile");
+    in_process_end(&other);
+}
+END_TEST
+
+START_TEST(indexing_ends_when_the_table_is_altered)
+{
+    in_process_join(&other, &p);
+    make_numbers(TABLE_CHUNK_ROWS + 100);
+    ASK_BEGINS(&p, "table.index", "'t', 'n', 'sorted'", "{");
+    start(&other, "table.index", "'t', 'k', 'hash'");
+    ck_assert_int_eq(go_on(&other, 0), CALL_PENDING);
+    ASK(&p, "table.alter", "'t', [['rename', 'k', 'key'], ['add', 'z', 'i8', {'null': true}]]",
+        "true");
+    ck_assert_int_eq(go_on(&other, 0), CALL_FAILED);
+    expect_part(&other, "BUSY table.index: the columns of the table were altered meanwhile");
+    /* The index that was not finished is taken back from the new table, too. */
+    ASK_BEGINS(&p, "table.schema", "'t'",
+               "[['n', 'i64', {'null': false, 'sorted': false, 'index': 'sorted'}], "
+               "['key', 'u8', {'null': false, 'sorted': false}], ");
+    while (tables_work(p.heap, 1000000)) continue;
+    ASK_HAS(&p, "table.stats", "'t'", "'index': nil");
+    in_process_end(&other);
+}
+END_TEST
+
+START_TEST(indexing_waits_for_a_change)
+{
+    in_process_join(&other, &p);
+    make_numbers(200000);
+    start(&p, "table.update", "'t', nil, {'k': 255}");
+    start(&other, "table.index", "'t', 'k', 'hash'");
+    for (int i = 0; i < 20; i++) ck_assert_int_eq(go_on(&other, 100000), CALL_PENDING);
+    finish(&p);
+    finish(&other);
+    char expected[40];
+    snprintf(expected, sizeof expected, "[1, 1, nil, {'rows': %d,",
+             200000 / TABLE_CHUNK_ROWS * TABLE_CHUNK_ROWS);
+    expect_part(&other, expected);
+    ck_assert(!tables_want_work(p.heap));
+    in_process_end(&other);
+}
+END_TEST
+
+/* Between events: first what is left of the change, then what waited for that. */
+START_TEST(tables_are_sealed_after_a_change_that_was_given_up)
+{
+    static char rows[2000000];
+    char *to = rows + sprintf(rows, "'t', {'rows': [");
+    for (int i = 0; i < 60000; i++) to += sprintf(to, "[%d, 1, 'symbol %d'],", i, i);
+    sprintf(to - 1, "]}");
+    ASK(&p, "table.create", "'t', [['n', 'i64'], ['k', 'u8'], ['y', 'sym', {'null': true}]]",
+        "true");
+    ck_assert_ptr_nonnull(strstr(append_numbers("t", TABLE_CHUNK_ROWS + 100), "'first': 0"));
+    ASK_HAS(&p, "table.stats", "'t'", "'sealing': true");
+    start(&p, "table.append", rows);
+    for (int i = 0; i < 30; i++) ck_assert_int_eq(go_on(&p, 100000), CALL_PENDING);
+    call_abort(&p.call);
+    builder_reset(&p.builder);
+    writer_rewind(&p.out, 0);
+    ck_assert(tables_want_work(p.heap));
+    while (tables_work(p.heap, 100000)) continue;
+    ASK_HAS(&p, "table.stats", "'t'", "'sealing': false");
+}
+END_TEST
+
 START_TEST(a_heap_ends_with_tables_that_were_altered)
 {
     struct in_process q;
@@ -543,6 +692,17 @@ Suite *test_suite(void)
     tcase_add_test(tcase, altering_many_rows_lets_others_work);
     tcase_add_test(tcase, a_writer_that_waited_finds_the_altered_table);
     tcase_add_test(tcase, a_heap_ends_with_tables_that_were_altered);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("meanwhile");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, symbols_that_only_deleted_rows_have_stay);
+    tcase_add_test(tcase, deleted_rows_get_a_symbol_that_exists);
+    tcase_add_test(tcase, cells_of_deleted_rows_become_zeros);
+    tcase_add_test(tcase, compacting_ends_when_the_table_is_altered);
+    tcase_add_test(tcase, indexing_ends_when_the_table_is_altered);
+    tcase_add_test(tcase, indexing_waits_for_a_change);
+    tcase_add_test(tcase, tables_are_sealed_after_a_change_that_was_given_up);
     suite_add_tcase(suite, tcase);
     return suite;
 }
