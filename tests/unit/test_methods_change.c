@@ -202,6 +202,23 @@ START_TEST(who_waits_may_leave_the_line)
 }
 END_TEST
 
+START_TEST(who_waits_may_have_no_memory_for_its_reply)
+{
+    in_process_join(&other, &p);
+    make_numbers(200000);
+    start(&p, "table.update", "'t', nil, {'k': 255}");
+    start(&other, "table.append", "'t', {'rows': [[-1, 7]]}");
+    other.out.limit = 8; /* as when it cannot grow */
+    ck_assert_int_eq(go_on(&other, 0), CALL_FAILED);
+    other.out.limit = 0;
+    writer_rewind(&other.out, 0);
+    while (go_on(&p, 100000) == CALL_PENDING) continue;
+    expect_answer(&p, "[1, 1, nil, 200000]");
+    ASK(&other, "table.append", "'t', {'rows': [[-1, 7]]}", "{'first': 200000, 'n': 1}");
+    in_process_end(&other);
+}
+END_TEST
+
 START_TEST(a_change_goes_on_when_its_table_is_deleted)
 {
     in_process_join(&other, &p);
@@ -531,6 +548,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, an_update_and_a_deletion_of_a_million_rows_let_others_work);
     tcase_add_test(tcase, writers_wait_in_line_and_readers_do_not);
     tcase_add_test(tcase, who_waits_may_leave_the_line);
+    tcase_add_test(tcase, who_waits_may_have_no_memory_for_its_reply);
     tcase_add_test(tcase, a_change_goes_on_when_its_table_is_deleted);
     tcase_add_test(tcase, a_change_that_is_given_up_leaves_nothing);
     tcase_add_test(tcase, an_update_that_is_given_up_leaves_nothing);
