@@ -67,11 +67,11 @@ static void set_text_range(struct query_term *term, const struct query_test *tes
     term->high_after = !test->high_strict;
 }
 
-static void set_range(struct query *q, struct query_term *term, const struct query_test *test)
+static void set_range(struct query_term *term, const struct query_test *test)
 {
-    if (test->class == TABLE_CLASS_SYMBOL) { /* a single code */
-        set_equal(term, table_index_text_key(table_symbol(q->table, test->column,
-                                                          (uint32_t)test->range.min.u)));
+    if (test->class == TABLE_CLASS_SYMBOL) { /* a single code, of this text; the table's copy of it
+                                              * goes if the symbol is taken back */
+        set_equal(term, table_index_text_key(test->low));
         return;
     }
     set_equal(term, number_key(test->class, test->range.min.u));
@@ -107,7 +107,7 @@ static int make_term(struct query *q, struct query_test *test, struct query_term
         term->form = TERM_VALID;
         break;
     case TEST_NULL: term->form = negate ? TERM_VALID : TERM_NULL; break;
-    case TEST_RANGE: set_range(q, term, test); break;
+    case TEST_RANGE: set_range(term, test); break;
     case TEST_TEXT: set_text_range(term, test); break;
     case TEST_PREFIX:
         term->form = TERM_RANGE;

@@ -68,6 +68,14 @@ int table_fail_memory(struct table_error *error)
     return table_fail(error, TABLE_FAULT_MEMORY, UINT64_MAX, UINT32_MAX, "memory is short");
 }
 
+int table_fail_texts(const struct table_field *f, uint32_t column, struct table_error *error)
+{
+    return table_fail(error, TABLE_FAULT_LIMIT, UINT64_MAX, column,
+                      "column \"%.*s\": the texts of %d rows would have more than %zu bytes, which "
+                      "is the limit", (int)f->name_length, f->name, TABLE_CHUNK_ROWS,
+                      TABLE_CHUNK_TEXT_BYTES_MAX);
+}
+
 /* --- schemas -----------------------------------------------------------------------------------*/
 
 static int check_field(const struct table_field *f, uint32_t column, struct table_error *error)

@@ -236,10 +236,7 @@ static int fill_plain(struct table_alter *a, uint32_t slots, struct table_error 
     if (failed) return failed;
     if (a->slot == 0 && text) {
         if (cell.text.length * slots > TABLE_CHUNK_TEXT_BYTES_MAX)
-            return table_fail(error, TABLE_FAULT_LIMIT, UINT64_MAX, a->column,
-                              "column \"%.*s\": the texts of %d rows would have more than %zu "
-                              "bytes, which is the limit", (int)f->name_length, f->name,
-                              TABLE_CHUNK_ROWS, TABLE_CHUNK_TEXT_BYTES_MAX);
+            return table_fail_texts(f, a->column, error);
         a->text.data = arena_add(a->to, &p->arena, cell.text.data, cell.text.length);
         a->text.length = cell.text.length;
         if (!a->text.data) return no_memory(error);
@@ -314,6 +311,8 @@ static int store_cell(struct table_alter *a, const struct table_cell *cell,
         lane = code;
     } else if (field_is_text(f)) {
         text.length = cell->text.length;
+        if (p->text_bytes + text.length > TABLE_CHUNK_TEXT_BYTES_MAX)
+            return table_fail_texts(f, a->column, error);
         text.data = arena_add(a->to, &p->arena, cell->text.data, text.length);
         if (!text.data) return no_memory(error);
         p->text_bytes += text.length;

@@ -10,7 +10,8 @@
  * gather beside the message. In the end buffers close up and texts are put between them.
  *
  * The dictionary of a sym column is what it was when the export began: the version knows no other
- * symbols. */
+ * symbols. Of those that it does not know either, being of a change that was under way, some may be
+ * taken back meanwhile; then the dictionary ends sooner. */
 #include "heap/table_arrow.h"
 
 #include "heap/table_arrow_message.h"
@@ -27,7 +28,7 @@ struct arrow_column {
     bool null, texts;
     size_t width;        /* bytes of an element; 0: bits, or texts */
     uint32_t column;     /* of the table, or UINT32_MAX */
-    uint32_t symbols;    /* sym: how many there were */
+    uint32_t symbols;    /* sym: how many there were when the export began */
     /* Of the batch. Offsets are those in `out`; lengths, of what is used, are known in the end. */
     struct arrow_place validity, offsets, values;
     uint64_t nulls;
@@ -64,11 +65,18 @@ static const struct table *table_read(const struct arrow_export *x)
     return table_version_table(query_version(x->e.query));
 }
 
+/* Where the dictionary ends now. */
+static uint32_t symbols_end(const struct arrow_export *x, const struct arrow_column *c)
+{
+    uint32_t count = table_symbol_count(table_read(x), c->column);
+    return count < c->symbols ? count : c->symbols;
+}
+
 /* How many symbols from the next one on go into one message. */
 static uint32_t piece_symbols(const struct arrow_export *x, const struct arrow_column *c,
                               size_t *text_bytes)
 {
-    uint32_t count = c->symbols - x->symbol, i;
+    uint32_t end = symbols_end(x, c), count = x->symbol < end ? end - x->symbol : 0, i;
     if (count > SYMBOLS_PIECE) count = SYMBOLS_PIECE;
     *text_bytes = 0;
     for (i = 0; i < count && *text_bytes < x->e.piece_bytes; i++)
@@ -471,12 +479,14 @@ static int dictionary_work(struct arrow_export *x)
     }
     const struct arrow_column *c = &x->columns[x->dictionary];
     bool is_symbols = c->type == TABLE_SYM;
-    if (is_symbols) write_dictionary(x, c);
-    if (!is_symbols || x->symbol >= c->symbols) {
+    /* An empty one is written, too, but not an empty piece of one that ended sooner. */
+    bool writes = is_symbols && (x->symbol == 0 || x->symbol < symbols_end(x, c));
+    if (writes) write_dictionary(x, c);
+    if (!is_symbols || x->symbol >= symbols_end(x, c)) {
         x->symbol = 0;
         x->dictionary++;
     }
-    return is_symbols ? EXPORT_PIECE : EXPORT_BUSY;
+    return writes ? EXPORT_PIECE : EXPORT_BUSY;
 }
 
 static int arrow_work(struct export *e, uint64_t budget_ns)

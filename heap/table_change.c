@@ -76,9 +76,27 @@ struct change {
     struct table_text text; /* the caller's, until it is stored */
 };
 
+/* -EFBIG if the chunk has no room for the text. Texts that were changed leave their bytes behind:
+ * where most are of these, those that count are copied together first. */
+static int make_text_room(const struct change *x)
+{
+    if (!field_is_text(x->field) || x->null) return 0;
+    struct column_view view = column_view(x->t->current, x->chunk, x->column);
+    const struct plain_column *p = (const struct plain_column *)view.column;
+    const struct table_text *texts = (const void *)p->elements;
+    size_t bytes = x->text.length;
+    if (p->text_bytes + bytes <= TABLE_CHUNK_TEXT_BYTES_MAX) return 0;
+    for (uint32_t i = 0; i < view.slots; i++)
+        if (!p->valid || bit_get(p->valid, i)) bytes += texts[i].length;
+    if (bytes > TABLE_CHUNK_TEXT_BYTES_MAX / 2) return -EFBIG;
+    return table_merge_overlay(x->t, x->chunk, x->column);
+}
+
 static int change_plain(const struct change *x)
 {
     struct table *t = x->t;
+    int failed = make_text_room(x);
+    if (failed) return failed;
     struct chunk *c = chunk_writable(t, x->chunk);
     if (!c) return -ENOMEM;
     struct plain_column *p = (struct plain_column *)c->columns[x->column].column;
@@ -203,7 +221,9 @@ int table_set(struct table *t, uint32_t chunk, uint32_t slot, uint32_t column,
     } else if (!cell->null) {
         x.lane = cell_lane(x.field, cell);
     }
-    return apply(&x) == 0 ? 0 : table_fail_memory(error);
+    failed = apply(&x);
+    if (failed == -EFBIG) return table_fail_texts(x.field, column, error);
+    return failed ? table_fail_memory(error) : 0;
 }
 
 /* --- rows --------------------------------------------------------------------------------------*/

@@ -245,6 +245,8 @@ static inline bool field_is_text(const struct table_field *f)
 int table_fail(struct table_error *error, enum table_fault fault, uint64_t row, uint32_t column,
                const char *format, ...) __attribute__((format(printf, 5, 6)));
 int table_fail_memory(struct table_error *error);
+/* A chunk's texts would pass TABLE_CHUNK_TEXT_BYTES_MAX. */
+int table_fail_texts(const struct table_field *f, uint32_t column, struct table_error *error);
 warn_unused int table_check_schema(const struct table_field *fields, uint32_t count,
                                    struct table_error *error);
 /* Without a leaf, a version and dictionaries; NULL when memory is short. */

@@ -33,15 +33,6 @@ static const struct table_field *field_of(const struct table_update *u)
     return table_field(table_draft_table(u->draft), assignment(u)->column);
 }
 
-static int fail_limit(const struct table_update *u, struct table_error *error)
-{
-    const struct table_field *f = field_of(u);
-    return table_fail(error, TABLE_FAULT_LIMIT, UINT64_MAX, assignment(u)->column,
-                      "column \"%.*s\": the texts of %d rows would have more than %zu bytes, which "
-                      "is the limit", (int)f->name_length, f->name, TABLE_CHUNK_ROWS,
-                      TABLE_CHUNK_TEXT_BYTES_MAX);
-}
-
 /* Few cells, of a sealed column. */
 static int set_cells(struct table_update *u, struct table_error *error)
 {
@@ -61,7 +52,8 @@ static int set_cells(struct table_update *u, struct table_error *error)
 static int copy_text(struct table_update *u, struct table_text *text, struct table_error *error)
 {
     struct plain_column *p = u->out;
-    if (p->text_bytes + text->length > TABLE_CHUNK_TEXT_BYTES_MAX) return fail_limit(u, error);
+    if (p->text_bytes + text->length > TABLE_CHUNK_TEXT_BYTES_MAX)
+        return table_fail_texts(field_of(u), assignment(u)->column, error);
     if (text->data != u->text.data) {
         text->data = arena_add(table_draft_table(u->draft), &p->arena, text->data, text->length);
         if (!text->data) return table_fail_memory(error);

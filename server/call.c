@@ -108,6 +108,8 @@ static enum call_outcome call_run(struct call *call, uint64_t budget_ns)
     if (out->error != WRITER_OK) {
         call_fail(call, ERROR_OUT_OF_MEMORY, "%s: no memory for the reply", call->method->name);
         if (call->step != NULL && call->abort != NULL) call->abort(call);
+        call->step = NULL; /* one that waits does not go on waiting */
+        call->waits = false;
     } else {
         writer_rewind(out, start);
         size_t reply_limit = mark + (crowded ? room : allowed);

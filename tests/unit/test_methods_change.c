@@ -203,6 +203,23 @@ START_TEST(who_waits_may_leave_the_line)
 }
 END_TEST
 
+START_TEST(who_waits_may_have_no_memory_for_its_reply)
+{
+    in_process_join(&other, &p);
+    make_numbers(200000);
+    start(&p, "table.update", "'t', nil, {'k': 255}");
+    start(&other, "table.append", "'t', {'rows': [[-1, 7]]}");
+    other.out.limit = 8; /* as when it cannot grow */
+    ck_assert_int_eq(go_on(&other, 0), CALL_FAILED);
+    other.out.limit = 0;
+    writer_rewind(&other.out, 0);
+    while (go_on(&p, 100000) == CALL_PENDING) continue;
+    expect_answer(&p, "[1, 1, nil, 200000]");
+    ASK(&other, "table.append", "'t', {'rows': [[-1, 7]]}", "{'first': 200000, 'n': 1}");
+    in_process_end(&other);
+}
+END_TEST
+
 START_TEST(a_change_goes_on_when_its_table_is_deleted)
 {
     in_process_join(&other, &p);
@@ -251,6 +268,43 @@ START_TEST(a_change_that_is_given_up_leaves_nothing)
     ASK_BEGINS(&p, "table.append", rows, "! WRONG_TYPE table.append: row 20000, column \"n\"");
     ck_assert_uint_eq(external_bytes_now(), bytes);
     ASK(&p, "len", "'t'", "3");
+}
+END_TEST
+
+/* A change is given up while another session reads the dictionary, that has its symbols. */
+START_TEST(an_export_outlives_the_symbols_of_a_change)
+{
+    static char rows[500000];
+    static const char *const begins[] = {
+        "'t', {'format': 'arrow', 'batch': {'bytes': 100}}",
+        "'t', {'format': 'arrow', 'batch': {'rows': 1, 'bytes': 100}}",
+    };
+    char *to = rows + sprintf(rows, "'t', {'rows': [");
+    for (int i = 0; i < 20000; i++) to += sprintf(to, "['symbol %d'],", i);
+    sprintf(to - 1, "]}");
+    in_process_join(&other, &p);
+    ASK(&p, "table.create", "'t', [['s', 'sym']]", "true");
+    ASK(&p, "table.append", "'t', {'rows': [['a'], ['b']]}", "{'first': 0, 'n': 2}");
+    for (int i = 0; i < 2; i++) {
+        const char *method = i ? "table.scan" : "table.export";
+        start(&p, "table.append", rows);
+        for (int k = 0; k < 3; k++) ck_assert_int_eq(go_on(&p, 0), CALL_PENDING);
+        ASK_HAS(&other, method, begins[i], "'cursor': ");
+        call_abort(&p.call);
+        builder_reset(&p.builder);
+        writer_rewind(&p.out, 0);
+        while (heap_drop_pending(p.heap)) heap_drop_step(p.heap, 100000);
+        char cursor[20];
+        snprintf(cursor, sizeof cursor, "%d", i + 1);
+        const char *got = "";
+        for (int k = 0; !strstr(got, "'cursor': nil"); k++) {
+            ck_assert_int_lt(k, 20); /* few symbols are left */
+            got = ask(&other, "table.next", cursor);
+            ck_assert_msg(got[0] != '!', "%s", got);
+        }
+    }
+    ASK(&p, "len", "'t'", "2");
+    in_process_end(&other);
 }
 END_TEST
 
@@ -680,8 +734,10 @@ Suite *test_suite(void)
     tcase_add_test(tcase, an_update_and_a_deletion_of_a_million_rows_let_others_work);
     tcase_add_test(tcase, writers_wait_in_line_and_readers_do_not);
     tcase_add_test(tcase, who_waits_may_leave_the_line);
+    tcase_add_test(tcase, who_waits_may_have_no_memory_for_its_reply);
     tcase_add_test(tcase, a_change_goes_on_when_its_table_is_deleted);
     tcase_add_test(tcase, a_change_that_is_given_up_leaves_nothing);
+    tcase_add_test(tcase, an_export_outlives_the_symbols_of_a_change);
     tcase_add_test(tcase, an_update_that_is_given_up_leaves_nothing);
     tcase_add_test(tcase, texts_are_updated_in_columns_of_any_form);
     tcase_add_test(tcase, columns_are_added_dropped_renamed_and_retyped);

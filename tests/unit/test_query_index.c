@@ -10,6 +10,7 @@
 #include "heap/map.h"
 #include "heap/query_index.h"
 #include "heap/query_rows.h"
+#include "heap/table_draft.h"
 #include "heap/table_int.h"
 #include "tests/support/expect.h"
 #include "tests/support/heap_fixture.h"
@@ -296,6 +297,92 @@ END_TEST
 START_TEST(several_full_chunks) { many(2, TABLE_CHUNK_ROWS * 5 / 2, 4, 25); }
 END_TEST
 
+/* --- symbols that are taken back ---------------------------------------------------------------*/
+
+#define STATIONS 64
+#define LONG_BYTES 1000000
+
+static void append_texts(struct table_append *a, const struct table_text *texts, uint64_t count)
+{
+    struct table_error error;
+    ck_assert_msg(table_append_texts(a, 0, count, texts, &error) == 0, "%s", error.text);
+}
+
+static struct table *make_stations(struct heap *h, value *v)
+{
+    const struct table_field field = {.name = "s", .name_length = 1, .type = TABLE_SYM};
+    static char room[STATIONS][24];
+    struct table_text *texts = malloc(TABLE_CHUNK_ROWS * sizeof *texts);
+    struct table_error error;
+    struct table_append a;
+    for (unsigned i = 0; i < TABLE_CHUNK_ROWS; i++) {
+        char *name = room[i % STATIONS];
+        texts[i] = (struct table_text){name, (size_t)sprintf(name, "station %u", i % STATIONS)};
+    }
+    ck_assert_int_eq(table_create(h, &field, 1, v, &error), 0);
+    struct table *t = table_of(h, *v);
+    ck_assert_int_eq(table_append_begin(t, TABLE_CHUNK_ROWS, &a, &error), 0);
+    append_texts(&a, texts, TABLE_CHUNK_ROWS);
+    ck_assert_int_eq(table_append_commit(&a, NULL, &error), 0);
+    while (table_seal_step(t, UINT64_MAX) == 1) continue;
+    free(texts);
+    return t;
+}
+
+/* A query for a symbol that a draft had made, and that is gone when the query runs. */
+static void ask_for_symbol_gone(struct heap *h, struct table *t, enum table_index_kind kind)
+{
+    static char text[LONG_BYTES]; /* in a piece of its own, which goes, too */
+    struct table_text symbol = {text, sizeof text};
+    struct table_draft *d;
+    struct table_append a;
+    struct table_error error;
+    table_index_set(t, 0, kind);
+    while (table_index_step(t, UINT64_MAX) == 1) continue;
+    memset(text, 'y', sizeof text);
+    memcpy(text, "station ", 8); /* the others' key, so that texts are compared */
+    ck_assert_int_eq(table_draft_open(t, &d, &error), 0);
+    table_draft_enter(d);
+    ck_assert_int_eq(table_append_open(d, 1, &a, &error), 0);
+    ck_assert_int_ge(table_append_reserve(&a, UINT64_MAX), 0);
+    append_texts(&a, &symbol, 1);
+    table_draft_leave(d);
+
+    struct query_spec spec;
+    struct query_error query_error;
+    struct query_batch batch;
+    struct query *q;
+    value where = list_new(h), items[] = {text_new(h, "=", 1, false), text_new(h, "s", 1, false),
+                                          text_new(h, text, sizeof text, false)};
+    for (unsigned i = 0; i < 3; i++) ck_assert_int_eq(list_push_take(h, where, items[i]), 0);
+    ck_assert_int_eq(query_spec_read(h, VALUE_NIL, false, &spec, &query_error), 0);
+    spec.where = where;
+    ck_assert_int_eq(query_scan_create(h, table_pin(t), &spec, 0, &q, &query_error), 0);
+    value_release(h, where);
+
+    table_append_close(&a);
+    table_draft_abandon(d);
+    while (table_is_busy(t)) heap_drop_step(h, 100000);
+    ck_assert_uint_eq(table_symbol_count(t, 0), STATIONS);
+    int found;
+    do found = query_next(q, 1000000, 1024, 1 << 20, &batch, &query_error);
+    while (found == QUERY_BUSY);
+    ck_assert_int_eq(found, QUERY_END);
+    query_destroy(q);
+}
+
+START_TEST(a_symbol_that_was_asked_for_may_be_taken_back)
+{
+    struct heap *h = heap_fixture_open(0);
+    value v;
+    struct table *t = make_stations(h, &v);
+    ask_for_symbol_gone(h, t, TABLE_INDEX_SORTED);
+    ask_for_symbol_gone(h, t, TABLE_INDEX_HASH);
+    value_release(h, v);
+    heap_fixture_close(h);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("query_index");
@@ -304,5 +391,9 @@ Suite *test_suite(void)
     tcase_add_test(model, small_chunks_that_come_and_go);
     tcase_add_test(model, several_full_chunks);
     suite_add_tcase(suite, model);
+    TCase *symbols = tcase_create("symbols");
+    tcase_set_timeout(symbols, 60);
+    tcase_add_test(symbols, a_symbol_that_was_asked_for_may_be_taken_back);
+    suite_add_tcase(suite, symbols);
     return suite;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "heap/table_arrow.h"
+#include "heap/table_draft.h"
 #include "heap/list.h"
 #include "heap/table_npy.h"
 #include "heap/text.h"
@@ -499,6 +500,104 @@ START_TEST(npy_files_come_back)
 }
 END_TEST
 
+/* --- symbols that are taken back ---------------------------------------------------------------*/
+
+#define COMING 3000
+
+static void append_text(struct table_append *a, const char *text)
+{
+    struct table_error error;
+    struct table_text cell = {text, strlen(text)};
+    ck_assert_msg(table_append_texts(a, 0, 1, &cell, &error) == 0, "%s", error.text);
+}
+
+/* A draft with an append that made symbols. */
+static struct table_draft *draft_symbols(struct table *t, struct table_append *a, const char *name)
+{
+    struct table_draft *d;
+    struct table_error error;
+    char text[20];
+    ck_assert_int_eq(table_draft_open(t, &d, &error), 0);
+    table_draft_enter(d);
+    ck_assert_int_eq(table_append_open(d, COMING, a, &error), 0);
+    ck_assert_int_ge(table_append_reserve(a, UINT64_MAX), 0);
+    for (int i = 0; i < COMING; i++) {
+        snprintf(text, sizeof text, "%s%d", name, i);
+        append_text(a, text);
+    }
+    table_draft_leave(d);
+    return d;
+}
+
+static void take_back(struct table *t, struct table_append *a, struct table_draft *d)
+{
+    table_append_close(a);
+    table_draft_abandon(d);
+    while (table_is_busy(t)) heap_drop_step(h, 100000);
+    ck_assert_uint_eq(table_symbol_count(t, 0), 1);
+}
+
+/* The next piece. False: it was the last. */
+static bool take_piece(struct export *e, struct table_out *stream)
+{
+    const unsigned char *data;
+    size_t length = 0;
+    struct query_error error;
+    int more = 1;
+    while (more == 1 && length == 0) more = export_step(e, 0, &data, &length, &error);
+    ck_assert_msg(more >= 0, "%s", error.text);
+    unsigned char *to = out_room(stream, length);
+    if (length) memcpy(to, data, length);
+    out_add(stream, length);
+    return more;
+}
+
+/* An export that began when there were symbols nobody had committed; they go, and others may come,
+ * when `pieces` of it are out. */
+static void export_meanwhile(struct table *t, unsigned pieces, bool others)
+{
+    struct table_append a;
+    struct table_out stream = {.data = NULL};
+    struct export_options options = {.format = EXPORT_ARROW, .piece_bytes = 100};
+    struct export *e;
+    struct query *q;
+    struct query_error error;
+    struct table_draft *d = draft_symbols(t, &a, "one ");
+    ck_assert_int_eq(export_scan(h, t, NULL, 0, &q, &error), 0);
+    ck_assert_int_eq(export_create(q, NULL, &options, &e, &error), 0);
+    for (unsigned i = 0; i < pieces; i++) expect_true(take_piece(e, &stream));
+    take_back(t, &a, d);
+    if (others) d = draft_symbols(t, &a, "other ");
+    while (take_piece(e, &stream)) continue;
+    if (others) take_back(t, &a, d);
+    export_destroy(e);
+    query_destroy(q);
+    struct table_error read_error;
+    ck_assert_msg(read_all(stream.data, stream.length, 1000, &read_error) == 0, "%s",
+                  read_error.text);
+    struct table_version *from = table_pin(t);
+    check_copy(from, NULL, UINT32_MAX);
+    table_unpin(from);
+    out_close(&stream);
+}
+
+START_TEST(symbols_are_taken_back_while_they_go_out)
+{
+    const struct table_field field = {.name = "s", .name_length = 1, .type = TABLE_SYM};
+    struct table_error error;
+    struct table_append a;
+    ck_assert_int_eq(table_create(h, &field, 1, &tables[0], &error), 0);
+    struct table *t = table_of(h, tables[0]);
+    ck_assert_int_eq(table_append_begin(t, 1, &a, &error), 0);
+    append_text(&a, "kept");
+    ck_assert_int_eq(table_append_commit(&a, NULL, &error), 0);
+    for (unsigned pieces = 0; pieces < 5; pieces++) {
+        export_meanwhile(t, pieces, false);
+        export_meanwhile(t, pieces, true);
+    }
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *s = suite_create("table_arrow");
@@ -514,6 +613,7 @@ Suite *test_suite(void)
     tcase_add_test(c, what_is_no_arrow_is_named);
     tcase_add_test(c, every_allocation_may_fail);
     tcase_add_test(c, npy_files_come_back);
+    tcase_add_test(c, symbols_are_taken_back_while_they_go_out);
     suite_add_tcase(s, c);
     return s;
 }
