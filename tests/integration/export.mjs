@@ -130,8 +130,8 @@ for (let i = 0; i < 500 && stats.sealing; i++) {
     stats = await plain.call('table.stats', 't');
 }
 const encodings = stats.columns.find((column) => column.name === 'i64').encodings;
-check('sealed and plain vectors', [stats.chunks, encodings.plain?.vectors > 0, Object.keys(encodings).length > 1],
-    [2n, true, true]);
+check('sealed and plain vectors', [stats.chunks > 1n, encodings.plain?.vectors > 0, Object.keys(encodings).length > 1],
+    [true, true, true]);
 await update(100, 'i64', -(2n ** 62n));
 await update(101, 'sym_null', null);
 await update(102, 'str_null', 'neu');
