@@ -49,7 +49,8 @@ struct text_piece {
 struct plain_column {
     struct column head;
     uint32_t capacity;   /* a multiple of 64 */
-    uint32_t written;    /* elements from here on were never visible to any version */
+    uint32_t written;    /* elements from here on are free: no version sees them, no draft has
+                            claimed them */
     uint64_t *valid;     /* into this block; NULL: the field has no nulls */
     struct text_arena *arena; /* texts only, else NULL */
     size_t text_bytes;   /* of the texts appended, for the chunk's limit */
@@ -283,7 +284,7 @@ void append_unmark(struct table_append *a);
 /* table_draft.c: 0, or that the table is busy. */
 warn_unused int table_check_writable(const struct table *t, struct table_error *error);
 /* What an arena (NULL: the column has none yet) holds now, before the draft adds to it. `column`:
- * the base's, if its text_bytes will change, or NULL. */
+ * the base's, if the draft is about to claim elements of it, or NULL. */
 warn_unused int table_draft_mark(struct table_draft *d, struct text_arena *arena,
                                  struct plain_column *column);
 
