@@ -234,6 +234,33 @@ void append_rewind(struct table_append *a)
         if (t->symbols[i]) symbols_truncate(t, t->symbols[i], a->columns[i].symbols);
 }
 
+static int mark_before(struct table_append *a, struct table_draft *d)
+{
+    struct table *t = a->t;
+    bool open = tail_is_open(t);
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        const struct append_column *c = &a->columns[i];
+        if (t->symbols[i]) table_draft_symbols_before(d, i, c->symbols);
+        if (!open || !field_is_text(&t->fields[i])) continue;
+        struct plain_column *p = plain_at(t, t->current->chunk_count - 1, i);
+        if (table_draft_mark_before(d, p, c->had_arena, c->piece, c->used, c->text_bytes) != 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+void append_rewind_slowly(struct table_append *a)
+{
+    struct table_draft *d;
+    struct table_error error;
+    if (table_draft_open(a->t, &d, &error) != 0) {
+        append_rewind(a);
+        return;
+    }
+    if (mark_before(a, d) != 0) append_rewind(a);
+    table_draft_abandon(d);
+}
+
 void table_append_abort(struct table_append *a)
 {
     if (!a->before) return;

@@ -22,7 +22,8 @@
 
 struct arena_mark {
     struct text_arena *arena;       /* or, if a column had none yet: */
-    struct plain_column *column;    /* of the base, which the draft claims; or NULL */
+    struct plain_column *column;    /* of the base, or NULL */
+    bool claimed;                   /* elements of it are the draft's */
     const struct text_piece *piece; /* the newest one */
     size_t used;
     size_t text_bytes;              /* of the column */
@@ -60,11 +61,13 @@ int table_check_writable(const struct table *t, struct table_error *error)
 
 /* --- taking back -------------------------------------------------------------------------------*/
 
-static void restore_column(const struct arena_mark *m)
+/* What is not claimed may be a fork's. */
+static void restore_column(const struct table *t, const struct arena_mark *m)
 {
-    if (!m->column) return;
-    m->column->text_bytes = m->text_bytes;
-    m->column->written = m->written;
+    struct plain_column *p = m->column;
+    if (!p || (!m->claimed && t->forks)) return;
+    if (p->text_bytes > m->text_bytes) p->text_bytes = m->text_bytes;
+    if (m->claimed) p->written = m->written;
 }
 
 static void rewind_arena(struct table *t, const struct arena_mark *m)
@@ -95,7 +98,7 @@ static size_t take_back_mark(struct table_draft *d)
         return external_free_words(bytes);
     }
     if (!d->table->forks) rewind_arena(d->table, m);
-    restore_column(m);
+    restore_column(d->table, m);
     block->count--;
     return 1;
 }
@@ -221,7 +224,7 @@ void table_draft_abandon(struct table_draft *d)
     external_drop_step(h, ABANDON_WORDS);
 }
 
-int table_draft_mark(struct table_draft *d, struct text_arena *arena, struct plain_column *column)
+static int add_mark(struct table_draft *d, struct arena_mark mark)
 {
     if (!d->marks || d->marks->count == MARKS_IN_BLOCK) {
         struct mark_block *block = external_alloc(&d->external, sizeof *block);
@@ -230,16 +233,39 @@ int table_draft_mark(struct table_draft *d, struct text_arena *arena, struct pla
         block->count = 0;
         d->marks = block;
     }
+    d->marks->marks[d->marks->count++] = mark;
+    return 0;
+}
+
+int table_draft_mark(struct table_draft *d, struct text_arena *arena, struct plain_column *column)
+{
     const struct text_piece *piece = arena ? arena->pieces : NULL;
-    d->marks->marks[d->marks->count++] = (struct arena_mark){
+    return add_mark(d, (struct arena_mark){
         .arena = arena,
         .column = column,
+        .claimed = column,
         .piece = piece,
         .used = piece ? piece->used : 0,
         .text_bytes = column ? column->text_bytes : 0,
         .written = column ? column->written : 0,
-    };
-    return 0;
+    });
+}
+
+int table_draft_mark_before(struct table_draft *d, struct plain_column *column, bool had_arena,
+                            const struct text_piece *piece, size_t used, size_t text_bytes)
+{
+    return add_mark(d, (struct arena_mark){
+        .arena = had_arena ? column->arena : NULL,
+        .column = column,
+        .piece = piece,
+        .used = used,
+        .text_bytes = text_bytes,
+    });
+}
+
+void table_draft_symbols_before(struct table_draft *d, uint32_t column, uint32_t count)
+{
+    d->symbols[column] = count;
 }
 
 /* --- the line ----------------------------------------------------------------------------------*/

@@ -11,8 +11,9 @@
  * which the older rows are deleted, and which compaction makes small. But a sorted column is sorted
  * with the deleted rows, too; so the rows of a table that has one are copied, however many.
  *
- * Texts and symbols of a fork that is given up are taken back if nothing has changed since; else
- * they stay, unused, until their chunk is sealed or the table ends. */
+ * Texts and symbols of a fork that is given up are taken back if nothing has changed since, in
+ * steps, by a draft that is abandoned; else they stay, unused, until their chunk is sealed or the
+ * table ends. */
 #include "heap/table_int.h"
 
 int table_fork_begin(struct table *t, struct table_fork *f, struct table_error *error)
@@ -41,7 +42,6 @@ void table_fork_leave(struct table_fork *f) { change_sides(f); }
 static void fork_close(struct table_fork *f)
 {
     append_unmark(&f->mark);
-    f->t->forks--;
     table_unpin(f->base);
     *f = (struct table_fork){.t = NULL};
 }
@@ -52,9 +52,10 @@ void table_fork_abandon(struct table_fork *f)
     version_unref(f->other);
     /* Other forks, a draft, or the table that took the place of this one, may have codes and texts
      * from after the mark. */
-    const struct table *t = f->t;
-    if (t->current == f->base && t->forks == 1 && !t->draft && !t->altered)
-        append_rewind(&f->mark);
+    struct table *t = f->t;
+    bool alone = t->current == f->base && t->forks == 1 && !t->draft && !t->altered;
+    t->forks--;
+    if (alone) append_rewind_slowly(&f->mark);
     fork_close(f);
 }
 
@@ -254,6 +255,7 @@ int table_fork_join(struct table_fork *f, struct table_error *error)
         table_fork_abandon(f);
         return busy;
     }
+    t->forks--;
     if (f->other->slots == f->base->slots || t->current == f->base) {
         if (f->other->slots != f->base->slots) {
             change_sides(f);

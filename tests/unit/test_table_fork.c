@@ -178,6 +178,48 @@ START_TEST(nothing_is_left_of_a_fork_that_is_given_up)
 }
 END_TEST
 
+/* Of as many texts as this, symbols all different. */
+static void append_symbols(uint32_t count)
+{
+    struct table_append a;
+    char room[20];
+    ck_assert_int_eq(table_append_begin(t, count, &a, &error), 0);
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t n = i;
+        struct table_text text = {room, (size_t)sprintf(room, "only %u", i)};
+        ck_assert_int_eq(table_append_raw(&a, 0, 1, &n, NULL, 0, &error), 0);
+        ck_assert_int_eq(table_append_texts(&a, 1, 1, &text, &error), 0);
+        ck_assert_int_eq(table_append_texts(&a, 2, 1, &text, &error), 0);
+    }
+    ck_assert_int_eq(table_append_nulls(&a, 3, count, &error), 0);
+    ck_assert_int_eq(table_append_commit(&a, NULL, &error), 0);
+}
+
+START_TEST(a_fork_is_taken_back_in_steps)
+{
+    struct table_fork f;
+    ck_assert_int_eq(append(1, 3), 0);
+    uint32_t symbols = table_symbol_count(t, 2);
+    for (int again = 0; again < 2; again++) {
+        begin(&f);
+        table_fork_enter(&f);
+        append_symbols(20000);
+        table_fork_leave(&f);
+        table_fork_abandon(&f);
+        ck_assert(table_is_busy(t));
+        ck_assert_uint_gt(table_symbol_count(t, 2), symbols + 10000);
+        ck_assert_int_eq(append(4, 1), -EBUSY);
+        check_rows((const int64_t[]){1, 2, 3}, 3);
+        unsigned steps = 0;
+        for (; table_is_busy(t); steps++) heap_drop_step(h, 10000);
+        ck_assert_uint_gt(steps, 5);
+        ck_assert_uint_eq(table_symbol_count(t, 2), symbols);
+    }
+    ck_assert_int_eq(append(4, 1), 0);
+    check_rows((const int64_t[]){1, 2, 3, 4}, 4);
+}
+END_TEST
+
 START_TEST(what_others_append_stays_and_comes_first)
 {
     struct table_fork f, g;
@@ -230,7 +272,6 @@ static void abandon_draft(void)
     table_append_close(&draft.a);
     table_draft_abandon(draft.d);
     draft.d = NULL;
-    while (heap_drop_pending(h)) heap_drop_step(h, SIZE_MAX / 2);
 }
 
 /* Room for one column more; or up to `most` cells of the next one; or the commit. 1, 0 once the
@@ -300,6 +341,7 @@ START_TEST(a_draft_that_is_given_up_beside_a_fork_gives_its_room_back)
         if (!before) begin(&f);
         append_in(&f, 200, 5);
         abandon_draft();
+        while (heap_drop_pending(h)) heap_drop_step(h, SIZE_MAX / 2);
         ck_assert_uint_eq(p->text_bytes, text_bytes);
         table_fork_abandon(&f);
         ck_assert_uint_eq(p->text_bytes, text_bytes);
@@ -423,6 +465,7 @@ static void change_draft(uint64_t *rng, int64_t *next)
     uint32_t count = some_rows(rng);
     bool fails = random_below(rng, 10) == 0;
     if (!draft.d) {
+        while (heap_drop_pending(h)) heap_drop_step(h, SIZE_MAX / 2); /* of what was given up */
         if (now.count + count >= ROWS_MAX / 4) return;
         open_draft(*next, count);
         *next += count;
@@ -464,7 +507,10 @@ static void run_program(uint64_t seed)
         case 1: delete_some(&rng); break;
         case 2: seal(); break;
         case 3: table_close_tail(t); break;
-        case 4: while (table_compact_step(t, random_below(&rng, 2), 100000) == 1) continue; break;
+        case 4:
+            if (random_below(&rng, 2)) heap_drop_step(h, 1 + random_below(&rng, 20000));
+            while (table_compact_step(t, random_below(&rng, 2), 100000) == 1) continue;
+            break;
         case 5:
         case 6:
         case 7: change_draft(&rng, &next); break;
@@ -476,6 +522,7 @@ static void run_program(uint64_t seed)
     if (random_below(&rng, 2)) abandon_draft();
     for (unsigned i = 0; i < FORKS; i++) table_fork_abandon(&forks[i]);
     abandon_draft();
+    while (heap_drop_pending(h)) heap_drop_step(h, SIZE_MAX / 2);
     check_rows(now.rows, now.count);
 }
 
@@ -504,6 +551,7 @@ Suite *test_suite(void)
     tcase_set_timeout(c, 300);
     tcase_add_test(c, rows_show_when_they_join);
     tcase_add_test(c, nothing_is_left_of_a_fork_that_is_given_up);
+    tcase_add_test(c, a_fork_is_taken_back_in_steps);
     tcase_add_test(c, what_others_append_stays_and_comes_first);
     tcase_add_test(c, a_draft_and_a_fork_do_not_take_the_same_room);
     tcase_add_test(c, a_draft_that_is_given_up_beside_a_fork_gives_its_room_back);
