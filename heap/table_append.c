@@ -46,13 +46,33 @@ static uint32_t grown(uint32_t capacity, uint32_t needed)
     return min_u32(wanted < 64 ? 64 : wanted, TABLE_CHUNK_ROWS);
 }
 
-/* Elements [used, slots) of one column of the last chunk become writable, unseen by anybody. */
+/* What a draft will change of the last chunk that it began with: texts go into its arenas; and
+ * `kept`, if it is of that chunk. */
+static int mark_for_draft(struct table *t, uint32_t column, struct plain_column *kept)
+{
+    const struct table_version *base = table_draft_base(t->draft);
+    uint32_t chunk = t->current->chunk_count - 1;
+    if (chunk >= base->chunk_count) return 0;
+    struct column *c = version_chunk(base, chunk)->columns[column].column;
+    if (c->sealed) return 0;
+    struct plain_column *p = (struct plain_column *)c;
+    if (p != kept && !p->arena) return 0;
+    return table_draft_mark(t->draft, p->arena, p == kept ? p : NULL);
+}
+
+/* Elements [used, slots) of one column of the last chunk become writable, unseen by anybody. A
+ * draft fills them in later steps, and forks may append meanwhile: so it claims them at once. */
 static int reserve_column(struct table *t, uint32_t column, uint32_t used, uint32_t slots)
 {
     uint32_t chunk = t->current->chunk_count - 1;
     struct plain_column *p = plain_at(t, chunk, column);
-    bool seen = p->written > used; /* by a version that the table went back from */
-    if (p->capacity >= slots && !seen) return 0;
+    bool claimed = p->written > used; /* by a draft, a fork, or before the table went back */
+    bool keep = p->capacity >= slots && !claimed;
+    if (t->entered && mark_for_draft(t, column, keep ? p : NULL) != 0) return -ENOMEM;
+    if (keep) {
+        if (t->entered) p->written = slots;
+        return 0;
+    }
     uint32_t capacity = p->capacity >= slots ? p->capacity : grown(p->capacity, slots);
     struct chunk *c = chunk_writable(t, chunk);
     if (!c) return -ENOMEM;
@@ -173,25 +193,10 @@ int table_append_begin(struct table *t, uint64_t rows, struct table_append *a,
     return table_fail_memory(error);
 }
 
-/* Texts will go into the arenas of the last chunk. */
-static int mark_texts(struct table_append *a, struct table_draft *d)
-{
-    struct table *t = a->t;
-    for (uint32_t i = 0; a->tail_rows && i < t->column_count; i++) {
-        if (!field_is_text(&t->fields[i])) continue;
-        struct plain_column *p = plain_at(t, t->current->chunk_count - 1, i);
-        if (table_draft_mark(d, p->arena, p) != 0) return -ENOMEM;
-    }
-    return 0;
-}
-
 int table_append_open(struct table_draft *d, uint64_t rows, struct table_append *a,
                       struct table_error *error)
 {
-    int failed = append_open(table_draft_table(d), rows, a, error);
-    if (failed || mark_texts(a, d) == 0) return failed;
-    table_append_close(a);
-    return table_fail_memory(error);
+    return append_open(table_draft_table(d), rows, a, error);
 }
 
 void table_append_close(struct table_append *a)
@@ -212,7 +217,8 @@ static void forget_texts(struct table_append *a)
         if (!field_is_text(&t->fields[i])) continue;
         const struct append_column *c = &a->columns[i];
         struct plain_column *p = plain_at(t, t->current->chunk_count - 1, i);
-        p->text_bytes = c->text_bytes;
+        /* A draft that is gone may have lowered it since. */
+        if (p->text_bytes > c->text_bytes) p->text_bytes = c->text_bytes;
         if (p->arena) arena_rewind(t, p->arena, c->piece, c->used);
         if (c->had_arena || !p->arena) continue;
         arena_unref(t, p->arena);
@@ -226,6 +232,33 @@ void append_rewind(struct table_append *a)
     forget_texts(a);
     for (uint32_t i = 0; i < t->column_count; i++)
         if (t->symbols[i]) symbols_truncate(t, t->symbols[i], a->columns[i].symbols);
+}
+
+static int mark_before(struct table_append *a, struct table_draft *d)
+{
+    struct table *t = a->t;
+    bool open = tail_is_open(t);
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        const struct append_column *c = &a->columns[i];
+        if (t->symbols[i]) table_draft_symbols_before(d, i, c->symbols);
+        if (!open || !field_is_text(&t->fields[i])) continue;
+        struct plain_column *p = plain_at(t, t->current->chunk_count - 1, i);
+        if (table_draft_mark_before(d, p, c->had_arena, c->piece, c->used, c->text_bytes) != 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+void append_rewind_slowly(struct table_append *a)
+{
+    struct table_draft *d;
+    struct table_error error;
+    if (table_draft_open(a->t, &d, &error) != 0) {
+        append_rewind(a);
+        return;
+    }
+    if (mark_before(a, d) != 0) append_rewind(a);
+    table_draft_abandon(d);
 }
 
 void table_append_abort(struct table_append *a)

@@ -2,8 +2,12 @@
  *
  * A draft is an external object without a leaf. Open, it is among the living; abandoned, it is in
  * the queue of the dying until it has taken back what others could see of it: symbols in the
- * dictionaries, which all versions share, and texts in arenas that versions of before share. What
- * an arena held is marked before the draft adds to it. */
+ * dictionaries, which all versions share, texts in arenas that versions of before share, and claims
+ * on elements of their columns. What an arena held, and how far a column was claimed, is marked
+ * before the draft adds to it.
+ *
+ * Open forks may have texts and symbols from behind a draft's, and then keep them all. A column
+ * that the draft has claimed is another matter: forks have copies of it. */
 #include "heap/table_draft.h"
 
 #include <stdlib.h>
@@ -18,10 +22,12 @@
 
 struct arena_mark {
     struct text_arena *arena;       /* or, if a column had none yet: */
-    struct plain_column *column;    /* of the base; its text_bytes is to be restored too, or NULL */
+    struct plain_column *column;    /* of the base, or NULL */
+    bool claimed;                   /* elements of it are the draft's */
     const struct text_piece *piece; /* the newest one */
     size_t used;
-    size_t text_bytes;
+    size_t text_bytes;              /* of the column */
+    uint32_t written;
 };
 
 struct mark_block {
@@ -57,22 +63,29 @@ int table_check_writable(const struct table *t, struct table_error *error)
 
 /* --- taking back -------------------------------------------------------------------------------*/
 
-static void rewind_mark(struct table *t, const struct arena_mark *m)
+/* What is not claimed may be a fork's. */
+static void restore_column(const struct table *t, const struct arena_mark *m)
 {
     struct plain_column *p = m->column;
-    if (m->arena) arena_rewind(t, m->arena, m->piece, m->used);
-    if (!p) return;
-    p->text_bytes = m->text_bytes;
-    if (m->arena) return;
-    arena_unref(t, p->arena);
-    p->arena = NULL;
+    if (!p || (!m->claimed && t->forks)) return;
+    if (p->text_bytes > m->text_bytes) p->text_bytes = m->text_bytes;
+    if (m->claimed) p->written = m->written;
+}
+
+static void rewind_arena(struct table *t, const struct arena_mark *m)
+{
+    if (m->arena) {
+        arena_rewind(t, m->arena, m->piece, m->used);
+        return;
+    }
+    arena_unref(t, m->column->arena);
+    m->column->arena = NULL;
 }
 
 /* One piece of a marked arena, or the mark. Returns the work. */
 static size_t take_back_mark(struct table_draft *d)
 {
     struct mark_block *block = d->marks;
-    if (d->table->forks) block->count = 0; /* they may have texts from behind the marks */
     struct arena_mark *m = block->count ? &block->marks[block->count - 1] : NULL;
     if (!m) {
         d->marks = block->next;
@@ -81,12 +94,13 @@ static size_t take_back_mark(struct table_draft *d)
     }
     struct text_arena *arena = m->arena ? m->arena : m->column->arena;
     const struct text_piece *newest = arena ? arena->pieces : NULL;
-    if (newest && newest != m->piece) {
+    if (newest && newest != m->piece && !d->table->forks) {
         size_t bytes = newest->capacity;
         arena_rewind(d->table, arena, newest->next, newest->next ? newest->next->used : 0);
         return external_free_words(bytes);
     }
-    rewind_mark(d->table, m);
+    if (!d->table->forks) rewind_arena(d->table, m);
+    restore_column(d->table, m);
     block->count--;
     return 1;
 }
@@ -222,7 +236,7 @@ void table_draft_abandon(struct table_draft *d)
     external_drop_step(h, ABANDON_WORDS);
 }
 
-int table_draft_mark(struct table_draft *d, struct text_arena *arena, struct plain_column *column)
+static int add_mark(struct table_draft *d, struct arena_mark mark)
 {
     if (!d->marks || d->marks->count == MARKS_IN_BLOCK) {
         struct mark_block *block = external_alloc(&d->external, sizeof *block);
@@ -231,10 +245,39 @@ int table_draft_mark(struct table_draft *d, struct text_arena *arena, struct pla
         block->count = 0;
         d->marks = block;
     }
-    const struct text_piece *piece = arena ? arena->pieces : NULL;
-    d->marks->marks[d->marks->count++] = (struct arena_mark){
-        arena, column, piece, piece ? piece->used : 0, column ? column->text_bytes : 0};
+    d->marks->marks[d->marks->count++] = mark;
     return 0;
+}
+
+int table_draft_mark(struct table_draft *d, struct text_arena *arena, struct plain_column *column)
+{
+    const struct text_piece *piece = arena ? arena->pieces : NULL;
+    return add_mark(d, (struct arena_mark){
+        .arena = arena,
+        .column = column,
+        .claimed = column,
+        .piece = piece,
+        .used = piece ? piece->used : 0,
+        .text_bytes = column ? column->text_bytes : 0,
+        .written = column ? column->written : 0,
+    });
+}
+
+int table_draft_mark_before(struct table_draft *d, struct plain_column *column, bool had_arena,
+                            const struct text_piece *piece, size_t used, size_t text_bytes)
+{
+    return add_mark(d, (struct arena_mark){
+        .arena = had_arena ? column->arena : NULL,
+        .column = column,
+        .piece = piece,
+        .used = used,
+        .text_bytes = text_bytes,
+    });
+}
+
+void table_draft_symbols_before(struct table_draft *d, uint32_t column, uint32_t count)
+{
+    d->symbols[column] = count;
 }
 
 /* --- the line ----------------------------------------------------------------------------------*/

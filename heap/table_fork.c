@@ -7,10 +7,13 @@
  * If theirs still is base at the end, mine takes its place. Else mine's new rows are put behind
  * theirs: chunks that began in the fork as they are; those that share a chunk with older rows by
  * taking that chunk if theirs still has it as it was (only full chunks were sealed, or rows changed
- * in others), or by copying these rows.
+ * in others). Else, few rows are copied; of many, the chunk becomes another one of the table, in
+ * which the older rows are deleted, and which compaction makes small. But a sorted column is sorted
+ * with the deleted rows, too; so the rows of a table that has one are copied, however many.
  *
- * Texts and symbols of a fork that is given up are taken back if nothing has changed since; else
- * they stay, unused, until their chunk is sealed or the table ends. */
+ * Texts and symbols of a fork that is given up are taken back if nothing has changed since, in
+ * steps, by a draft that is abandoned; else they stay, unused, until their chunk is sealed or the
+ * table ends. */
 #include "heap/table_int.h"
 
 int table_fork_begin(struct table *t, struct table_fork *f, struct table_error *error)
@@ -39,7 +42,6 @@ void table_fork_leave(struct table_fork *f) { change_sides(f); }
 static void fork_close(struct table_fork *f)
 {
     append_unmark(&f->mark);
-    f->t->forks--;
     table_unpin(f->base);
     *f = (struct table_fork){.t = NULL};
 }
@@ -50,9 +52,10 @@ void table_fork_abandon(struct table_fork *f)
     version_unref(f->other);
     /* Other forks, a draft, or the table that took the place of this one, may have codes and texts
      * from after the mark. */
-    const struct table *t = f->t;
-    if (t->current == f->base && t->forks == 1 && !t->draft && !t->altered)
-        append_rewind(&f->mark);
+    struct table *t = f->t;
+    bool alone = t->current == f->base && t->forks == 1 && !t->draft && !t->altered;
+    t->forks--;
+    if (alone) append_rewind_slowly(&f->mark);
     fork_close(f);
 }
 
@@ -162,6 +165,50 @@ static int copy_rows(struct table_fork *f, uint32_t chunk, uint32_t slot,
     return failed;
 }
 
+/* What is copied at once. */
+#define COPY_CELLS_MAX 4096
+#define COPY_BYTES_MAX ((size_t)256 << 10)
+
+/* Whether the rows from `slot` on are to be copied. */
+static bool is_to_copy(const struct table_fork *f, uint32_t chunk, uint32_t slot)
+{
+    const struct table *t = f->t;
+    uint32_t slots = version_slots(f->other, chunk);
+    for (uint32_t i = 0; i < t->column_count; i++)
+        if (t->fields[i].sorted) return true;
+    if ((uint64_t)(slots - slot) * t->column_count > COPY_CELLS_MAX) return false;
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < t->column_count; i++)
+        for (uint32_t k = slot; k < slots && field_is_text(&t->fields[i]); k++) {
+            struct table_cell cell;
+            table_cell(f->other, chunk, k, i, &cell);
+            if (!cell.null) bytes += cell.text.length;
+        }
+    return bytes <= COPY_BYTES_MAX;
+}
+
+/* The chunk goes behind theirs, without its rows before `slot`. */
+static int push_part(struct table_fork *f, uint32_t chunk, uint32_t slot)
+{
+    struct table *t = f->t;
+    if (!version_writable(t)) return -ENOMEM;
+    struct chunk *c = chunk_copy(t, version_chunk(f->other, chunk));
+    if (!c) return -ENOMEM;
+    struct deletions *d = deletions_writable(t, c);
+    if (d) {
+        for (uint32_t i = 0; i < slot / 64; i++) d->bits[i] = UINT64_MAX;
+        for (uint32_t i = slot & ~63u; i < slot; i++) bit_set(d->bits, i);
+        d->count = slot;
+    }
+    if (!d || version_push_chunk_take(t, c, version_slots(f->other, chunk)) != 0) {
+        chunk_unref(t, c);
+        return -ENOMEM;
+    }
+    t->current->deleted += slot;
+    t->current->even = false;
+    return 0;
+}
+
 /* Chunks of the fork from `chunk` on go behind theirs. */
 static int push_chunks(struct table_fork *f, uint32_t chunk)
 {
@@ -190,8 +237,10 @@ static int join_changed(struct table_fork *f, struct table_error *error)
     uint32_t own = slot ? chunk + 1 : chunk;
     if (slot && tail_is_shared(f, chunk))
         failed = take_tail(f, chunk) ? table_fail_memory(error) : 0;
-    else if (slot)
+    else if (slot && is_to_copy(f, chunk, slot))
         failed = copy_rows(f, chunk, slot, error);
+    else if (slot)
+        failed = push_part(f, chunk, slot) ? table_fail_memory(error) : 0;
     if (!failed && push_chunks(f, own) != 0) failed = table_fail_memory(error);
     if (failed) table_restore(t, before);
     table_unpin(before);
@@ -206,6 +255,7 @@ int table_fork_join(struct table_fork *f, struct table_error *error)
         table_fork_abandon(f);
         return busy;
     }
+    t->forks--;
     if (f->other->slots == f->base->slots || t->current == f->base) {
         if (f->other->slots != f->base->slots) {
             change_sides(f);

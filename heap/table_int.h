@@ -49,7 +49,8 @@ struct text_piece {
 struct plain_column {
     struct column head;
     uint32_t capacity;   /* a multiple of 64 */
-    uint32_t written;    /* elements from here on were never visible to any version */
+    uint32_t written;    /* elements from here on are free: no version sees them, no draft has
+                            claimed them */
     uint64_t *valid;     /* into this block; NULL: the field has no nulls */
     struct text_arena *arena; /* texts only, else NULL */
     size_t text_bytes;   /* of the texts appended, for the chunk's limit */
@@ -281,14 +282,23 @@ size_t chunk_unref(struct table *t, struct chunk *c);
 warn_unused int append_mark(struct table *t, struct table_append *a);
 /* Back to the mark: t->current is the version from then, and nothing of later is in use. */
 void append_rewind(struct table_append *a);
+/* The same in steps, by a draft that is abandoned; the table is busy until then. Without memory for
+ * it, at once. */
+void append_rewind_slowly(struct table_append *a);
 void append_unmark(struct table_append *a);
 
 /* table_draft.c: 0, or that the table is busy. */
 warn_unused int table_check_writable(const struct table *t, struct table_error *error);
 /* What an arena (NULL: the column has none yet) holds now, before the draft adds to it. `column`:
- * the base's, if its text_bytes will change, or NULL. */
+ * the base's, if the draft is about to claim elements of it, or NULL. */
 warn_unused int table_draft_mark(struct table_draft *d, struct text_arena *arena,
                                  struct plain_column *column);
+/* What somebody else has added already is to be taken back as if the draft had: from an arena of a
+ * column of the base, and from a dictionary, behind its first `count` symbols. */
+warn_unused int table_draft_mark_before(struct table_draft *d, struct plain_column *column,
+                                        bool had_arena, const struct text_piece *piece,
+                                        size_t used, size_t text_bytes);
+void table_draft_symbols_before(struct table_draft *d, uint32_t column, uint32_t count);
 
 /* table_version.c */
 warn_unused struct table_version *version_new(struct table *t);

@@ -1,10 +1,12 @@
 /* test_table_fork.c - rows that are appended in a fork: unseen until they join, then all there,
- * whatever others do to the table meanwhile; and nothing left of a fork that is given up. */
+ * whatever others do to the table meanwhile, in drafts (table_draft.h) too; and nothing left of a
+ * fork that is given up. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "heap/table.h"
+#include "heap/table_draft.h"
+#include "heap/table_int.h"
 #include "tests/support/heap_fixture.h"
 #include "tests/support/random.h"
 #include "tests/support/runner.h"
@@ -22,6 +24,12 @@ static const struct table_field fields[] = {
 static void setup(void)
 {
     h = heap_fixture_open(0);
+    ck_assert_int_eq(table_create(h, fields, 4, &leaf, &error), 0);
+    t = table_of(h, leaf);
+}
+static void empty_table(void)
+{
+    value_release(h, leaf);
     ck_assert_int_eq(table_create(h, fields, 4, &leaf, &error), 0);
     t = table_of(h, leaf);
 }
@@ -45,23 +53,29 @@ static void texts_of(int64_t n, char room[2][40], struct table_text out[2])
     if (n % 11 == 0) out[1].data = NULL;
 }
 
-static int append(int64_t first, uint32_t count)
+/* The next `count` cells of a column, of rows `first` and so on. */
+static int fill(struct table_append *a, uint32_t column, int64_t first, uint32_t count)
 {
-    struct table_append a;
     char room[2][40];
-    int failed = table_append_begin(t, count, &a, &error);
-    if (failed) return failed;
-    for (uint32_t i = 0; i < count && !failed; i++) {
-        int64_t n = first + i;
+    int failed = 0;
+    for (int64_t n = first; n < first + count && !failed; n++) {
         float f = (float)n / 4;
         uint8_t valid = n % 3 != 0;
         struct table_text texts[2];
         texts_of(n, room, texts);
-        failed = table_append_raw(&a, 0, 1, &n, NULL, 0, &error);
-        if (!failed) failed = table_append_texts(&a, 1, 1, &texts[0], &error);
-        if (!failed) failed = table_append_texts(&a, 2, 1, &texts[1], &error);
-        if (!failed) failed = table_append_raw(&a, 3, 1, &f, &valid, 0, &error);
+        if (column == 0) failed = table_append_raw(a, 0, 1, &n, NULL, 0, &error);
+        else if (column == 3) failed = table_append_raw(a, 3, 1, &f, &valid, 0, &error);
+        else failed = table_append_texts(a, column, 1, &texts[column - 1], &error);
     }
+    return failed;
+}
+
+static int append(int64_t first, uint32_t count)
+{
+    struct table_append a;
+    int failed = table_append_begin(t, count, &a, &error);
+    if (failed) return failed;
+    for (uint32_t i = 0; i < 4 && !failed; i++) failed = fill(&a, i, first, count);
     if (!failed) failed = table_append_commit(&a, NULL, &error);
     if (failed) table_append_abort(&a);
     return failed;
@@ -164,6 +178,48 @@ START_TEST(nothing_is_left_of_a_fork_that_is_given_up)
 }
 END_TEST
 
+/* Of as many texts as this, symbols all different. */
+static void append_symbols(uint32_t count)
+{
+    struct table_append a;
+    char room[20];
+    ck_assert_int_eq(table_append_begin(t, count, &a, &error), 0);
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t n = i;
+        struct table_text text = {room, (size_t)sprintf(room, "only %u", i)};
+        ck_assert_int_eq(table_append_raw(&a, 0, 1, &n, NULL, 0, &error), 0);
+        ck_assert_int_eq(table_append_texts(&a, 1, 1, &text, &error), 0);
+        ck_assert_int_eq(table_append_texts(&a, 2, 1, &text, &error), 0);
+    }
+    ck_assert_int_eq(table_append_nulls(&a, 3, count, &error), 0);
+    ck_assert_int_eq(table_append_commit(&a, NULL, &error), 0);
+}
+
+START_TEST(a_fork_is_taken_back_in_steps)
+{
+    struct table_fork f;
+    ck_assert_int_eq(append(1, 3), 0);
+    uint32_t symbols = table_symbol_count(t, 2);
+    for (int again = 0; again < 2; again++) {
+        begin(&f);
+        table_fork_enter(&f);
+        append_symbols(20000);
+        table_fork_leave(&f);
+        table_fork_abandon(&f);
+        ck_assert(table_is_busy(t));
+        ck_assert_uint_gt(table_symbol_count(t, 2), symbols + 10000);
+        ck_assert_int_eq(append(4, 1), -EBUSY);
+        check_rows((const int64_t[]){1, 2, 3}, 3);
+        unsigned steps = 0;
+        for (; table_is_busy(t); steps++) heap_drop_step(h, 10000);
+        ck_assert_uint_gt(steps, 5);
+        ck_assert_uint_eq(table_symbol_count(t, 2), symbols);
+    }
+    ck_assert_int_eq(append(4, 1), 0);
+    check_rows((const int64_t[]){1, 2, 3, 4}, 4);
+}
+END_TEST
+
 START_TEST(what_others_append_stays_and_comes_first)
 {
     struct table_fork f, g;
@@ -188,6 +244,115 @@ START_TEST(what_others_append_stays_and_comes_first)
     check_rows((const int64_t[]){1, 2, 30, 20, 21, 10, 11, 12, 46, 47}, 10);
 }
 END_TEST
+
+/* --- beside a draft ----------------------------------------------------------------------------*/
+
+/* An append in steps; `d` NULL: not open. */
+static struct {
+    struct table_draft *d;
+    struct table_append a;
+    int64_t first;
+    uint32_t count, filled[4];
+} draft;
+
+static void open_draft(int64_t first, uint32_t count)
+{
+    ck_assert_int_eq(table_draft_open(t, &draft.d, &error), 0);
+    table_draft_enter(draft.d);
+    ck_assert_int_eq(table_append_open(draft.d, count, &draft.a, &error), 0);
+    table_draft_leave(draft.d);
+    draft.first = first;
+    draft.count = count;
+    memset(draft.filled, 0, sizeof draft.filled);
+}
+
+static void abandon_draft(void)
+{
+    if (!draft.d) return;
+    table_append_close(&draft.a);
+    table_draft_abandon(draft.d);
+    draft.d = NULL;
+}
+
+/* Room for one column more; or up to `most` cells of the next one; or the commit. 1, 0 once the
+ * rows are there, or an error. */
+static int advance_draft(uint32_t most)
+{
+    uint32_t i = 0;
+    table_draft_enter(draft.d);
+    int status = table_append_reserve(&draft.a, 0);
+    while (i < 4 && draft.filled[i] == draft.count) i++;
+    if (!status && i < 4) {
+        uint32_t left = draft.count - draft.filled[i], count = left < most ? left : most;
+        status = fill(&draft.a, i, draft.first + draft.filled[i], count);
+        draft.filled[i] += count;
+        if (!status) status = 1;
+    } else if (!status) {
+        status = table_append_commit(&draft.a, NULL, &error);
+    }
+    table_draft_leave(draft.d);
+    if (status) return status;
+    table_draft_publish(draft.d);
+    draft.d = NULL;
+    return 0;
+}
+
+/* The fork appends when the draft has made `steps` steps. */
+static void append_beside_a_draft(unsigned steps)
+{
+    struct table_fork f;
+    empty_table();
+    ck_assert_int_eq(append(1, 10), 0);
+    open_draft(100, 5);
+    while (steps--) ck_assert_int_eq(advance_draft(2), 1);
+    begin(&f);
+    append_in(&f, 200, 5);
+    while (advance_draft(2) == 1) continue;
+    check_rows((const int64_t[]){1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 100, 101, 102, 103, 104}, 15);
+    ck_assert_int_eq(table_fork_join(&f, &error), 0);
+    check_rows((const int64_t[]){1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 100, 101, 102, 103, 104, 200, 201,
+                                 202, 203, 204}, 20);
+}
+
+START_TEST(a_draft_and_a_fork_do_not_take_the_same_room)
+{
+    for (unsigned steps = 0; steps <= 4 + 4 * 3; steps++) append_beside_a_draft(steps);
+}
+END_TEST
+
+static const struct plain_column *tail_column(uint32_t column)
+{
+    const struct chunk *c = version_chunk(t->current, t->current->chunk_count - 1);
+    return (const struct plain_column *)c->columns[column].column;
+}
+
+START_TEST(a_draft_that_is_given_up_beside_a_fork_gives_its_room_back)
+{
+    struct table_fork f;
+    for (unsigned before = 0; before < 2; before++) {
+        empty_table();
+        ck_assert_int_eq(append(1, 10), 0);
+        const struct plain_column *p = tail_column(1);
+        size_t text_bytes = p->text_bytes;
+        if (before) begin(&f);
+        open_draft(100, 5);
+        for (unsigned i = 0; i < 4 + 4; i++) ck_assert_int_eq(advance_draft(5), 1);
+        ck_assert_uint_gt(p->text_bytes, text_bytes);
+        if (!before) begin(&f);
+        append_in(&f, 200, 5);
+        abandon_draft();
+        while (heap_drop_pending(h)) heap_drop_step(h, SIZE_MAX / 2);
+        ck_assert_uint_eq(p->text_bytes, text_bytes);
+        table_fork_abandon(&f);
+        ck_assert_uint_eq(p->text_bytes, text_bytes);
+        ck_assert_int_eq(append(11, 3), 0);
+        ck_assert_ptr_eq(p, tail_column(1));
+        check_rows((const int64_t[]){1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13}, 13);
+    }
+}
+END_TEST
+
+/* --- ends --------------------------------------------------------------------------------------*/
 
 START_TEST(a_table_that_is_gone_lets_its_fork_end)
 {
@@ -251,12 +416,13 @@ static uint32_t some_rows(uint64_t *rng)
 {
     uint32_t sizes[] = {1, 2, 70, TABLE_VECTOR_ROWS, 2 * TABLE_VECTOR_ROWS + 5, TABLE_CHUNK_ROWS};
     uint32_t most = TABLE_CHUNK_ROWS > 8192 ? 5 : 6;
+    if (random_below(rng, 2)) most = 3; /* which fit into what columns have left */
     return sizes[random_below(rng, most)];
 }
 
 static void delete_some(uint64_t *rng)
 {
-    uint64_t count = now.count ? 1 + random_below(rng, 5) : 0;
+    uint64_t count = now.count && !table_is_busy(t) ? 1 + random_below(rng, 5) : 0;
     for (; count && now.count; count--) {
         uint32_t chunk, slot;
         size_t at = (size_t)random_below(rng, now.count);
@@ -273,13 +439,15 @@ static void delete_some(uint64_t *rng)
 static void change_fork(uint64_t *rng, struct table_fork *f, struct model *m, int64_t *next)
 {
     uint32_t count = some_rows(rng);
+    bool empty = !f->t || !m->count;
     if (!f->t) {
         begin(f);
         m->count = 0;
-    } else if (random_below(rng, 4) == 0) {
+    }
+    if (random_below(rng, 8) == 0) {
         table_fork_abandon(f);
-    } else if (random_below(rng, 3) == 0) {
-        bool fails = random_below(rng, 3) == 0;
+    } else if (random_below(rng, empty || table_is_busy(t) ? 30 : 3) == 0) {
+        bool fails = table_is_busy(t) || random_below(rng, 3) == 0;
         if (fails) heap_fail_nth(h, 1 + random_below(rng, 10));
         int status = table_fork_join(f, &error);
         heap_fail_nth(h, 0);
@@ -292,30 +460,69 @@ static void change_fork(uint64_t *rng, struct table_fork *f, struct model *m, in
     }
 }
 
+static void change_draft(uint64_t *rng, int64_t *next)
+{
+    uint32_t count = some_rows(rng);
+    bool fails = random_below(rng, 10) == 0;
+    if (!draft.d) {
+        while (heap_drop_pending(h)) heap_drop_step(h, SIZE_MAX / 2); /* of what was given up */
+        if (now.count + count >= ROWS_MAX / 4) return;
+        open_draft(*next, count);
+        *next += count;
+    }
+    if (random_below(rng, 12) == 0) {
+        abandon_draft();
+        return;
+    }
+    if (fails) heap_fail_nth(h, 1 + random_below(rng, 5));
+    int status = 1;
+    for (uint64_t n = 1 + random_below(rng, 5); n && status == 1; n--)
+        status = advance_draft(1 + (uint32_t)random_below(rng, draft.count));
+    heap_fail_nth(h, 0);
+    ck_assert(status >= 0 || fails);
+    if (status < 0) abandon_draft();
+    if (status == 0) model_append(&now, draft.first, draft.count);
+}
+
+static void append_or_be_refused(int64_t first, uint32_t count)
+{
+    if (now.count + count >= ROWS_MAX / 4) return;
+    bool busy = table_is_busy(t);
+    ck_assert_int_eq(append(first, count), busy ? -EBUSY : 0);
+    if (!busy) model_append(&now, first, count);
+}
+
 static void run_program(uint64_t seed)
 {
     uint64_t rng = seed;
     int64_t next = 1;
-    for (int step = 0; step < 60; step++) {
+    for (int step = 0; step < 80; step++) {
         unsigned which = (unsigned)random_below(&rng, FORKS);
         uint32_t count = some_rows(&rng);
-        switch (random_below(&rng, 10)) {
+        switch (random_below(&rng, 13)) {
         case 0:
-            if (now.count + count >= ROWS_MAX / 4) break;
-            ck_assert_int_eq(append(next, count), 0);
-            model_append(&now, next, count);
+            append_or_be_refused(next, count);
             next += count;
             break;
         case 1: delete_some(&rng); break;
         case 2: seal(); break;
         case 3: table_close_tail(t); break;
-        case 4: while (table_compact_step(t, random_below(&rng, 2), 100000) == 1) continue; break;
+        case 4:
+            if (random_below(&rng, 2)) heap_drop_step(h, 1 + random_below(&rng, 20000));
+            while (table_compact_step(t, random_below(&rng, 2), 100000) == 1) continue;
+            break;
+        case 5:
+        case 6:
+        case 7: change_draft(&rng, &next); break;
         default:
             if (now.count + mine[which].count < ROWS_MAX)
                 change_fork(&rng, &forks[which], &mine[which], &next);
         }
     }
+    if (random_below(&rng, 2)) abandon_draft();
     for (unsigned i = 0; i < FORKS; i++) table_fork_abandon(&forks[i]);
+    abandon_draft();
+    while (heap_drop_pending(h)) heap_drop_step(h, SIZE_MAX / 2);
     check_rows(now.rows, now.count);
 }
 
@@ -329,9 +536,7 @@ START_TEST(random_programs_agree_with_a_model)
         now.count = 0;
         for (int i = 0; i < FORKS; i++) mine[i].count = 0;
         run_program(seed);
-        value_release(h, leaf);
-        ck_assert_int_eq(table_create(h, fields, 4, &leaf, &error), 0);
-        t = table_of(h, leaf);
+        empty_table();
     }
     free(now.rows);
     for (int i = 0; i < FORKS; i++) free(mine[i].rows);
@@ -346,7 +551,10 @@ Suite *test_suite(void)
     tcase_set_timeout(c, 300);
     tcase_add_test(c, rows_show_when_they_join);
     tcase_add_test(c, nothing_is_left_of_a_fork_that_is_given_up);
+    tcase_add_test(c, a_fork_is_taken_back_in_steps);
     tcase_add_test(c, what_others_append_stays_and_comes_first);
+    tcase_add_test(c, a_draft_and_a_fork_do_not_take_the_same_room);
+    tcase_add_test(c, a_draft_that_is_given_up_beside_a_fork_gives_its_room_back);
     tcase_add_test(c, a_table_that_is_gone_lets_its_fork_end);
     tcase_add_test(c, a_sorted_column_stays_sorted);
     suite_add_tcase(s, c);
