@@ -265,7 +265,8 @@ void table_append_abort(struct table_append *a);
  *
  * A fork may grow beside a draft (table_draft.h), but not join while there is one.
  * To join takes constant time, whatever was sealed meanwhile; if the end of the table was changed
- * by others, some rows are copied: a few, or with a sorted column up to TABLE_CHUNK_ROWS. A fork holds the table, and its version. */
+ * by others, some rows are copied: a few, or with a sorted column up to TABLE_CHUNK_ROWS. A fork
+ * holds the table, and its version. */
 struct table_fork {
     struct table *t;             /* NULL: not open */
     struct table_version *base;  /* where it began */

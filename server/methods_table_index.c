@@ -68,7 +68,8 @@ static enum call_outcome index_step(struct call *call, uint64_t budget_ns)
         return call_fail(call, ERROR_BUSY, "%s: the index was changed by another call meanwhile",
                          call->method->name);
     }
-    /* Sealing rests while the table is being changed; what is full by then is to be indexed, too. */
+    /* Sealing rests while the table is being changed; what is full by then is to be indexed as
+     * well. */
     bool waits = table_is_busy(t) && s->kind != TABLE_INDEX_NONE;
     /* A step may put a new column in the place of an old one that the pin would keep. */
     int status = waits ? 0 : table_seal_step(t, budget_ns);

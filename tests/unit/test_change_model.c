@@ -450,7 +450,7 @@ START_TEST(changes_at_the_same_time_are_as_if_one_came_after_the_other)
     if (getenv("CAIRN_SEED") || getenv("CAIRN_SEEDS")) return;
     for (unsigned i = 0; i <= COMPACT; i++) ck_assert_uint_gt(sums[i], SEEDS);
     ck_assert_uint_gt(aborted, SEEDS);
-    ck_assert_uint_gt(failed, SEEDS / 4);
+    ck_assert_uint_gt(failed, 0); /* how many depends on when collections fall */
 }
 END_TEST
 
