@@ -609,7 +609,7 @@ START_TEST(cells_of_deleted_rows_become_zeros)
         ASK(&p, "table.alter", "'t', [['null', 'n', false]]", "true");
         ASK_HAS(&p, "table.scan", "'t', {'where': ['>', 'n', 3]}", "'chunks_skipped': 1");
         ASK_HAS(&p, "table.scan", "'t', {'where': ['<', 'n', 0]}", "'chunks_skipped': 1");
-        ASK(&p, "table.delete", "'t', nil", "2");
+        ASK(&p, "table.delete", "'t', ['and']", "2");
         ASK(&p, "table.alter", "'t', [['add', 'm', 'i64']]", "true");
         ASK_HAS(&p, "table.scan", "'t', {'where': ['>', 'm', 0]}", "'chunks_skipped': 1");
         ASK(&p, "del", "'t'", "1");
