@@ -96,7 +96,7 @@ bench_table_server_LDADD = $(SERVER_CHILD_LIBS)
 EXTRA_DIST += %D%/report %D%/run %D%/table_duckdb.mjs
 CLEANFILES += bench-results.jsonl
 
-# Needs a quiet machine, a build without --enable-debug, and half an hour; `make bench BENCH=quick`
+# Needs a quiet machine, a build without --enable-debug, and an hour or more; `make bench BENCH=quick`
 # a few minutes.
 BENCH = full
 bench: $(bench_programs) cairn-server
