@@ -28,10 +28,13 @@ libmeasure_la_SOURCES = \
 	%D%/pieces.h
 
 MEASURE_LIBS = libmeasure.la libbench.la libheap.la -lm
-bench_programs = bench_alloc bench_mark bench_barrier bench_drop bench_growth bench_pause \
-	bench_pause_server bench_churn bench_bytes bench_idle bench_query bench_table \
+bench_programs = bench_machine bench_alloc bench_mark bench_barrier bench_drop bench_growth \
+	bench_pause bench_pause_server bench_churn bench_bytes bench_idle bench_query bench_table \
 	bench_table_bytes bench_table_export bench_table_server
 noinst_PROGRAMS += $(bench_programs)
+
+bench_machine_SOURCES = %D%/machine.c
+bench_machine_LDADD = $(MEASURE_LIBS)
 
 bench_alloc_SOURCES = %D%/alloc.c
 bench_alloc_LDADD = $(MEASURE_LIBS) -ldl
