@@ -288,20 +288,6 @@ static void collect(uint64_t events_ns, bool first, size_t turn_index)
 
 /* --- the whole ------------------------------------------------------------------------------*/
 
-/* The longest time that this process stood still while it did nothing but read the clock. */
-static void stall_figure(double seconds)
-{
-    uint64_t begin = measure_ns(), last = begin, longest = 0;
-    while ((double)(last - begin) < seconds * 1e9) {
-        uint64_t now = measure_ns();
-        if (now - last > longest) longest = now - last;
-        last = now;
-    }
-    figure_print_with(&(struct figure){"the machine, longest stall of a loop that reads the clock",
-                                       (double)longest / 1e3, "us", GOAL_NONE, 0, NULL},
-                      "\"seconds\":%.3g", seconds);
-}
-
 static void print_classes(uint64_t gib, const char *details)
 {
     static const struct {
@@ -391,7 +377,6 @@ int main(int argc, char **argv)
                         {"huge", &measure_huge, "1: ask for huge pages"},
                         {NULL, NULL, NULL},
                     });
-    stall_figure(3);
     if (gib) {
         figures(gib, cycles, seconds, runs);
     } else {
