@@ -23,8 +23,9 @@
 
 /* Of 64 hash bits, the segments' index needs the lower ones. */
 #define DEPTH_MAX 44
-/* Segments that move out of a sparse page when one leaves it. */
-#define EVICTIONS_MAX 2
+/* Segments that move out of a sparse page when one leaves it: a split has more to do itself. */
+#define EVICTIONS_OF_REBUILD 2
+#define EVICTIONS_OF_SPLIT 1
 
 const struct segmented_plan segmented_growing = {.depth = 1};
 
@@ -98,12 +99,19 @@ static void node_double(struct heap *h, const struct location *at, value node)
 
 /* --- growing --------------------------------------------------------------------------------*/
 
+/* The lines of the segment come while its first hashes are computed. */
+static void segment_prefetch(const struct segment *s)
+{
+    for (size_t i = 0; i < s->head->end; i += 64) __builtin_prefetch(s->entries + i);
+}
+
 /* A segment with room for one more entry of `size` bytes, or for none if 0, and without dead bytes,
  * in place of another. */
 static int segment_rebuild(struct heap *h, const struct location *at, const struct segment *s,
                            bool accessed, size_t size)
 {
     struct target t = {0};
+    segment_prefetch(s);
     target_count_all(h, &t, s);
     t.content += size > 0 ? size + segment_access_bytes(s) : 0;
     t.entries += size > 0;
@@ -128,14 +136,20 @@ static unsigned split_half(const struct split *split, uint64_t hash)
     return hash >> (63 - split->bit) & 1;
 }
 
-/* The lines of the segment come while its first hashes are computed. */
-static void segment_prefetch(const struct segment *s)
+/* The half that the new entry will be in is made with room for it, so that it need not be renewed
+ * at once; unless it has too much already, and will be split itself. */
+static void split_count_new(struct split *split, const struct segment *s, uint64_t hash,
+                            size_t size)
 {
-    for (size_t i = 0; i < s->head->end; i += 64) __builtin_prefetch(s->entries + i);
+    struct target *t = &split->half[split_half(split, hash)];
+    size_t content = t->content + size + segment_access_bytes(s);
+    if (size == 0 || segment_bytes(content, t->entries + 1) > SEGMENT_BYTES_MAX) return;
+    t->content = content;
+    t->entries++;
 }
 
 static int split_prepare(struct heap *h, const struct location *at, const struct segment *s,
-                         bool accessed, struct split *split)
+                         bool accessed, uint64_t hash, size_t size, struct split *split)
 {
     unsigned depth = s->head->depth;
     bool node_full = depth == at->bits, below = at->bits == NODE_BITS_MAX;
@@ -150,6 +164,7 @@ static int split_prepare(struct heap *h, const struct location *at, const struct
         split->hashes[i] = entry_hash(h, s, &e);
         target_count(&split->half[split_half(split, split->hashes[i])], &e);
     }
+    split_count_new(split, s, hash, size);
     if (node_full) split->node = node_new(h, below ? 1 : at->bits + 1);
     bool failed = split->node == VALUE_ABSENT;
     for (unsigned i = 0; i < 2 && !failed; i++)
@@ -186,11 +201,12 @@ static void split_link(struct heap *h, const struct location *at, unsigned depth
     slots_set(h, slots, first + count / 2, count / 2, half[1].cell, half[1].values);
 }
 
+/* For an entry of `size` bytes that is to come with `hash`; 0: none is. */
 static int segment_split(struct heap *h, const struct location *at, const struct segment *s,
-                         bool accessed)
+                         bool accessed, uint64_t hash, size_t size)
 {
     struct split split;
-    if (split_prepare(h, at, s, accessed, &split) < 0) return -ENOMEM;
+    if (split_prepare(h, at, s, accessed, hash, size, &split) < 0) return -ENOMEM;
     for (size_t i = 0; i < s->slots; i++) {
         if (!slot_is_live(s, i)) continue;
         struct entry e = slot_entry(s, i);
@@ -241,6 +257,7 @@ static bool segment_evict(struct heap *h, value *body, uint64_t granule)
         h, ref_make(KIND_MAP_SEGMENT, granule,
                     head->slots | (head->accessed ? SEGMENT_REF_ACCESSED : 0)), VALUE_NIL);
     size_t slot = 0;
+    segment_prefetch(&s);
     for (; slot < s.slots; slot++)
         if (slot_is_live(&s, slot) && slot_entry(&s, slot).key_type != KEY_CELL) break;
     if (slot == s.slots) return false;
@@ -265,13 +282,13 @@ static bool segment_evict(struct heap *h, value *body, uint64_t granule)
 /* A segment left the page of `old`. As all segments pass through all size classes, pages would stay
  * behind half empty; so where one becomes sparse, others of the map go along, some at a time. For
  * the memory's sake only: what fails is left for another time. */
-static void page_drain(struct heap *h, value *body, value old)
+static void page_drain(struct heap *h, value *body, value old, unsigned evictions)
 {
     const struct page *p = ref_page(h, old);
     uint64_t group = (uint64_t)ref_page_index(old) * PAGE_GROUPS;
     unsigned evicted = 0;
     if (h->in_reservation || p->content != KIND_MAP_SEGMENT || page_unswept(h, p)) return;
-    for (unsigned i = 0; i < PAGE_GROUPS && evicted < EVICTIONS_MAX; i++) {
+    for (unsigned i = 0; i < PAGE_GROUPS && evicted < evictions; i++) {
         if (p->state != PAGE_CELLS || p->active || p->live * 8U > p->cells * 7U) return;
         uint64_t live = h->groups[group + i].head;
         if (!live) continue;
@@ -291,8 +308,9 @@ static int segment_grow(struct heap *h, value *body, const struct location *at,
     bool holds = segment_holds(content, entries, segment_limit(at, s, hash));
     value old = s->cell;
     int status = holds ? segment_rebuild(h, at, s, accessed, size)
-                       : segment_split(h, at, s, accessed);
-    if (status == 0) page_drain(h, body, old);
+                       : segment_split(h, at, s, accessed, hash, size);
+    if (status == 0)
+        page_drain(h, body, old, holds ? EVICTIONS_OF_REBUILD : EVICTIONS_OF_SPLIT);
     return status;
 }
 
@@ -315,7 +333,7 @@ int segment_ready(struct heap *h, value *body, const struct segmented_plan *plan
                 return status;
             }
             uint64_t begin = gc_timed_begin();
-            status = too_many ? segment_split(h, &at, s, plan->accessed)
+            status = too_many ? segment_split(h, &at, s, plan->accessed, hash, size)
                               : segment_grow(h, body, &at, s, plan->accessed, hash, size);
             gc_timed_end(&h->gc.stats.split, begin);
         }
@@ -333,7 +351,7 @@ int segment_convert(struct heap *h, value *body, uint64_t hash, bool accessed)
     size_t content = segment_live_bytes(&s) + (accessed ? ACCESS_BYTES * s.head->live : 0);
     bool fits = segment_bytes(content, s.head->live) <= SEGMENT_BYTES_MAX;
     int status = fits ? segment_rebuild(h, &at, &s, accessed, 0)
-                      : segment_split(h, &at, &s, accessed);
+                      : segment_split(h, &at, &s, accessed, hash, 0);
     gc_timed_end(&h->gc.stats.split, begin);
     return status;
 }

@@ -426,6 +426,37 @@ START_TEST(pages_and_iterators_lend_every_form)
 }
 END_TEST
 
+/* An insertion splits one segment or renews one, never both, however long its key is; and besides
+ * the cells of that it takes few others: of segments that leave a sparse page. */
+START_TEST(an_insertion_changes_one_segment)
+{
+    struct heap *h = heap_fixture_open((size_t)256 << 20);
+    value map = filled_map(h);
+    struct gc_stats stats;
+    gc_stats(h, &stats);
+    uint64_t renewals = stats.split.count, allocations = heap_fixture_allocations(h);
+    for (int64_t i = 0; i < LARGE; i++) {
+        char name[PACKED_TEXT_MAX];
+        struct map_key key;
+        memset(name, '.', sizeof name);
+        size_t length = 20 + (size_t)i * 7 % (sizeof name - 20);
+        snprintf(name, 20, "%018ld", i);
+        map_key_text(h, &key, name, length);
+        model_assert(map_set_take(h, map, &key, value_int(i)) == 0);
+        gc_stats(h, &stats);
+        uint64_t after = heap_fixture_allocations(h);
+        model_assert_msg(stats.split.count <= renewals + 1, "entry %ld renewed %lu segments", i,
+                         stats.split.count - renewals);
+        model_assert_msg(after <= allocations + 4, "entry %ld took %lu cells", i,
+                         after - allocations);
+        renewals = stats.split.count;
+        allocations = after;
+    }
+    heap_fixture_verify(h, "grown");
+    heap_fixture_close(h);
+}
+END_TEST
+
 /* Entries whose keys are words of their own, and whose packed values take two bytes as the number
  * of a word does: not all of a full segment can get one more. */
 START_TEST(values_that_become_words_split_a_segment)
@@ -465,6 +496,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, what_is_ready_needs_no_memory);
     tcase_add_test(tcase, pages_and_iterators_lend_every_form);
     tcase_add_test(tcase, values_that_become_words_split_a_segment);
+    tcase_add_test(tcase, an_insertion_changes_one_segment);
     suite_add_tcase(suite, tcase);
     return suite;
 }
