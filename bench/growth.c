@@ -65,6 +65,8 @@ static void grow(const char *what, uint64_t count, unsigned runs, const char *an
     static struct pieces pieces;
     struct heap_stats stats;
     char details[128], name[96], short_count[16];
+    pieces_reserve(&pieces, count);
+    pieces_reserve(&ahead, count / TURN_INSERTS + 1);
     for (unsigned i = 0; i < runs; i++) {
         struct heap *h = measure_heap(count * 160 + ((size_t)64 << 20));
         run(h, count, &pieces);

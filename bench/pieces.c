@@ -12,6 +12,21 @@ void pieces_close(struct pieces *pieces)
     memset(pieces, 0, sizeof *pieces);
 }
 
+static void pieces_resize(struct pieces *pieces, size_t capacity)
+{
+    pieces->capacity = capacity;
+    pieces->least = realloc(pieces->least, capacity * sizeof *pieces->least);
+    pieces->second = realloc(pieces->second, capacity * sizeof *pieces->second);
+    if (!pieces->least || !pieces->second) measure_fail("out of memory");
+}
+
+void pieces_reserve(struct pieces *pieces, size_t count)
+{
+    pieces_resize(pieces, count);
+    memset(pieces->least, 0xff, count * sizeof *pieces->least);
+    memset(pieces->second, 0xff, count * sizeof *pieces->second);
+}
+
 void pieces_run_end(struct pieces *pieces)
 {
     if (pieces->at != pieces->count)
@@ -39,12 +54,8 @@ void pieces_add(struct pieces *pieces, uint64_t wall_ns, uint64_t cpu_ns)
     }
     if (pieces->runs > 0) measure_fail("a run has more than the %zu pieces of the first",
                                        pieces->count);
-    if (pieces->count == pieces->capacity) {
-        pieces->capacity = pieces->capacity ? pieces->capacity * 2 : 65536;
-        pieces->least = realloc(pieces->least, pieces->capacity * sizeof *pieces->least);
-        pieces->second = realloc(pieces->second, pieces->capacity * sizeof *pieces->second);
-        if (!pieces->least || !pieces->second) measure_fail("out of memory");
-    }
+    if (pieces->count == pieces->capacity)
+        pieces_resize(pieces, pieces->capacity ? pieces->capacity * 2 : 65536);
     pieces->least[pieces->count] = ns;
     pieces->second[pieces->count++] = UINT32_MAX;
     pieces->at = pieces->count;

@@ -27,6 +27,9 @@ struct pieces {
 
 /* Begins with zeroed memory, or after pieces_close. */
 void pieces_close(struct pieces *pieces);
+/* Before the first run: memory for so many pieces, all of it touched. Otherwise the first run pays
+ * for it, a piece here and there, and at those pieces nothing but the other runs counts. */
+void pieces_reserve(struct pieces *pieces, size_t count);
 /* The next piece is the first of a further run. Runs of other lengths than the first end the
  * program. */
 void pieces_run_end(struct pieces *pieces);
