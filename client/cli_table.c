@@ -33,8 +33,7 @@ const struct table_command table_commands[] = {
     {"append", "NAME FILE|- [option...]", "append the rows of a file to a table",
      FILE_OPTIONS
      "\n"
-     "The file goes in blocks of 4 MiB, each all or nothing: after an error the rows of earlier\n"
-     "blocks stay, and it tells how many they are.\n",
+     "All or nothing: others see the rows when the last one is there, and none after an error.\n",
      table_append},
     {"show", "NAME [where ...] [order by ...] [option...]", "show the first rows",
      "  --limit N            how many rows (20)\n"

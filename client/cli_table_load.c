@@ -2,8 +2,8 @@
  *
  * create reads a file of CSV or JSON twice: the first time the server only finds the types, so
  * that what they are does not depend on the first rows; what comes through a pipe can be read once
- * only, and there its first block tells. If anything fails, the table that was made goes away
- * again. append leaves what the calls before the failing one have stored, and says how much. */
+ * only, and there its first block tells. Either way the server keeps the rows to itself until the
+ * last block: if anything fails, there is no table, or none of the rows. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -41,7 +41,6 @@ struct load {
     struct cairn_args *args;
     struct cairn_reply *inferred; /* of the first pass; its schema makes the table */
     uint64_t bytes, bytes_done, bytes_total, rows;
-    bool stored; /* the table has been made */
     struct cli_progress progress;
 };
 
@@ -195,6 +194,8 @@ static int add_schema(struct load *l)
 static int add_beginning(struct load *l, bool infers)
 {
     table_add_text(l->args, "format", l->format);
+    cairn_args_cstr(l->args, "atomic");
+    cairn_args_bool(l->args, true);
     table_add_text(l->args, "delimiter", l->delimiter);
     table_add_text(l->args, "null", l->null);
     if (l->no_header) {
@@ -244,7 +245,6 @@ static int block_send(struct load *l, bool infers, const struct cairn_value *cur
     cairn_args_map_close(l->args);
     if (result != CLI_OK) return result;
     if (cli_call_ext(l->cli, "table.import", l->args, reply) != CAIRN_OK) return fail_import(l);
-    l->stored = l->stored || (l->creates && !infers);
     l->rows = cairn_uint(cairn_field(cairn_reply_result(*reply), "rows"), 0);
     cli_progress_show(&l->progress, l->bytes_done, l->bytes_total, true, l->rows);
     return CLI_OK;
@@ -292,18 +292,6 @@ static int place_check(struct load *l)
                            "del takes it away", l->path);
     cairn_reply_destroy(reply);
     return result;
-}
-
-/* A table that was made for a file that failed is of no use. */
-static void take_back(struct load *l)
-{
-    struct cairn_reply *reply = NULL;
-    cairn_args_clear(l->args);
-    if (!l->stored || !cairn_is_connected(l->cli->cairn)) return;
-    if (table_path(l->args, l->path) != CLI_OK) return;
-    if (table_ask(l->cli, "del", l->args, &reply) == CLI_OK)
-        cli_error(0, "nothing was kept: the table %s went away again", l->path);
-    cairn_reply_destroy(reply);
 }
 
 /* What was loaded in one go is rarely appended to soon: its last rows are compressed as well. */
@@ -379,8 +367,7 @@ static int load_file(struct load *l)
     if (result == CLI_OK) result = pass(l, false, &last);
     cairn_reply_destroy(last);
     if (result != CLI_OK && cli_stop_asked())
-        cli_error(0, "stopped after %" PRIu64 " rows", l->rows);
-    if (result != CLI_OK) take_back(l);
+        cli_error(0, "stopped after %" PRIu64 " rows; none of them is kept", l->rows);
     return result;
 }
 
