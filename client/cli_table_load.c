@@ -37,6 +37,7 @@ struct load {
     char *block;            /* owned: BLOCK_BYTES */
     size_t length;
     bool at_end;
+    char suspect;           /* what seems to separate the cells of CSV; 0: the delimiter does */
     struct cli_text made;   /* of the block, if it is not sent as it is */
     struct cairn_args *args;
     struct cairn_reply *inferred; /* of the first pass; its schema makes the table */
@@ -119,8 +120,61 @@ static const char *format_of_bytes(const char *data, size_t length)
     return at < length && (data[at] == '{' || data[at] == '[') ? "json" : "csv";
 }
 
+/* Files that are none of the formats, by their first bytes: of what kind, or NULL. */
+static const char *foreign_kind(const struct load *l)
+{
+    static const struct {
+        const char *bytes;
+        size_t length;
+        const char *what;
+    } kinds[] = {{"\x1f\x8b", 2, "gzip; gunzip -c FILE | cairn-cli table create NAME - reads it"},
+                 {"PAR1", 4, "Parquet"},
+                 {"PK\x03\x04", 4, "a zip archive, or a spreadsheet: save it as CSV"},
+                 {"\x28\xb5\x2f\xfd", 4, "zstd; zstd -dc FILE | cairn-cli table create NAME - "
+                                         "reads it"},
+                 {"BZh", 3, "bzip2; bzip2 -dc FILE | cairn-cli table create NAME - reads it"},
+                 {"\xff\xfe", 2, "UTF-16; iconv -f UTF-16 -t UTF-8 makes it readable"},
+                 {"\xfe\xff", 2, "UTF-16; iconv -f UTF-16 -t UTF-8 makes it readable"}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (l->length >= kinds[i].length && memcmp(l->block, kinds[i].bytes, kinds[i].length) == 0)
+            return kinds[i].what;
+    return NULL;
+}
+
+/* A first line with no comma outside of quotes, but with another sign that separates cells. */
+static char other_delimiter(const char *data, size_t length)
+{
+    static const char signs[] = ";\t|";
+    size_t counts[sizeof signs] = {0}, commas = 0, best = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < length && (quoted || data[i] != '\n'); i++) {
+        if (data[i] == '"') quoted = !quoted;
+        if (quoted || !data[i]) continue;
+        commas += data[i] == ',';
+        const char *sign = strchr(signs, data[i]);
+        if (sign) counts[sign - signs]++;
+    }
+    for (size_t i = 1; i < sizeof signs - 1; i++)
+        if (counts[i] > counts[best]) best = i;
+    return commas == 0 && counts[best] > 0 ? signs[best] : 0;
+}
+
+static void hint_delimiter(const struct load *l)
+{
+    if (!l->suspect || l->cli->options.quiet) return;
+    if (l->suspect == '\t')
+        fputs("the first line has tabulators, but no commas: is --delimiter tab missing?\n", stderr);
+    else
+        fprintf(stderr, "the first line has %c, but no commas: is --delimiter '%c' missing?\n",
+                l->suspect, l->suspect);
+}
+
 static int format_check(struct load *l)
 {
+    const char *foreign = l->format ? NULL : foreign_kind(l);
+    if (foreign)
+        return cli_error(CLI_DATA, "%s: is %s; table %s reads CSV, JSON, Arrow and .npy", l->file,
+                         foreign, l->command->name);
     bool known = false;
     if (!l->format) l->format = format_of_name(l->file);
     if (!l->format) l->format = format_of_bytes(l->block, l->length);
@@ -135,6 +189,7 @@ static int format_check(struct load *l)
                          "this is %s", l->command->name, l->format);
     const char *dot = strrchr(l->file, '.');
     if (csv && !l->delimiter && dot && strcasecmp(dot, ".tsv") == 0) l->delimiter = "\t";
+    if (csv && !l->delimiter) l->suspect = other_delimiter(l->block, l->length);
     if (l->delimiter && (strcmp(l->delimiter, "tab") == 0 || strcmp(l->delimiter, "\\t") == 0))
         l->delimiter = "\t";
     l->from_array = strcmp(l->format, "json") == 0;
@@ -217,6 +272,10 @@ static int fail_import(struct load *l)
     bool data = cairn_status(l->cli->cairn) == CAIRN_SERVER &&
                 (strcmp(code, "WRONG_TYPE") == 0 || strcmp(code, "OUT_OF_RANGE") == 0);
     int result = cli_report(l->cli, strcmp(l->file, "-") == 0 ? "standard input" : l->file);
+    if (data && l->from_array && strstr(cairn_error_message(l->cli->cairn), "row 1:"))
+        fputs("a table is made of flat records, [{\"a\": 1}, {\"a\": 2}]; of those within an object, "
+              "jq .MEMBER FILE | cairn-cli table create NAME -\n", stderr);
+    if (data) hint_delimiter(l);
     return data ? CLI_DATA : result;
 }
 
@@ -289,7 +348,7 @@ static int place_check(struct load *l)
     if (result == CLI_OK) result = table_ask(l->cli, "exists", l->args, &reply);
     if (result == CLI_OK && cairn_uint(cairn_reply_result(reply), 0) > 0)
         result = cli_error(CLI_USAGE, "there is something at %s already; table append adds rows, "
-                           "del takes it away", l->path);
+                           "table drop takes a table away", l->path);
     cairn_reply_destroy(reply);
     return result;
 }
@@ -340,6 +399,7 @@ static int summary(struct load *l)
         const struct cairn_value *s = cairn_reply_result(stats);
         uint64_t all = cairn_uint(cairn_field(s, "rows"), 0);
         if (l->creates) print_columns(&fields);
+        if (l->creates && fields.count == 1) hint_delimiter(l);
         fprintf(stderr, "%s %" PRIu64 " row%s", l->creates ? "created a table of" : "appended",
                 l->rows, l->rows == 1 ? "" : "s");
         if (!l->creates) fprintf(stderr, ", now %" PRIu64, all);

@@ -68,6 +68,24 @@ is "and right" "$(table query array --json)" '{"a": 1.0, "b": "x"}
 ok "a file whose last row tells the type" table create late "$scratch/late.csv"
 is "has that type" "$(cli --json table.schema late | jq -c '.[0][1]') $(cli len late)" '"f64" 400001'
 
+printf 'a;b\n1;x\n2;y\n' >"$scratch/semicolons.csv"
+ok "cells between semicolons, taken for one" status 0 cli table create semicolons "$scratch/semicolons.csv"
+ok "are told of" says "is --delimiter ';' missing?"
+printf 'a;b\n1,5;x\n' >"$scratch/decimal.csv"
+ok "with a comma in a cell" status 4 table create decimal "$scratch/decimal.csv"
+ok "the file's format is told" says "2 cells; the first line has 1"
+ok "or with a hint" status 4 cli table create decimal "$scratch/decimal.csv"
+ok "at the delimiter" says "is --delimiter ';' missing?"
+printf 'a\tb\n1\tx\n' >"$scratch/tabs.txt"
+ok "tabulators" status 0 cli table create tabs "$scratch/tabs.txt"
+ok "are told of, too" says "is --delimiter tab missing?"
+gzip -c "$scratch/trips.csv" >"$scratch/trips.csv.gz"
+ok "a compressed file" status 4 table create none "$scratch/trips.csv.gz"
+ok "is no CSV" says "is gzip; gunzip -c"
+printf '{"width": 3,\n "values": [1, 2]}' >"$scratch/object.json"
+ok "an object instead of records" status 4 table create none "$scratch/object.json"
+ok "is answered with what is wanted" says "a table is made of flat records"
+
 # --- failures of create
 ok "a missing file" status 4 table create none "$scratch/nothing.csv"
 ok "is named" says "$scratch/nothing.csv: No such file or directory"
@@ -126,6 +144,8 @@ cli table.create evil '[["t","str"]]' >/dev/null
 cli table.append evil '{"rows": [["a\u001b[2Jb\nc"], ["x\u202ey"]]}' >/dev/null
 is "hostile bytes are escaped" "$(table show evil | tail -n 2)" 'a\x1b[2Jb\nc
 x\u202ey'
+ok "a table that is not there" status 1 table show trip
+ok "is answered with how to find those that are" says "table list tells"
 is "20 rows unless more are asked for" "$(table show late | tail -n 1)" "… 399981 more rows"
 ok "show of what is no table" status 1 table show nobody
 
@@ -231,6 +251,20 @@ ok "a place that cannot be written to" status 4 table export trips "$scratch/no/
 ok "a full device" status 4 eval "table export late - --format csv >/dev/full"
 
 # --- help, and what is mistyped
+is "tables are listed" "$(table list 'tri*')" 'table  rows  columns   bytes
+trips     4        6  '"$(table list trips | awk 'NR == 2 {print $4, $5}')"
+is "all of them" "$(table list | wc -l)" "$(($(cli --json scan type=table count=1000 | jq '.[1] | length') + 1))"
+ok "a table is dropped" status 0 cli table drop semicolons
+ok "and that is said" says "dropped semicolons"
+ok "what is no table is not" status 1 table drop maps
+is "so it is there" "$(cli exists maps semicolons)" "1"
+ok "no table at all" status 0 cli table list 'nobody*'
+ok "is said" says "no tables"
+for command in ls:list rm:drop delete:drop load:create select:query head:show schema:describe; do
+    ok "table ${command%:*}" status 2 table "${command%:*}" trips
+    ok "is table ${command#*:}" says "it is table ${command#*:}"
+done
+
 for command in create append show describe query group export; do
     ok "table $command --help" status 0 cli table "$command" --help
     ok "says how it is called" says "usage: cairn-cli table $command NAME"
@@ -239,7 +273,7 @@ ok "table --help" status 0 cli table --help
 ok "lists them" says "describe"
 ok "table alone" status 2 cli table
 ok "an unknown command" status 2 cli table foo
-ok "is told of the known ones" says "create, append, show, describe, query, group and export"
+ok "is told of the known ones" says "list, create, append, show, describe, query, group, export and drop"
 ok "help table" status 0 cli help table
 ok "a mistyped option is no path" status 2 cli intersect sa sb in=x
 ok "and the options are told" says "in=x is no option: is it into=; the options are into"
