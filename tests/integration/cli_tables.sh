@@ -146,6 +146,18 @@ is "hostile bytes are escaped" "$(table show evil | tail -n 2)" 'a\x1b[2Jb\nc
 x\u202ey'
 ok "a table that is not there" status 1 table show trip
 ok "is answered with how to find those that are" says "table list tells"
+cli table.create blanks '[["s","str",{"null":true}],["東京 tower","f64",{"null":true}]]' >/dev/null
+cli table.append blanks '{"rows": [["",nan],[null,inf],["null",null],["\"q\"",-0.0],[" pad",-inf]]}' >/dev/null
+is "null, nothing and blanks are told apart" "$(table show blanks)" \
+'s       東京 tower
+str            f64
+""             nan
+null           inf
+"null"        null
+""q""         -0.0
+" pad"        -inf'
+is "columns of odd names are shown" "$(table show blanks --columns '東京 tower, s' --limit 1 --json)" \
+    '{"東京 tower": {"$double": "nan"}, "s": ""}'
 is "20 rows unless more are asked for" "$(table show late | tail -n 1)" "… 399981 more rows"
 ok "show of what is no table" status 1 table show nobody
 
@@ -219,6 +231,16 @@ ok bool 0 2
 cli table.create wild '[["f","f64",{"null":true}],["n","i64",{"null":true}]]' >/dev/null
 cli table.append wild '{"rows": [[inf,null],[nan,null],[null,null],[1,null],[3,null]]}' >/dev/null
 is "what is not finite stays out of the range" "$(table describe wild | awk 'NR == 2 {print $3, $5, $6, $7}')" "1 1.0 3.0 2"
+cli table.create floats '[["f","f32"]]' >/dev/null
+cli table.append floats '{"rows": [[inf],[nan],[-inf],[1],[3]]}' >/dev/null
+is "also of f32" "$(table describe floats | awk 'NR == 2 {print $3, $5, $6, $7}')" "0 1.0 3.0 2"
+printf 'n,d,c\n1,2024-05-01,7\n2,2024-05-02,7\n2,2024-05-03,7\n4,2024-05-04,7\n' >"$scratch/bars.csv"
+table create bars "$scratch/bars.csv"
+is "a bar for each integer, date and constant" \
+    "$(table describe bars | grep -oE '▄█ ▄|████|█')" '▄█ ▄
+████
+█'
+is "values are counted, not estimated, where they are few" "$(table describe late | awk 'NR == 2 {print substr($4, 1, 1)}') $(table describe bars | awk 'NR == 2 {print $4}')" "~ 3"
 is "a column without a value" "$(table describe wild | awk 'NR == 3 {print $1, $3, $4, $6}')" "n 5 0 plain"
 
 # --- export
