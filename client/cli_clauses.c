@@ -174,9 +174,9 @@ static bool fail_aggregate(struct reader *r)
     if (meant)
         return cli_query_fail(r->error, t.from, "there is no aggregate %.*s; it is %s", length,
                               name, meant);
-    return cli_query_fail(r->error, t.from, "there is no aggregate %.*s; there are count, sum, min, "
-                          "max, avg, var, stddev, quantile, median, distinct, approx_distinct, "
-                          "first and last", length, name);
+    return cli_query_fail(r->error, t.from, "there is no aggregate %.*s; there are count, sum, "
+                          "min, max, avg, var, stddev, quantile, median, distinct, "
+                          "approx_distinct, first and last", length, name);
 }
 
 /* What a function makes of a type; "" if that varies. */

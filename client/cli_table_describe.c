@@ -182,8 +182,8 @@ static void put_distinct(struct describe *d, uint64_t count, uint64_t present)
 }
 
 /* How wide a bar is, and how many there are. */
-static double bar_width(const struct describe *d, const struct cli_field *f, double low, double high,
-                        size_t *bars)
+static double bar_width(const struct describe *d, const struct cli_field *f, double low,
+                        double high, size_t *bars)
 {
     double span = high - low;
     *bars = d->bars;

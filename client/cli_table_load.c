@@ -163,7 +163,8 @@ static void hint_delimiter(const struct load *l)
 {
     if (!l->suspect || l->cli->options.quiet) return;
     if (l->suspect == '\t')
-        fputs("the first line has tabulators, but no commas: is --delimiter tab missing?\n", stderr);
+        fputs("the first line has tabulators, but no commas: is --delimiter tab missing?\n",
+              stderr);
     else
         fprintf(stderr, "the first line has %c, but no commas: is --delimiter '%c' missing?\n",
                 l->suspect, l->suspect);
@@ -273,8 +274,8 @@ static int fail_import(struct load *l)
                 (strcmp(code, "WRONG_TYPE") == 0 || strcmp(code, "OUT_OF_RANGE") == 0);
     int result = cli_report(l->cli, strcmp(l->file, "-") == 0 ? "standard input" : l->file);
     if (data && l->from_array && strstr(cairn_error_message(l->cli->cairn), "row 1:"))
-        fputs("a table is made of flat records, [{\"a\": 1}, {\"a\": 2}]; of those within an object, "
-              "jq .MEMBER FILE | cairn-cli table create NAME -\n", stderr);
+        fputs("a table is made of flat records, [{\"a\": 1}, {\"a\": 2}]; of those within an "
+              "object, jq .MEMBER FILE | cairn-cli table create NAME -\n", stderr);
     if (data) hint_delimiter(l);
     return data ? CLI_DATA : result;
 }

@@ -330,7 +330,8 @@ static enum call_outcome import_finish(struct call *call)
     else writer_nil(w);
     if (told) write_schema(w, x);
     if (reply_check(call) < 0 || check_table(call, x) < 0) return fail_ended(call);
-    if (joins && x->fresh && !x->infers && store_table(call, &s->request, x) < 0) return fail_ended(call);
+    if (joins && x->fresh && !x->infers && store_table(call, &s->request, x) < 0)
+        return fail_ended(call);
     if (joins && import_join(x, &error) < 0) return fail_import(call, &error);
     x->rows = import_rows(x);
     if (id != 0) {

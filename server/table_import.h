@@ -2,8 +2,8 @@
  * what it has to remember between the calls of table.import that bring the file in parts.
  *
  * During a call its rows are in a fork of the table (heap/table.h) and join it at the call's end,
- * or, if it is atomic, at the last one's. A table that the import makes is its own until then. What it holds counts against the heap's limit
- * and `bytes_max`. */
+ * or, if it is atomic, at the last one's. A table that the import makes is its own until then.
+ * What it holds counts against the heap's limit and `bytes_max`. */
 #ifndef CAIRN_SERVER_TABLE_IMPORT_H
 #define CAIRN_SERVER_TABLE_IMPORT_H
 

@@ -428,8 +428,8 @@ START_TEST(names_are_as_written)
          "[\"col\", \"price\"]], \"-(id + 1)\": [\"-\", [\"lit\", 0], [\"+\", [\"col\", \"id\"], "
          "[\"lit\", 1]]]}}");
     asks(q, "select if(ok, 1, 2) limit 1",
-         "{\"select\": [\"if(ok, 1, 2)\"], \"limit\": 1, \"let\": {\"if(ok, 1, 2)\": [\"if\", [\"=\", "
-         "\"ok\", true], [\"lit\", 1], [\"lit\", 2]]}}");
+         "{\"select\": [\"if(ok, 1, 2)\"], \"limit\": 1, \"let\": {\"if(ok, 1, 2)\": [\"if\", "
+         "[\"=\", \"ok\", true], [\"lit\", 1], [\"lit\", 2]]}}");
     asks(q, "select id *  2 order by id*2 desc, id",
          "{\"select\": [\"id *  2\"], \"order\": [[\"id *  2\", \"desc\"], [\"id\", \"asc\"]], "
          "\"let\": {\"id *  2\": [\"*\", [\"col\", \"id\"], [\"lit\", 2]]}}");
