@@ -34,14 +34,7 @@ static bool copy_fields(struct cli_fields *to, const struct cli_fields *from)
 
 /* --- items ------------------------------------------------------------------------------*/
 
-/* What is called as it is written: blanks go, where they separate nothing. */
-static void name_as_written(const struct reader *r, size_t from, size_t to, struct cli_text *name)
-{
-    for (; from < to; from++) {
-        char c = r->l.text[from];
-        if (c != ' ' && c != '`') cli_text_add_char(name, c);
-    }
-}
+#define NAME_BYTES_MAX 255
 
 /* [as name]; else `name` is left as it is. */
 static bool given_name(struct reader *r, struct cli_text *name)
@@ -72,7 +65,7 @@ static const char *type_name_of(enum cli_type type)
 
 /* Adds the result's name to `fields`, where it must be new. */
 static bool add_name(struct reader *r, struct cli_fields *fields, const struct cli_text *name,
-                     const char *type_name, size_t offset)
+                     const char *type_name, bool computed, size_t offset)
 {
     if (name->failed) return fail_memory(r);
     const char *data = name->data ? name->data : "";
@@ -80,7 +73,12 @@ static bool add_name(struct reader *r, struct cli_fields *fields, const struct c
     if (cli_fields_find(fields, data, name->length))
         return cli_query_fail(r->error, offset, "the name %.80s is there already; give another one "
                               "with as", data);
-    return cli_fields_add(fields, data, name->length, type_name) || fail_memory(r);
+    if (name->length > NAME_BYTES_MAX)
+        return cli_query_fail(r->error, offset, "this is too long for a name of %d bytes; give it "
+                              "one with as", NAME_BYTES_MAX);
+    if (!cli_fields_add(fields, data, name->length, type_name)) return fail_memory(r);
+    fields->list[fields->count - 1].computed = computed;
+    return true;
 }
 
 /* A key of a group, or an item of select: a column, or a value that let gives a name. */
@@ -96,7 +94,7 @@ static bool item(struct reader *r)
     if (done && e.is_column)
         cli_text_add(&name, e.field->name, e.field->length);
     else if (done)
-        name_as_written(r, e.from, e.to, &name);
+        cli_text_add(&name, r->l.text + e.from, e.to - e.from);
     char type[8] = "";
     if (done) snprintf(type, sizeof type, "%s", e.is_column ? e.field->type_name
                                                             : type_name_of(e.type));
@@ -109,25 +107,45 @@ static bool item(struct reader *r)
         }
         cairn_args_append(r->let, value);
         if (e.is_column) cairn_args_array_close(r->let);
-        done = add_name(r, &r->known, &name, type, from);
+        done = add_name(r, &r->known, &name, type, !renamed, from);
     }
     if (done) cli_path_key(r->args, name.data ? name.data : "", name.length);
     if (done && group) {
         const struct cli_field *f = cli_fields_find(&r->known, name.data, name.length);
-        done = add_name(r, &r->results, &name, f ? f->type_name : "", from);
+        done = add_name(r, &r->results, &name, f ? f->type_name : "", !e.is_column && !renamed,
+                        from);
     }
     cairn_args_destroy(value);
     cli_text_close(&name);
     return done;
 }
 
+static bool is_call(const struct reader *r)
+{
+    struct cli_token next = cli_lexer_peek(&r->l);
+    return r->l.token.type == CLI_TOKEN_NAME && next.type == CLI_TOKEN_SIGN &&
+           r->l.text[next.from] == '(';
+}
+
+/* Whether the token is an aggregate, or what others call one, and no column of the table. */
+static bool is_no_key(const struct reader *r)
+{
+    const struct cli_token t = r->l.token;
+    const char *name = r->l.text + t.from;
+    size_t length = t.to - t.from;
+    if (r->kind != CLI_CLAUSES_GROUP || t.type != CLI_TOKEN_NAME) return false;
+    if (!cli_aggregate(name, length) && !cli_aggregate_meant(name, length)) return false;
+    return is_call(r) || !cli_fields_find(&r->known, name, length);
+}
+
+/* Between the keys of a group and its aggregates a comma may stand, too. */
 static bool items(struct reader *r, const char *option)
 {
     cairn_args_cstr(r->args, option);
     cairn_args_array_open(r->args);
     do {
         if (!item(r)) return false;
-    } while (cli_lexer_take(&r->l, ","));
+    } while (cli_lexer_take(&r->l, ",") && !is_no_key(r));
     cairn_args_array_close(r->args);
     return true;
 }
@@ -143,32 +161,47 @@ static bool read_select(struct reader *r)
 static bool is_aggregate(const struct reader *r)
 {
     const struct cli_token t = r->l.token;
-    return t.type == CLI_TOKEN_NAME && cli_is_aggregate(r->l.text + t.from, t.to - t.from);
+    return t.type == CLI_TOKEN_NAME && cli_aggregate(r->l.text + t.from, t.to - t.from) != NULL;
 }
 
-static bool is_named(const char *function, size_t length, const char *name)
+/* It is none: what it is called here, or which there are. */
+static bool fail_aggregate(struct reader *r)
 {
-    return strlen(name) == length && memcmp(function, name, length) == 0;
+    const struct cli_token t = r->l.token;
+    const char *name = r->l.text + t.from;
+    const char *meant = cli_aggregate_meant(name, t.to - t.from);
+    int length = t.to - t.from < 40 ? (int)(t.to - t.from) : 40;
+    if (meant)
+        return cli_query_fail(r->error, t.from, "there is no aggregate %.*s; it is %s", length,
+                              name, meant);
+    return cli_query_fail(r->error, t.from, "there is no aggregate %.*s; there are count, sum, "
+                          "min, max, avg, var, stddev, quantile, median, distinct, "
+                          "approx_distinct, first and last", length, name);
 }
 
 /* What a function makes of a type; "" if that varies. */
-static const char *result_type(const char *function, size_t length, const struct cli_expression *e)
+static const char *result_type(const char *function, const struct cli_expression *e)
 {
-    bool picks = is_named(function, length, "min") || is_named(function, length, "max") ||
-                 is_named(function, length, "first") || is_named(function, length, "last");
+    bool picks = strcmp(function, "min") == 0 || strcmp(function, "max") == 0 ||
+                 strcmp(function, "first") == 0 || strcmp(function, "last") == 0;
     if (picks) return e->field ? e->field->type_name : type_name_of(e->type);
-    return is_named(function, length, "count") ? "i64" : "";
+    return strcmp(function, "count") == 0 ? "i64" : "";
 }
 
 /* Inside of the parentheses: nothing, or a value, and of quantile a number behind it. */
-static bool aggregate_value(struct reader *r, const char *function, size_t length,
-                            struct cli_expression *e, struct cairn_args *list)
+static bool aggregate_value(struct reader *r, const char *function, struct cli_expression *e,
+                            struct cairn_args *list)
 {
-    if (is_named(function, length, "count") &&
-        (cli_lexer_is(&r->l, ")") || cli_lexer_take(&r->l, "*")))
-        return true;
+    bool count = strcmp(function, "count") == 0;
+    if (count && (cli_lexer_is(&r->l, ")") || cli_lexer_take(&r->l, "*"))) return true;
+    struct cli_token next = cli_lexer_peek(&r->l);
+    if (count && cli_lexer_is(&r->l, "distinct") && next.type != CLI_TOKEN_SIGN) {
+        int shown = next.to - next.from < 60 ? (int)(next.to - next.from) : 60;
+        return cli_query_fail(r->error, r->l.token.from, "write distinct(%.*s)", shown,
+                              r->l.text + next.from);
+    }
     if (!cli_filter_read(&r->l, &r->known, e, list, r->error)) return false;
-    if (!is_named(function, length, "quantile")) return true;
+    if (strcmp(function, "quantile") != 0) return true;
     if (!cli_lexer_take(&r->l, ","))
         return cli_lexer_expected(&r->l, ", and a number from 0 to 1: quantile(value, 0.9)",
                                   r->error);
@@ -185,24 +218,24 @@ static bool aggregate_value(struct reader *r, const char *function, size_t lengt
 /* function(value) as name: [function, value] under the name. */
 static bool aggregate(struct reader *r)
 {
-    struct cli_token function = r->l.token;
-    const char *text = r->l.text + function.from;
-    size_t length = function.to - function.from;
+    size_t from = r->l.token.from;
+    const char *function = cli_aggregate(r->l.text + from, r->l.token.to - from);
     struct cli_expression e = {.type = CLI_TYPE_UNKNOWN};
     struct cli_text name = {0};
     struct cairn_args *list = cairn_args_create();
     bool done = list || fail_memory(r);
     cli_lexer_next(&r->l);
-    if (done) cairn_args_str(list, text, length);
+    if (done) cairn_args_cstr(list, function);
     if (done && cli_lexer_take(&r->l, "(")) {
-        done = aggregate_value(r, text, length, &e, list) &&
+        done = aggregate_value(r, function, &e, list) &&
                (cli_lexer_take(&r->l, ")") || cli_lexer_expected(&r->l, ")", r->error));
-    } else if (done && !is_named(text, length, "count")) {
+    } else if (done && strcmp(function, "count") != 0) {
         done = cli_lexer_expected(&r->l, "( and a value", r->error);
     }
-    name_as_written(r, function.from, r->l.before.to, &name);
+    if (done) cli_text_add(&name, r->l.text + from, r->l.before.to - from);
+    bool renamed = done && cli_lexer_is(&r->l, "as");
     done = done && given_name(r, &name) &&
-           add_name(r, &r->results, &name, result_type(text, length, &e), function.from);
+           add_name(r, &r->results, &name, result_type(function, &e), !renamed, from);
     if (done) {
         cli_path_key(r->args, name.data, name.length);
         cairn_args_array_open(r->args);
@@ -219,6 +252,7 @@ static bool aggregates(struct reader *r)
     cairn_args_cstr(r->args, "agg");
     cairn_args_map_open(r->args);
     do {
+        if (!is_aggregate(r) && is_call(r)) return fail_aggregate(r);
         if (!is_aggregate(r))
             return cli_lexer_expected(&r->l, "count, sum(…), min, max, avg, var, stddev, quantile, "
                                       "median, distinct, approx_distinct, first or last",
@@ -229,12 +263,25 @@ static bool aggregates(struct reader *r)
     return true;
 }
 
-/* by keys, aggregates: in front of the other clauses. */
+/* by keys, aggregates, in either order: in front of the other clauses. */
 static bool read_group(struct reader *r)
 {
     bool keys = cli_lexer_take(&r->l, "by");
     if (keys && !items(r, "group")) return false;
-    if (is_aggregate(r)) return aggregates(r);
+    if (is_aggregate(r)) {
+        if (!aggregates(r)) return false;
+        bool behind = cli_lexer_take(&r->l, "by");
+        if (behind && keys)
+            return cli_query_fail(r->error, r->l.before.from, "this clause was there already");
+        return !behind || items(r, "group");
+    }
+    if (is_call(r)) return fail_aggregate(r);
+    const struct cli_token t = r->l.token;
+    if (!keys && t.type == CLI_TOKEN_NAME &&
+        cli_fields_find(&r->known, r->l.text + t.from, t.to - t.from) &&
+        cli_lexer_peek(&r->l).type != CLI_TOKEN_END)
+        return cli_query_fail(r->error, t.from, "write by in front of %.*s",
+                              t.to - t.from < 60 ? (int)(t.to - t.from) : 60, r->l.text + t.from);
     return keys || cli_lexer_expected(&r->l, "by and columns, or an aggregate as in count or "
                                       "sum(price)", r->error);
 }
@@ -276,9 +323,40 @@ static bool read_condition(struct reader *r, const char *option, const struct cl
     return done;
 }
 
+static bool is_clause(const struct cli_lexer *l)
+{
+    static const char *const words[] = {"where", "limit", "offset", "select", "having", "order"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (cli_lexer_is(l, words[i])) return true;
+    return false;
+}
+
+/* What is computed is put in order by as it was written: it is taken if it is there. */
+static bool take_written(struct reader *r, const struct cli_fields *fields)
+{
+    struct cli_lexer ahead = r->l;
+    size_t from = ahead.token.from, open = 0;
+    while (ahead.token.type != CLI_TOKEN_END && ahead.token.type != CLI_TOKEN_BAD) {
+        if (cli_lexer_is(&ahead, "(")) open++;
+        if (cli_lexer_is(&ahead, ")") && open > 0) open--;
+        if (open == 0 && (cli_lexer_is(&ahead, ",") || cli_lexer_is(&ahead, "asc") ||
+                          cli_lexer_is(&ahead, "desc") || is_clause(&ahead)))
+            break;
+        cli_lexer_next(&ahead);
+    }
+    const struct cli_field *f =
+        cli_fields_find_written(fields, r->l.text + from, ahead.before.to > from
+                                                              ? ahead.before.to - from : 0);
+    if (!f) return false;
+    cli_path_key(r->args, f->name, f->length);
+    r->l = ahead;
+    return true;
+}
+
 static bool order_name(struct reader *r, const struct cli_fields *fields)
 {
     struct cli_expression e;
+    if (take_written(r, fields)) return true;
     size_t from = r->l.token.from;
     struct cairn_args *name = cairn_args_create();
     bool done = name ? cli_filter_read(&r->l, fields, &e, name, r->error) : fail_memory(r);
@@ -344,6 +422,14 @@ static bool clause(struct reader *r)
         return once(r, &said->has_select) && read_select(r);
     if (group && cli_lexer_take(&r->l, "having"))
         return once(r, &said->has_having) && read_condition(r, "having", results);
+    if (!group && cli_lexer_is(&r->l, "group"))
+        return cli_query_fail(r->error, r->l.token.from, "groups are for table group: table group "
+                              "NAME by COLUMN count, 'sum(COLUMN)'");
+    const struct cli_token t = r->l.token;
+    if (r->l.before.to == 0 && t.type == CLI_TOKEN_NAME &&
+        cli_fields_find(&r->known, r->l.text + t.from, t.to - t.from))
+        return cli_query_fail(r->error, t.from, "a condition begins with where, and columns with "
+                              "select");
     const char *more = r->l.before.to > 0 ? "an operator, " : "";
     char expected[120];
     snprintf(expected, sizeof expected, "%s%s, where, %sorder by, limit or offset", more,

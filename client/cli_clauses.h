@@ -2,13 +2,13 @@
  *
  *   query   [select item, …] [where condition] [order by column [asc | desc], …]
  *           [limit n] [offset n]
- *   group   [by item, …] [count | function(value, …) [as name], …] [where condition]
+ *   group   [by item, …] [count | function(value, …) [as name], …] [by item, …] [where condition]
  *           [having condition] [order by …] [limit n] [offset n]
  *   item    * | column | value as name
  *
- * Clauses come in any order, each once; the aggregates follow the keys, without a comma. What is
- * computed without a name is called as it is written, without blanks: having sum(price) > 100 order
- * by sum(price) desc. */
+ * Clauses come in any order, each once; keys and aggregates of a group come first, in either order.
+ * What is computed without a name is called as it is written, and is found again however blanks
+ * stand: sum(price) having sum( price ) > 100 order by sum(price) desc. */
 #ifndef CAIRN_CLIENT_CLI_CLAUSES_H
 #define CAIRN_CLIENT_CLI_CLAUSES_H
 

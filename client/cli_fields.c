@@ -1,6 +1,7 @@
 /* cli_fields.c - the columns that the names of a query can mean. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "client/cli_filter.h"
 #include "client/cli_grid.h"
@@ -55,6 +56,31 @@ const struct cli_field *cli_fields_find(const struct cli_fields *f, const char *
     return NULL;
 }
 
+/* Blanks count in quotes only. */
+static bool is_written_alike(const char *a, const char *a_end, const char *b, const char *b_end)
+{
+    char quote = 0;
+    for (;; a++, b++) {
+        while (!quote && a < a_end && strchr(" \t\r\n", *a)) a++;
+        while (!quote && b < b_end && strchr(" \t\r\n", *b)) b++;
+        if (a == a_end || b == b_end) return a == a_end && b == b_end;
+        if (*a != *b) return false;
+        if (quote ? *a == quote : strchr("'\"`", *a) != NULL) quote = quote ? 0 : *a;
+    }
+}
+
+const struct cli_field *cli_fields_find_written(const struct cli_fields *f, const char *text,
+                                                size_t length)
+{
+    for (size_t i = 0; i < f->count; i++) {
+        const struct cli_field *field = &f->list[i];
+        if (field->computed && is_written_alike(field->name, field->name + field->length, text,
+                                                text + length))
+            return field;
+    }
+    return NULL;
+}
+
 void cli_fields_close(struct cli_fields *f)
 {
     for (size_t i = 0; i < f->count; i++) free(f->list[i].name);
@@ -104,39 +130,40 @@ bool cli_fields_unknown(const struct cli_fields *f, const char *name, size_t len
         if (i + 1 < f->count && text.length >= 200) cli_text_add_cstr(&text, ", …");
     }
     cli_text_add_cstr(&text, near ? "?" : "");
-    if (!f->results && !near) cli_text_add_cstr(&text, ". A text stands in quotes");
+    if (!f->results && !near) cli_text_add_cstr(&text, ". " CLI_TEXT_HINT);
     cli_query_fail(error, offset, "%s", text.failed ? "out of memory" : text.data);
     cli_text_close(&text);
     return false;
 }
 
-bool cli_is_aggregate(const char *name, size_t length)
+/* --- aggregates -------------------------------------------------------------------------*/
+
+static bool is_named(const char *name, size_t length, const char *known)
+{
+    return strlen(known) == length && strncasecmp(known, name, length) == 0;
+}
+
+const char *cli_aggregate(const char *name, size_t length)
 {
     static const char *const names[] = {"count",    "sum",    "min",      "max",
                                         "avg",      "var",    "stddev",   "quantile",
                                         "median",   "distinct", "approx_distinct", "first",
                                         "last",     NULL};
     for (size_t i = 0; names[i]; i++)
-        if (strlen(names[i]) == length && memcmp(names[i], name, length) == 0) return true;
-    return false;
+        if (is_named(name, length, names[i])) return names[i];
+    return NULL;
 }
 
-bool cli_filter_call_name(struct cli_lexer *l, struct cli_text *name,
-                          struct cli_query_error *error)
+const char *cli_aggregate_meant(const char *name, size_t length)
 {
-    size_t open = 0;
-    do {
-        struct cli_token token = l->token;
-        if (token.type == CLI_TOKEN_END || token.type == CLI_TOKEN_BAD)
-            return cli_lexer_expected(l, ")", error);
-        if (cli_lexer_is(l, "(")) open++;
-        if (cli_lexer_is(l, ")")) open--;
-        if (token.type == CLI_TOKEN_QUOTED_NAME) {
-            if (!cli_lexer_meaning(l, token, name, error)) return false;
-        } else {
-            cli_text_add(name, l->text + token.from, token.to - token.from);
-        }
-        cli_lexer_next(l);
-    } while (open > 0 || cli_lexer_is(l, "("));
-    return !name->failed || cli_query_fail(error, 0, "out of memory");
+    static const char *const names[][2] = {
+        {"mean", "avg"},           {"average", "avg"},          {"std", "stddev"},
+        {"stdev", "stddev"},       {"stddev_samp", "stddev"},   {"variance", "var"},
+        {"var_samp", "var"},       {"nunique", "distinct"},     {"unique", "distinct"},
+        {"count_distinct", "distinct"}, {"percentile", "quantile"}, {"minimum", "min"},
+        {"maximum", "max"},        {"total", "sum"},            {"n", "count"},
+        {"size", "count"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (is_named(name, length, names[i][0])) return names[i][1];
+    return NULL;
 }

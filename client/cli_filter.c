@@ -101,10 +101,9 @@ static struct pending *innermost(struct parser *p)
     return p->op_count > 0 ? &p->ops[p->op_count - 1] : NULL;
 }
 
-static bool negate(struct parser *p)
+static bool negate(struct parser *p, size_t from)
 {
     struct tree *t = &p->tree;
-    size_t from = p->l->before.from;
     uint32_t zero = tree_add(t, NODE_LITERAL, from, from);
     if (!zero) return false;
     t->nodes[zero].literal = LITERAL_NUMBER;
@@ -128,7 +127,7 @@ static bool apply(struct parser *p)
     struct tree *t = &p->tree;
     switch (op.kind) {
     case O_NOT: return push_value(p, build_not(t, pop_value(p), op.from));
-    case O_NEGATE: return negate(p);
+    case O_NEGATE: return negate(p, op.from);
     case O_BETWEEN_AND: return between(p, &op);
     case O_BETWEEN:
         return cli_query_fail(p->error, p->l->token.from, "expected and: between LOW and HIGH");
@@ -193,7 +192,10 @@ static uint32_t number_literal(struct parser *p, size_t from, bool negative)
     memcpy(copy + 1, p->l->text + token.from, length);
     struct cli_number number = cli_number_parse(copy + !negative, length + negative);
     if (number.type == CLI_NUMBER_NONE) {
-        fail_expected(p, "a number");
+        bool zero = length > 1 && copy[1] == '0' && copy[2] >= '0' && copy[2] <= '9';
+        fail_expected(p, zero ? "a number, which does not begin with 0 (and a date has a day, too: "
+                                "'2024-05-01')"
+                              : "a number");
         return 0;
     }
     if (number.type == CLI_NUMBER_RANGE) {
@@ -251,17 +253,11 @@ static uint32_t literal(struct parser *p, const char *expected)
     return 0;
 }
 
-static uint32_t column_named(struct parser *p, const char *name, size_t length, size_t from,
-                             size_t to)
+static uint32_t column_of(struct parser *p, const struct cli_field *field, size_t from, size_t to)
 {
     struct tree *t = &p->tree;
-    const struct cli_field *field = cli_fields_find(t->fields, name, length);
-    if (!field) {
-        cli_fields_unknown(t->fields, name, length, from, p->error);
-        return 0;
-    }
     size_t at = t->text.length;
-    cli_text_add(&t->text, name, length);
+    cli_text_add(&t->text, field->name, field->length);
     if (t->text.failed) {
         cli_query_fail(p->error, from, "out of memory");
         return 0;
@@ -269,28 +265,78 @@ static uint32_t column_named(struct parser *p, const char *name, size_t length, 
     uint32_t n = tree_add(t, NODE_COLUMN, from, to);
     if (!n) return 0;
     t->nodes[n].text = at;
-    t->nodes[n].length = length;
+    t->nodes[n].length = field->length;
     t->nodes[n].field = field;
     t->nodes[n].type = field->type;
     return n;
 }
 
-/* A column, or of a result sum(price), which is what a column is called there. */
-static enum step column(struct parser *p, bool is_call)
+static enum step push_column(struct parser *p, const struct cli_field *field, const char *name,
+                             size_t length, size_t from)
+{
+    if (!field) {
+        cli_fields_unknown(p->tree.fields, name, length, from, p->error);
+        return STEP_FAILED;
+    }
+    return push_value(p, column_of(p, field, from, p->l->before.to)) ? STEP_OPERATOR : STEP_FAILED;
+}
+
+static enum step column(struct parser *p)
 {
     struct cli_text name = {0};
-    struct cli_token token = p->l->token;
-    bool done;
-    if (is_call) {
-        done = cli_filter_call_name(p->l, &name, p->error);
-    } else {
-        done = cli_lexer_meaning(p->l, token, &name, p->error);
-        if (done) cli_lexer_next(p->l);
+    size_t from = p->l->token.from;
+    enum step step = STEP_FAILED;
+    if (cli_lexer_meaning(p->l, p->l->token, &name, p->error)) {
+        const char *data = name.data ? name.data : "";
+        cli_lexer_next(p->l);
+        step = push_column(p, cli_fields_find(p->tree.fields, data, name.length), data, name.length,
+                           from);
     }
-    done = done && push_value(p, column_named(p, name.data ? name.data : "", name.length,
-                                              token.from, p->l->before.to));
     cli_text_close(&name);
-    return done ? STEP_OPERATOR : STEP_FAILED;
+    return step;
+}
+
+/* The end of "function(…)", at whose name the lexer is; 0 if it has none. */
+static size_t call_end(const struct cli_lexer *l)
+{
+    struct cli_lexer ahead = *l;
+    size_t open = 0;
+    do {
+        cli_lexer_next(&ahead);
+        if (ahead.token.type == CLI_TOKEN_END || ahead.token.type == CLI_TOKEN_BAD) return 0;
+        if (cli_lexer_is(&ahead, "(")) open++;
+        if (cli_lexer_is(&ahead, ")")) open--;
+    } while (open > 0);
+    return ahead.token.to;
+}
+
+/* What a result calls "function(…)", the lexer being at its name. */
+static const struct cli_field *result_called(const struct parser *p, size_t end)
+{
+    size_t from = p->l->token.from;
+    if (!p->tree.fields->results || end == 0) return NULL;
+    return cli_fields_find_written(p->tree.fields, p->l->text + from, end - from);
+}
+
+static enum step result_column(struct parser *p, const struct cli_field *field, size_t end)
+{
+    size_t from = p->l->token.from;
+    while (p->l->before.to < end) cli_lexer_next(p->l);
+    return push_column(p, field, p->l->text + from, end - from, from);
+}
+
+static enum step fail_function(struct parser *p, struct cli_token token)
+{
+    const char *name = p->l->text + token.from;
+    size_t length = token.to - token.from;
+    int shown = (int)(length < 40 ? length : 40);
+    if (cli_aggregate(name, length))
+        cli_query_fail(p->error, token.from, "%.*s is for table group, and sums up rows", shown,
+                       name);
+    else
+        cli_query_fail(p->error, token.from, "there is no function %.*s here; there are bucket, "
+                       "cast and if", shown, name);
+    return STEP_FAILED;
 }
 
 /* bucket( if( cast( are at hand; or, in a result, a name like sum(price). */
@@ -301,6 +347,9 @@ static enum step function(struct parser *p)
         enum operator_kind kind;
     } known[] = {{"if", O_IF}, {"bucket", O_BUCKET}, {"cast", O_CAST}};
     struct cli_token token = p->l->token;
+    size_t end = call_end(p->l);
+    const struct cli_field *result = result_called(p, end);
+    if (result) return result_column(p, result, end);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (!cli_lexer_is(p->l, known[i].name)) continue;
         cli_lexer_next(p->l);
@@ -308,11 +357,8 @@ static enum step function(struct parser *p)
         struct pending op = {.kind = known[i].kind, .from = token.from};
         return push_op(p, op) ? STEP_OPERAND : STEP_FAILED;
     }
-    if (p->tree.fields->results) return column(p, true);
-    cli_query_fail(p->error, token.from, "there is no function %.*s here; there are bucket, cast "
-                   "and if", (int)(token.to - token.from < 40 ? token.to - token.from : 40),
-                   p->l->text + token.from);
-    return STEP_FAILED;
+    if (p->tree.fields->results && end > 0) return result_column(p, NULL, end);
+    return fail_function(p, token);
 }
 
 #define OPERAND "a column, a value, not or ("
@@ -347,7 +393,7 @@ static enum step operand_name(struct parser *p)
     if ((is_word(p, token, "inf") || is_word(p, token, "nan")) &&
         !cli_fields_find(p->tree.fields, name, length))
         return operand_literal(p);
-    return column(p, false);
+    return column(p);
 }
 
 static enum step operand(struct parser *p)
@@ -358,7 +404,7 @@ static enum step operand(struct parser *p)
         if (cli_lexer_is(p->l, "not"))
             return prefix_operator(p, (struct pending){.kind = O_NOT, .precedence = P_NOT});
         return operand_name(p);
-    case CLI_TOKEN_QUOTED_NAME: return column(p, false);
+    case CLI_TOKEN_QUOTED_NAME: return column(p);
     case CLI_TOKEN_NUMBER:
     case CLI_TOKEN_TEXT:
     case CLI_TOKEN_DATE: return operand_literal(p);
@@ -403,9 +449,9 @@ static enum step close_paren(struct parser *p)
     struct pending open = *enclosing(p);
     if (!close_function(p, &open)) return STEP_FAILED;
     pop_op(p);
-    if (open.kind == O_PAREN && p->value_count > 0) {
+    if (p->value_count > 0) {
         struct node *n = &p->tree.nodes[p->values[p->value_count - 1]];
-        n->from = open.from; /* for messages */
+        n->from = open.from; /* for messages, and names */
         n->to = p->l->token.to;
     }
     cli_lexer_next(p->l);
@@ -474,7 +520,8 @@ static enum step test(struct parser *p, enum node_kind kind, bool negated)
     } else if (kind == NODE_NULL) {
         n = build_null(t, value);
     } else {
-        uint32_t text = literal(p, "a text in quotes");
+        uint32_t text = literal(p, "a text in quotes (a text has quotes of its own inside of the "
+                                   "shell's)");
         n = text ? build_find(t, kind, value, text) : 0;
         if (n) cli_lexer_next(p->l);
     }

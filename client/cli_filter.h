@@ -44,6 +44,7 @@ struct cli_field {
     size_t length;
     char type_name[8]; /* "i64"; empty: not known */
     enum cli_type type;
+    bool computed; /* called as it is written: "price * 2" */
 };
 struct cli_fields {
     struct cli_field *list; /* owned */
@@ -56,16 +57,19 @@ bool cli_fields_add(struct cli_fields *f, const char *name, size_t length, const
 /* NULL if there is none. */
 const struct cli_field *cli_fields_find(const struct cli_fields *f, const char *name,
                                         size_t length);
+/* The computed one that is written like this, but for the blanks between its parts; NULL. */
+const struct cli_field *cli_fields_find_written(const struct cli_fields *f, const char *text,
+                                                size_t length);
 void cli_fields_close(struct cli_fields *f);
 /* Fails with "there is no column NAME": and which there are, the nearest first. */
+#define CLI_TEXT_HINT "A text has quotes of its own inside of the shell's: 'name = \"x\"'"
 bool cli_fields_unknown(const struct cli_fields *f, const char *name, size_t length, size_t offset,
                         struct cli_query_error *error);
 
-/* Whether it is the name of a function over rows: count, sum, …. */
-bool cli_is_aggregate(const char *name, size_t length);
-/* Takes "fn(…)" from the lexer, which is at its name, and adds it without blanks to `name`. */
-bool cli_filter_call_name(struct cli_lexer *l, struct cli_text *name,
-                          struct cli_query_error *error);
+/* The function over rows of this name, in any case: "count", "sum", …; NULL if there is none. */
+const char *cli_aggregate(const char *name, size_t length);
+/* What such a function is called elsewhere ("mean") to what it is called here; NULL. */
+const char *cli_aggregate_meant(const char *name, size_t length);
 
 /* What an expression is, besides its prefix form. */
 struct cli_expression {

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "client/cli_date.h"
 #include "client/cli_filter_int.h"
@@ -84,6 +85,18 @@ uint32_t build_value(struct tree *t, uint32_t value)
     return 0;
 }
 
+static bool says_like(const struct tree *t, size_t at)
+{
+    static const char *const words[] = {"like", "ilike", "~", NULL};
+    for (size_t i = 0; words[i]; i++) {
+        size_t length = strlen(words[i]);
+        if (at + length <= t->lexer->length &&
+            strncasecmp(t->lexer->text + at, words[i], length) == 0)
+            return true;
+    }
+    return false;
+}
+
 uint32_t build_condition(struct tree *t, uint32_t value)
 {
     const struct node *n = &t->nodes[value];
@@ -96,6 +109,11 @@ uint32_t build_condition(struct tree *t, uint32_t value)
         uint32_t compare = make(t, NODE_COMPARE, value, yes, 0);
         if (compare) t->nodes[compare].op = "=";
         return compare;
+    }
+    if (says_like(t, behind(t, n))) {
+        cli_query_fail(t->error, behind(t, n), "there is no like; there are starts with and "
+                       "contains");
+        return 0;
     }
     cli_query_fail(t->error, behind(t, n),
                    "expected a comparison behind %.*s: = != < <= > >= in between is starts with "

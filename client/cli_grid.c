@@ -9,6 +9,9 @@
 /* A text is cut to no less, a column left out instead. */
 #define TEXT_COLUMNS_MIN 8
 
+/* The line that names the columns that do not fit has no less. */
+#define LEFT_OUT_COLUMNS_MIN 40
+
 /* --- characters -------------------------------------------------------------------------*/
 
 struct range {
@@ -35,14 +38,29 @@ static bool is_combining(uint32_t code)
     return code >= 0x300 && is_in(code, ranges, sizeof ranges / sizeof *ranges);
 }
 
+/* East Asian Width W and F: ideographs, and emoji that are drawn as pictures. */
 static bool is_wide(uint32_t code)
 {
     static const struct range ranges[] = {
-        {0x1100, 0x115f},   {0x231a, 0x231b},   {0x2e80, 0x303e},   {0x3041, 0x33ff},
-        {0x3400, 0x4dbf},   {0x4e00, 0x9fff},   {0xa000, 0xa4cf},   {0xa960, 0xa97f},
-        {0xac00, 0xd7a3},   {0xf900, 0xfaff},   {0xfe30, 0xfe6f},   {0xff00, 0xff60},
-        {0xffe0, 0xffe6},   {0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff}, {0x1f900, 0x1f9ff},
-        {0x1fa70, 0x1faff}, {0x20000, 0x3fffd}};
+        {0x1100, 0x115f}, {0x231a, 0x231b}, {0x2329, 0x232a}, {0x23e9, 0x23ec}, {0x23f0, 0x23f0},
+        {0x23f3, 0x23f3}, {0x25fd, 0x25fe}, {0x2614, 0x2615}, {0x2648, 0x2653}, {0x267f, 0x267f},
+        {0x2693, 0x2693}, {0x26a1, 0x26a1}, {0x26aa, 0x26ab}, {0x26bd, 0x26be}, {0x26c4, 0x26c5},
+        {0x26ce, 0x26ce}, {0x26d4, 0x26d4}, {0x26ea, 0x26ea}, {0x26f2, 0x26f3}, {0x26f5, 0x26f5},
+        {0x26fa, 0x26fa}, {0x26fd, 0x26fd}, {0x2705, 0x2705}, {0x270a, 0x270b}, {0x2728, 0x2728},
+        {0x274c, 0x274c}, {0x274e, 0x274e}, {0x2753, 0x2755}, {0x2757, 0x2757}, {0x2795, 0x2797},
+        {0x27b0, 0x27b0}, {0x27bf, 0x27bf}, {0x2b1b, 0x2b1c}, {0x2b50, 0x2b50}, {0x2b55, 0x2b55},
+        {0x2e80, 0x3029}, {0x302e, 0x303e}, {0x3041, 0x3096}, {0x309b, 0xa4c6}, {0xa960, 0xa97c},
+        {0xac00, 0xd7a3}, {0xf900, 0xfad9}, {0xfe10, 0xfe19}, {0xfe30, 0xfe6b}, {0xff01, 0xff60},
+        {0xffe0, 0xffe6}, {0x16fe0, 0x16fe3}, {0x16ff0, 0x1b2fb}, {0x1f004, 0x1f004},
+        {0x1f0cf, 0x1f0cf}, {0x1f18e, 0x1f18e}, {0x1f191, 0x1f19a}, {0x1f200, 0x1f320},
+        {0x1f32d, 0x1f335}, {0x1f337, 0x1f37c}, {0x1f37e, 0x1f393}, {0x1f3a0, 0x1f3ca},
+        {0x1f3cf, 0x1f3d3}, {0x1f3e0, 0x1f3f0}, {0x1f3f4, 0x1f3f4}, {0x1f3f8, 0x1f43e},
+        {0x1f440, 0x1f440}, {0x1f442, 0x1f4fc}, {0x1f4ff, 0x1f53d}, {0x1f54b, 0x1f54e},
+        {0x1f550, 0x1f567}, {0x1f57a, 0x1f57a}, {0x1f595, 0x1f596}, {0x1f5a4, 0x1f5a4},
+        {0x1f5fb, 0x1f64f}, {0x1f680, 0x1f6c5}, {0x1f6cc, 0x1f6cc}, {0x1f6d0, 0x1f6d2},
+        {0x1f6d5, 0x1f6df}, {0x1f6eb, 0x1f6ec}, {0x1f6f4, 0x1f6fc}, {0x1f7e0, 0x1f7f0},
+        {0x1f90c, 0x1f93a}, {0x1f93c, 0x1f945}, {0x1f947, 0x1f9ff}, {0x1fa70, 0x1faf6},
+        {0x20000, 0x3fffd}};
     return code >= 0x1100 && is_in(code, ranges, sizeof ranges / sizeof *ranges);
 }
 
@@ -149,6 +167,12 @@ static void widen(struct cli_grid_column *c, size_t width)
     if (width > c->width) c->width = width;
 }
 
+static void widen_cells(struct cli_grid_column *c, size_t width)
+{
+    if (width > c->cells_width) c->cells_width = width;
+    widen(c, width);
+}
+
 void cli_grid_column(struct cli_grid *g, const char *name, size_t length, const char *type,
                      bool right)
 {
@@ -193,14 +217,16 @@ void cli_grid_cell(struct cli_grid *g, const char *data, size_t length)
         return;
     }
     if (g->text.length > start)
-        widen(&g->columns[g->cells % g->count],
-              cli_cell_width(g->text.data + start, g->text.length - start));
+        widen_cells(&g->columns[g->cells % g->count],
+                    cli_cell_width(g->text.data + start, g->text.length - start));
     g->ends[g->cells++] = g->text.length;
 }
 
+/* A number is never cut; a long name above short ones is. */
 static size_t column_width(const struct cli_grid_column *c, size_t most)
 {
-    return c->right || c->width < most ? c->width : most;
+    if ((c->right || c->whole) && most < c->cells_width) most = c->cells_width;
+    return c->width < most ? c->width : most;
 }
 
 static size_t total_width(const struct cli_grid *g, size_t count, size_t most)
@@ -254,13 +280,22 @@ static void print_header(struct cli_grid *g, FILE *out, size_t most)
     fputs(g->colour ? "\033[0m\n" : "\n", out);
 }
 
-static void print_left_out(const struct cli_grid *g, FILE *out)
+/* How many columns, and as many of their names as a line has room for. */
+static void print_left_out(const struct cli_grid *g, FILE *out, size_t width)
 {
+    char count[48];
+    struct cli_text line = {0};
     size_t left = g->count - g->shown;
-    fprintf(out, "… %zu more column%s:", left, left == 1 ? "" : "s");
-    for (size_t i = g->shown; i < g->count; i++)
-        fprintf(out, "%s %s", i > g->shown ? "," : "", g->columns[i].name);
+    snprintf(count, sizeof count, "… %zu more column%s:", left, left == 1 ? "" : "s");
+    cli_text_add_cstr(&line, count);
+    for (size_t i = g->shown; i < g->count; i++) {
+        cli_text_add_cstr(&line, i > g->shown ? ", " : " ");
+        cli_text_add_cstr(&line, g->columns[i].name);
+    }
+    if (width < LEFT_OUT_COLUMNS_MIN) width = width ? LEFT_OUT_COLUMNS_MIN : SIZE_MAX;
+    if (line.data) cli_cell_print(out, line.data, line.length, width);
     fputc('\n', out);
+    cli_text_close(&line);
 }
 
 void cli_grid_print(struct cli_grid *g, FILE *out, size_t width)
@@ -277,7 +312,7 @@ void cli_grid_print(struct cli_grid *g, FILE *out, size_t width)
         }
         fputc('\n', out);
     }
-    if (first && g->shown < g->count) print_left_out(g, out);
+    if (first && g->shown < g->count) print_left_out(g, out, width);
     g->cells = 0;
     cli_text_clear(&g->text);
 }

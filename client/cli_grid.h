@@ -25,7 +25,9 @@ struct cli_grid_column {
     char *name; /* owned, like type */
     char *type; /* below the name; NULL: none */
     bool right;
-    size_t width; /* of the widest cell so far */
+    bool whole;         /* cells are never cut; as those that stand to the right */
+    size_t cells_width; /* of the widest cell so far */
+    size_t width;       /* the same, or that of name and type */
 };
 
 /* Zeroed is empty. A failed allocation is remembered in `failed`. */

@@ -16,8 +16,8 @@
 const struct cli_command cli_commands[] = {
     {"import", "[options] [FILE]", "store the records of a JSON file", cli_import},
     {"export", "[options] [FILE]", "write keys or a list as JSON lines", cli_export},
-    {"table", "COMMAND NAME ...", "tables: create append show describe query group export",
-     cli_table},
+    {"table", "COMMAND NAME ...",
+     "tables: list create append show describe query group export drop", cli_table},
     {"heapmap", "[first [count]]", "draw the heap, page by page", cli_heapmap},
     {"census", "", "count what is in the heap, by kind", cli_census},
     {"help", "[method]", "list the methods, or explain one", cli_help},

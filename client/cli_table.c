@@ -9,11 +9,13 @@
 #include "client/cli_json.h"
 #include "client/cli_params.h"
 
-#define FILE_OPTIONS                                                                      \
-    "  --format FORMAT      csv, json, jsonl, arrow or npy; else what the name ends in\n"    \
+#define CSV_OPTIONS                                                                       \
     "  --delimiter C        what separates the cells of CSV (,); tab: a tabulator\n"         \
     "  --no-header          CSV without a line of names\n"                                   \
     "  --null TEXT          CSV: text that means nil (an empty cell without quotes)\n"
+#define FILE_OPTIONS                                                                      \
+    "  --format FORMAT      csv, json, jsonl, arrow or npy; else what the name ends in\n"    \
+    CSV_OPTIONS
 #define QUERY_OPTIONS                                                                     \
     "  --json               a record of JSON a line\n"                                      \
     "  --csv                CSV with a header\n"
@@ -23,6 +25,8 @@
     "Texts and dates stand in quotes; a column of an odd name stands in `backticks`.\n"
 
 const struct table_command table_commands[] = {
+    {"list", "[PATTERN]", "list the tables, or those whose keys match (* ? [a-z] \\)",
+     "Tables inside of maps are not keys, and are not listed.\n", table_list},
     {"create", "NAME FILE|- [option...]", "make a table of a file",
      "  --schema SCHEMA      columns, [[name, type, {null, sorted}]...]; else they are inferred\n"
      "  --ttl MS             when the key expires\n"
@@ -33,8 +37,7 @@ const struct table_command table_commands[] = {
     {"append", "NAME FILE|- [option...]", "append the rows of a file to a table",
      FILE_OPTIONS
      "\n"
-     "The file goes in blocks of 4 MiB, each all or nothing: after an error the rows of earlier\n"
-     "blocks stay, and it tells how many they are.\n",
+     "All or nothing: others see the rows when the last one is there, and none after an error.\n",
      table_append},
     {"show", "NAME [where ...] [order by ...] [option...]", "show the first rows",
      "  --limit N            how many rows (20)\n"
@@ -58,8 +61,10 @@ const struct table_command table_commands[] = {
     {"export", "NAME FILE|- [select ...] [where ...] [order by ...] [limit n] [option...]",
      "write what a query finds to a file",
      "  --format FORMAT      csv, jsonl, arrow or npy; else what the file's name ends in\n"
+     CSV_OPTIONS
      "\n" CONDITIONS,
      table_export},
+    {"drop", "NAME", "take a table away", "", table_drop},
 };
 const size_t table_command_count = sizeof table_commands / sizeof *table_commands;
 
@@ -166,6 +171,25 @@ int table_options(struct cli *cli, const struct table_command *command,
     return -1;
 }
 
+/* What people type for a command that is called otherwise here. */
+static int fail_command(const char *word)
+{
+    static const char *const meant[][2] = {
+        {"ls", "list"},       {"tables", "list"},   {"rm", "drop"},      {"delete", "drop"},
+        {"del", "drop"},      {"remove", "drop"},   {"import", "create"}, {"load", "create"},
+        {"new", "create"},    {"insert", "append"}, {"add", "append"},   {"head", "show"},
+        {"print", "show"},    {"get", "show"},      {"info", "describe"}, {"schema", "describe"},
+        {"columns", "describe"}, {"stats", "describe"}, {"select", "query"}, {"where", "query"},
+        {"filter", "query"},  {"find", "query"},    {"agg", "group"},    {"count", "group"},
+        {"save", "export"},   {"dump", "export"}};
+    for (size_t i = 0; i < sizeof meant / sizeof *meant; i++)
+        if (strcmp(word, meant[i][0]) == 0)
+            return cli_error(CLI_USAGE, "there is no command \"table %s\"; it is table %s", word,
+                             meant[i][1]);
+    return cli_error(CLI_USAGE, "there is no command \"table %s\"; there are list, create, append, "
+                                "show, describe, query, group, export and drop", word);
+}
+
 int cli_table(struct cli *cli, int count, char **words)
 {
     if (count < 2 || strcmp(words[1], "--help") == 0 || strcmp(words[1], "help") == 0) {
@@ -187,8 +211,7 @@ int cli_table(struct cli *cli, int count, char **words)
         free(copy);
         return result;
     }
-    return cli_error(CLI_USAGE, "there is no command \"table %s\"; there are create, append, show, "
-                                "describe, query, group and export", words[1]);
+    return fail_command(words[1]);
 }
 
 /* --- calls ------------------------------------------------------------------------------*/
@@ -242,6 +265,8 @@ int table_fields(struct cli *cli, const char *word, struct cli_fields *fields)
     struct cairn_args *args = cairn_args_create();
     int result = args ? table_path(args, word) : table_no_memory();
     if (result == CLI_OK) result = table_ask(cli, "table.schema", args, &reply);
+    if (result == CLI_SERVER_ERROR && strcmp(cairn_error_code(cli->cairn), "NOT_FOUND") == 0)
+        fputs("table list tells which tables there are\n", stderr);
     if (result == CLI_OK && !add_fields(fields, cairn_reply_result(reply)))
         result = cli_error(CLI_CONNECTION, "the server's answer is no list of columns");
     cairn_reply_destroy(reply);

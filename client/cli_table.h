@@ -4,6 +4,7 @@
  *   cli_table_query.c     show, query, group: rows, as a grid, JSON or CSV
  *   cli_table_describe.c  describe
  *   cli_table_load.c      create, append
+ *   cli_table_list.c      list, drop
  *   cli_table_save.c      export */
 #ifndef CAIRN_CLIENT_CLI_TABLE_H
 #define CAIRN_CLIENT_CLI_TABLE_H
@@ -59,6 +60,8 @@ int table_group(struct cli *cli, const struct table_command *command, int count,
 int table_describe(struct cli *cli, const struct table_command *command, int count, char **words);
 int table_create(struct cli *cli, const struct table_command *command, int count, char **words);
 int table_append(struct cli *cli, const struct table_command *command, int count, char **words);
+int table_list(struct cli *cli, const struct table_command *command, int count, char **words);
+int table_drop(struct cli *cli, const struct table_command *command, int count, char **words);
 int table_export(struct cli *cli, const struct table_command *command, int count, char **words);
 
 /* Reads the clauses that `words` are, joined by blanks, behind `prefix` and in front of `suffix`,

@@ -1,8 +1,10 @@
 /* cli_table_describe.c - cairn-cli table describe: what is in each column, and what it costs.
  *
  * One question a column: nulls, distinct values, range and mean; a second one, of columns of
- * numbers and times, counts the rows in equal parts of the range, which a line of bars draws. What
- * is not finite is left out of range, mean and bars, and counted. */
+ * numbers and times, counts the rows in equal parts of the range, which a line of bars draws; of
+ * integers and dates a bar is a whole number of values, so that none has more of them by chance.
+ * What is not finite is left out of range, mean and bars, and counted. */
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -11,7 +13,12 @@
 #include "client/cli_progress.h"
 #include "client/cli_table.h"
 
-#define BARS 20
+#define BARS_MAX 20
+/* On a terminal of fewer columns there is no room for more than BARS_NARROW. */
+#define WIDE_COLUMNS 100
+#define BARS_NARROW 10
+/* Up to so many rows distinct values are counted; of more, about. */
+#define EXACT_ROWS 100000
 
 struct describe {
     struct cli *cli;
@@ -22,6 +29,7 @@ struct describe {
     struct cli_text cell;
     const struct cairn_value *stats; /* of table.stats */
     uint64_t rows;
+    size_t bars;
 };
 
 /* --- questions --------------------------------------------------------------------------*/
@@ -42,15 +50,17 @@ static void add_function(struct cairn_args *args, const char *out, const char *f
     cairn_args_array_close(args);
 }
 
-/* ["between", name, -DBL_MAX, DBL_MAX]: what is finite. */
+/* ["between", name, -DBL_MAX, DBL_MAX]: what is finite. Beside f32 literals become f32, in which
+ * DBL_MAX is infinite. */
 static void add_finite(struct cairn_args *args, const struct cli_field *f)
 {
+    double most = strcmp(f->type_name, "f32") == 0 ? (double)FLT_MAX : DBL_MAX;
     cairn_args_cstr(args, "where");
     cairn_args_array_open(args);
     cairn_args_cstr(args, "between");
     add_name(args, f);
-    cairn_args_double(args, -1.7976931348623157e308);
-    cairn_args_double(args, 1.7976931348623157e308);
+    cairn_args_double(args, -most);
+    cairn_args_double(args, most);
     cairn_args_array_close(args);
 }
 
@@ -84,7 +94,7 @@ static int ask_figures(struct describe *d, const struct cli_field *f, bool range
     } else {
         add_function(args, "rows", "count", NULL);
         add_function(args, "count", "count", f);
-        add_function(args, "distinct", "approx_distinct", f);
+        add_function(args, "distinct", d->rows > EXACT_ROWS ? "approx_distinct" : "distinct", f);
     }
     cairn_args_map_close(args);
     cairn_args_map_close(args);
@@ -156,22 +166,47 @@ static void put_value(struct describe *d, const struct cairn_value *v, const str
 static void put_mean(struct describe *d, const struct cairn_value *v)
 {
     char text[32] = "";
-    if (cairn_type(v) != CAIRN_NIL) snprintf(text, sizeof text, "%.6g", cairn_double(v, 0));
+    double mean = cairn_double(v, 0);
+    bool whole = fabs(mean) >= 1e6 && fabs(mean) < 1e15;
+    if (cairn_type(v) != CAIRN_NIL) snprintf(text, sizeof text, whole ? "%.0f" : "%.6g", mean);
     put(d, text);
 }
 
-/* Counts by bar; those of the maximum lie on the far edge of the last one. */
-static void put_bars(struct describe *d, const struct cairn_value *data, double width)
+/* About how many, which are never more than there are. */
+static void put_distinct(struct describe *d, uint64_t count, uint64_t present)
 {
-    uint64_t counts[BARS] = {0};
+    char text[24];
+    snprintf(text, sizeof text, "%s%" PRIu64, d->rows > EXACT_ROWS ? "~" : "",
+             count < present ? count : present);
+    put(d, text);
+}
+
+/* How wide a bar is, and how many there are. */
+static double bar_width(const struct describe *d, const struct cli_field *f, double low,
+                        double high, size_t *bars)
+{
+    double span = high - low;
+    *bars = d->bars;
+    if (span == 0) *bars = 1;
+    if (span == 0 || f->type == CLI_TYPE_FLOAT) return span == 0 ? 1 : span / (double)*bars;
+    double width = ceil((span + 1) / (double)*bars);
+    *bars = (size_t)ceil((span + 1) / width);
+    if (*bars > d->bars) *bars = d->bars;
+    return width;
+}
+
+/* Counts by bar; those of the maximum may lie on the far edge of the last one. */
+static void put_bars(struct describe *d, const struct cairn_value *data, double width, size_t bars)
+{
+    uint64_t counts[BARS_MAX] = {0};
     for (size_t i = 0; i < cairn_length(data); i++) {
         const struct cairn_value *row = cairn_at(data, (ptrdiff_t)i);
         double from = cairn_double(cairn_at(row, 0), NAN), bar = floor(from / width + 0.5);
         if (!(bar >= 0)) continue; /* nil, of what is nil */
-        counts[bar < BARS ? (size_t)bar : BARS - 1] += cairn_uint(cairn_at(row, 1), 0);
+        counts[bar < (double)bars ? (size_t)bar : bars - 1] += cairn_uint(cairn_at(row, 1), 0);
     }
     cli_text_clear(&d->cell);
-    cli_sparkline(&d->cell, counts, BARS);
+    cli_sparkline(&d->cell, counts, bars);
     if (d->cell.failed) d->grid.failed = true;
     cli_grid_cell(&d->grid, d->cell.data ? d->cell.data : "", d->cell.length);
 }
@@ -184,19 +219,20 @@ static int put_range(struct describe *d, const struct cli_field *f, struct cairn
     if (result != CLI_OK) return result;
     const struct cairn_value *row = cairn_at(cairn_field(cairn_reply_result(*figures), "data"), 0);
     const struct cairn_value *low = cairn_at(row, 0), *high = cairn_at(row, 1);
-    double from = cairn_double(low, NAN), width = (cairn_double(high, NAN) - from) / BARS;
+    size_t count;
+    double from = cairn_double(low, NAN);
+    double width = bar_width(d, f, from, cairn_double(high, NAN), &count);
     put_value(d, low, f);
     put_value(d, high, f);
     if (is_number(f)) put_mean(d, cairn_at(row, 3));
     else put(d, "");
-    if (width == 0) width = 1; /* all of it is one value: one bar */
     if (cairn_type(low) == CAIRN_NIL || !isfinite(width)) {
         put(d, "");
         return CLI_OK;
     }
     result = ask_bars(d, f, from, width, &bars);
     if (result != CLI_OK) return result;
-    put_bars(d, cairn_field(cairn_reply_result(bars), "data"), width);
+    put_bars(d, cairn_field(cairn_reply_result(bars), "data"), width, count);
     cairn_reply_destroy(bars);
     return CLI_OK;
 }
@@ -232,7 +268,7 @@ static int put_column(struct describe *d, size_t i)
     cli_grid_cell(&d->grid, f->name, f->length);
     put(d, f->type_name);
     put_count(d, rows - present);
-    put_count(d, cairn_uint(cairn_at(row, 2), 0));
+    put_distinct(d, cairn_uint(cairn_at(row, 2), 0), present);
     cairn_reply_destroy(figures);
     if (has_range(f))
         result = put_range(d, f, &range);
@@ -250,6 +286,7 @@ static int put_column(struct describe *d, size_t i)
 
 static int print_all(struct describe *d)
 {
+    enum { HISTOGRAM = 7 };
     static const struct {
         const char *name;
         bool right;
@@ -262,9 +299,13 @@ static int print_all(struct describe *d)
         cli_grid_column(&d->grid, columns[i].name, strlen(columns[i].name), NULL,
                         columns[i].right);
     d->grid.colour = d->cli->colour;
+    size_t terminal = d->cli->is_terminal ? cli_columns() : 0;
+    d->bars = terminal > 0 && terminal < WIDE_COLUMNS ? BARS_NARROW : BARS_MAX;
+    if (d->grid.failed) return table_no_memory();
+    d->grid.columns[HISTOGRAM].whole = true;
     for (size_t i = 0; i < d->fields.count && result == CLI_OK; i++) result = put_column(d, i);
     if (result != CLI_OK) return result;
-    cli_grid_print(&d->grid, stdout, d->cli->is_terminal ? cli_columns() : 0);
+    cli_grid_print(&d->grid, stdout, terminal);
     printf("%" PRIu64 " row%s, %s\n", d->rows, d->rows == 1 ? "" : "s",
            cli_bytes_format(bytes, cairn_uint(cairn_field(d->stats, "bytes"), 0)));
     return CLI_OK;

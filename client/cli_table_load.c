@@ -2,8 +2,8 @@
  *
  * create reads a file of CSV or JSON twice: the first time the server only finds the types, so
  * that what they are does not depend on the first rows; what comes through a pipe can be read once
- * only, and there its first block tells. If anything fails, the table that was made goes away
- * again. append leaves what the calls before the failing one have stored, and says how much. */
+ * only, and there its first block tells. Either way the server keeps the rows to itself until the
+ * last block: if anything fails, there is no table, or none of the rows. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -37,11 +37,11 @@ struct load {
     char *block;            /* owned: BLOCK_BYTES */
     size_t length;
     bool at_end;
+    char suspect;           /* what seems to separate the cells of CSV; 0: the delimiter does */
     struct cli_text made;   /* of the block, if it is not sent as it is */
     struct cairn_args *args;
     struct cairn_reply *inferred; /* of the first pass; its schema makes the table */
     uint64_t bytes, bytes_done, bytes_total, rows;
-    bool stored; /* the table has been made */
     struct cli_progress progress;
 };
 
@@ -120,8 +120,62 @@ static const char *format_of_bytes(const char *data, size_t length)
     return at < length && (data[at] == '{' || data[at] == '[') ? "json" : "csv";
 }
 
+/* Files that are none of the formats, by their first bytes: of what kind, or NULL. */
+static const char *foreign_kind(const struct load *l)
+{
+    static const struct {
+        const char *bytes;
+        size_t length;
+        const char *what;
+    } kinds[] = {{"\x1f\x8b", 2, "gzip; gunzip -c FILE | cairn-cli table create NAME - reads it"},
+                 {"PAR1", 4, "Parquet"},
+                 {"PK\x03\x04", 4, "a zip archive, or a spreadsheet: save it as CSV"},
+                 {"\x28\xb5\x2f\xfd", 4, "zstd; zstd -dc FILE | cairn-cli table create NAME - "
+                                         "reads it"},
+                 {"BZh", 3, "bzip2; bzip2 -dc FILE | cairn-cli table create NAME - reads it"},
+                 {"\xff\xfe", 2, "UTF-16; iconv -f UTF-16 -t UTF-8 makes it readable"},
+                 {"\xfe\xff", 2, "UTF-16; iconv -f UTF-16 -t UTF-8 makes it readable"}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (l->length >= kinds[i].length && memcmp(l->block, kinds[i].bytes, kinds[i].length) == 0)
+            return kinds[i].what;
+    return NULL;
+}
+
+/* A first line with no comma outside of quotes, but with another sign that separates cells. */
+static char other_delimiter(const char *data, size_t length)
+{
+    static const char signs[] = ";\t|";
+    size_t counts[sizeof signs] = {0}, commas = 0, best = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < length && (quoted || data[i] != '\n'); i++) {
+        if (data[i] == '"') quoted = !quoted;
+        if (quoted || !data[i]) continue;
+        commas += data[i] == ',';
+        const char *sign = strchr(signs, data[i]);
+        if (sign) counts[sign - signs]++;
+    }
+    for (size_t i = 1; i < sizeof signs - 1; i++)
+        if (counts[i] > counts[best]) best = i;
+    return commas == 0 && counts[best] > 0 ? signs[best] : 0;
+}
+
+static void hint_delimiter(const struct load *l)
+{
+    if (!l->suspect || l->cli->options.quiet) return;
+    if (l->suspect == '\t')
+        fputs("the first line has tabulators, but no commas: is --delimiter tab missing?\n",
+              stderr);
+    else
+        fprintf(stderr, "the first line has %c, but no commas: is --delimiter '%c' missing?\n",
+                l->suspect, l->suspect);
+}
+
 static int format_check(struct load *l)
 {
+    const char *foreign = l->format ? NULL : foreign_kind(l);
+    if (foreign)
+        return cli_error(CLI_DATA, "%s: is %s; table %s reads CSV, JSON, Arrow and .npy", l->file,
+                         foreign, l->command->name);
     bool known = false;
     if (!l->format) l->format = format_of_name(l->file);
     if (!l->format) l->format = format_of_bytes(l->block, l->length);
@@ -136,6 +190,7 @@ static int format_check(struct load *l)
                          "this is %s", l->command->name, l->format);
     const char *dot = strrchr(l->file, '.');
     if (csv && !l->delimiter && dot && strcasecmp(dot, ".tsv") == 0) l->delimiter = "\t";
+    if (csv && !l->delimiter) l->suspect = other_delimiter(l->block, l->length);
     if (l->delimiter && (strcmp(l->delimiter, "tab") == 0 || strcmp(l->delimiter, "\\t") == 0))
         l->delimiter = "\t";
     l->from_array = strcmp(l->format, "json") == 0;
@@ -195,6 +250,8 @@ static int add_schema(struct load *l)
 static int add_beginning(struct load *l, bool infers)
 {
     table_add_text(l->args, "format", l->format);
+    cairn_args_cstr(l->args, "atomic");
+    cairn_args_bool(l->args, true);
     table_add_text(l->args, "delimiter", l->delimiter);
     table_add_text(l->args, "null", l->null);
     if (l->no_header) {
@@ -216,6 +273,10 @@ static int fail_import(struct load *l)
     bool data = cairn_status(l->cli->cairn) == CAIRN_SERVER &&
                 (strcmp(code, "WRONG_TYPE") == 0 || strcmp(code, "OUT_OF_RANGE") == 0);
     int result = cli_report(l->cli, strcmp(l->file, "-") == 0 ? "standard input" : l->file);
+    if (data && l->from_array && strstr(cairn_error_message(l->cli->cairn), "row 1:"))
+        fputs("a table is made of flat records, [{\"a\": 1}, {\"a\": 2}]; of those within an "
+              "object, jq .MEMBER FILE | cairn-cli table create NAME -\n", stderr);
+    if (data) hint_delimiter(l);
     return data ? CLI_DATA : result;
 }
 
@@ -244,7 +305,6 @@ static int block_send(struct load *l, bool infers, const struct cairn_value *cur
     cairn_args_map_close(l->args);
     if (result != CLI_OK) return result;
     if (cli_call_ext(l->cli, "table.import", l->args, reply) != CAIRN_OK) return fail_import(l);
-    l->stored = l->stored || (l->creates && !infers);
     l->rows = cairn_uint(cairn_field(cairn_reply_result(*reply), "rows"), 0);
     cli_progress_show(&l->progress, l->bytes_done, l->bytes_total, true, l->rows);
     return CLI_OK;
@@ -289,21 +349,9 @@ static int place_check(struct load *l)
     if (result == CLI_OK) result = table_ask(l->cli, "exists", l->args, &reply);
     if (result == CLI_OK && cairn_uint(cairn_reply_result(reply), 0) > 0)
         result = cli_error(CLI_USAGE, "there is something at %s already; table append adds rows, "
-                           "del takes it away", l->path);
+                           "table drop takes a table away", l->path);
     cairn_reply_destroy(reply);
     return result;
-}
-
-/* A table that was made for a file that failed is of no use. */
-static void take_back(struct load *l)
-{
-    struct cairn_reply *reply = NULL;
-    cairn_args_clear(l->args);
-    if (!l->stored || !cairn_is_connected(l->cli->cairn)) return;
-    if (table_path(l->args, l->path) != CLI_OK) return;
-    if (table_ask(l->cli, "del", l->args, &reply) == CLI_OK)
-        cli_error(0, "nothing was kept: the table %s went away again", l->path);
-    cairn_reply_destroy(reply);
 }
 
 /* What was loaded in one go is rarely appended to soon: its last rows are compressed as well. */
@@ -352,6 +400,7 @@ static int summary(struct load *l)
         const struct cairn_value *s = cairn_reply_result(stats);
         uint64_t all = cairn_uint(cairn_field(s, "rows"), 0);
         if (l->creates) print_columns(&fields);
+        if (l->creates && fields.count == 1) hint_delimiter(l);
         fprintf(stderr, "%s %" PRIu64 " row%s", l->creates ? "created a table of" : "appended",
                 l->rows, l->rows == 1 ? "" : "s");
         if (!l->creates) fprintf(stderr, ", now %" PRIu64, all);
@@ -379,8 +428,7 @@ static int load_file(struct load *l)
     if (result == CLI_OK) result = pass(l, false, &last);
     cairn_reply_destroy(last);
     if (result != CLI_OK && cli_stop_asked())
-        cli_error(0, "stopped after %" PRIu64 " rows", l->rows);
-    if (result != CLI_OK) take_back(l);
+        cli_error(0, "stopped after %" PRIu64 " rows; none of them is kept", l->rows);
     return result;
 }
 

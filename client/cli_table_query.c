@@ -43,7 +43,7 @@ static bool is_numeric(const struct cli_field *f)
 
 static void csv_text(const char *data, size_t length)
 {
-    bool quotes = length == 0;
+    bool quotes = length == 0 || data[0] == ' ' || data[length - 1] == ' ';
     for (size_t i = 0; i < length && !quotes; i++) quotes = strchr(",\"\r\n", data[i]) != NULL;
     if (!quotes) {
         fwrite(data, 1, length, stdout);
@@ -97,11 +97,26 @@ static void print_csv(struct rows *r, const struct cairn_value *row)
     fputs("\r\n", stdout);
 }
 
+/* Texts that would not be seen, or taken for null, stand in quotes, and those that begin with one.
+ * */
+static bool wants_quotes(const struct cairn_value *v)
+{
+    size_t length;
+    const char *data = cairn_type(v) == CAIRN_NIL ? NULL : cairn_text(v, &length);
+    if (!data) return false;
+    return length == 0 || *data == ' ' || *data == '"' || data[length - 1] == ' ' ||
+           (length == 4 && memcmp(data, "null", 4) == 0);
+}
+
 static void grid_row(struct rows *r, const struct cairn_value *row)
 {
     for (size_t i = 0; i < r->columns.count; i++) {
+        const struct cairn_value *v = cairn_at(row, (ptrdiff_t)i);
+        bool quotes = wants_quotes(v);
         cli_text_clear(&r->cell);
-        table_cell(&r->cell, cairn_at(row, (ptrdiff_t)i), &r->columns.list[i], false);
+        if (quotes) cli_text_add_char(&r->cell, '"');
+        table_cell(&r->cell, v, &r->columns.list[i], false);
+        if (quotes) cli_text_add_char(&r->cell, '"');
         if (r->cell.failed) r->grid.failed = true;
         cli_grid_cell(&r->grid, r->cell.data ? r->cell.data : "", r->cell.length);
     }
@@ -283,6 +298,25 @@ int table_group(struct cli *cli, const struct table_command *command, int count,
     return rows_run(cli, command, "table.agg", CLI_CLAUSES_GROUP, count, words);
 }
 
+/* Names of columns, which may be odd ones, between commas; what has quotes or is computed stays. */
+static void add_columns(struct cli_text *out, const char *columns)
+{
+    bool plain = strpbrk(columns, "`'\"(*+/%") == NULL;
+    cli_text_add_cstr(out, "select ");
+    while (plain) {
+        size_t length = strcspn(columns, ","), skipped = strspn(columns, " ");
+        size_t from = skipped < length ? skipped : length, to = length;
+        while (to > from && columns[to - 1] == ' ') to--;
+        cli_text_add_char(out, '`');
+        cli_text_add(out, columns + from, to - from);
+        cli_text_add_char(out, '`');
+        columns += length;
+        if (!*columns) return;
+        cli_text_add_char(out, *columns++);
+    }
+    cli_text_add_cstr(out, columns);
+}
+
 /* How many rows there are besides those shown. */
 static int print_rest(struct question *q)
 {
@@ -336,10 +370,7 @@ int table_show(struct cli *cli, const struct table_command *command, int count, 
     const struct table_option options[] = {
         {"limit", &limit, NULL}, {"offset", &offset, NULL}, {"columns", &columns, NULL}};
     int result = question_options(&q, command, options, 3, &count, words);
-    if (result < 0 && columns) {
-        cli_text_add_cstr(&q.prefix, "select ");
-        cli_text_add_cstr(&q.prefix, columns);
-    }
+    if (result < 0 && columns) add_columns(&q.prefix, columns);
     if (result < 0 && (limit || !says_limit(count - 1, words + 1))) {
         cli_text_add_cstr(&q.suffix, " limit ");
         cli_text_add_cstr(&q.suffix, limit ? limit : SHOW_ROWS);

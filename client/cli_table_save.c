@@ -137,7 +137,8 @@ static int save_run(struct save *s, int count, char **words)
     int result = s->args ? question(s, count, words) : table_no_memory();
     if (result != CLI_OK) return result;
     cli_stop_begin();
-    cli_progress_start(&s->progress, s->cli->options.quiet);
+    bool mixes = strcmp(s->file, "-") == 0 && s->cli->is_terminal;
+    cli_progress_start(&s->progress, s->cli->options.quiet || mixes);
     count_rows(s);
     result = cli_file_open(&s->to, s->file);
     if (result == CLI_OK) result = cli_file_close(&s->to, write_all(s));

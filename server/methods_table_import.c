@@ -5,6 +5,9 @@
  * and if more is to come the import becomes a cursor of the session. A call that makes its table
  * without a schema passes over its bytes twice: the first time only to find types.
  *
+ * With `atomic` no rows join before the last call: those of a table that is there stay in one fork,
+ * a table that is made stays the import's own.
+ *
  * Failure: whatever the call has read is given up, and with it the import, since a reader that has
  * failed cannot go on. Parameters that are wrong leave an import that is open as it is. */
 #include "server/method_list.h"
@@ -32,7 +35,7 @@
 /* What a call says. */
 struct request {
     enum import_format format;
-    bool more, create, infers;
+    bool more, create, infers, atomic;
     int64_t cursor; /* 0: none */
     int64_t ttl_ms;
     value schema;
@@ -94,10 +97,11 @@ static int read_csv_options(struct call *call, value header, value delimiter, va
 
 static int read_request(struct call *call, struct request *r)
 {
-    value format, more, cursor, create, ttl, infer, header, delimiter, null;
+    value format, more, cursor, create, ttl, infer, atomic, header, delimiter, null;
     const struct option known[] = {
         {"format", &format}, {"more", &more},     {"cursor", &cursor}, {"create", &create},
-        {"schema", &r->schema}, {"ttl", &ttl},    {"infer", &infer},   {"header", &header},
+        {"schema", &r->schema}, {"ttl", &ttl},    {"infer", &infer},   {"atomic", &atomic},
+        {"header", &header},
         {"delimiter", &delimiter}, {"null", &null},
     };
     int word = -1;
@@ -110,6 +114,7 @@ static int read_request(struct call *call, struct request *r)
         option_bool(call, "more", more, &r->more) < 0 ||
         option_bool(call, "create", create, &r->create) < 0 ||
         option_bool(call, "infer", infer, &r->infers) < 0 ||
+        option_bool(call, "atomic", atomic, &r->atomic) < 0 ||
         option_int(call, "cursor", cursor, 1, INT64_MAX, &r->cursor) < 0 ||
         option_int(call, "ttl", ttl, 1, (int64_t)MAP_EXPIRES_MAX - now_ms, &r->ttl_ms) < 0 ||
         read_csv_options(call, header, delimiter, null, &r->options) < 0)
@@ -203,6 +208,7 @@ static struct table_cursor *cursor_new(struct call *call, const struct request *
         fail_no_memory(call);
         return NULL;
     }
+    cursor->import->atomic = r->atomic;
     if (prepare_table(call, r, cursor->import) == 0) return cursor;
     table_cursor_destroy(cursor);
     return NULL;
@@ -265,11 +271,11 @@ static enum call_outcome fail_import(struct call *call, struct table_error *erro
 {
     struct importing *s = call->state;
     unsigned long long rows = s->cursor->import->rows;
-    bool infers = s->cursor->import->infers;
+    bool none = s->cursor->import->infers || s->cursor->import->atomic;
     importing_free(call);
     clean(error);
     call_fail_table(call, error);
-    if (infers) return CALL_FAILED;
+    if (none) return CALL_FAILED;
     size_t length = strlen(call->message);
     snprintf(call->message + length, sizeof call->message - length,
              "; %llu rows had been appended by earlier calls of this import", rows);
@@ -313,8 +319,9 @@ static enum call_outcome import_finish(struct call *call)
     struct table_error error;
     struct writer *w = call->reply;
     bool told = x->infers && !s->request.more;
+    bool joins = !x->atomic || !s->request.more;
     s->over = true;
-    if (x->fork.t != NULL && !table_turn_take(&call->turn, x->table)) return CALL_PENDING;
+    if (joins && x->fork.t != NULL && !table_turn_take(&call->turn, x->table)) return CALL_PENDING;
     int64_t id = !s->request.more ? 0 : s->cursor->id != 0 ? s->cursor->id : cursors->last + 1;
     writer_map(w, told ? 3 : 2);
     reply_figure(w, "rows", import_rows(x));
@@ -323,8 +330,9 @@ static enum call_outcome import_finish(struct call *call)
     else writer_nil(w);
     if (told) write_schema(w, x);
     if (reply_check(call) < 0 || check_table(call, x) < 0) return fail_ended(call);
-    if (x->fresh && !x->infers && store_table(call, &s->request, x) < 0) return fail_ended(call);
-    if (import_join(x, &error) < 0) return fail_import(call, &error);
+    if (joins && x->fresh && !x->infers && store_table(call, &s->request, x) < 0)
+        return fail_ended(call);
+    if (joins && import_join(x, &error) < 0) return fail_import(call, &error);
     x->rows = import_rows(x);
     if (id != 0) {
         s->cursor->used_ns = clock_ns();

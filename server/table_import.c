@@ -172,7 +172,7 @@ int import_begin(struct table_import *x, bool types, struct table_error *error)
 {
     bool begun = x->csv != NULL || x->json != NULL || x->arrow != NULL || x->npy != NULL;
     if (!begun && !open_reader(x, types && is_text(x))) return text_memory(error, "a file");
-    if (types || x->table == NULL || x->fresh) return 0;
+    if (types || x->table == NULL || x->fresh || x->fork.t != NULL) return 0;
     return table_fork_begin(x->table, &x->fork, error);
 }
 

@@ -1,9 +1,9 @@
 /* table_import.h - bytes of a file on their way into a table: a reader of one of the formats, and
  * what it has to remember between the calls of table.import that bring the file in parts.
  *
- * During a call its rows are in a fork of the table (heap/table.h) and join it at the call's end. A
- * table that the import makes is its own until then. What it holds counts against the heap's limit
- * and `bytes_max`. */
+ * During a call its rows are in a fork of the table (heap/table.h) and join it at the call's end,
+ * or, if it is atomic, at the last one's. A table that the import makes is its own until then.
+ * What it holds counts against the heap's limit and `bytes_max`. */
 #ifndef CAIRN_SERVER_TABLE_IMPORT_H
 #define CAIRN_SERVER_TABLE_IMPORT_H
 
@@ -32,6 +32,7 @@ struct table_import {
     struct import_options options;
     size_t bytes_max;
     bool infers;              /* stores nothing */
+    bool atomic;              /* the rows of all calls join at the end of the last one */
     bool fresh;               /* its table is its own: it lies in the frame */
     struct table *table;      /* held; NULL: none yet */
     struct table_version *empty; /* of a table that is only there to be read into: infers */

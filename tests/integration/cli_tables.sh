@@ -68,6 +68,24 @@ is "and right" "$(table query array --json)" '{"a": 1.0, "b": "x"}
 ok "a file whose last row tells the type" table create late "$scratch/late.csv"
 is "has that type" "$(cli --json table.schema late | jq -c '.[0][1]') $(cli len late)" '"f64" 400001'
 
+printf 'a;b\n1;x\n2;y\n' >"$scratch/semicolons.csv"
+ok "cells between semicolons, taken for one" status 0 cli table create semicolons "$scratch/semicolons.csv"
+ok "are told of" says "is --delimiter ';' missing?"
+printf 'a;b\n1,5;x\n' >"$scratch/decimal.csv"
+ok "with a comma in a cell" status 4 table create decimal "$scratch/decimal.csv"
+ok "the file's format is told" says "2 cells; the first line has 1"
+ok "or with a hint" status 4 cli table create decimal "$scratch/decimal.csv"
+ok "at the delimiter" says "is --delimiter ';' missing?"
+printf 'a\tb\n1\tx\n' >"$scratch/tabs.txt"
+ok "tabulators" status 0 cli table create tabs "$scratch/tabs.txt"
+ok "are told of, too" says "is --delimiter tab missing?"
+gzip -c "$scratch/trips.csv" >"$scratch/trips.csv.gz"
+ok "a compressed file" status 4 table create none "$scratch/trips.csv.gz"
+ok "is no CSV" says "is gzip; gunzip -c"
+printf '{"width": 3,\n "values": [1, 2]}' >"$scratch/object.json"
+ok "an object instead of records" status 4 table create none "$scratch/object.json"
+ok "is answered with what is wanted" says "a table is made of flat records"
+
 # --- failures of create
 ok "a missing file" status 4 table create none "$scratch/nothing.csv"
 ok "is named" says "$scratch/nothing.csv: No such file or directory"
@@ -81,7 +99,6 @@ is "and leaves nothing" "$(cli exists none)" "0"
 { echo n; seq 900000; echo bad; } >"$scratch/late_bad.csv"
 ok "a bad cell behind the first block" status 4 table create none "$scratch/late_bad.csv" --schema '[["n","i64"]]'
 ok "names its line, too" says "line 900002"
-ok "and the table goes away again" says "the table none went away again"
 is "so nothing is left" "$(cli exists none)" "0"
 ok "CSV is no Arrow" status 4 table create none "$scratch/trips.csv" --format arrow
 ok "a format that does not exist" status 2 table create none "$scratch/trips.csv" --format xml
@@ -98,6 +115,9 @@ ok "rows are appended" status 0 cli table append trips "$scratch/trips.csv"
 ok "and counted" says "appended 4 rows, now 8"
 is "they are there" "$(cli len trips)" "8"
 ok "a bad file appends nothing" status 4 table append trips "$scratch/bad.csv"
+cli table.create ns '[["n","i64"]]' >/dev/null
+ok "nor one that is bad behind the first block" status 4 cli table append ns "$scratch/late_bad.csv"
+is "so all or nothing is appended" "$(cli len ns)" "0"
 ok "nothing to append to" status 1 table append none "$scratch/trips.csv"
 ok "is said" says "none"
 is "rows are the same as before" "$(cli len trips)" "8"
@@ -124,6 +144,20 @@ cli table.create evil '[["t","str"]]' >/dev/null
 cli table.append evil '{"rows": [["a\u001b[2Jb\nc"], ["x\u202ey"]]}' >/dev/null
 is "hostile bytes are escaped" "$(table show evil | tail -n 2)" 'a\x1b[2Jb\nc
 x\u202ey'
+ok "a table that is not there" status 1 table show trip
+ok "is answered with how to find those that are" says "table list tells"
+cli table.create blanks '[["s","str",{"null":true}],["東京 tower","f64",{"null":true}]]' >/dev/null
+cli table.append blanks '{"rows": [["",nan],[null,inf],["null",null],["\"q\"",-0.0],[" pad",-inf]]}' >/dev/null
+is "null, nothing and blanks are told apart" "$(table show blanks)" \
+'s       東京 tower
+str            f64
+""             nan
+null           inf
+"null"        null
+""q""         -0.0
+" pad"        -inf'
+is "columns of odd names are shown" "$(table show blanks --columns '東京 tower, s' --limit 1 --json)" \
+    '{"東京 tower": {"$double": "nan"}, "s": ""}'
 is "20 rows unless more are asked for" "$(table show late | tail -n 1)" "… 399981 more rows"
 ok "show of what is no table" status 1 table show nobody
 
@@ -197,6 +231,16 @@ ok bool 0 2
 cli table.create wild '[["f","f64",{"null":true}],["n","i64",{"null":true}]]' >/dev/null
 cli table.append wild '{"rows": [[inf,null],[nan,null],[null,null],[1,null],[3,null]]}' >/dev/null
 is "what is not finite stays out of the range" "$(table describe wild | awk 'NR == 2 {print $3, $5, $6, $7}')" "1 1.0 3.0 2"
+cli table.create floats '[["f","f32"]]' >/dev/null
+cli table.append floats '{"rows": [[inf],[nan],[-inf],[1],[3]]}' >/dev/null
+is "also of f32" "$(table describe floats | awk 'NR == 2 {print $3, $5, $6, $7}')" "0 1.0 3.0 2"
+printf 'n,d,c\n1,2024-05-01,7\n2,2024-05-02,7\n2,2024-05-03,7\n4,2024-05-04,7\n' >"$scratch/bars.csv"
+table create bars "$scratch/bars.csv"
+is "a bar for each integer, date and constant" \
+    "$(table describe bars | grep -oE '▄█ ▄|████|█')" '▄█ ▄
+████
+█'
+is "values are counted, not estimated, where they are few" "$(table describe late | awk 'NR == 2 {print substr($4, 1, 1)}') $(table describe bars | awk 'NR == 2 {print $4}')" "~ 3"
 is "a column without a value" "$(table describe wild | awk 'NR == 3 {print $1, $3, $4, $6}')" "n 5 0 plain"
 
 # --- export
@@ -229,6 +273,20 @@ ok "a place that cannot be written to" status 4 table export trips "$scratch/no/
 ok "a full device" status 4 eval "table export late - --format csv >/dev/full"
 
 # --- help, and what is mistyped
+is "tables are listed" "$(table list 'tri*')" 'table  rows  columns   bytes
+trips     4        6  '"$(table list trips | awk 'NR == 2 {print $4, $5}')"
+is "all of them" "$(table list | wc -l)" "$(($(cli --json scan type=table count=1000 | jq '.[1] | length') + 1))"
+ok "a table is dropped" status 0 cli table drop semicolons
+ok "and that is said" says "dropped semicolons"
+ok "what is no table is not" status 1 table drop maps
+is "so it is there" "$(cli exists maps semicolons)" "1"
+ok "no table at all" status 0 cli table list 'nobody*'
+ok "is said" says "no tables"
+for command in ls:list rm:drop delete:drop load:create select:query head:show schema:describe; do
+    ok "table ${command%:*}" status 2 table "${command%:*}" trips
+    ok "is table ${command#*:}" says "it is table ${command#*:}"
+done
+
 for command in create append show describe query group export; do
     ok "table $command --help" status 0 cli table "$command" --help
     ok "says how it is called" says "usage: cairn-cli table $command NAME"
@@ -237,7 +295,7 @@ ok "table --help" status 0 cli table --help
 ok "lists them" says "describe"
 ok "table alone" status 2 cli table
 ok "an unknown command" status 2 cli table foo
-ok "is told of the known ones" says "create, append, show, describe, query, group and export"
+ok "is told of the known ones" says "list, create, append, show, describe, query, group, export and drop"
 ok "help table" status 0 cli help table
 ok "a mistyped option is no path" status 2 cli intersect sa sb in=x
 ok "and the options are told" says "in=x is no option: is it into=; the options are into"

@@ -209,6 +209,10 @@ START_TEST(errors_point_at_the_place)
     refuses("^prise > 5", "is it price?");
     refuses("^unit > 5", "is it `unit price` (in backticks)?");
     refuses("city = ^Oslo", "there is no column Oslo");
+    refuses("city = ^Oslo", "text has quotes of its own inside of the shell's");
+    refuses("city contains ^Oslo", "text has quotes of its own inside of the shell's");
+    refuses("city ^like 'O%'", "there is no like; there are starts with and contains");
+    refuses("day >= 2024-^05", "a date has a day, too: '2024-05-01'");
     refuses("city = ^5", "city is a column of sym: expected a text in quotes");
     refuses("price > ^'x'", "price is a column of f64: expected a number");
     refuses("ok = ^1", "expected true or false");
@@ -343,7 +347,7 @@ START_TEST(clauses_of_queries)
     asks(q, "select id, city", "{\"select\": [\"id\", \"city\"]}");
     asks(q, "select *", "{}");
     asks(q, "select id, price * 2, id as n",
-         "{\"select\": [\"id\", \"price*2\", \"n\"], \"let\": {\"price*2\": [\"*\", [\"col\", "
+         "{\"select\": [\"id\", \"price * 2\", \"n\"], \"let\": {\"price * 2\": [\"*\", [\"col\", "
          "\"price\"], [\"lit\", 2]], \"n\": [\"col\", \"id\"]}}");
     asks(q, "select price*2 as p where p > 3 order by p desc, id limit 5 offset 10",
          "{\"select\": [\"p\"], \"where\": [\">\", \"p\", 3], \"order\": [[\"p\", \"desc\"], "
@@ -358,6 +362,9 @@ START_TEST(clauses_of_queries)
     asks_not(q, "where ok where ok", 9, "this clause was there already");
     asks_not(q, "order id", 6, "expected by");
     asks_not(q, "order by id + 1", 9, "rows are put in order by columns");
+    asks_not(q, "id = 1", 0, "a condition begins with where");
+    asks_not(q, "select count(*)", 7, "count is for table group");
+    asks_not(q, "where ok group by city", 9, "table group");
     asks_not(q, "where 'id = ' limit 2", 12, "expected a column");
     asks_not(q, "select id as", 12, "expected a name behind as");
     asks_not(q, "select id * 2 as city", 7, "the name city is there already");
@@ -377,10 +384,16 @@ START_TEST(clauses_of_groups)
          "\"id\", 3], \"having\": [\">\", \"n\", 1], \"order\": [[\"n\", \"desc\"]], "
          "\"limit\": 2}");
     asks(g, "by city sum( price ) having sum(price) > 3 order by sum (price)",
-         "{\"group\": [\"city\"], \"agg\": {\"sum(price)\": [\"sum\", \"price\"]}, \"having\": "
-         "[\">\", \"sum(price)\", 3], \"order\": [[\"sum(price)\", \"asc\"]]}");
+         "{\"group\": [\"city\"], \"agg\": {\"sum( price )\": [\"sum\", \"price\"]}, \"having\": "
+         "[\">\", \"sum( price )\", 3], \"order\": [[\"sum( price )\", \"asc\"]]}");
+    asks(g, "count, sum(price) by city where ok",
+         "{\"agg\": {\"count\": [\"count\"], \"sum(price)\": [\"sum\", \"price\"]}, \"group\": "
+         "[\"city\"], \"where\": [\"=\", \"ok\", true]}");
+    asks(g, "by city, ok, COUNT, Sum(price)",
+         "{\"group\": [\"city\", \"ok\"], \"agg\": {\"COUNT\": [\"count\"], \"Sum(price)\": "
+         "[\"sum\", \"price\"]}}");
     asks(g, "by bucket(price, 10) as b quantile(price, 0.9), sum(price * id) as s",
-         "{\"group\": [\"b\"], \"agg\": {\"quantile(price,0.9)\": [\"quantile\", \"price\", 0.9], "
+         "{\"group\": [\"b\"], \"agg\": {\"quantile(price, 0.9)\": [\"quantile\", \"price\", 0.9], "
          "\"s\": [\"sum\", [\"*\", [\"col\", \"price\"], [\"col\", \"id\"]]]}, \"let\": {\"b\": "
          "[\"bucket\", [\"col\", \"price\"], 10]}}");
     asks(g, "by city max(day) as last_day having last_day >= '2024-05-01'",
@@ -388,6 +401,13 @@ START_TEST(clauses_of_groups)
          "[\">=\", \"last_day\", 19844]}");
     asks(g, "by city", "{\"group\": [\"city\"]}");
     asks_not(g, "city", 0, "expected by and columns, or an aggregate");
+    asks_not(g, "city count", 0, "write by in front of city");
+    asks_not(g, "by city mean(price)", 8, "there is no aggregate mean; it is avg");
+    asks_not(g, "nunique(city) by ok", 0, "there is no aggregate nunique; it is distinct");
+    asks_not(g, "count(distinct city)", 6, "write distinct(city)");
+    asks_not(g, "by ok, total(price)", 7, "there is no aggregate total; it is sum");
+    asks_not(g, "mode(price)", 0, "there is no aggregate mode; there are count, sum");
+    asks_not(g, "by city count by ok", 14, "this clause was there already");
     asks_not(g, "by city count, count", 15, "the name count is there already");
     asks_not(g, "by city sum", 11, "expected ( and a value");
     asks_not(g, "by city count, city", 15, "expected count, sum(");
@@ -396,6 +416,37 @@ START_TEST(clauses_of_groups)
     asks_not(g, "by city quantile(price)", 22, "a number from 0 to 1");
     asks_not(g, "by city quantile(price, 7)", 24, "a number from 0 to 1");
     asks_not(g, "by city count select id", 14, "expected an operator, a comma, where, having");
+}
+END_TEST
+
+/* What is computed is called as it is written, and found again however blanks stand. */
+START_TEST(names_are_as_written)
+{
+    enum cli_clauses_kind q = CLI_CLAUSES_QUERY, g = CLI_CLAUSES_GROUP;
+    asks(q, "select -price, -(id + 1)",
+         "{\"select\": [\"-price\", \"-(id + 1)\"], \"let\": {\"-price\": [\"-\", [\"lit\", 0], "
+         "[\"col\", \"price\"]], \"-(id + 1)\": [\"-\", [\"lit\", 0], [\"+\", [\"col\", \"id\"], "
+         "[\"lit\", 1]]]}}");
+    asks(q, "select if(ok, 1, 2) limit 1",
+         "{\"select\": [\"if(ok, 1, 2)\"], \"limit\": 1, \"let\": {\"if(ok, 1, 2)\": [\"if\", "
+         "[\"=\", \"ok\", true], [\"lit\", 1], [\"lit\", 2]]}}");
+    asks(q, "select id *  2 order by id*2 desc, id",
+         "{\"select\": [\"id *  2\"], \"order\": [[\"id *  2\", \"desc\"], [\"id\", \"asc\"]], "
+         "\"let\": {\"id *  2\": [\"*\", [\"col\", \"id\"], [\"lit\", 2]]}}");
+    asks(g, "by bucket(price, 10) avg(`unit price`) having bucket(price,10) > 2 order by "
+            "bucket( price,10 ), avg( `unit price` )",
+         "{\"group\": [\"bucket(price, 10)\"], \"agg\": {\"avg(`unit price`)\": [\"avg\", "
+         "\"unit price\"]}, \"having\": [\">\", \"bucket(price, 10)\", 2], \"order\": "
+         "[[\"bucket(price, 10)\", \"asc\"], [\"avg(`unit price`)\", \"asc\"]], \"let\": "
+         "{\"bucket(price, 10)\": [\"bucket\", [\"col\", \"price\"], 10]}}");
+    asks_not(g, "by city avg(`unit price`) order by avg(`unitprice`)", 35,
+             "the result has no column avg(`unitprice`)");
+    char *list = repeated("id = 1000000000 or ", 15, "ok");
+    char *text = malloc(strlen(list) + 64);
+    sprintf(text, "select if(%s, 1, 2)", list);
+    asks_not(q, text, 7, "give it one with as");
+    free(text);
+    free(list);
 }
 END_TEST
 
@@ -612,6 +663,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, there_are_limits);
     tcase_add_test(tcase, clauses_of_queries);
     tcase_add_test(tcase, clauses_of_groups);
+    tcase_add_test(tcase, names_are_as_written);
     tcase_add_test(tcase, messages_have_a_caret);
     tcase_add_test(tcase, dates_are_written_and_read_back);
     suite_add_tcase(suite, tcase);

@@ -38,6 +38,8 @@ START_TEST(width_is_counted_in_columns)
     shows("東京", 6, "東京", 4);
     shows("한글", 6, "한글", 4);
     shows("😀!", 5, "😀!", 3);
+    shows("✅⌚⭐🟢", 13, "✅⌚⭐🟢", 8);
+    shows("🌡★", 7, "🌡★", 2); /* a sign, not a picture */
     shows("Ω", 2, "Ω", 1);
 }
 END_TEST
@@ -161,6 +163,29 @@ START_TEST(what_does_not_fit_is_cut_or_left_out)
 }
 END_TEST
 
+/* A long name is cut above short numbers, which are not; what never is cut is whole. */
+START_TEST(names_are_cut_and_numbers_are_not)
+{
+    struct cli_grid g = {0};
+    cli_grid_column(&g, "a name that is long", 19, "i64", true);
+    cli_grid_column(&g, "another long name", 17, "i64", true);
+    cli_grid_column(&g, "bars", 4, NULL, false);
+    g.columns[2].whole = true;
+    row(&g, "1", "123456789012", "##########");
+    prints(&g, 40, "a name that …  another long…  bars\n"
+                   "          i64            i64  \n"
+                   "            1   123456789012  ##########\n");
+    cli_grid_close(&g);
+    g = (struct cli_grid){0};
+    for (int i = 0; i < 9; i++) cli_grid_column(&g, "some column", 11, NULL, true);
+    for (int i = 0; i < 9; i++) cli_grid_cell(&g, "12345678901", 11);
+    prints(&g, 44, "some column  some column  some column\n"
+                   "12345678901  12345678901  12345678901\n"
+                   "… 6 more columns: some column, some column,…\n");
+    cli_grid_close(&g);
+}
+END_TEST
+
 START_TEST(names_of_columns_are_escaped_too)
 {
     struct cli_grid g = {0};
@@ -256,6 +281,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, columns_are_aligned);
     tcase_add_test(tcase, a_last_column_of_texts_has_no_blanks_behind_it);
     tcase_add_test(tcase, what_does_not_fit_is_cut_or_left_out);
+    tcase_add_test(tcase, names_are_cut_and_numbers_are_not);
     tcase_add_test(tcase, names_of_columns_are_escaped_too);
     tcase_add_test(tcase, bars_are_in_proportion);
     tcase_add_test(tcase, arrays_of_records_become_lines);

@@ -408,6 +408,47 @@ START_TEST(each_call_is_whole_or_nothing)
 }
 END_TEST
 
+START_TEST(atomic_calls_join_at_the_last)
+{
+    ASK(&p, "table.create", "'t', [['n', 'i64'], ['s', 'sym']]", "true");
+    ASK(&p, "table.append", "'t', {'rows': [[1, 'x']]}", "{'first': 0, 'n': 1}");
+    IMPORT("'t'", "n,s\n2,y\n3", "{'format': 'csv', 'atomic': true, 'more': true}",
+           "{'rows': 1, 'cursor': 1}");
+    ASK(&p, "len", "'t'", "1");
+    ASK(&p, "table.append", "'t', {'rows': [[7, 'z']]}", "{'first': 1, 'n': 1}");
+    IMPORT("'t'", ",y\n4,z\n", "{'cursor': 1, 'more': true}", "{'rows': 3, 'cursor': 1}");
+    ASK(&p, "len", "'t'", "2");
+    IMPORT("'t'", "5,x\n", "{'cursor': 1}", "{'rows': 4, 'cursor': nil}");
+    ASK(&p, "get", "'t'", "[{'n': 1, 's': 'x'}, {'n': 7, 's': 'z'}, {'n': 2, 's': 'y'}, "
+                         "{'n': 3, 's': 'y'}, {'n': 4, 's': 'z'}, {'n': 5, 's': 'x'}]");
+    /* An error of a later call leaves nothing of the earlier ones, and does not count them. */
+    IMPORT("'t'", "n,s\n8,a\n", "{'format': 'csv', 'atomic': true, 'more': true}",
+           "{'rows': 1, 'cursor': 2}");
+    const char *answer = import("'t'", "x,y\n", "{'cursor': 2}");
+    ck_assert_msg(strstr(answer, "WRONG_TYPE") && strstr(answer, "line 3"), "%s", answer);
+    ck_assert_msg(!strstr(answer, "had been appended"), "%s", answer);
+    ASK(&p, "len", "'t'", "6");
+    IMPORT("'t'", "n,s\n8,a\n", "{'format': 'csv', 'atomic': true, 'more': true}",
+           "{'rows': 1, 'cursor': 3}");
+    ASK(&p, "table.close", "3", "true");
+    ASK(&p, "len", "'t'", "6");
+}
+END_TEST
+
+START_TEST(atomic_calls_make_a_table_at_the_last)
+{
+    IMPORT("'t'", "n,s\n2,y\n3", "{'format': 'csv', 'atomic': true, 'create': true, 'more': true}",
+           "{'rows': 1, 'cursor': 1}");
+    ASK(&p, "exists", "'t'", "0");
+    IMPORT("'t'", ",y\n", "{'cursor': 1, 'create': true}", "{'rows': 2, 'cursor': nil}");
+    ASK(&p, "len", "'t'", "2");
+    IMPORT("'u'", "n\n1\n", "{'format': 'csv', 'atomic': true, 'create': true, 'more': true}",
+           "{'rows': 1, 'cursor': 2}");
+    ck_assert_ptr_nonnull(strstr(import("'u'", "x\n", "{'cursor': 2}"), "WRONG_TYPE"));
+    ASK(&p, "exists", "'u'", "0");
+}
+END_TEST
+
 START_TEST(infer_reads_all_calls_and_stores_nothing)
 {
     IMPORT("nil", "a,b\n1,", "{'format': 'csv', 'infer': true, 'more': true}",
@@ -689,6 +730,8 @@ Suite *test_suite(void)
     tcase_add_test(c, bytes_may_be_cut_anywhere);
     tcase_add_test(c, arrow_and_npy_may_be_cut_anywhere);
     tcase_add_test(c, each_call_is_whole_or_nothing);
+    tcase_add_test(c, atomic_calls_join_at_the_last);
+    tcase_add_test(c, atomic_calls_make_a_table_at_the_last);
     tcase_add_test(c, infer_reads_all_calls_and_stores_nothing);
     tcase_add_test(c, parameters_are_checked);
     tcase_add_test(c, cursors_of_imports_are_cursors);
