@@ -55,6 +55,7 @@ libheap_la_SOURCES = \
 	%D%/query.h \
 	%D%/query_accumulate.c \
 	%D%/query_agg.c \
+	%D%/query_approximate.c \
 	%D%/query_compile.c \
 	%D%/query_eval.c \
 	%D%/query_explain.c \

@@ -516,7 +516,8 @@ static uint32_t take_candidates(struct query *q, uint32_t count, uint32_t most)
 int query_index_gather(struct query *q, uint64_t most, struct query_source *s, uint64_t *mask)
 {
     struct query_index *x = q->index;
-    uint32_t count = 0, limit = most < QUERY_ROWS_VECTOR ? (uint32_t)most : QUERY_ROWS_VECTOR;
+    uint32_t count = 0, limit = query_piece_rows(q->column_count + q->test_count);
+    if (most < limit) limit = (uint32_t)most;
     bool otherwise = false;
     x->probes = 0;
     for (unsigned i = 0; i < GATHER_CHUNKS_MAX && x->probes < GATHER_PROBES_MAX; i++) {
