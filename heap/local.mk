@@ -64,6 +64,7 @@ libheap_la_SOURCES = \
 	%D%/query_hash.c \
 	%D%/query_index.c \
 	%D%/query_index.h \
+	%D%/query_index_plan.c \
 	%D%/query_int.h \
 	%D%/query_literal.c \
 	%D%/query_math.c \
