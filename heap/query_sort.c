@@ -254,39 +254,51 @@ static bool pass_begin(struct query_sorter *s)
     return true;
 }
 
+/* The first entries of a pass go to as many blocks as a digit has values, which are made then: no
+ * more than so many between two looks at the clock. */
+#define PASS_BLOCKS_MAX 16
+
 /* Entries of one key. */
 static int pass_pairs(struct query *q, struct query_sorter *s, const uint64_t *e, uint32_t word,
                       unsigned shift, unsigned mask, uint64_t end)
 {
-    uint64_t **other = s->other, *places = s->places;
-    for (uint64_t at = s->at; at < end; at++, e += 2) {
-        uint64_t place = places[e[word] >> shift & mask]++;
+    uint64_t **other = s->other, *places = s->places, at = s->at;
+    unsigned made = 0;
+    for (; at < end; at++, e += 2) {
+        uint64_t *next = &places[e[word] >> shift & mask], place = *next;
         uint64_t *to = other[place / SORT_BLOCK_ROWS];
         if (unlikely(!to)) {
+            if (made++ == PASS_BLOCKS_MAX) break;
             if (!block_entry(q, s, other, place)) return query_fail_memory(q);
             to = other[place / SORT_BLOCK_ROWS];
         }
+        *next = place + 1;
         to += place % SORT_BLOCK_ROWS * 2;
         to[0] = e[0];
         to[1] = e[1];
     }
-    s->at = end;
+    s->at = at;
     return 0;
 }
 
-/* Moves one block's entries to their places. */
+/* Moves what is left of one block's entries to their places, or a part of it. */
 static int pass_block(struct query *q, struct query_sorter *s)
 {
     uint32_t key = s->key_count - 1 - s->digit / SORT_DIGITS, digit = s->digit % SORT_DIGITS;
     uint32_t word = digit == 8 ? s->words - 1 : key;
     unsigned shift = digit == 8 ? SORT_NULL_SHIFT + key : digit * 8, mask = digit == 8 ? 1 : 255;
-    const uint64_t *e = s->blocks[s->at / SORT_BLOCK_ROWS];
-    uint64_t end = s->at + SORT_BLOCK_ROWS < s->count ? s->at + SORT_BLOCK_ROWS : s->count;
+    const uint64_t *e = sorter_entry(s, s->at);
+    uint64_t end = (s->at / SORT_BLOCK_ROWS + 1) * SORT_BLOCK_ROWS;
+    unsigned made = 0;
+    if (end > s->count) end = s->count;
     if (s->words == 2) return pass_pairs(q, s, e, word, shift, mask, end);
     for (; s->at < end; s->at++, e += s->words) {
-        uint64_t *to = block_entry(q, s, s->other, s->places[e[word] >> shift & mask]++);
+        uint64_t *place = &s->places[e[word] >> shift & mask];
+        if (!s->other[*place / SORT_BLOCK_ROWS] && made++ == PASS_BLOCKS_MAX) return 0;
+        uint64_t *to = block_entry(q, s, s->other, *place);
         if (!to) return query_fail_memory(q);
         entry_copy(s, to, e);
+        ++*place;
     }
     return 0;
 }

@@ -229,15 +229,15 @@ int query_compile_order(struct query *q, const struct query_scope *scope, value 
 static uint32_t agg_weight(const struct query_agg *agg)
 {
     uint32_t weight = 0;
-    for (uint32_t i = 0; i < agg->key_count; i++) weight += agg->direct ? 0 : 2;
+    for (uint32_t i = 0; i < agg->key_count; i++) weight += agg->direct ? 0 : 4;
     for (uint32_t i = 0; i < agg->aggregate_count; i++)
         switch (agg->aggregates[i].function) {
         case AGG_VAR:
         case AGG_STDDEV:
         case AGG_QUANTILE:
         case AGG_MEDIAN:
-        case AGG_DISTINCT:
         case AGG_APPROX: weight += 4; break;
+        case AGG_DISTINCT: weight += 8; break; /* a miss of the caches for each row, or more */
         default: break;
         }
     return weight;
