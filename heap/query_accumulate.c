@@ -166,11 +166,16 @@ static void one_by_one(struct query *q, const struct query_aggregate *a,
 
 /* --- distinct ----------------------------------------------------------------------------------*/
 
+/* Of so many rows each may wait for memory several times, and grow the sets. */
+#define DISTINCT_ROWS 256
+
 static int add_distinct(struct query *q, const struct query_aggregate *a,
                         const struct query_vector *v, uint32_t count)
 {
     struct query_agg *agg = q->agg;
-    for (uint32_t i = 0; i < count; i++) {
+    uint32_t i = agg->row_next;
+    agg->row_next = count - i > DISTINCT_ROWS ? i + DISTINCT_ROWS : count;
+    for (; i < agg->row_next; i++) {
         unsigned row = agg->positions[i];
         if (!bits_get(v->valid, row)) continue;
         uint64_t lane;

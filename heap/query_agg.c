@@ -36,12 +36,17 @@ static bool all_whole(const struct query_agg *agg)
     return true;
 }
 
-static int read_vector(struct query *q, const struct query_source *s, const uint64_t *mask)
+/* The groups of the rows of the next vector. */
+static int open_vector(struct query *q)
 {
     struct query_agg *agg = q->agg;
+    const struct query_source *s = &agg->read_source;
+    const uint64_t *mask = agg->read_mask;
     uint32_t count = 0;
     int error = 0;
+    agg->reading = true;
     agg->loaded = QUERY_NONE;
+    agg->aggregate_next = agg->row_next = 0;
     if (agg->key_count == 0 && all_whole(agg)) {
         *(uint64_t *)array_at(&agg->records, 0) += bitmap_count(mask);
     } else {
@@ -50,23 +55,40 @@ static int read_vector(struct query *q, const struct query_source *s, const uint
         if (agg->key_count && agg->count_rows)
             for (uint32_t i = 0; i < count && !error; i++) ++*(uint64_t *)(void *)agg->at[i];
     }
-    for (uint32_t i = 0; i < agg->aggregate_count && !error; i++)
-        error = accumulate(q, s, &agg->aggregates[i], mask, count);
+    agg->read_count = count;
     return error;
+}
+
+/* Its rows to the aggregates, all of them or some. */
+static int read_part(struct query *q)
+{
+    struct query_agg *agg = q->agg;
+    for (; agg->aggregate_next < agg->aggregate_count; agg->aggregate_next++) {
+        struct query_aggregate *a = &agg->aggregates[agg->aggregate_next];
+        int error = accumulate(q, &agg->read_source, a, agg->read_mask, agg->read_count);
+        if (error) return error;
+        if (a->function != AGG_DISTINCT) continue;
+        if (agg->row_next < agg->read_count) return 0;
+        agg->row_next = 0;
+    }
+    agg->reading = false;
+    return 0;
 }
 
 static int read_all(struct query *q, uint64_t deadline)
 {
-    struct query_source s;
-    uint64_t mask[QUERY_WORDS];
+    struct query_agg *agg = q->agg;
     for (;;) {
-        int found = query_next_vector(q, &s, mask);
+        int found = agg->reading ? QUERY_ROWS
+                                 : query_next_vector(q, &agg->read_source, agg->read_mask);
         if (found <= 0) return found;
         if (found == QUERY_ROWS) {
-            int error = read_vector(q, &s, mask);
+            int error = agg->reading ? 0 : open_vector(q);
+            if (!error) error = read_part(q);
             if (error) return error;
         }
-        if (query_vectors_over(q, deadline)) return QUERY_BUSY;
+        if (agg->reading ? query_budget_over(deadline) : query_vectors_over(q, deadline))
+            return QUERY_BUSY;
     }
 }
 

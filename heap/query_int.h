@@ -354,6 +354,12 @@ struct query_agg {
     uint16_t *positions;
     unsigned char **kept_at; /* those of them with a value */
     uint16_t *kept_positions;
+    bool reading;            /* a vector that is not done with: */
+    struct query_source read_source;
+    uint64_t read_mask[QUERY_WORDS];
+    uint32_t read_count;     /* rows of it */
+    uint32_t aggregate_next; /* the next aggregate that it goes to */
+    uint32_t row_next;       /* of `distinct`: its next row, one of positions[] */
     uint32_t sketch_slots_max; /* SKETCH_SLOTS_MAX; tests set others */
     uint32_t finish_cells;   /* a group as cells: query_piece_rows */
     uint32_t null_group;     /* of a single key of texts; QUERY_NONE: not met yet */
@@ -594,6 +600,7 @@ warn_unused int agg_step(struct query *q, uint64_t deadline, uint32_t rows_max, 
 /* Bytes of the accumulator, without its count. */
 uint32_t accumulator_bytes(const struct query_aggregate *a);
 void accumulator_init(const struct query_aggregate *a, unsigned char *record);
+/* All of the rows, but for `distinct`: that takes some and moves agg->row_next. */
 warn_unused int accumulate(struct query *q, const struct query_source *s,
                            struct query_aggregate *a, const uint64_t *mask, uint32_t count);
 

@@ -484,7 +484,10 @@ START_TEST(many_aggregates_take_a_step_for_each_vector)
     struct place p;
     open_place(&p);
     ck_assert_uint_ge(steps_of(&p, "{'group': ['s'], 'agg': {'a': ['sum', 'n'], 'b': ['sum', 'g'], "
-                                   "'c': ['distinct', 'n'], 'd': ['var', 'x']}}"), 4);
+                                   "'c': ['first', 'n'], 'd': ['var', 'x']}}"), 4);
+    /* Values that are counted one by one: more than one for each. */
+    ck_assert_uint_ge(steps_of(&p, "{'agg': {'a': ['distinct', 's'], 'b': ['sum', 'n'], "
+                                   "'c': ['distinct', 'n']}}"), 2 * (ROWS / 256));
     close_place(&p);
 }
 END_TEST
