@@ -55,6 +55,7 @@ libheap_la_SOURCES = \
 	%D%/query.h \
 	%D%/query_accumulate.c \
 	%D%/query_agg.c \
+	%D%/query_approximate.c \
 	%D%/query_compile.c \
 	%D%/query_eval.c \
 	%D%/query_explain.c \
@@ -63,6 +64,7 @@ libheap_la_SOURCES = \
 	%D%/query_hash.c \
 	%D%/query_index.c \
 	%D%/query_index.h \
+	%D%/query_index_plan.c \
 	%D%/query_int.h \
 	%D%/query_literal.c \
 	%D%/query_math.c \

@@ -6,8 +6,6 @@
  * order is fixed as well (table.h). */
 #include "heap/query_int.h"
 
-#include <math.h>
-
 /* Integers: the sum is high * 2^64 + low, low as signed or unsigned as the values are. */
 struct integer_sum {
     uint64_t low;
@@ -16,8 +14,6 @@ struct integer_sum {
 struct moments {
     double mean, squares;
 };
-
-#define HLL_BITS 12
 
 /* What an aggregate keeps, besides the count of values. */
 uint32_t accumulator_bytes(const struct query_aggregate *a)
@@ -31,7 +27,7 @@ uint32_t accumulator_bytes(const struct query_aggregate *a)
     case AGG_LAST: return a->text ? sizeof(struct table_text) : sizeof(uint64_t);
     case AGG_VAR:
     case AGG_STDDEV: return sizeof(struct moments);
-    case AGG_APPROX: return sizeof(unsigned char *);
+    case AGG_APPROX: return sizeof(struct query_sketch *);
     case AGG_QUANTILE:
     case AGG_MEDIAN: return sizeof(uint64_t); /* where its values begin */
     default: return 0;
@@ -170,11 +166,16 @@ static void one_by_one(struct query *q, const struct query_aggregate *a,
 
 /* --- distinct ----------------------------------------------------------------------------------*/
 
+/* Of so many rows each may wait for memory several times, and grow the sets. */
+#define DISTINCT_ROWS 256
+
 static int add_distinct(struct query *q, const struct query_aggregate *a,
                         const struct query_vector *v, uint32_t count)
 {
     struct query_agg *agg = q->agg;
-    for (uint32_t i = 0; i < count; i++) {
+    uint32_t i = agg->row_next;
+    agg->row_next = count - i > DISTINCT_ROWS ? i + DISTINCT_ROWS : count;
+    for (; i < agg->row_next; i++) {
         unsigned row = agg->positions[i];
         if (!bits_get(v->valid, row)) continue;
         uint64_t lane;
@@ -190,7 +191,6 @@ static int add_distinct(struct query *q, const struct query_aggregate *a,
     return 0;
 }
 
-/* HyperLogLog (Flajolet et al. 2007): 4,096 registers with the longest run of zeros. */
 static int add_approximate(struct query *q, const struct query_aggregate *a,
                            const struct query_vector *v, uint32_t count)
 {
@@ -198,20 +198,12 @@ static int add_approximate(struct query *q, const struct query_aggregate *a,
     for (uint32_t i = 0; i < count; i++) {
         unsigned row = agg->positions[i];
         if (!bits_get(v->valid, row)) continue;
-        unsigned char *registers;
-        memcpy(&registers, agg->at[i] + a->offset, sizeof registers);
-        if (!registers) {
-            registers = query_alloc(q, (size_t)1 << HLL_BITS);
-            if (!registers) return query_fail_memory(q);
-            memcpy(agg->at[i] + a->offset, &registers, sizeof registers);
-        }
         uint64_t lane = a->text ? heap_hash(q->heap, v->t[row].data, v->t[row].length)
                                 : key_of_lane(a->code.kind, v->u[row]);
         uint64_t hash = hash_mix(hash_mix(agg->seed[0], lane), agg->seed[1]);
-        uint64_t rest = hash << HLL_BITS | (uint64_t)1 << (HLL_BITS - 1);
-        unsigned char zeros = (unsigned char)(__builtin_clzl(rest) + 1);
-        unsigned char *r = &registers[hash >> (64 - HLL_BITS)];
-        if (zeros > *r) *r = zeros;
+        struct query_sketch **sketch = (struct query_sketch **)(void *)(agg->at[i] + a->offset);
+        int error = sketch_add(q, sketch, hash);
+        if (error) return error;
     }
     return 0;
 }

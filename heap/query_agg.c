@@ -36,12 +36,17 @@ static bool all_whole(const struct query_agg *agg)
     return true;
 }
 
-static int read_vector(struct query *q, const struct query_source *s, const uint64_t *mask)
+/* The groups of the rows of the next vector. */
+static int open_vector(struct query *q)
 {
     struct query_agg *agg = q->agg;
+    const struct query_source *s = &agg->read_source;
+    const uint64_t *mask = agg->read_mask;
     uint32_t count = 0;
     int error = 0;
+    agg->reading = true;
     agg->loaded = QUERY_NONE;
+    agg->aggregate_next = agg->row_next = 0;
     if (agg->key_count == 0 && all_whole(agg)) {
         *(uint64_t *)array_at(&agg->records, 0) += bitmap_count(mask);
     } else {
@@ -50,29 +55,49 @@ static int read_vector(struct query *q, const struct query_source *s, const uint
         if (agg->key_count && agg->count_rows)
             for (uint32_t i = 0; i < count && !error; i++) ++*(uint64_t *)(void *)agg->at[i];
     }
-    for (uint32_t i = 0; i < agg->aggregate_count && !error; i++)
-        error = accumulate(q, s, &agg->aggregates[i], mask, count);
+    agg->read_count = count;
     return error;
+}
+
+/* Its rows to the aggregates, all of them or some. */
+static int read_part(struct query *q)
+{
+    struct query_agg *agg = q->agg;
+    for (; agg->aggregate_next < agg->aggregate_count; agg->aggregate_next++) {
+        struct query_aggregate *a = &agg->aggregates[agg->aggregate_next];
+        int error = accumulate(q, &agg->read_source, a, agg->read_mask, agg->read_count);
+        if (error) return error;
+        if (a->function != AGG_DISTINCT) continue;
+        if (agg->row_next < agg->read_count) return 0;
+        agg->row_next = 0;
+    }
+    agg->reading = false;
+    return 0;
 }
 
 static int read_all(struct query *q, uint64_t deadline)
 {
-    struct query_source s;
-    uint64_t mask[QUERY_WORDS];
-    for (unsigned i = 1;; i++) {
-        int found = query_next_vector(q, &s, mask);
+    struct query_agg *agg = q->agg;
+    for (;;) {
+        int found = agg->reading ? QUERY_ROWS
+                                 : query_next_vector(q, &agg->read_source, agg->read_mask);
         if (found <= 0) return found;
         if (found == QUERY_ROWS) {
-            int error = read_vector(q, &s, mask);
+            int error = agg->reading ? 0 : open_vector(q);
+            if (!error) error = read_part(q);
             if (error) return error;
         }
-        if (i % 4 == 0 && query_budget_over(deadline)) return QUERY_BUSY;
+        if (agg->reading ? query_budget_over(deadline) : query_vectors_over(q, deadline))
+            return QUERY_BUSY;
     }
 }
 
 /* --- quantiles ---------------------------------------------------------------------------------*/
 
-#define PLACES_STEP 4096
+#define PLACES_STEP 1024
+/* What finishing one takes, as other cells: 4,096 registers; two places far apart. */
+#define APPROXIMATE_CELLS 128
+#define QUANTILE_CELLS 8
 
 /* Tells each group where its values begin among the sorted ones. */
 static int place_values(struct query *q, const struct query_aggregate *a, uint64_t deadline)
@@ -111,7 +136,8 @@ static int next_groups(struct query *q, uint64_t *mask, uint32_t *count)
 {
     struct query_agg *agg = q->agg;
     uint64_t left = agg->records.count - agg->next;
-    *count = left < QUERY_ROWS_VECTOR ? (uint32_t)left : QUERY_ROWS_VECTOR;
+    *count = query_piece_rows(agg->finish_cells);
+    if (left < *count) *count = (uint32_t)left;
     for (uint32_t i = 0; i < *count; i++) agg->addresses[i] = agg->next + i;
     agg->next += *count;
     int error = finish_groups(q, *count);
@@ -155,8 +181,9 @@ static int refill(struct query *q, bool *any)
         if (!error) query_trim(q, agg->pending);
         return error;
     }
-    uint64_t wanted = q->limit < QUERY_ROWS_VECTOR ? q->limit : QUERY_ROWS_VECTOR;
-    count = sorter_read(q->sorter, agg->addresses, (uint32_t)wanted);
+    uint32_t wanted = query_piece_rows(agg->finish_cells);
+    if (wanted > q->limit) wanted = (uint32_t)q->limit;
+    count = sorter_read(q->sorter, agg->addresses, wanted);
     if (count == 0) return 0;
     *any = true;
     if (q->limit != UINT64_MAX) q->limit -= count;
@@ -442,6 +469,11 @@ static void lay_out(struct query *q)
         bytes += (uint32_t)sizeof(uint64_t);
     }
     array_init(&agg->records, bytes, RECORD_BLOCK_SHIFT);
+    agg->finish_cells = q->column_count;
+    for (uint32_t i = 0; i < agg->aggregate_count; i++)
+        agg->finish_cells += agg->aggregates[i].function == AGG_APPROX ? APPROXIMATE_CELLS
+                             : agg->aggregates[i].values               ? QUANTILE_CELLS
+                                                                       : 0;
 }
 
 /* --- creation ----------------------------------------------------------------------------------*/
@@ -506,6 +538,7 @@ static int agg_open(struct query *q, const struct query_spec *spec)
     agg->keys = query_alloc(q, (keys + 1) * sizeof *agg->keys);
     agg->aggregates = query_alloc(q, (aggregates + 1) * sizeof *agg->aggregates);
     if (!agg->keys || !agg->aggregates) return query_fail_memory(q);
+    agg->sketch_slots_max = SKETCH_SLOTS_MAX;
     agg->seed[0] = heap_hash(q->heap, "groups", 6);
     agg->seed[1] = heap_hash(q->heap, "values", 6);
     return query_open_output(q, (uint32_t)(keys + aggregates));
@@ -530,6 +563,7 @@ static int agg_compile(struct query *q, const struct query_spec *spec)
     if (!error && agg->key_count == 0) error = group_new(q, &group);
     if (!error) error = open_result(q);
     if (!error && q->order_count) error = query_open_sorter(q);
+    if (!error) query_weigh(q);
     return error ? error : query_index_plan(q);
 }
 

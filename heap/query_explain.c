@@ -41,8 +41,12 @@ static const char *test_name(const struct query_test *t)
 
 static const struct query_term *term_of(const struct query *q, uint32_t test)
 {
-    for (uint32_t i = 0; q->index && i < q->index->term_count; i++)
-        if (q->index->terms[i].test == test) return &q->index->terms[i];
+    for (uint32_t i = 0; q->index && i < q->index->term_count; i++) {
+        const struct query_term *term = &q->index->terms[i];
+        if (term->form != TERM_UNION && term->test == test) return term;
+        for (uint32_t j = 0; j < term->branch_count; j++)
+            if (term->branches[j].test == test) return &term->branches[j];
+    }
     return NULL;
 }
 

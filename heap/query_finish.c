@@ -112,22 +112,11 @@ static double finish_quantile(const struct query_aggregate *a, const unsigned ch
     return ends[0] == ends[1] || share == 0 ? ends[0] : ends[0] + (ends[1] - ends[0]) * share;
 }
 
-#define HLL_REGISTERS 4096
-
 static uint64_t finish_approximate(const struct query_aggregate *a, const unsigned char *record)
 {
-    const unsigned char *registers;
-    memcpy(&registers, record + a->offset, sizeof registers);
-    if (!registers) return 0;
-    double sum = 0;
-    unsigned zeros = 0;
-    for (unsigned i = 0; i < HLL_REGISTERS; i++) {
-        sum += ldexp(1, -registers[i]);
-        zeros += registers[i] == 0;
-    }
-    double m = HLL_REGISTERS, estimate = 0.7213 / (1 + 1.079 / m) * m * m / sum;
-    if (estimate <= 2.5 * m && zeros) estimate = m * log(m / zeros);
-    return (uint64_t)(estimate + 0.5);
+    const struct query_sketch *sketch;
+    memcpy(&sketch, record + a->offset, sizeof sketch);
+    return sketch_estimate(sketch);
 }
 
 /* min and max of whole columns, as order keys. */

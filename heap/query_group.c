@@ -248,39 +248,58 @@ static int load_key(struct query *q, const struct query_source *s, struct query_
 
 /* --- finding -----------------------------------------------------------------------------------*/
 
-/* One key, never null. Groups that are there are found without a branch; if one is not, the rows
- * are gone through once more. */
-static int find_direct_one(struct query *q, uint32_t count)
+/* Where the records of groups are while they are few: in one block. NULL: in several, or none yet.
+ * Then a loop that finds groups finds records as well. */
+static unsigned char *only_block(const struct query_agg *agg)
 {
-    struct query_agg *agg = q->agg;
+    return agg->records.block_count == 1 ? agg->records.blocks[0] : NULL;
+}
+
+/* One key, never null. Groups that are there are found without a branch. False: some are not. */
+static bool find_direct_known(struct query_agg *agg, uint32_t count, bool *records)
+{
     const uint64_t *lanes = agg->keys[0].lanes.u, min = agg->keys[0].min;
     const uint16_t *positions = agg->positions;
-    uint32_t *direct = agg->direct, *groups = agg->groups;
+    const uint32_t *direct = agg->direct;
+    unsigned char *first = only_block(agg), **at = agg->at;
+    const size_t bytes = agg->records.item_bytes;
+    uint32_t *groups = agg->groups;
     bool missing = false;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t group = direct[lanes[positions[i]] - min];
         missing |= !group;
-        groups[i] = group - 1;
+        groups[i] = --group;
+        at[i] = first + group * bytes;
     }
-    for (uint32_t i = 0; missing && i < count; i++) {
-        uint32_t *group = &direct[lanes[positions[i]] - min];
+    *records = first && !missing;
+    return !missing;
+}
+
+static int find_direct_one(struct query *q, uint32_t count, bool *records)
+{
+    struct query_agg *agg = q->agg;
+    if (find_direct_known(agg, count, records)) return 0;
+    const uint64_t *lanes = agg->keys[0].lanes.u, min = agg->keys[0].min;
+    for (uint32_t i = 0; i < count; i++) {
+        unsigned row = agg->positions[i];
+        uint32_t *group = &agg->direct[lanes[row] - min];
         if (!*group) {
-            int error = group_of_row(q, positions[i], group);
+            int error = group_of_row(q, row, group);
             if (error) {
                 *group = 0;
                 return error;
             }
             ++*group;
         }
-        groups[i] = *group - 1;
+        agg->groups[i] = *group - 1;
     }
     return 0;
 }
 
-static int find_direct(struct query *q, uint32_t count)
+static int find_direct(struct query *q, uint32_t count, bool *records)
 {
     struct query_agg *agg = q->agg;
-    if (agg->key_count == 1 && !agg->null_offset) return find_direct_one(q, count);
+    if (agg->key_count == 1 && !agg->null_offset) return find_direct_one(q, count, records);
     for (uint32_t i = 0; i < count; i++) {
         unsigned row = agg->positions[i];
         uint64_t place = 0;
@@ -352,7 +371,7 @@ static bool single_text(const struct query_agg *agg)
 
 /* Rows of a single text, never null, whose groups are all there: codes of the chunk's dictionary
  * lead to them without lanes in between. False if that cannot be, and nothing has been found. */
-static bool find_known(struct query *q, const struct query_source *s, uint32_t count)
+static bool find_known(struct query *q, const struct query_source *s, uint32_t count, bool *records)
 {
     struct query_agg *agg = q->agg;
     struct query_key *k = &agg->keys[0];
@@ -360,13 +379,17 @@ static bool find_known(struct query *q, const struct query_source *s, uint32_t c
     table_read_codes(q->version, s->chunk, k->code.column, s->vector, q->codes, k->lanes.valid);
     const uint32_t *codes = q->codes, *cache = k->cache, known = (uint32_t)agg->records.count;
     const uint16_t *positions = agg->positions;
+    unsigned char *first = only_block(agg), **at = agg->at;
+    const size_t bytes = agg->records.item_bytes;
     uint32_t *groups = agg->groups;
     bool missing = false;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t group = cache[codes[positions[i]]] - 1; /* above all if it has no number yet */
-        groups[i] = group;
         missing |= group >= known;
+        groups[i] = group;
+        at[i] = first + group * bytes;
     }
+    *records = first && !missing;
     return !missing;
 }
 
@@ -436,11 +459,6 @@ static void find_records(struct query_agg *agg, uint32_t count)
     const struct query_array records = agg->records;
     unsigned char **at = agg->at;
     const uint32_t *groups = agg->groups;
-    if (records.block_count == 1) {
-        unsigned char *first = records.blocks[0];
-        for (uint32_t i = 0; i < count; i++) at[i] = first + (size_t)groups[i] * records.item_bytes;
-        return;
-    }
     bool many = records.count > PREFETCH_GROUPS;
     for (uint32_t i = 0; i < count; i++) {
         at[i] = array_at(&records, groups[i]);
@@ -452,17 +470,16 @@ int groups_find(struct query *q, const struct query_source *s, const uint64_t *m
                 uint32_t count)
 {
     struct query_agg *agg = q->agg;
+    bool records = false; /* have been found, too */
     int error = 0;
-    if (find_known(q, s, count)) {
-        find_records(agg, count);
-        return 0;
+    if (!find_known(q, s, count, &records)) {
+        for (uint32_t j = 0; j < agg->key_count && !error; j++)
+            error = load_key(q, s, &agg->keys[j], mask, count);
+        if (!error) error = single_text(agg) ? find_numbered(q, count)
+                            : agg->direct    ? find_direct(q, count, &records)
+                                             : find_hashed(q, count);
+        if (error) return error;
     }
-    for (uint32_t j = 0; j < agg->key_count && !error; j++)
-        error = load_key(q, s, &agg->keys[j], mask, count);
-    if (!error) error = single_text(agg) ? find_numbered(q, count)
-                        : agg->direct    ? find_direct(q, count)
-                                         : find_hashed(q, count);
-    if (error) return error;
-    find_records(agg, count);
+    if (!records) find_records(agg, count);
     return 0;
 }

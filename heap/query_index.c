@@ -1,227 +1,5 @@
-/* query_index.c - see query_index.h. */
+/* query_index.c - see query_index.h: what indexes say of a chunk. */
 #include "heap/query_index.h"
-
-/* --- terms -------------------------------------------------------------------------------------*/
-
-static enum table_index_kind kind_on(const struct query *q, uint32_t column)
-{
-    return column < table_column_count(q->table) ? table_index_kind(q->table, column)
-                                                 : TABLE_INDEX_NONE;
-}
-
-static struct table_index_key number_key(enum table_class class, uint64_t lane)
-{
-    double d;
-    memcpy(&d, &lane, sizeof d);
-    return (struct table_index_key){
-        .key = class == TABLE_CLASS_FLOAT ? key_of_double(d)
-               : class == TABLE_CLASS_INT ? key_of_int((int64_t)lane)
-                                          : lane};
-}
-
-static void set_equal(struct query_term *term, struct table_index_key key)
-{
-    term->form = TERM_RANGE;
-    term->low = term->high = key;
-    term->has_low = term->has_high = true;
-    term->high_after = true;
-}
-
-/* The least text above all that begin with `prefix`: its last byte that is not 0xff, one more. */
-static int above_prefix(struct query *q, struct query_term *term, struct table_text prefix)
-{
-    struct table_text copy;
-    size_t length = prefix.length;
-    while (length && (unsigned char)prefix.data[length - 1] == 0xff) length--;
-    if (length == 0) return 0;
-    int error = query_copy_text(q, prefix.data, length, &copy);
-    if (error) return error;
-    ((char *)(uintptr_t)copy.data)[length - 1]++;
-    term->high = table_index_text_key(copy);
-    term->has_high = true;
-    return 0;
-}
-
-static int set_keys(struct query *q, struct query_term *term, const struct query_test *test)
-{
-    term->form = TERM_KEYS;
-    term->key_count = test->count;
-    term->keys = query_alloc(q, (test->count + 1) * sizeof *term->keys);
-    if (!term->keys) return query_fail_memory(q);
-    for (uint32_t i = 0; i < test->count; i++) {
-        term->keys[i] = test->form == TEST_SET ? (struct table_index_key){.key = test->keys[i]}
-                                               : table_index_text_key(test->texts[i]);
-        term->keys[i].hash = table_index_hash(q->table, &term->keys[i]);
-    }
-    return 0;
-}
-
-static void set_text_range(struct query_term *term, const struct query_test *test)
-{
-    term->form = TERM_RANGE;
-    term->has_low = test->low.data != NULL;
-    term->has_high = test->high.data != NULL;
-    if (term->has_low) term->low = table_index_text_key(test->low);
-    if (term->has_high) term->high = table_index_text_key(test->high);
-    term->low_after = test->low_strict;
-    term->high_after = !test->high_strict;
-}
-
-static void set_range(struct query_term *term, const struct query_test *test)
-{
-    if (test->class == TABLE_CLASS_SYMBOL) { /* a single code, of this text; the table's copy of it
-                                              * goes if the symbol is taken back */
-        set_equal(term, table_index_text_key(test->low));
-        return;
-    }
-    set_equal(term, number_key(test->class, test->range.min.u));
-    term->high = number_key(test->class, test->range.max.u);
-}
-
-static bool is_equality(const struct query_term *term)
-{
-    if (term->form == TERM_KEYS) return true;
-    return term->form == TERM_RANGE && !term->negate && term->has_low && term->has_high &&
-           !term->low_after && term->high_after && term->low.key == term->high.key &&
-           (!term->low.text.data || text_order(term->low.text, term->high.text) == 0);
-}
-
-/* 0, and in test->unindexed why not, if no index serves the test. */
-static int make_term(struct query *q, struct query_test *test, struct query_term *term)
-{
-    bool negate = test->negate;
-    int error = 0;
-    term->negate = negate;
-    switch (test->form) {
-    case TEST_UNKNOWN: test->unindexed = "it is never true"; return 0;
-    case TEST_ALWAYS: test->unindexed = "it is always true"; return 0;
-    case TEST_CONTAINS: test->unindexed = "contains reads all texts"; return 0;
-    case TEST_SET:
-    case TEST_TEXTS:
-        if (negate) test->unindexed = "what is not in a list is most rows";
-        else if (test->count > INDEX_KEYS_MAX) test->unindexed = "it has more than 64 literals";
-        else error = set_keys(q, term, test);
-        break;
-    case TEST_VALID:
-        if (negate) test->unindexed = "it is never true";
-        term->form = TERM_VALID;
-        break;
-    case TEST_NULL: term->form = negate ? TERM_VALID : TERM_NULL; break;
-    case TEST_RANGE: set_range(term, test); break;
-    case TEST_TEXT: set_text_range(term, test); break;
-    case TEST_PREFIX:
-        term->form = TERM_RANGE;
-        term->low = table_index_text_key(test->low);
-        term->has_low = true;
-        error = above_prefix(q, term, test->low);
-        break;
-    }
-    if (error || test->unindexed) return error;
-    term->equality = term->form == TERM_RANGE && is_equality(term);
-    if (term->kind == TABLE_INDEX_SORTED) return 0;
-    if (!is_equality(term)) test->unindexed = "a hash serves = and in only";
-    term->low.hash = table_index_hash(q->table, &term->low);
-    return 0;
-}
-
-static int add_term(struct query *q, uint32_t index)
-{
-    struct query_index *x = q->index;
-    struct query_test *test = &q->tests[index];
-    struct query_term *term = &x->terms[x->term_count];
-    *term = (struct query_term){.column = test->column, .test = index,
-                                .kind = kind_on(q, test->column)};
-    if (x->term_count == INDEX_TERMS_MAX) {
-        test->unindexed = "eight terms use indexes already";
-        return 0;
-    }
-    int error = make_term(q, test, term);
-    if (error || test->unindexed) return error;
-    uint32_t ranges = term->key_count > 2 ? term->key_count : 2;
-    term->ranges = query_alloc(q, ranges * sizeof *term->ranges);
-    if (!term->ranges) return query_fail_memory(q);
-    x->term_count++;
-    return 0;
-}
-
-/* Tests below nothing but `and`. */
-static int add_terms(struct query *q)
-{
-    for (uint32_t at = q->where.start; at < q->where.end; at++)
-        if (q->code[at].op == OP_TEST) {
-            struct query_test *test = &q->tests[q->code[at].index];
-            bool none = kind_on(q, test->column) == TABLE_INDEX_NONE;
-            test->unindexed = none ? "its column has no index"
-                                   : "only what all rows must meet uses an index";
-        }
-    for (uint32_t at = q->where.start; at < q->where.end; at++) {
-        const struct query_instr *in = &q->code[at];
-        if (in->op == OP_OR || in->op == OP_CMP) at = in->jump;
-        if (in->op != OP_TEST) continue;
-        struct query_test *test = &q->tests[in->index];
-        if (kind_on(q, test->column) == TABLE_INDEX_NONE) continue;
-        test->unindexed = NULL;
-        int error = add_term(q, in->index);
-        if (error) return error;
-    }
-    return 0;
-}
-
-static int add_order(struct query *q)
-{
-    struct query_index *x = q->index;
-    bool top = q->scan && q->sorter && q->sorter->top;
-    if (!top || q->order[0].column == QUERY_NONE ||
-        kind_on(q, q->order[0].column) != TABLE_INDEX_SORTED)
-        return 0;
-    struct query_term *term = &x->terms[x->term_count];
-    *term = (struct query_term){.form = TERM_ORDER, .column = q->order[0].column,
-                                .test = QUERY_NONE, .kind = TABLE_INDEX_SORTED};
-    term->ranges = query_alloc(q, 2 * sizeof *term->ranges);
-    if (!term->ranges) return query_fail_memory(q);
-    x->term_count++;
-    return 0;
-}
-
-static bool wants_extremes(const struct query *q)
-{
-    const struct query_agg *agg = q->agg;
-    if (!agg || agg->key_count || q->has_where || !agg->aggregate_count) return false;
-    for (uint32_t i = 0; i < agg->aggregate_count; i++) {
-        const struct query_aggregate *a = &agg->aggregates[i];
-        if ((a->function != AGG_MIN && a->function != AGG_MAX) || a->code.column == QUERY_NONE ||
-            kind_on(q, a->code.column) != TABLE_INDEX_SORTED)
-            return false;
-    }
-    return true;
-}
-
-static bool any_index(const struct query *q)
-{
-    for (uint32_t i = 0; i < table_column_count(q->table); i++)
-        if (kind_on(q, i) != TABLE_INDEX_NONE) return true;
-    return false;
-}
-
-int query_index_plan(struct query *q)
-{
-    if (!any_index(q)) return 0;
-    struct query_index *x = q->index = query_alloc(q, sizeof *x);
-    if (!x) return query_fail_memory(q);
-    x->rows_per_vector = INDEX_ROWS_PER_VECTOR;
-    int error = add_terms(q);
-    if (!error) error = add_order(q);
-    if (error) return error;
-    x->extremes = wants_extremes(q);
-    if (!x->term_count && !x->extremes) {
-        query_free(q, x);
-        q->index = NULL;
-        return 0;
-    }
-    x->candidates = query_alloc(q, TABLE_CHUNK_ROWS / 8);
-    x->other = query_alloc(q, TABLE_CHUNK_ROWS / 8);
-    return x->candidates && x->other ? 0 : query_fail_memory(q);
-}
 
 /* --- ranges of a chunk -------------------------------------------------------------------------*/
 
@@ -308,7 +86,7 @@ static bool find_order(struct query_index *x, const struct query *q, struct quer
     } else {
         enum table_class class = table_type_class(table_field(q->table, term->column)->type);
         struct table_index_key key = text.data ? table_index_text_key(text)
-                                               : number_key(class, lane);
+                                               : query_index_number(class, lane);
         uint32_t place = table_index_place(view, &key, descending != equal);
         if (descending) first = place;
         else end = place;
@@ -341,11 +119,12 @@ static void find_ranges(struct query *q, struct query_term *term)
         break;
     case TERM_VALID: add_range(term, 0, table_index_valid(&term->view)); break;
     case TERM_ORDER: term->found = find_order(x, q, term); break;
+    case TERM_UNION: break; /* it has branches instead */
     }
 }
 
 /* Counts the rows of the term in the open chunk, if it has the index. */
-static void count_rows(struct query *q, struct query_term *term)
+static void count_listed(struct query *q, struct query_term *term)
 {
     term->found = table_index_open(q->version, q->chunk, term->column, &term->view) &&
                   table_index_view_kind(&term->view) == term->kind;
@@ -359,15 +138,44 @@ static void count_rows(struct query *q, struct query_term *term)
     term->chunks_found++;
 }
 
+/* The rows of a union are at most those of all branches. */
+static void count_rows(struct query *q, struct query_term *term)
+{
+    if (term->form != TERM_UNION) {
+        count_listed(q, term);
+        return;
+    }
+    uint64_t rows = 0;
+    term->found = true;
+    for (uint32_t i = 0; i < term->branch_count && term->found; i++) {
+        count_listed(q, &term->branches[i]);
+        term->found = term->branches[i].found;
+        rows += term->branches[i].rows;
+    }
+    term->rows = rows < TABLE_CHUNK_ROWS ? (uint32_t)rows : TABLE_CHUNK_ROWS;
+}
+
+static void count_skipped(struct query_term *term)
+{
+    term->chunks_skipped++;
+    for (uint32_t i = 0; i < term->branch_count; i++) term->branches[i].chunks_skipped++;
+}
+
 /* --- candidates --------------------------------------------------------------------------------*/
 
-static void mark_term(struct query_term *term, uint64_t *slots, uint32_t words)
+static void mark_listed(struct query_term *term, uint64_t *slots)
 {
-    memset(slots, 0, words * sizeof *slots);
     for (uint32_t i = 0; i < term->range_count; i++)
         table_index_mark(&term->view, &term->ranges[i], slots);
     table_index_changed(&term->view, slots);
     term->chunks_used++;
+}
+
+static void mark_term(struct query_term *term, uint64_t *slots, uint32_t words)
+{
+    memset(slots, 0, words * sizeof *slots);
+    if (term->form != TERM_UNION) mark_listed(term, slots);
+    for (uint32_t i = 0; i < term->branch_count; i++) mark_listed(&term->branches[i], slots);
 }
 
 /* Takes deleted rows off, and finds out which vectors are left. Returns the candidates. */
@@ -465,7 +273,7 @@ enum index_use query_index_enter(struct query *q)
         struct query_term *term = &x->terms[i];
         count_rows(q, term);
         if (!term->found || term->rows) continue;
-        term->chunks_skipped++;
+        count_skipped(term);
         x->chunks_skipped++;
         return INDEX_NOTHING;
     }
@@ -516,7 +324,8 @@ static uint32_t take_candidates(struct query *q, uint32_t count, uint32_t most)
 int query_index_gather(struct query *q, uint64_t most, struct query_source *s, uint64_t *mask)
 {
     struct query_index *x = q->index;
-    uint32_t count = 0, limit = most < QUERY_ROWS_VECTOR ? (uint32_t)most : QUERY_ROWS_VECTOR;
+    uint32_t count = 0, limit = query_piece_rows(q->column_count + q->test_count);
+    if (most < limit) limit = (uint32_t)most;
     bool otherwise = false;
     x->probes = 0;
     for (unsigned i = 0; i < GATHER_CHUNKS_MAX && x->probes < GATHER_PROBES_MAX; i++) {

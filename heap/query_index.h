@@ -6,6 +6,9 @@
  *   terms     tests that are all of `where`, or operands of its outermost `and`s, on columns with
  *             an index that serves them. The rows that it lists, and those whose cells changed
  *             since, are *candidates*; each is looked at again
+ *   unions    an `or` in such a place, if each of its operands has a branch that is served: one of
+ *             these tests, one below nothing but `and`s of the operand, or further `or`s. The rows
+ *             that any branch lists are candidates
  *   order     the first key of `order`, with a limit: a term too, whose range is what can still get
  *             in among the best rows so far; before there are enough of them, and without `where`,
  *             the chunk's own best
@@ -21,7 +24,8 @@
 #include "heap/query_int.h"
 
 #define INDEX_TERMS_MAX 8
-#define INDEX_KEYS_MAX 64 /* literals of an `in`: more look-ups cost what reading a chunk does */
+#define INDEX_KEYS_MAX 64 /* literals of an `in`, or in the branches of an `or`: more look-ups cost
+                           * what reading a chunk does */
 #define INDEX_ROWS_PER_VECTOR 8
 
 enum term_form {
@@ -30,6 +34,7 @@ enum term_form {
     TERM_NULL,
     TERM_VALID,
     TERM_ORDER, /* what can be among the best rows */
+    TERM_UNION, /* what any of the branches lists */
 };
 struct query_term {
     enum term_form form;
@@ -42,6 +47,8 @@ struct query_term {
     struct table_index_key low, high;
     struct table_index_key *keys;
     uint32_t key_count;
+    struct query_term *branches;      /* UNION: of the other forms */
+    uint32_t branch_count;            /* up to INDEX_KEYS_MAX */
     /* of the chunk */
     bool found;                       /* it has the index */
     struct table_index_view view;
@@ -77,6 +84,9 @@ uint32_t query_index_next_vector(const struct query_index *x, uint32_t vector);
  * the next chunk is read otherwise, or there is none. */
 warn_unused int query_index_gather(struct query *q, uint64_t most, struct query_source *s,
                                    uint64_t *mask);
+
+/* query_index_plan.c: the key of a lane of a column that has no texts. */
+struct table_index_key query_index_number(enum table_class class, uint64_t lane);
 
 /* query_scan.c: opens q->chunk if it is not open yet. False if it is left out: there is another
  * one, or none. */

@@ -240,6 +240,7 @@ struct query_sorter {
     uint64_t places[256];
     struct {                    /* merge */
         uint32_t width;         /* blocks in a run; 0: blocks are not sorted yet */
+        uint32_t rows;          /* entries in a run of the block that is being sorted; 0: none */
         uint32_t group;         /* the first block of the runs that are being merged */
         uint32_t ways;
         struct { uint32_t block, end, row; } runs[SORT_WAYS];
@@ -353,6 +354,14 @@ struct query_agg {
     uint16_t *positions;
     unsigned char **kept_at; /* those of them with a value */
     uint16_t *kept_positions;
+    bool reading;            /* a vector that is not done with: */
+    struct query_source read_source;
+    uint64_t read_mask[QUERY_WORDS];
+    uint32_t read_count;     /* rows of it */
+    uint32_t aggregate_next; /* the next aggregate that it goes to */
+    uint32_t row_next;       /* of `distinct`: its next row, one of positions[] */
+    uint32_t sketch_slots_max; /* SKETCH_SLOTS_MAX; tests set others */
+    uint32_t finish_cells;   /* a group as cells: query_piece_rows */
     uint32_t null_group;     /* of a single key of texts; QUERY_NONE: not met yet */
     uint32_t loaded;         /* the column in register 0, or QUERY_NONE */
     struct query_vector *result; /* finished columns of up to 1,024 groups */
@@ -417,6 +426,7 @@ struct query {
 
     uint64_t limit, offset;       /* what is left of them */
     uint32_t chunk, vector;       /* the next one */
+    uint32_t looked, looks;       /* vectors since the last look at the clock; at most so many */
     bool chunk_open;              /* zone maps of the chunk were looked at */
     struct query_sorter *sorter;
     uint32_t order_count;
@@ -541,10 +551,17 @@ warn_unused int query_append(struct query *q, const struct query_source *s, uint
 void query_trim(struct query *q, uint64_t *mask);
 bool query_batch_full(const struct query *q, uint32_t rows_max, size_t bytes_max);
 /* The next vector with rows that match: 1, and its source and mask; 0: the
- * end; QUERY_BUSY: none yet. */
+ * end; QUERY_BUSY: none yet, and it is time for a look at the clock. */
 warn_unused int query_next_vector(struct query *q, struct query_source *s, uint64_t *mask);
 uint32_t query_positions(const uint64_t *mask, uint16_t *positions);
 bool query_budget_over(uint64_t deadline);
+/* The same for those who read vectors: looks at the clock when enough of them have been read. */
+bool query_vectors_over(const struct query *q, uint64_t deadline);
+/* How many rows of `cells` cells each take about as long as some vectors do: what is read cell by
+ * cell, or finished group by group, is cut into such pieces. At least one, at most 1,024. */
+uint32_t query_piece_rows(uint32_t cells);
+/* query_spec.c: once all is compiled, how often the clock is looked at. */
+void query_weigh(struct query *q);
 /* Moves gathered rows out as a batch. */
 int query_give(struct query *q, struct query_batch *batch);
 
@@ -583,8 +600,16 @@ warn_unused int agg_step(struct query *q, uint64_t deadline, uint32_t rows_max, 
 /* Bytes of the accumulator, without its count. */
 uint32_t accumulator_bytes(const struct query_aggregate *a);
 void accumulator_init(const struct query_aggregate *a, unsigned char *record);
+/* All of the rows, but for `distinct`: that takes some and moves agg->row_next. */
 warn_unused int accumulate(struct query *q, const struct query_source *s,
                            struct query_aggregate *a, const uint64_t *mask, uint32_t count);
+
+/* query_approximate.c: the registers of a group; NULL before the first value. Entries of the sparse
+ * form are up to SKETCH_SLOTS_MAX, half of what the dense form takes. */
+#define SKETCH_SLOTS_MAX 512
+struct query_sketch;
+warn_unused int sketch_add(struct query *q, struct query_sketch **sketch, uint64_t hash);
+uint64_t sketch_estimate(const struct query_sketch *sketch);
 
 /* query_finish.c */
 enum table_type aggregate_type(const struct query_aggregate *a);

@@ -19,6 +19,7 @@ int query_rows_create(struct heap *h, struct table_version *version, value where
     if (status) return status;
     status = query_open_common(*query, &spec);
     if (!status) status = query_eval_open(*query);
+    if (!status) query_weigh(*query);
     if (!status) status = query_index_plan(*query);
     return status ? query_new_failed(*query, status, error) : 0;
 }

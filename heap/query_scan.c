@@ -22,6 +22,19 @@ struct query_scan {
 
 bool query_budget_over(uint64_t deadline) { return clock_ns() >= deadline; }
 
+bool query_vectors_over(const struct query *q, uint64_t deadline)
+{
+    return q->looked >= q->looks && query_budget_over(deadline);
+}
+
+#define PIECE_CELLS 2048
+
+uint32_t query_piece_rows(uint32_t cells)
+{
+    uint32_t rows = PIECE_CELLS / (cells ? cells : 1);
+    return rows == 0 ? 1 : rows < QUERY_ROWS_VECTOR ? rows : QUERY_ROWS_VECTOR;
+}
+
 uint32_t query_positions(const uint64_t *mask, uint16_t *positions)
 {
     return (uint32_t)table_kernels()->positions(mask, positions);
@@ -87,7 +100,8 @@ static void live_rows(struct query *q, const struct query_source *s, uint64_t *m
 int query_next_vector(struct query *q, struct query_source *s, uint64_t *mask)
 {
     if (q->index) q->index->probes = 0;
-    for (unsigned skips = 0; skips < SKIPS_MAX; skips++) {
+    if (q->looked >= q->looks) q->looked = 0;
+    for (unsigned skips = 0; skips < SKIPS_MAX && q->looked < q->looks; skips++) {
         enum query_zone zone;
         if (q->chunk == table_version_chunks(q->version)) return 0;
         if (q->index && q->index->probes > PROBES_MAX) break;
@@ -104,6 +118,7 @@ int query_next_vector(struct query *q, struct query_source *s, uint64_t *mask)
             continue;
         }
         live_rows(q, s, mask);
+        q->looked++;
         if (candidates) bits_and(mask, q->index->candidates + s->vector * QUERY_WORDS);
         if (zone == ZONE_ALL) q->stats.vectors_whole++;
         else {
@@ -114,6 +129,7 @@ int query_next_vector(struct query *q, struct query_source *s, uint64_t *mask)
         q->stats.rows_matched += matched;
         if (matched) return 1;
     }
+    q->looked = q->looks;
     return QUERY_BUSY;
 }
 
@@ -377,14 +393,14 @@ static int read_to_sorter(struct query *q, uint64_t deadline)
 {
     struct query_source s;
     uint64_t mask[QUERY_WORDS];
-    for (unsigned i = 1;; i++) {
+    for (;;) {
         int found = query_next_vector(q, &s, mask);
         if (found <= 0) return found;
         if (found == QUERY_ROWS && could_get_in(q, &s, mask)) {
             int error = read_keys(q, &s, mask);
             if (error) return error;
         }
-        if (i % 4 == 0 && query_budget_over(deadline)) return QUERY_BUSY;
+        if (query_vectors_over(q, deadline)) return QUERY_BUSY;
     }
 }
 
@@ -394,7 +410,9 @@ static int write_sorted(struct query *q, uint64_t deadline, uint32_t rows_max, s
     while (!query_batch_full(q, rows_max, bytes_max)) {
         uint64_t mask[QUERY_WORDS];
         uint64_t room = rows_max - q->output_rows;
-        uint32_t wanted = (uint32_t)(room < q->limit ? room : q->limit);
+        uint32_t wanted = query_piece_rows(q->column_count);
+        if (wanted > room) wanted = (uint32_t)room;
+        if (wanted > q->limit) wanted = (uint32_t)q->limit;
         uint32_t count = sorter_read(q->sorter, scan->addresses, wanted), before = q->output_rows;
         if (count == 0) return QUERY_END;
         struct query_source s = {.form = SOURCE_ADDRESSES, .addresses = scan->addresses,
@@ -491,6 +509,7 @@ static int scan_compile(struct query *q, const struct query_spec *spec)
     if (!error) error = query_compile_order(q, &scope, spec->order);
     if (!error) error = query_eval_open(q);
     if (!error && q->order_count) error = query_open_sorter(q);
+    query_weigh(q);
     return error ? error : query_index_plan(q);
 }
 

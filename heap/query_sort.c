@@ -254,39 +254,51 @@ static bool pass_begin(struct query_sorter *s)
     return true;
 }
 
+/* The first entries of a pass go to as many blocks as a digit has values, which are made then: no
+ * more than so many between two looks at the clock. */
+#define PASS_BLOCKS_MAX 16
+
 /* Entries of one key. */
 static int pass_pairs(struct query *q, struct query_sorter *s, const uint64_t *e, uint32_t word,
                       unsigned shift, unsigned mask, uint64_t end)
 {
-    uint64_t **other = s->other, *places = s->places;
-    for (uint64_t at = s->at; at < end; at++, e += 2) {
-        uint64_t place = places[e[word] >> shift & mask]++;
+    uint64_t **other = s->other, *places = s->places, at = s->at;
+    unsigned made = 0;
+    for (; at < end; at++, e += 2) {
+        uint64_t *next = &places[e[word] >> shift & mask], place = *next;
         uint64_t *to = other[place / SORT_BLOCK_ROWS];
         if (unlikely(!to)) {
+            if (made++ == PASS_BLOCKS_MAX) break;
             if (!block_entry(q, s, other, place)) return query_fail_memory(q);
             to = other[place / SORT_BLOCK_ROWS];
         }
+        *next = place + 1;
         to += place % SORT_BLOCK_ROWS * 2;
         to[0] = e[0];
         to[1] = e[1];
     }
-    s->at = end;
+    s->at = at;
     return 0;
 }
 
-/* Moves one block's entries to their places. */
+/* Moves what is left of one block's entries to their places, or a part of it. */
 static int pass_block(struct query *q, struct query_sorter *s)
 {
     uint32_t key = s->key_count - 1 - s->digit / SORT_DIGITS, digit = s->digit % SORT_DIGITS;
     uint32_t word = digit == 8 ? s->words - 1 : key;
     unsigned shift = digit == 8 ? SORT_NULL_SHIFT + key : digit * 8, mask = digit == 8 ? 1 : 255;
-    const uint64_t *e = s->blocks[s->at / SORT_BLOCK_ROWS];
-    uint64_t end = s->at + SORT_BLOCK_ROWS < s->count ? s->at + SORT_BLOCK_ROWS : s->count;
+    const uint64_t *e = sorter_entry(s, s->at);
+    uint64_t end = (s->at / SORT_BLOCK_ROWS + 1) * SORT_BLOCK_ROWS;
+    unsigned made = 0;
+    if (end > s->count) end = s->count;
     if (s->words == 2) return pass_pairs(q, s, e, word, shift, mask, end);
     for (; s->at < end; s->at++, e += s->words) {
-        uint64_t *to = block_entry(q, s, s->other, s->places[e[word] >> shift & mask]++);
+        uint64_t *place = &s->places[e[word] >> shift & mask];
+        if (!s->other[*place / SORT_BLOCK_ROWS] && made++ == PASS_BLOCKS_MAX) return 0;
+        uint64_t *to = block_entry(q, s, s->other, *place);
         if (!to) return query_fail_memory(q);
         entry_copy(s, to, e);
+        ++*place;
     }
     return 0;
 }
@@ -342,25 +354,23 @@ static void merge_pair(const struct query_sorter *s, const uint64_t *from, uint6
     }
 }
 
-/* Sorts a block by merging runs of 1, 2, 4, … entries to and fro. */
-static int sort_block(struct query *q, struct query_sorter *s, uint32_t block)
+/* A block is sorted by merging runs of 1, 2, 4, … entries to and fro: one such pass. */
+static int sort_pass(struct query *q, struct query_sorter *s, uint32_t block)
 {
-    uint32_t rows = rows_in_block(s, block);
+    uint32_t rows = rows_in_block(s, block), width = s->merge.rows ? s->merge.rows : 1;
     uint64_t *from = s->blocks[block], *to = s->merge.spare;
-    s->merge.spare = NULL;
     if (!to && !(to = query_alloc(q, SORT_BLOCK_ROWS * s->words * sizeof *to)))
         return query_fail_memory(q);
-    for (uint32_t width = 1; width < rows; width *= 2) {
-        for (uint32_t a = 0; a < rows; a += 2 * width) {
-            uint32_t b = a + width < rows ? a + width : rows;
-            merge_pair(s, from, to, a, b, b + width < rows ? b + width : rows);
-        }
-        uint64_t *swap = from;
-        from = to;
-        to = swap;
-    }
-    s->blocks[block] = from;
     s->merge.spare = to;
+    s->merge.rows = width < rows ? 2 * width : 0;
+    if (width >= rows) return 0; /* a single entry */
+    for (uint32_t a = 0; a < rows; a += 2 * width) {
+        uint32_t b = a + width < rows ? a + width : rows;
+        merge_pair(s, from, to, a, b, b + width < rows ? b + width : rows);
+    }
+    s->blocks[block] = to;
+    s->merge.spare = from;
+    if (s->merge.rows >= rows) s->merge.rows = 0;
     return 0;
 }
 
@@ -413,30 +423,32 @@ static void run_advance(struct query *q, struct query_sorter *s)
     if (s->merge.ways) runs_sift_down(s, 0);
 }
 
-/* Merges one block's worth of entries. */
-static int merge_block(struct query *q, struct query_sorter *s)
+#define MERGE_ROWS 512 /* at once; divides SORT_BLOCK_ROWS */
+
+/* Merges the next part of a block. */
+static int merge_part(struct query *q, struct query_sorter *s)
 {
     uint64_t **to = &s->other[s->at / SORT_BLOCK_ROWS];
-    if (s->merge.spare) {
+    if (!*to && s->merge.spare) {
         *to = s->merge.spare;
         s->merge.spare = NULL;
-    } else if (!block_entry(q, s, s->other, s->at)) {
-        return query_fail_memory(q);
     }
-    uint64_t *e = *to;
-    for (unsigned i = 0; i < SORT_BLOCK_ROWS && s->merge.ways; i++, s->at++, e += s->words) {
+    uint64_t *e = block_entry(q, s, s->other, s->at);
+    if (!e) return query_fail_memory(q);
+    for (unsigned i = 0; i < MERGE_ROWS && s->merge.ways; i++, s->at++, e += s->words) {
         entry_copy(s, e, run_entry(s, s->merge.heap[0]));
         run_advance(q, s);
     }
     return 0;
 }
 
-/* One block sorted, or merged. *done at the end. */
+/* One pass over a block that is being sorted, or a part of one merged. *done at the end. */
 static int merge_work(struct query *q, struct query_sorter *s, bool *done)
 {
     if (s->merge.width == 0) {
-        int error = sort_block(q, s, s->merge.group++);
-        if (error || s->merge.group < s->block_count) return error;
+        int error = sort_pass(q, s, s->merge.group);
+        if (error || s->merge.rows) return error;
+        if (++s->merge.group < s->block_count) return 0;
         s->merge.width = 1;
         s->merge.group = 0;
     }
@@ -445,7 +457,7 @@ static int merge_work(struct query *q, struct query_sorter *s, bool *done)
         return 0;
     }
     if (!s->pass_open) merge_begin(s);
-    int error = merge_block(q, s);
+    int error = merge_part(q, s);
     if (error || s->merge.ways) return error;
     s->pass_open = false;
     s->merge.group += s->merge.width * SORT_WAYS;

@@ -11,17 +11,15 @@
 
 struct type_facts {
     const char *name;
-    enum table_class class;
     size_t bytes;
 };
 static const struct type_facts types[] = {
-#define X(name, text, class, bytes) {text, TABLE_CLASS_##class, bytes},
+#define X(name, text, class, bytes) {text, bytes},
     TABLE_TYPES(X)
 #undef X
 };
 
 const char *table_type_name(enum table_type type) { return types[type].name; }
-enum table_class table_type_class(enum table_type type) { return types[type].class; }
 size_t table_type_bytes(enum table_type type) { return types[type].bytes; }
 
 enum table_type table_type_named(const char *name, size_t length)

@@ -88,7 +88,15 @@ enum table_class {
 const char *table_type_name(enum table_type type);
 /* TABLE_TYPE_COUNT if there is no such type. */
 enum table_type table_type_named(const char *name, size_t length);
-enum table_class table_type_class(enum table_type type);
+static inline enum table_class table_type_class(enum table_type type)
+{
+    static const uint8_t classes[] = {
+#define X(name, text, class, bytes) TABLE_CLASS_##class,
+        TABLE_TYPES(X)
+#undef X
+    };
+    return (enum table_class)classes[type];
+}
 /* Of an element of a raw array (table_append_raw, table_read_raw); 0 for texts. */
 size_t table_type_bytes(enum table_type type);
 

@@ -12,7 +12,17 @@ const double alp_powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8
 const double alp_inverses[] = {1e0,   1e-1,  1e-2,  1e-3,  1e-4,  1e-5,  1e-6,  1e-7,  1e-8, 1e-9,
                                1e-10, 1e-11, 1e-12, 1e-13, 1e-14, 1e-15, 1e-16, 1e-17, 1e-18};
 
-double fix_decode(uint64_t integer, int k) { return (double)(int64_t)integer * ldexp(1, -k); }
+/* 2^-k; made of its bits where ldexp would take longer than the rest of a cell. */
+static double scale_of(int k)
+{
+    double scale;
+    uint64_t bits = (uint64_t)(1023 - k) << 52;
+    if (k < -1023 || k > 1022) return ldexp(1, -k);
+    memcpy(&scale, &bits, sizeof scale);
+    return scale;
+}
+
+double fix_decode(uint64_t integer, int k) { return (double)(int64_t)integer * scale_of(k); }
 
 unsigned lane_element(const struct table_field *f)
 {
@@ -211,21 +221,22 @@ void sealed_doubles(const struct sealed_column *s, const struct table_field *f, 
 
 /* --- cells -------------------------------------------------------------------------------------*/
 
+/* A value may lie in two words, which are 128 bytes apart. Both are read in any case, the second
+ * one by where its last bit is, so that neither read waits for a branch. */
 static uint64_t packed_lane(const unsigned char *data, unsigned width, uint32_t row)
 {
     if (width == 0) return 0;
+    uint64_t mask = UINT64_MAX >> (64 - width);
     if (width <= 32) {
         const uint32_t *lane = (const uint32_t *)(const void *)data + row % 32;
-        unsigned bit = row / 32 * width, shift = bit % 32;
-        uint64_t x = lane[bit / 32 * 32];
-        if (shift + width > 32) x |= (uint64_t)lane[(bit / 32 + 1) * 32] << 32;
-        return x >> shift & UINT64_MAX >> (64 - width);
+        unsigned bit = row / 32 * width;
+        uint64_t low = lane[bit / 32 * 32], high = lane[(bit + width - 1) / 32 * 32];
+        return (high << 32 | low) >> bit % 32 & mask;
     }
     const uint64_t *lane = (const uint64_t *)(const void *)data + row % 16;
-    unsigned bit = row / 16 * width, shift = bit % 64;
-    uint64_t x = lane[bit / 64 * 16] >> shift;
-    if (shift + width > 64) x |= lane[(bit / 64 + 1) * 16] << (64 - shift);
-    return x & UINT64_MAX >> (64 - width);
+    unsigned bit = row / 16 * width;
+    uint64_t low = lane[bit / 64 * 16], high = lane[(bit + width - 1) / 64 * 16];
+    return (uint64_t)(((unsigned __int128)high << 64 | low) >> bit % 64) & mask;
 }
 
 static uint64_t double_lane(const struct table_field *f, double d)
@@ -239,26 +250,42 @@ static uint64_t double_lane(const struct table_field *f, double d)
     return lane;
 }
 
-uint64_t sealed_lane(const struct sealed_column *s, const struct table_field *f, uint32_t slot)
+/* What is not packed, or an exception of what is. */
+static uint64_t other_lane(const struct sealed_column *s, const struct table_field *f,
+                           uint32_t slot, bool *is_packed)
 {
     struct vector_header header = sealed_header(s, slot / TABLE_VECTOR_ROWS);
-    uint32_t row = slot % TABLE_VECTOR_ROWS;
     const unsigned char *data = vector_data(s, &header);
-    uint64_t lane;
-    switch (header.encoding) {
-    case TABLE_ENCODING_CONST: return header.base;
-    case TABLE_ENCODING_RLE: return run_lane(data, f, header.base, row);
-    case TABLE_ENCODING_RAW: return element_lane(data, lane_element(f), lane_signed(f), row);
-    default: break;
+    uint32_t row = slot % TABLE_VECTOR_ROWS;
+    uint64_t lane = 0;
+    if (header.encoding == TABLE_ENCODING_RLE) return run_lane(data, f, header.base, row);
+    if (header.encoding == TABLE_ENCODING_RAW)
+        return element_lane(data, lane_element(f), lane_signed(f), row);
+    *is_packed = !find_exception(s, f, &header, row, &lane);
+    return lane;
+}
+
+/* Of the header only what a cell needs is read, where it lies. */
+uint64_t sealed_lane(const struct sealed_column *s, const struct table_field *f, uint32_t slot)
+{
+    uint32_t vector = slot / TABLE_VECTOR_ROWS, row = slot % TABLE_VECTOR_ROWS;
+    bool uniform = s->header_count == 1;
+    const struct vector_header *h = &s->headers[uniform ? 0 : vector];
+    unsigned encoding = h->encoding, width = h->width;
+    size_t offset = (size_t)h->offset * 8 + (uniform ? vector * packed_bytes(width) : 0);
+    if (encoding == TABLE_ENCODING_RLE || encoding == TABLE_ENCODING_RAW || h->exceptions) {
+        bool is_packed = false;
+        uint64_t lane = other_lane(s, f, slot, &is_packed);
+        if (!is_packed) return lane;
     }
-    if (header.exceptions && find_exception(s, f, &header, row, &lane)) return lane;
-    lane = header.base + packed_lane(data, header.width, row);
-    switch (header.encoding) {
-    case TABLE_ENCODING_LIN: return lane + (uint64_t)((header.slope * (int64_t)row) >> header.p);
+    uint64_t lane = h->base + packed_lane(sealed_at(s, s->data + offset), width, row);
+    switch (encoding) {
+    case TABLE_ENCODING_LIN: /* p is 0 if it is uniform */
+        return lane + (uint64_t)((h->slope * (int64_t)(uniform ? slot : row)) >> h->p);
     case TABLE_ENCODING_DICT: return field_is_text(f) ? lane : dictionary_lanes(s)[lane];
-    case TABLE_ENCODING_ALP: return double_lane(f, alp_decode(lane, header.p, header.q));
-    case TABLE_ENCODING_FIX: return double_lane(f, fix_decode(lane, header_k(&header)));
-    default: return lane;
+    case TABLE_ENCODING_ALP: return double_lane(f, alp_decode(lane, h->p, h->q));
+    case TABLE_ENCODING_FIX: return double_lane(f, fix_decode(lane, header_k(h)));
+    default: return lane; /* CONST: of width 0; FOR */
     }
 }
 

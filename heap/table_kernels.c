@@ -374,9 +374,15 @@ static size_t compress(const uint64_t *in, const uint64_t *selected, uint64_t *o
 static size_t positions(const uint64_t *selected, uint16_t *out)
 {
     size_t count = 0;
-    for (unsigned word = 0; word < KERNEL_WORDS; word++)
+    for (unsigned word = 0; word < KERNEL_WORDS; word++) {
+        if (selected[word] == UINT64_MAX) { /* most words of a query without `where` */
+            for (unsigned i = 0; i < 64; i++) out[count + i] = (uint16_t)(word * 64 + i);
+            count += 64;
+            continue;
+        }
         for (uint64_t bits = selected[word]; bits; bits &= bits - 1)
             out[count++] = (uint16_t)(word * 64 + (unsigned)__builtin_ctzl(bits));
+    }
     return count;
 }
 

@@ -6,12 +6,18 @@
 
 #include <math.h>
 
-struct column_view column_view(const struct table_version *v, uint32_t chunk, uint32_t column)
+static inline struct column_view view_of(const struct table_version *v, uint32_t chunk,
+                                         uint32_t column)
 {
     assert(chunk < v->chunk_count && column < v->table->column_count);
     const struct chunk_column *c = &version_chunk(v, chunk)->columns[column];
     return (struct column_view){v->table, &v->table->fields[column], c->column, c->overlay,
                                 version_slots(v, chunk)};
+}
+
+struct column_view column_view(const struct table_version *v, uint32_t chunk, uint32_t column)
+{
+    return view_of(v, chunk, column);
 }
 
 static const struct plain_column *plain_of(const struct column_view *c)
@@ -63,26 +69,30 @@ static bool view_null(const struct column_view *c, uint32_t slot)
     return valid && !bit_get(valid, slot);
 }
 
+static struct table_text view_text(const struct column_view *c, uint32_t slot)
+{
+    if (c->column->sealed) return sealed_text(sealed_of(c), c->field, slot);
+    return ((const struct table_text *)(const void *)plain_of(c)->elements)[slot];
+}
+
 void table_cell(const struct table_version *v, uint32_t chunk, uint32_t slot, uint32_t column,
                 struct table_cell *cell)
 {
-    struct column_view c = column_view(v, chunk, column);
+    struct column_view c = view_of(v, chunk, column);
     assert(slot < c.slots);
-    const struct overlay_cell *changed = overlay_find(c.overlay, slot);
+    const struct overlay_cell *changed = unlikely(c.overlay) ? overlay_find(c.overlay, slot) : NULL;
     *cell = (struct table_cell){.type = c.field->type};
     cell->null = changed ? changed->null : view_null(&c, slot);
     if (cell->null) return;
     if (field_is_text(c.field)) {
-        cell->text = changed ? changed->text
-                     : c.column->sealed
-                         ? sealed_text(sealed_of(&c), c.field, slot)
-                         : ((const struct table_text *)(const void *)plain_of(&c)->elements)[slot];
+        cell->text = changed ? changed->text : view_text(&c, slot);
         return;
     }
     uint64_t lane = changed            ? changed->lane
                     : c.column->sealed ? sealed_lane(sealed_of(&c), c.field, slot)
                                        : plain_lane(plain_of(&c), c.field, slot);
-    lane_cell(v->table, column, lane, cell);
+    if (cell->type == TABLE_SYM || cell->type == TABLE_F32) lane_cell(v->table, column, lane, cell);
+    else cell->u = lane;
 }
 
 /* --- vectors -----------------------------------------------------------------------------------*/

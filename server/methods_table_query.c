@@ -44,6 +44,8 @@ struct reading {
     struct writer rows;          /* format rows */
     struct gathered *columns;    /* format cols */
     uint64_t count;              /* of rows */
+    struct query_batch batch;    /* what is being written; rows 0: nothing is */
+    uint32_t next;               /* the batch's next row, or (format cols) column */
     bool ended;
 };
 
@@ -160,20 +162,31 @@ static int check_gathered(struct call *call, const struct reading *r)
     return failed ? -1 : 0;
 }
 
-/* 0, or -1 after call_fail. */
-static int gather(struct call *call, struct reading *r, const struct query_batch *batch)
+/* Cells that are written between two looks at the clock: some tens of microseconds. */
+#define GATHER_CELLS 2048
+
+/* Writes a part of the batch, and once it is all there, looks whether it may be. 0, or -1 after
+ * call_fail. */
+static int gather(struct call *call, struct reading *r)
 {
     struct reply reply;
     int status = 0;
+    const struct query_batch *batch = &r->batch;
+    bool rows = r->cursor->format == TABLE_FORMAT_ROWS;
+    uint32_t columns = query_column_count(reading_query(r));
+    uint32_t count = rows ? batch->rows : columns, left = GATHER_CELLS / (rows ? columns
+                                                                               : batch->rows);
     reply_open(&reply, call);
     reply.w = &r->rows;
-    if (r->cursor->format == TABLE_FORMAT_ROWS)
-        for (uint32_t row = 0; row < batch->rows && status == 0; row++)
-            status = gather_row(&reply, r, batch, row);
-    else
-        for (uint32_t i = 0; i < query_column_count(reading_query(r)) && status == 0; i++)
-            status = gather_column(&reply, r, batch, i);
+    do {
+        status = rows ? gather_row(&reply, r, batch, r->next)
+                      : gather_column(&reply, r, batch, r->next);
+        r->next++;
+    } while (status == 0 && r->next < count && left-- > 1);
+    if (status < 0 || r->next < count) return status;
     r->count += batch->rows;
+    r->batch.rows = 0;
+    r->next = 0;
     reply_open(&reply, call);
     if (status == 0) status = reply_room(&reply, item_count(r));
     if (status == 0) status = check_gathered(call, r);
@@ -299,28 +312,35 @@ static enum call_outcome reading_finish(struct call *call)
 
 /* --- steps ------------------------------------------------------------------------------------*/
 
+/* The next batch, for about `budget_ns`. An outcome of query_next; an error after call_fail. */
+static int reading_next(struct call *call, struct reading *r, uint64_t budget_ns)
+{
+    const struct table_cursor *cursor = r->cursor;
+    struct query_error error;
+    uint64_t rows = cursor->rows_max - r->count;
+    size_t bytes = gathered_bytes(r);
+    if (rows == 0 || (bytes >= cursor->bytes_max && r->count > 0)) return QUERY_END;
+    int outcome = query_next(cursor->query, budget_ns,
+                             rows < TABLE_VECTOR_ROWS ? (uint32_t)rows : TABLE_VECTOR_ROWS,
+                             cursor->bytes_max - bytes, &r->batch, &error);
+    if (outcome < 0) call_fail_query(call, &error);
+    if (outcome != QUERY_ROWS) r->batch.rows = 0;
+    r->ended = outcome == QUERY_END;
+    return outcome;
+}
+
 static enum call_outcome reading_step(struct call *call, uint64_t budget_ns)
 {
     struct reading *r = call->state;
-    const struct table_cursor *cursor = r->cursor;
     uint64_t now = clock_ns(), end = now + budget_ns;
     do {
-        struct query_batch batch;
-        struct query_error error;
-        uint64_t rows = cursor->rows_max - r->count;
-        size_t bytes = gathered_bytes(r);
-        if (rows == 0 || (bytes >= cursor->bytes_max && r->count > 0)) return reading_finish(call);
-        int outcome = query_next(cursor->query, end - now,
-                                 rows < TABLE_VECTOR_ROWS ? (uint32_t)rows : TABLE_VECTOR_ROWS,
-                                 cursor->bytes_max - bytes, &batch, &error);
-        int status = outcome == QUERY_ROWS ? gather(call, r, &batch) : 0;
-        if (outcome < 0) call_fail_query(call, &error);
+        int outcome = r->batch.rows ? QUERY_ROWS : reading_next(call, r, end - now);
+        int status = outcome == QUERY_ROWS ? gather(call, r) : 0;
         if (outcome < 0 || status < 0) {
             reading_free(call);
             return CALL_FAILED;
         }
-        r->ended = outcome == QUERY_END;
-        if (r->ended) return reading_finish(call);
+        if (outcome == QUERY_END) return reading_finish(call);
         if (outcome == QUERY_BUSY) break;
         now = clock_ns();
     } while (now < end);

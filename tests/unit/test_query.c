@@ -7,7 +7,7 @@
 
 #include "heap/list.h"
 #include "heap/map.h"
-#include "heap/query.h"
+#include "heap/query_int.h"
 #include "heap/text.h"
 #include "tests/support/expect.h"
 #include "tests/support/heap_fixture.h"
@@ -451,6 +451,125 @@ START_TEST(explanations_tell_what_zone_maps_skip)
 }
 END_TEST
 
+/* --- steps -------------------------------------------------------------------------------------*/
+
+/* How many steps a query takes if each has no time: so many that none does much. */
+static unsigned steps_of(struct place *p, const char *text)
+{
+    struct query_error error;
+    struct query_batch batch;
+    struct query *q;
+    unsigned steps = 0;
+    int outcome;
+    expect_true(create(p, text, 0, &q, &error) == 0);
+    while ((outcome = query_next(q, 0, 0, 0, &batch, &error)) > 0) steps++;
+    ck_assert_int_eq(outcome, QUERY_END);
+    query_destroy(q);
+    return steps;
+}
+
+START_TEST(rows_that_do_not_match_take_steps_too)
+{
+    struct place p;
+    open_place(&p);
+    while (table_seal_step(p.t, 1000000) == 1) continue;
+    ck_assert_uint_ge(steps_of(&p, "{'where': ['cmp', '<', ['*', ['col', 'n'], ['lit', 0]], "
+                                   "['lit', 0]]}"), 4);
+    close_place(&p);
+}
+END_TEST
+
+START_TEST(many_aggregates_take_a_step_for_each_vector)
+{
+    struct place p;
+    open_place(&p);
+    ck_assert_uint_ge(steps_of(&p, "{'group': ['s'], 'agg': {'a': ['sum', 'n'], 'b': ['sum', 'g'], "
+                                   "'c': ['first', 'n'], 'd': ['var', 'x']}}"), 4);
+    /* Values that are counted one by one: more than one for each. */
+    ck_assert_uint_ge(steps_of(&p, "{'agg': {'a': ['distinct', 's'], 'b': ['sum', 'n'], "
+                                   "'c': ['distinct', 'n']}}"), 2 * (ROWS / 256));
+    close_place(&p);
+}
+END_TEST
+
+START_TEST(groups_that_take_long_to_finish_are_finished_in_pieces)
+{
+    struct place p;
+    open_place(&p);
+    ck_assert_uint_ge(steps_of(&p, "{'group': [['bucket', ['col', 'n'], 3]], "
+                                   "'agg': {'a': ['approx_distinct', 'n']}}"), ROWS / 3 / 16);
+    ck_assert_uint_ge(steps_of(&p, "{'group': [['bucket', ['col', 'n'], 3]], 'order': ['a'], "
+                                   "'agg': {'a': ['approx_distinct', 'n']}}"), 2 * (ROWS / 3 / 16));
+    close_place(&p);
+}
+END_TEST
+
+START_TEST(texts_are_sorted_in_small_parts)
+{
+    struct place p;
+    open_place(&p);
+    for (unsigned i = 0; i < 4; i++) append(&p, ROWS); /* four blocks */
+    unsigned blocks = (5 * ROWS + SORT_BLOCK_ROWS - 1) / SORT_BLOCK_ROWS;
+    ck_assert_uint_ge(steps_of(&p, "{'select': ['n'], 'order': ['s', 'n']}"),
+                      (blocks - 1) * 12 + 5 * ROWS / 512 + 5 * ROWS / TABLE_VECTOR_ROWS);
+    close_place(&p);
+}
+END_TEST
+
+START_TEST(rows_of_many_columns_are_fetched_in_pieces)
+{
+    struct place p;
+    open_place(&p);
+    ck_assert_uint_ge(steps_of(&p, "{'order': ['n']}"), ROWS * COLUMNS / 2048);
+    close_place(&p);
+}
+END_TEST
+
+/* --- approximate counts ------------------------------------------------------------------------*/
+
+/* What is answered if groups have up to `slots` entries; the memory goes to *peak. */
+static void estimates(struct place *p, unsigned width, uint32_t slots, char *out, size_t size,
+                      size_t *peak)
+{
+    struct query_error error;
+    struct query_stats stats;
+    struct query *q;
+    char text[200];
+    snprintf(text, sizeof text, "{'group': [['bucket', ['col', 'n'], %u]], 'agg': {"
+             "'a': ['approx_distinct', 'n'], 'b': ['approx_distinct', 's']}}", width);
+    expect_true(create(p, text, 0, &q, &error) == 0);
+    q->agg->sketch_slots_max = slots;
+    ck_assert_int_eq(run(q, 1000000, out, size, &error), 0);
+    query_stats(q, &stats);
+    *peak = stats.memory_peak;
+    query_destroy(q);
+}
+
+START_TEST(few_values_take_little_memory_and_give_the_same_estimate)
+{
+    static const unsigned widths[] = {1, 2, 5, 6, 7, 12, 13, 50, 200, 384, 385, 500, 1000, 4000};
+    static char dense[200000], sparse[200000];
+    struct place p;
+    open_place(&p);
+    for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
+        size_t most, peak;
+        estimates(&p, widths[i], 0, dense, sizeof dense, &most);
+        for (uint32_t slots = 8; slots <= SKETCH_SLOTS_MAX; slots *= 4) {
+            estimates(&p, widths[i], slots, sparse, sizeof sparse, &peak);
+            ck_assert_str_eq(sparse, dense);
+        }
+        estimates(&p, widths[i], SKETCH_SLOTS_MAX, sparse, sizeof sparse, &peak);
+        ck_assert_str_eq(sparse, dense);
+        if (widths[i] > 50) continue;
+        size_t groups = ROWS / widths[i];
+        ck_assert_uint_le(peak + groups * 3500, most);
+    }
+    close_place(&p);
+}
+END_TEST
+
+/* --- one moment --------------------------------------------------------------------------------*/
+
 START_TEST(a_query_sees_one_moment)
 {
     struct place p;
@@ -531,6 +650,12 @@ Suite *test_suite(void)
     tcase_add_test(all, groups_are_filtered_ordered_and_limited);
     tcase_add_test(all, texts_with_a_dictionary_are_grouped_by_their_codes);
     tcase_add_test(all, approximate_counts_are_near);
+    tcase_add_test(all, few_values_take_little_memory_and_give_the_same_estimate);
+    tcase_add_test(all, rows_that_do_not_match_take_steps_too);
+    tcase_add_test(all, many_aggregates_take_a_step_for_each_vector);
+    tcase_add_test(all, groups_that_take_long_to_finish_are_finished_in_pieces);
+    tcase_add_test(all, texts_are_sorted_in_small_parts);
+    tcase_add_test(all, rows_of_many_columns_are_fetched_in_pieces);
     tcase_add_test(all, what_is_wrong_is_said_with_its_place);
     tcase_add_test(all, depth_and_size_are_limited);
     tcase_add_test(all, a_branch_of_if_is_converted_in_its_own_rows);

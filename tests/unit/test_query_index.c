@@ -79,7 +79,16 @@ static bool same_cell(const struct table_cell *a, const struct table_cell *b)
     return a->u == b->u; /* bits, also of doubles */
 }
 
-static uint64_t used_chunks, used_rows, skipped_queries;
+static uint64_t used_chunks, used_rows, skipped_queries, used_unions;
+
+static bool used_union(const struct query *q)
+{
+    for (uint32_t i = 0; q->index && i < q->index->term_count; i++) {
+        const struct query_term *term = &q->index->terms[i];
+        if (term->form == TERM_UNION && term->branches[0].chunks_used) return true;
+    }
+    return false;
+}
 
 static void compare(struct world *w, struct table_version *v, const char *text, bool aggregate)
 {
@@ -102,6 +111,7 @@ static void compare(struct world *w, struct table_version *v, const char *text, 
     used_chunks += with.stats.index_chunks;
     used_rows += with.stats.index_rows;
     skipped_queries += with.q->index == NULL;
+    used_unions += used_union(with.q);
     answer_close(&with);
     answer_close(&without);
     value_release(w->h, spec);
@@ -140,8 +150,35 @@ static void compare_rows(struct world *w, const char *text)
 
 static const char *const names[] = {"a", "b", "c", "d", "x", "y", "t", "s", "k", "n", "e", "w"};
 
+/* An `or` of tests, or of `and`s and `or`s of them. */
+static void put_union(struct world *w)
+{
+    put(w, "['or'");
+    for (unsigned i = 1 + (unsigned)below(w, 3); i > 0; i--) {
+        unsigned tests = chance(w, 70) ? 0 : (unsigned)below(w, 3) + chance(w, 80);
+        put(w, ", ");
+        if (tests) put(w, chance(w, 70) ? "['and'" : "['or'");
+        for (unsigned j = 0; j < tests; j++) {
+            put(w, ", ");
+            put_predicate(w, chance(w, 80) ? 0 : 1);
+        }
+        if (tests) put(w, "]");
+        else put_predicate(w, 0);
+    }
+    put(w, "]");
+}
+
 static void put_where(struct world *w)
 {
+    if (chance(w, 30)) {
+        bool both = chance(w, 30);
+        put(w, both ? "['and', " : "");
+        put_union(w);
+        if (both) put(w, ", ");
+        if (both) put_predicate(w, 0);
+        put(w, both ? "]" : "");
+        return;
+    }
     unsigned terms = 1 + (unsigned)below(w, 3);
     put(w, terms > 1 ? "['and'" : "");
     for (unsigned i = 0; i < terms; i++) {
@@ -276,7 +313,7 @@ static void many(unsigned tables, size_t rows, unsigned rounds, unsigned questio
 {
     struct world *w = malloc(sizeof *w);
     uint64_t seed = random_seed();
-    used_chunks = used_rows = skipped_queries = 0;
+    used_chunks = used_rows = skipped_queries = used_unions = 0;
     for (unsigned i = 0; i < tables; i++) {
         printf("# CAIRN_SEED=%" PRIu64 "\n", seed + i);
         fflush(stdout);
@@ -285,9 +322,10 @@ static void many(unsigned tables, size_t rows, unsigned rounds, unsigned questio
         run(w, rows / 2 + random_below(&mixed, rows / 2), rounds, questions);
         if (getenv("CAIRN_SEED")) break;
     }
-    printf("# by index: %" PRIu64 " chunks, %" PRIu64 " rows; %" PRIu64 " questions without\n",
-           used_chunks, used_rows, skipped_queries);
+    printf("# by index: %" PRIu64 " chunks, %" PRIu64 " rows; %" PRIu64 " questions without, "
+           "%" PRIu64 " with unions\n", used_chunks, used_rows, skipped_queries, used_unions);
     if (!getenv("CAIRN_SEED")) expect_true(used_chunks > 20 && used_rows > 20);
+    if (!getenv("CAIRN_SEED") && tables >= 10) expect_true(used_unions > 20);
     free(w);
 }
 

@@ -489,7 +489,16 @@ START_TEST(explain_says_which_index_and_why_not)
         {"{'where': ['>', 'number', -400000]}", "sorted",
          "reading it all is cheaper than its candidates"},
         {"{'where': ['or', ['=', 'number', 5], ['=', 'id', 3]]}", NULL,
-         "only what all rows must meet uses an index"},
+         "another operand of its or is not served by an index"},
+        {"{'where': ['or', ['=', 'number', 5], ['cmp', '=', ['col', 'id'], ['lit', 3]]]}", NULL,
+         "another operand of its or is not served by an index"},
+        {"{'where': ['or', ['=', 'number', 5], ['=', 'name', 'name 5']]}", "sorted", NULL},
+        {"{'where': ['or', ['and', ['=', 'number', 5], ['>', 'id', 3]], "
+         "['or', ['in', 'name', ['name 5', 'name 6']]]]}", "sorted", NULL},
+        {"{'where': ['or', ['and', ['=', 'id', 5], ['=', 'number', 5]], ['=', 'number', 7]]}",
+         NULL, "its column has no index"},
+        {"{'where': ['not', ['and', ['!=', 'name', 'name 5'], ['!=', 'name', 'name 6']]]}", "hash",
+         NULL},
         {"{'where': ['not', ['in', 'number', [5]]]}", NULL, "what is not in a list is most rows"},
         {"{'where': ['=', 'number', nil]}", NULL, "it is never true"},
     };
@@ -499,6 +508,11 @@ START_TEST(explain_says_which_index_and_why_not)
     expect_explained(&p, many, false, "scan", "sorted", NULL);
     strcpy(at, ", 0]]}");
     expect_explained(&p, many, false, "scan", NULL, "it has more than 64 literals");
+    char both[700];
+    snprintf(both, sizeof both, "{'where': ['or', ['=', 'name', 'a'], %.*s]]]}",
+             (int)(at - strchr(many, '[')), strchr(many, '['));
+    expect_explained(&p, both, false, "scan", NULL,
+                     "another operand of its or is not served by an index");
     for (size_t i = 0; i < sizeof scans / sizeof *scans; i++)
         expect_explained(&p, scans[i].text, false, "scan", scans[i].index, scans[i].why);
     expect_explained(&p, "{'order': ['number'], 'limit': 3}", false,

@@ -283,6 +283,8 @@ START_TEST(selected_elements_are_brought_together)
     fill(values, 64, &random);
     for (unsigned round = 0; round < 50; round++) {
         random_bitmap(bits, &random);
+        for (unsigned i = 0; i < KERNEL_WORDS && round < 10; i++) /* words that are full */
+            if (round == 0 || random_below(&random, 2)) bits[i] = UINT64_MAX;
         FOR_LEVELS(k)
         {
             size_t count = k->compress(values, bits, out), next = 0;
