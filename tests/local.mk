@@ -324,6 +324,12 @@ unit_oracle_SOURCES = %D%/unit/test_oracle.c
 unit_oracle_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_oracle_LDADD = $(HEAP_TEST_LIBS)
 
+check_PROGRAMS += unit_packed_rows
+TESTS += unit_packed_rows
+unit_packed_rows_SOURCES = %D%/unit/test_packed_rows.c
+unit_packed_rows_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_packed_rows_LDADD = $(SESSION_TEST_LIBS)
+
 check_PROGRAMS += unit_path
 TESTS += unit_path
 unit_path_SOURCES = %D%/unit/test_path.c
