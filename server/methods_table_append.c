@@ -130,7 +130,7 @@ static int fill_rows(struct call *call, struct append *s, value rows)
     if (count == 0) count = 1;
     if (count > left) count = left;
     if (s->packed != NULL) {
-        int status = packed_rows_append(s->packed, call, rows, &s->a, count, &s->error);
+        int status = packed_rows_append(s->packed, count);
         s->at = packed_rows_done(s->packed);
         return status;
     }
@@ -284,6 +284,7 @@ static int append_fill(struct call *call, struct append *s, const struct source 
                        uint64_t end_ns)
 {
     uint64_t now = clock_ns();
+    if (s->packed != NULL) packed_rows_step(s->packed, call, from->rows, &s->a, &s->error);
     while (!all_filled(s, from)) {
         uint64_t begin = now;
         int status = from->rows != VALUE_ABSENT ? fill_rows(call, s, from->rows)

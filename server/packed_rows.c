@@ -26,14 +26,15 @@
 #define BATCH_BYTES ((size_t)128 << 10) /* a batch ends behind so many */
 #define HEAD_BYTES 9                    /* of a scalar, or the head of a text, at most */
 #define BRIDGE_BYTES 64
-#define ROW_BYTES_KEPT ((size_t)64 << 10) /* of the scratch for a text, between batches */
+#define SCRATCH_BYTES_KEPT ((size_t)64 << 10) /* of the scratch for a text, between batches */
 
 enum cell_class { CELL_SIGNED, CELL_UNSIGNED, CELL_F64, CELL_F32, CELL_BOOL, CELL_SYMBOL, CELL_STR,
                   CELL_BIN };
 
-/* Symbols that came not long ago, by a hash of their first bytes. Good for one batch: what else
- * happens to the table's dictionaries is not known here. */
-#define SYMBOLS_CACHED 64
+/* Symbols that came not long ago, by a hash of their ends. Good for one step: what happens to
+ * the table's dictionaries between two is not known here. */
+#define SYMBOLS_BITS_MIN 4
+#define SYMBOLS_BITS_MAX 8
 struct cached_symbol {
     struct table_text text; /* the dictionary's; data NULL: none */
     uint32_t code;
@@ -44,6 +45,7 @@ struct lane {
     bool null;          /* the column may have nulls */
     bool nulls;         /* this batch has some */
     uint8_t bytes;      /* of an element */
+    uint8_t symbol_shift;
     uint32_t flushed;   /* cells of this batch that are appended */
     int64_t min;        /* CELL_SIGNED: the range */
     uint64_t max;       /* CELL_UNSIGNED, too */
@@ -57,14 +59,15 @@ struct packed_rows {
     uint64_t done;
     size_t offset;      /* of the next row, between batches */
     uint32_t columns, capacity;
+    unsigned symbol_bits; /* of the index of a cached symbol */
     unsigned char *room; /* what the lanes point into */
     uint32_t *order;    /* rows as maps: the column of each key of the last one */
-    /* Of the batch that runs. */
+    /* Of the step that runs. */
     struct call *call;
     struct table_append *append;
     struct table_error *error;
     value packed;
-    uint32_t n;         /* whole rows that are staged */
+    uint32_t n;         /* whole rows of the batch that are staged */
     const unsigned char *next, *end; /* the window */
     size_t end_offset;  /* of `end`, in the packed bytes */
     bool bridged;       /* the window is `bridge` */
@@ -121,7 +124,7 @@ static size_t aligned(size_t bytes) { return (bytes + 15) & ~(size_t)15; }
 static size_t lane_room(const struct packed_rows *r, const struct lane *l)
 {
     return aligned((size_t)r->capacity * l->bytes + 8) + aligned(r->capacity / 8 + 1) +
-           (l->class == CELL_SYMBOL ? SYMBOLS_CACHED * sizeof(struct cached_symbol) : 0);
+           (l->class == CELL_SYMBOL ? sizeof(struct cached_symbol) << r->symbol_bits : 0);
 }
 
 static void lane_place(const struct packed_rows *r, struct lane *l, unsigned char *room)
@@ -129,6 +132,7 @@ static void lane_place(const struct packed_rows *r, struct lane *l, unsigned cha
     l->elements = room;
     l->valid = room + aligned((size_t)r->capacity * l->bytes + 8);
     l->symbols = (struct cached_symbol *)(void *)(l->valid + aligned(r->capacity / 8 + 1));
+    l->symbol_shift = (uint8_t)(64 - r->symbol_bits);
 }
 
 struct packed_rows *packed_rows_create(const struct table *t)
@@ -140,6 +144,7 @@ struct packed_rows *packed_rows_create(const struct table *t)
     r->offset = 5;
     r->capacity = BATCH_CELLS / columns;
     if (r->capacity > BATCH_ROWS) r->capacity = BATCH_ROWS;
+    r->symbol_bits = columns <= 16 ? SYMBOLS_BITS_MAX : SYMBOLS_BITS_MIN;
     size_t bytes = 0;
     for (uint32_t i = 0; i < columns; i++) {
         lane_init(&r->lanes[i], table_field(t, i));
@@ -344,15 +349,23 @@ static int lane_flush(struct packed_rows *r, uint32_t column, uint32_t end)
 
 static bool utf8_needed(const struct lane *l) { return l->class != CELL_BIN; }
 
-static struct cached_symbol *symbol_slot(const struct lane *l, const unsigned char *data,
-                                         size_t length)
+static inline struct cached_symbol *symbol_slot(const struct lane *l, const unsigned char *data,
+                                                size_t length)
 {
-    uint64_t first = 0;
-    memcpy(&first, data, length < sizeof first ? length : sizeof first);
-    uint64_t hash = (first + length) * 0x9e3779b97f4a7c15u;
-    return &l->symbols[hash >> 58];
+    uint64_t first = 0, last = 0;
+    if (length >= sizeof first) {
+        memcpy(&first, data, sizeof first);
+        memcpy(&last, data + length - sizeof last, sizeof last);
+    } else if (length >= 4) {
+        memcpy(&first, data, 4);
+        memcpy(&last, data + length - 4, 4);
+    } else if (length > 0) {
+        first = data[0];
+        last = (uint64_t)data[length / 2] << 8 | data[length - 1];
+    }
+    uint64_t hash = (first + (last << 29 | last >> 35) + length) * 0x9e3779b97f4a7c15u;
+    return &l->symbols[hash >> l->symbol_shift];
 }
-_Static_assert(SYMBOLS_CACHED == 64, "six bits of a hash");
 
 /* The code of a symbol that came before in this batch; false if there is none. */
 static inline bool symbol_cached(const struct lane *l, const unsigned char *data, size_t length,
@@ -688,16 +701,27 @@ static int put_row(struct packed_rows *r)
     return kind == HEAD_LIST ? cells_of_list(r) : cells_of_map(r, count);
 }
 
+void packed_rows_step(struct packed_rows *r, struct call *call, value packed,
+                      struct table_append *a, struct table_error *error)
+{
+    r->call = call;
+    r->packed = packed;
+    r->append = a;
+    r->error = error;
+    for (uint32_t i = 0; i < r->columns; i++) {
+        struct lane *l = &r->lanes[i];
+        if (l->class == CELL_SYMBOL) memset(l->symbols, 0, sizeof *l->symbols << r->symbol_bits);
+    }
+}
+
 static void batch_begin(struct packed_rows *r)
 {
     r->n = 0;
     for (uint32_t i = 0; i < r->columns; i++) {
-        struct lane *l = &r->lanes[i];
-        l->flushed = 0;
-        l->nulls = false;
-        if (l->class == CELL_SYMBOL) memset(l->symbols, 0, SYMBOLS_CACHED * sizeof *l->symbols);
+        r->lanes[i].flushed = 0;
+        r->lanes[i].nulls = false;
     }
-    if (r->scratch_capacity > ROW_BYTES_KEPT) {
+    if (r->scratch_capacity > SCRATCH_BYTES_KEPT) {
         free(r->scratch);
         r->scratch = NULL;
         r->scratch_capacity = 0;
@@ -705,14 +729,9 @@ static void batch_begin(struct packed_rows *r)
     window_open(r, r->offset);
 }
 
-int packed_rows_append(struct packed_rows *r, struct call *call, value packed,
-                       struct table_append *a, size_t rows, struct table_error *error)
+int packed_rows_append(struct packed_rows *r, size_t rows)
 {
     int failed = 0;
-    r->call = call;
-    r->packed = packed;
-    r->append = a;
-    r->error = error;
     if (rows > r->capacity) rows = r->capacity;
     batch_begin(r);
     while (r->n < rows && (r->n == 0 || offset_of(r) - r->offset < BATCH_BYTES)) {

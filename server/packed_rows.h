@@ -24,12 +24,13 @@ uint64_t packed_rows_count(const struct heap *h, value packed);
 warn_unused struct packed_rows *packed_rows_create(const struct table *t);
 void packed_rows_destroy(struct packed_rows *r);
 
+/* Begins a step of the call, in which nothing else touches heap or table. `packed` is the same each
+ * time, wherever it is by then. All are borrowed until the step ends. */
+void packed_rows_step(struct packed_rows *r, struct call *call, value packed,
+                      struct table_append *a, struct table_error *error);
 /* Appends up to `rows` of the next ones, at least one; fewer if they are long. 0, -1 after
- * call_fail, or -2 with *error set; after an error the append is to be given up. `packed` is the
- * same each time, wherever it is by then. */
-warn_unused int packed_rows_append(struct packed_rows *r, struct call *call, value packed,
-                                   struct table_append *a, size_t rows,
-                                   struct table_error *error);
+ * call_fail, or -2 with *error set; after an error the append is to be given up. */
+warn_unused int packed_rows_append(struct packed_rows *r, size_t rows);
 /* How many are appended. */
 uint64_t packed_rows_done(const struct packed_rows *r);
 

@@ -1,5 +1,5 @@
-/* test_decoder_rows.c - arrays of which a sink takes the rows as bytes: every split, limits, what is
- * announced all the same. */
+/* test_decoder_rows.c - arrays of which a sink takes the rows as bytes: every split, limits, what
+ * is announced all the same. */
 #include "protocol/decoder.h"
 
 #include <stdio.h>
@@ -56,7 +56,8 @@ static int on_data(void *c, const char *data, size_t length)
     return 0;
 }
 static int on_close(void *c) { return note(c, " "); }
-static int on_text(void *c, enum decoder_text type, int8_t ext_type, const char *data, size_t length)
+static int on_text(void *c, enum decoder_text type, int8_t ext_type, const char *data,
+                   size_t length)
 {
     on_open(c, type, ext_type, length);
     on_data(c, data, length);
@@ -208,7 +209,7 @@ START_TEST(what_is_no_row_of_scalars_is_announced)
 }
 END_TEST
 
-/* --- limits -------------------------------------------------------------------------------------*/
+/* --- limits ------------------------------------------------------------------------------------*/
 
 static void put_scalar(uint64_t *random, struct writer *w)
 {

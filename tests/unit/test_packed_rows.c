@@ -22,7 +22,7 @@ static void setup(void)
 }
 static void teardown(void) { in_process_close(&p); }
 
-/* --- a model ------------------------------------------------------------------------------------*/
+/* --- a model -----------------------------------------------------------------------------------*/
 
 #define COLUMNS_MAX 20
 static const char *const types[] = {"i8",  "i16",  "i32", "i64", "u8",  "u16",  "u32", "u64",
@@ -163,7 +163,7 @@ static void put_map(struct model *m, struct writer *w, unsigned odd)
     writer_close(&fields);
 }
 
-/* `odd`: the column of a cell that may not fit; m->columns: the row may not fit; above: all fits. */
+/* `odd`: the column of a cell that may not fit; m->columns: the row may not; above: all fits. */
 static void put_row(struct model *m, struct writer *w, unsigned odd)
 {
     if (odd == m->columns && below(m, 3) == 0) {
@@ -200,7 +200,8 @@ static void make_table(struct model *m, struct in_process *session)
     at += sprintf(at, "'t', [");
     for (unsigned i = 0; i < m->columns; i++)
         at += sprintf(at, "%s['%sname of column %u', '%s', {'null': %s}]", i ? ", " : "",
-                      i % 3 ? "" : "a longer ", i, types[m->type[i]], m->null[i] ? "true" : "false");
+                      i % 3 ? "" : "a longer ", i, types[m->type[i]],
+                      m->null[i] ? "true" : "false");
     sprintf(at, "]");
     ASK(session, "table.create", schema, "true");
 }
@@ -279,7 +280,7 @@ START_TEST(packed_rows_are_the_rows_that_values_are)
 }
 END_TEST
 
-/* --- cuts, faults, others -----------------------------------------------------------------------*/
+/* --- cuts, faults, others ----------------------------------------------------------------------*/
 
 #define SCHEMA                                                                                   \
     "'t', [['i', 'i64'], ['s', 'str', {'null': true}], ['y', 'sym'], ['d', 'f64'], ['b', 'bin']]"
