@@ -37,12 +37,12 @@
  *     3 WEAK    a weak reference to the n-th container of this message; empty: a dead one
  *     4 SET     a set, which is a container of this message, too: an array of its members
  *
+ * All others are kept as they are. With features.ext off any of them is NEEDS_EXT, since it
+ * could not be read back.
+ *
  * The rows of table.append are left packed, as the MessagePack that they are, in one value of bytes
  * (server/packed_rows.h): a message's longest list of lists would be made only to be taken apart
- * again. With features.ext on they are values like others, since back-references count them.
- *
- * All others are kept as they are. With features.ext off any of them is NEEDS_EXT, since it
- * could not be read back. */
+ * again. With features.ext on they are values like others, since back-references count them. */
 #ifndef CAIRN_SERVER_BUILD_H
 #define CAIRN_SERVER_BUILD_H
 
