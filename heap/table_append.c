@@ -37,13 +37,19 @@ static bool tail_is_open(const struct table *t)
     return true;
 }
 
-/* Capacities double from 64 on, and then grow in steps: little is copied, and little is empty. */
+/* Capacities double from 64 on, and then grow in steps: little is copied, and little is empty. Who
+ * appends many rows at a time will go on: there is room for some more such appends at once, as a
+ * copy of a column for each would cost more than the rows do. */
 #define CAPACITY_STEP 8192
-static uint32_t grown(uint32_t capacity, uint32_t needed)
+#define CAPACITY_APPENDS 16
+static uint32_t grown(uint32_t capacity, uint32_t used, uint32_t needed)
 {
-    uint32_t wanted = capacity + (capacity < CAPACITY_STEP ? capacity : CAPACITY_STEP);
+    uint64_t step = (uint64_t)(needed - used) * CAPACITY_APPENDS;
+    if (step < CAPACITY_STEP) step = capacity < CAPACITY_STEP ? capacity : CAPACITY_STEP;
+    uint64_t wanted = capacity + step;
     if (wanted < needed) wanted = needed;
-    return min_u32(wanted < 64 ? 64 : wanted, TABLE_CHUNK_ROWS);
+    if (wanted > TABLE_CHUNK_ROWS) return TABLE_CHUNK_ROWS;
+    return wanted < 64 ? 64 : (uint32_t)wanted;
 }
 
 /* What a draft will change of the last chunk that it began with: texts go into its arenas; and
@@ -73,7 +79,8 @@ static int reserve_column(struct table *t, uint32_t column, uint32_t used, uint3
         if (t->entered) p->written = slots;
         return 0;
     }
-    uint32_t capacity = p->capacity >= slots ? p->capacity : grown(p->capacity, slots);
+    uint32_t capacity = p->capacity;
+    if (capacity < slots) capacity = grown(capacity, used, slots);
     struct chunk *c = chunk_writable(t, chunk);
     if (!c) return -ENOMEM;
     struct plain_column *copy = plain_column_copy(t, column, p, used, capacity);

@@ -19,12 +19,17 @@
  * the length of an ext 32 wraps at 2^32 - 1; split numbers need a carry all the same; and each
  * level of nesting takes 24 bytes in every decoder. What would remain of it is the table below.
  *
+ * Rows (decoder_take_rows) are skipped, not decoded, in a loop of their own: of most items the
+ * first byte tells the length. Their bytes are handed over once a feed, or whenever something comes
+ * that is announced.
+ *
  * Invariants. `elements_left` and `bytes_left` were reduced before anything that they paid
  * for was announced to the sink. A container in `outer` still counts the item that is open inside
  * it, and is never done. */
 #include "protocol/decoder.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,6 +106,9 @@ static bool head_is_short(unsigned char first)
     return first < LONG_FIRST || first > LONG_LAST;
 }
 
+/* decoder_take_rows was called, for the array that is being opened. */
+#define TAKE_ROWS UINT_MAX
+
 /* An open container: the number of items still to come, times two, plus one for a map. The
  * message itself is, in this, a container of one item. */
 #define OPEN_MAP 1u
@@ -126,6 +134,8 @@ struct decoder {
     uint64_t elements_left;
     uint64_t text_left;
     bool in_text;
+    bool in_row_text;    /* the same of a text whose bytes go to sink.rows */
+    unsigned rows_depth; /* place.depth inside of the array of rows; 0: there is none */
     uint8_t carry_bytes;
     unsigned char carry[HEAD_BYTES_MAX];
     uint64_t outer[DECODER_DEPTH_MAX + DECODER_ENVELOPE_DEPTH];
@@ -141,6 +151,8 @@ static void message_start(struct decoder *d)
     d->place.open = OPEN_ITEM;
     d->place.depth = 0;
     d->in_text = false;
+    d->in_row_text = false;
+    d->rows_depth = 0;
     d->carry_bytes = 0;
     d->elements_left = d->limits.elements_max;
 }
@@ -173,6 +185,11 @@ bool decoder_charge(struct decoder *d, size_t elements)
     if (elements > d->elements_left) return false;
     d->elements_left -= elements;
     return true;
+}
+
+void decoder_take_rows(struct decoder *d)
+{
+    d->rows_depth = TAKE_ROWS;
 }
 
 bool decoder_at_start(const struct decoder *d)
@@ -262,16 +279,25 @@ INLINE int text_continue(struct decoder *d, struct place *at, bool *whole)
 }
 
 /* All items of the container are paid for here, so that items need not count themselves. An
- * empty one is left open too, for item_end to close. */
-INLINE int container_start(struct decoder *d, struct place *at, uint64_t items, unsigned map)
+ * empty one is left open too, for containers_end to close. */
+INLINE int container_enter(struct decoder *d, struct place *at, uint64_t items, unsigned map)
 {
     if (at->depth >= d->depth_max) return DECODER_LIMIT_DEPTH;
     if (items > d->elements_left) return DECODER_LIMIT_ELEMENTS;
     d->elements_left -= items;
     d->outer[at->depth++] = at->open;
     at->open = items * OPEN_ITEM | map;
-    return map ? d->sink.map_open(d->context, items / 2) :
-                 d->sink.array_open(d->context, items);
+    return 0;
+}
+
+INLINE int container_start(struct decoder *d, struct place *at, uint64_t items, unsigned map)
+{
+    int status = container_enter(d, at, items, map);
+    if (status < 0) return status;
+    if (map) return d->sink.map_open(d->context, items / 2);
+    status = d->sink.array_open(d->context, items);
+    if (d->rows_depth == TAKE_ROWS) d->rows_depth = at->depth;
+    return status;
 }
 
 /* An item with a head of one byte, which carries the operand. */
@@ -317,7 +343,10 @@ INLINE int containers_end(struct decoder *d, struct place *at)
     while (at->open < OPEN_ITEM) {
         if (at->depth == 0) return DECODER_DONE;
         bool map = at->open == OPEN_MAP;
+        bool row = d->rows_depth > 0 && at->depth == d->rows_depth + 1;
+        if (at->depth == d->rows_depth) d->rows_depth = 0;
         at->open = d->outer[--at->depth] - OPEN_ITEM;
+        if (row) continue;
         int status = map ? d->sink.map_close(d->context) : d->sink.array_close(d->context);
         if (status < 0) return status;
     }
@@ -381,11 +410,214 @@ INLINE int item(struct decoder *d, struct place *at, bool *whole)
     return status;
 }
 
+/* --- rows -------------------------------------------------------------------------------*/
+
+/* By first byte: the bytes of an item that are known from it alone; 0: it takes a closer look. */
+static const uint8_t item_bytes[256] = {
+    [0x00 ... 0x7f] = 1, /* fixint */
+    [0xa0] = 1,  [0xa1] = 2,  [0xa2] = 3,  [0xa3] = 4,  [0xa4] = 5,  [0xa5] = 6,  [0xa6] = 7,
+    [0xa7] = 8,  [0xa8] = 9,  [0xa9] = 10, [0xaa] = 11, [0xab] = 12, [0xac] = 13, [0xad] = 14,
+    [0xae] = 15, [0xaf] = 16, [0xb0] = 17, [0xb1] = 18, [0xb2] = 19, [0xb3] = 20, [0xb4] = 21,
+    [0xb5] = 22, [0xb6] = 23, [0xb7] = 24, [0xb8] = 25, [0xb9] = 26, [0xba] = 27, [0xbb] = 28,
+    [0xbc] = 29, [0xbd] = 30, [0xbe] = 31, [0xbf] = 32, /* fixstr */
+    [0xc0] = 1,  [0xc2] = 1,  [0xc3] = 1,               /* nil, booleans */
+    [0xca] = 5,  [0xcb] = 9,                            /* floats */
+    [0xcc] = 2,  [0xcd] = 3,  [0xce] = 5,  [0xcf] = 9,  /* unsigned */
+    [0xd0] = 2,  [0xd1] = 3,  [0xd2] = 5,  [0xd3] = 9,  /* signed */
+    [0xe0 ... 0xff] = 1, /* negative fixint */
+};
+
+enum row_head { HEAD_SCALAR, HEAD_TEXT, HEAD_ARRAY, HEAD_MAP, HEAD_OTHER };
+
+static enum row_head row_head(unsigned char first)
+{
+    if (head_is_short(first)) {
+        if (first < 0x80 || first >= 0xe0) return HEAD_SCALAR;
+        return first < 0x90 ? HEAD_MAP : first < 0xa0 ? HEAD_ARRAY : HEAD_TEXT;
+    }
+    switch (heads[first - LONG_FIRST].op) {
+    case OP_STR: case OP_BIN: return HEAD_TEXT;
+    case OP_ARRAY: return HEAD_ARRAY;
+    case OP_MAP: return HEAD_MAP;
+    case OP_EXT: case OP_FIXEXT: case OP_MALFORMED: return HEAD_OTHER;
+    default: return HEAD_SCALAR;
+    }
+}
+
+/* Whether what comes next belongs to rows and is not announced, or is what stands in them. */
+INLINE bool at_rows(const struct decoder *d, const struct place *at)
+{
+    return d->rows_depth > 0 && !d->in_text && at->depth >= d->rows_depth &&
+           at->depth <= d->rows_depth + 1;
+}
+
+/* Skips up to `*open` items that lie whole before `end` and are told by their first byte. The usual
+ * ones are told by comparisons: the processor then guesses where the next item begins, and need not
+ * wait for the table to say so. */
+INLINE const unsigned char *items_skip(const unsigned char *next, const unsigned char *end,
+                                       uint64_t *open)
+{
+    uint64_t left = *open;
+    while (left >= OPEN_ITEM && next != end) {
+        unsigned char first = *next;
+        if (first == 0xcb) {
+            if (end - next < 9) break;
+            next += 9;
+        } else if (first < 0x80) {
+            next++;
+        } else if (first == 0xce) {
+            if (end - next < 5) break;
+            next += 5;
+        } else if (first == 0xcd) {
+            if (end - next < 3) break;
+            next += 3;
+        } else if (first == 0xcf) {
+            if (end - next < 9) break;
+            next += 9;
+        } else {
+            size_t bytes = item_bytes[first];
+            if (bytes == 0 || bytes > (size_t)(end - next)) break;
+            next += bytes;
+        }
+        left -= OPEN_ITEM;
+    }
+    *open = left;
+    return next;
+}
+
+/* The same through rows. */
+INLINE void rows_skip(struct decoder *d, struct place *at)
+{
+    const unsigned char *next = at->next, *end = at->end;
+    if ((uint64_t)(end - next) > at->bytes_left) end = next + at->bytes_left;
+    for (;;) {
+        next = items_skip(next, end, &at->open);
+        if (at->open < OPEN_ITEM) {
+            if (at->depth == d->rows_depth) break;
+            at->open = d->outer[--at->depth] - OPEN_ITEM;
+            continue;
+        }
+        if (next == end || at->depth > d->rows_depth) break;
+        unsigned first = *next, map = first < 0x90 ? OPEN_MAP : 0;
+        if (first < 0x80 || first >= 0xa0) break;
+        if (container_enter(d, at, (uint64_t)(first & 0x0f) << map, map) < 0) break;
+        next++;
+    }
+    at->bytes_left -= (uint64_t)(next - at->next);
+    at->next = next;
+}
+
+INLINE int rows_flush(struct decoder *d, const struct place *at, const unsigned char *run)
+{
+    if (run == at->next) return 0;
+    return d->sink.rows(d->context, (const char *)run, (size_t)(at->next - run));
+}
+
+/* The part that is there of a text in a row. */
+static void row_text_continue(struct decoder *d, struct place *at)
+{
+    size_t part = (size_t)(at->end - at->next);
+    if (part > d->text_left) part = (size_t)d->text_left;
+    at->next += part;
+    d->text_left -= part;
+    if (d->text_left > 0) return;
+    d->in_row_text = false;
+    at->open -= OPEN_ITEM;
+}
+
+/* An item of rows or in a row whose head is there. */
+static int row_item(struct decoder *d, struct place *at, const unsigned char *head,
+                    enum row_head kind)
+{
+    unsigned char first = head[0];
+    bool is_short = head_is_short(first);
+    uint64_t operand = is_short ? first & (kind == HEAD_TEXT ? 0x1f : 0x0f)
+                                : load_operand(head + 1, heads[first - LONG_FIRST].operand);
+    switch (kind) {
+    case HEAD_ARRAY: return container_enter(d, at, operand, 0);
+    case HEAD_MAP: return container_enter(d, at, 2 * operand, OPEN_MAP);
+    case HEAD_TEXT:
+        if (operand > at->bytes_left) return DECODER_LIMIT_BYTES;
+        at->bytes_left -= operand;
+        d->in_row_text = true;
+        d->text_left = operand;
+        row_text_continue(d, at);
+        return 0;
+    default:
+        at->open -= OPEN_ITEM;
+        return 0;
+    }
+}
+
+/* One item that rows_skip did not skip, or as much as there is of it. *run: where bytes begin that
+ * are not yet handed over. */
+static int rows_step(struct decoder *d, struct place *at, const unsigned char **run)
+{
+    unsigned char first = d->carry_bytes > 0 ? d->carry[0] : *at->next;
+    enum row_head kind = row_head(first);
+    bool in_row = at->depth > d->rows_depth, whole;
+    int status;
+    if (kind == HEAD_OTHER || (in_row && (kind == HEAD_ARRAY || kind == HEAD_MAP))) {
+        status = rows_flush(d, at, *run);
+        if (status == 0) status = item(d, at, &whole);
+        if (status == 0 && whole) at->open -= OPEN_ITEM;
+        *run = at->next;
+        return status;
+    }
+    if (d->carry_bytes == 0 && head_is_short(first)) {
+        const unsigned char *head = at->next++;
+        status = head_charge(d, at, 1);
+        return status < 0 ? status : row_item(d, at, head, kind);
+    }
+    bool carried = d->carry_bytes > 0 ||
+                   (size_t)(at->end - at->next) < heads[first - LONG_FIRST].bytes;
+    if (carried) {
+        status = rows_flush(d, at, *run);
+        if (status < 0) return status;
+    }
+    const unsigned char *head = head_take(d, at, &status);
+    if (carried) *run = at->next;
+    if (!head) return status;
+    if (carried) {
+        status = d->sink.rows(d->context, (const char *)head, heads[first - LONG_FIRST].bytes);
+        if (status < 0) return status;
+    }
+    return row_item(d, at, head, kind);
+}
+
+/* Bytes of rows, until something is announced or the array wants nothing more. */
+static int rows_feed(struct decoder *d, struct place *at)
+{
+    const unsigned char *run = at->next;
+    int status = DECODER_MORE;
+    if (d->in_row_text) row_text_continue(d, at);
+    while (status == DECODER_MORE && at->next != at->end && at_rows(d, at)) {
+        if (d->carry_bytes == 0) rows_skip(d, at);
+        if (at->open < OPEN_ITEM) {
+            if (at->depth == d->rows_depth) break;
+            at->open = d->outer[--at->depth] - OPEN_ITEM;
+        } else if (at->next != at->end) {
+            status = rows_step(d, at, &run);
+        }
+    }
+    if (status < 0) return status;
+    return rows_flush(d, at, run);
+}
+
+/* --- a feed -----------------------------------------------------------------------------*/
+
 INLINE int feed(struct decoder *d, struct place *at)
 {
     while (at->next != at->end) {
-        bool whole;
-        int status = d->in_text ? text_continue(d, at, &whole) : item(d, at, &whole);
+        bool whole = false;
+        int status;
+        if (at_rows(d, at)) {
+            struct place rows = *at; /* `at` itself has no address, and stays in registers */
+            status = rows_feed(d, &rows);
+            *at = rows;
+        } else {
+            status = d->in_text ? text_continue(d, at, &whole) : item(d, at, &whole);
+        }
         if (status < 0) return status;
         if (whole) at->open -= OPEN_ITEM;
         status = containers_end(d, at);

@@ -25,7 +25,10 @@ enum decoder_text { DECODER_STR, DECODER_BIN, DECODER_EXT };
  *
  * Text arrives as text_open, then text_data any number of times (a part is borrowed, until
  * the call returns), then text_close; or, when the whole lies in the buffer, as one call
- * of `text`. */
+ * of `text`.
+ *
+ * The items of an array that decoder_take_rows was called for come as bytes, through `rows`, which
+ * sinks that never call it may leave out. */
 struct decoder_sink {
     int (*nil)(void *context);
     int (*boolean)(void *context, bool value);
@@ -41,6 +44,7 @@ struct decoder_sink {
     int (*array_close)(void *context);
     int (*map_open)(void *context, size_t count);
     int (*map_close)(void *context);
+    int (*rows)(void *context, const char *data, size_t length);
 };
 
 /* What one message may cost. 0 means that nothing is allowed, not that all is. A text or a
@@ -78,6 +82,13 @@ int decoder_feed(struct decoder *d, const char *data, size_t length, size_t *use
 /* Charges `elements` more to the message under way, for what a text of it turns out to hold. False
  * if there are not so many left. To be called from inside the sink. */
 bool decoder_charge(struct decoder *d, size_t elements);
+
+/* From inside of array_open: the items of this array are wanted as the MessagePack that they are.
+ * Its arrays and maps, the rows, and the scalars, strings and bytes in them, are not announced;
+ * their bytes go to `rows`, cut anywhere, checked and charged for like all others. What else there
+ * is (containers inside of rows, extension types) is announced in its place, and lacks in the
+ * bytes. array_close ends it. */
+void decoder_take_rows(struct decoder *d);
 
 /* Forgets a partial message. */
 void decoder_reset(struct decoder *d);

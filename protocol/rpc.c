@@ -306,6 +306,12 @@ static int on_map_close(void *context)
     return container_close(r) ? r->sink.items.map_close(r->context) : 0;
 }
 
+static int on_rows(void *context, const char *data, size_t length)
+{
+    struct rpc_reader *r = context;
+    return r->forward ? r->sink.items.rows(r->context, data, length) : 0;
+}
+
 static const struct decoder_sink reader_sink = {
     .nil = on_nil,
     .boolean = on_boolean,
@@ -320,6 +326,7 @@ static const struct decoder_sink reader_sink = {
     .array_close = on_array_close,
     .map_open = on_map_open,
     .map_close = on_map_close,
+    .rows = on_rows,
 };
 
 /* --- the reader -------------------------------------------------------------------------*/
@@ -369,6 +376,11 @@ void rpc_reader_skip(struct rpc_reader *r)
 {
     r->skip = true;
     r->forward = false;
+}
+
+void rpc_reader_take_rows(struct rpc_reader *r)
+{
+    decoder_take_rows(r->decoder);
 }
 
 bool rpc_reader_charge(struct rpc_reader *r, size_t elements)

@@ -67,6 +67,8 @@ const struct rpc_message *rpc_reader_message(const struct rpc_reader *r);
  * that has failed (out of memory) and wants to answer when the message ends. May be called
  * from inside the sink. The budget goes on counting. */
 void rpc_reader_skip(struct rpc_reader *r);
+/* As decoder_take_rows; for an array of a request's contents. */
+void rpc_reader_take_rows(struct rpc_reader *r);
 /* As decoder_charge. */
 bool rpc_reader_charge(struct rpc_reader *r, size_t elements);
 bool rpc_reader_at_start(const struct rpc_reader *r);

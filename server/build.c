@@ -10,6 +10,7 @@
  * of the level below, which looks at its items only when nothing above it is open. */
 #include "server/build_int.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -32,6 +33,7 @@ struct builder_level {
     size_t base;
     value container; /* VALUE_ABSENT until it is made */
     bool is_map;
+    bool is_rows;    /* they are left packed, in slots[base - 1]; what is above is not of them */
 };
 
 /* --- failure ------------------------------------------------------------------------------*/
@@ -110,6 +112,17 @@ static int builder_check_key(struct builder *b, value key)
     return 0;
 }
 
+/* Whether the item that comes next is the option `rows` of a method that takes packed ones. */
+static bool builder_at_rows(const struct builder *b)
+{
+    if (!b->packing || b->level_count != 1 || !b->levels[0].is_map) return false;
+    const struct builder_level *top = &b->levels[0];
+    size_t parameter = top->base - (top->container != VALUE_ABSENT);
+    return parameter == 1 && (b->frame.count - top->base) % 2 == 1 &&
+           value_is_text(b->frame.slots[b->frame.count - 1]) &&
+           text_equals(b->heap, b->frame.slots[b->frame.count - 1], "rows", 4);
+}
+
 /* Moves the pair on top of the frame into the map below it. */
 static int builder_insert_pair(struct builder *b, struct builder_level *level)
 {
@@ -128,6 +141,13 @@ static int builder_insert_pair(struct builder *b, struct builder_level *level)
     return 0;
 }
 
+static int sink_rows(void *context, const char *data, size_t length)
+{
+    struct builder *b = context;
+    if (text_builder_add(b->heap, &b->rows, data, length) < 0) return builder_no_memory(b);
+    return 0;
+}
+
 static int builder_flush_list(struct builder *b, struct builder_level *level)
 {
     size_t count = b->frame.count - level->base;
@@ -139,13 +159,29 @@ static int builder_flush_list(struct builder *b, struct builder_level *level)
     return 0;
 }
 
+/* What is in the rows besides scalars, strings and bytes was built; as no column holds it, one
+ * byte or two tell what it was. */
+static int builder_pack_odd(struct builder *b)
+{
+    static const char list[] = {(char)0x90}, map[] = {(char)0x80}, ext[] = {(char)0xc7, 0, 0};
+    value odd = b->frame.slots[b->frame.count - 1];
+    bool is_list = value_is_kind(odd, KIND_LIST), is_map = value_is_kind(odd, KIND_MAP);
+    assert(is_list || is_map || value_is_kind(odd, KIND_EXT));
+    root_frame_truncate(b->heap, &b->frame, b->frame.count - 1);
+    return sink_rows(b, is_list ? list : is_map ? map : ext, is_list || is_map ? 1 : sizeof ext);
+}
+
 int builder_item_done(struct builder *b)
 {
     struct builder_level *top = builder_top(b);
     if (top == NULL) return 0;
     size_t waiting = b->frame.count - top->base;
+    if (top->is_rows) return builder_pack_odd(b);
     if (top->is_map) {
-        if (waiting % 2 == 1) return builder_check_key(b, b->frame.slots[b->frame.count - 1]);
+        if (waiting % 2 == 1) {
+            if (b->packed_rows && builder_at_rows(b)) b->packed_rows = false; /* the last counts */
+            return builder_check_key(b, b->frame.slots[b->frame.count - 1]);
+        }
         return top->container == VALUE_ABSENT ? 0 : builder_insert_pair(b, top);
     }
     if (top->container == VALUE_ABSENT || waiting < BATCH_ITEMS) return 0;
@@ -355,20 +391,41 @@ void builder_push_container(struct builder *b, value v)
     b->opened[b->opened_count++] = v;
 }
 
+static int builder_push_level(struct builder *b, struct builder_level level)
+{
+    if (!builder_grow(&b->levels, &b->level_capacity, b->level_count + 1, sizeof *b->levels))
+        return builder_no_memory(b);
+    level.base = b->frame.count;
+    b->levels[b->level_count++] = level;
+    return 0;
+}
+
+/* The array of `count` rows opens: its head, as an array 32, begins the packed bytes. */
+static int builder_open_rows(struct builder *b, size_t count)
+{
+    char head[5] = {(char)0xdd, (char)(count >> 24), (char)(count >> 16), (char)(count >> 8),
+                    (char)count};
+    if (text_builder_open(b->heap, &b->rows, &b->frame, SIZE_MAX, true) < 0)
+        return builder_no_memory(b);
+    sink_rows(b, head, sizeof head);
+    if (b->failed) return 0;
+    rpc_reader_take_rows(b->reader);
+    b->packed_rows = true;
+    return builder_push_level(
+        b, (struct builder_level){.container = VALUE_ABSENT, .is_rows = true});
+}
+
 static int builder_open(struct builder *b, bool is_map, size_t count)
 {
+    if (!is_map && builder_at_rows(b)) return builder_open_rows(b, count);
     if (builder_at_key(b)) return builder_fail_key(b, is_map ? "a map" : "an array");
     bool now = b->making || count > (is_map ? COLLECT_PAIRS_MAX : COLLECT_ITEMS_MAX);
     if (now) builder_push_container(b, is_map ? map_new(b->heap) : list_new(b->heap));
     if (b->failed) return 0;
-    if (!builder_grow(&b->levels, &b->level_capacity, b->level_count + 1, sizeof *b->levels))
-        return builder_no_memory(b);
-    b->levels[b->level_count++] = (struct builder_level){
-        .base = b->frame.count,
+    return builder_push_level(b, (struct builder_level){
         .container = now ? b->frame.slots[b->frame.count - 1] : VALUE_ABSENT,
         .is_map = is_map,
-    };
-    return 0;
+    });
 }
 
 static int sink_array_open(void *context, size_t count)
@@ -380,6 +437,11 @@ static int sink_map_open(void *context, size_t count) { return builder_open(cont
 static int builder_close_container(struct builder *b)
 {
     struct builder_level *top = builder_top(b);
+    if (top->is_rows) {
+        if (text_builder_close(b->heap, &b->rows) < 0) return builder_no_memory(b);
+        b->level_count--;
+        return builder_item_done(b);
+    }
     if (top->container != VALUE_ABSENT) {
         if (!top->is_map) builder_flush_list(b, top);
         if (b->failed) return 0;
@@ -407,6 +469,8 @@ static int sink_begin(void *context, const struct rpc_message *message, size_t p
     (void)params_count;
     b->making = b->features->ext;
     const struct method *method = method_find(message->method, message->method_length);
+    b->packing = !b->making && method != NULL && method->flags & METHOD_ROWS;
+    b->packed_rows = false;
     b->holding = method != NULL &&
                  (!(method->flags & METHOD_WRITE) || method->flags & METHOD_FREES);
     heap_hold_use(b->heap, b->holding);
@@ -445,7 +509,7 @@ void builder_reset(struct builder *b)
 {
     root_frame_truncate(b->heap, &b->frame, 0);
     heap_hold_use(b->heap, b->holding = false);
-    b->failed = false;
+    b->failed = b->packed_rows = false;
     b->level_count = 0;
     builder_opened_forget(b);
     b->ext_length = 0;
@@ -478,6 +542,7 @@ const struct rpc_sink *builder_sink(void)
                 .array_close = sink_close,
                 .map_open = sink_map_open,
                 .map_close = sink_close,
+                .rows = sink_rows,
             },
     };
     return &sink;

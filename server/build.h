@@ -38,7 +38,11 @@
  *     4 SET     a set, which is a container of this message, too: an array of its members
  *
  * All others are kept as they are. With features.ext off any of them is NEEDS_EXT, since it
- * could not be read back. */
+ * could not be read back.
+ *
+ * The rows of table.append are left packed, as the MessagePack that they are, in one value of bytes
+ * (server/packed_rows.h): a message's longest list of lists would be made only to be taken apart
+ * again. With features.ext on they are values like others, since back-references count them. */
 #ifndef CAIRN_SERVER_BUILD_H
 #define CAIRN_SERVER_BUILD_H
 
@@ -64,6 +68,8 @@ struct builder {
     struct rpc_reader *reader; /* set by the session */
     const struct session_features *features;
 
+    bool packed_rows; /* the option `rows` of parameter 2 is packed */
+
     bool failed;
     enum error_code error;
     char message[256];
@@ -71,12 +77,14 @@ struct builder {
     /* --- private ---------------------------------------------------------------------*/
     bool holding;                 /* this message may use what the heap holds back */
     bool making;                  /* this message's containers are made as they open */
+    bool packing;                 /* this message may have rows that are left packed */
     struct builder_level *levels; /* open containers */
     size_t level_count, level_capacity;
     value *opened;                /* ext: all containers of this message, borrowed and pinned */
     size_t opened_count, opened_capacity;
     enum decoder_text text_type;  /* of the text that arrives in parts */
     struct text_builder text;
+    struct text_builder rows;     /* the packed ones */
     int8_t ext_type;
     char *ext_data;
     size_t ext_length, ext_capacity;

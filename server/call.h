@@ -86,6 +86,7 @@ struct call {
     value *args;
     struct root_frame *frame; /* they lie in it */
     size_t arg_count;
+    bool packed_rows; /* as the builder's */
 
     struct heap *heap; /* the host's */
     const struct method *method;
@@ -126,6 +127,7 @@ enum method_flags {
     METHOD_ADMIN = 4,  /* about the server */
     METHOD_LONG = 8,   /* may run as a task */
     METHOD_FREES = 16, /* makes room, so it must be possible when memory is full */
+    METHOD_ROWS = 32,  /* takes the option `rows` of parameter 2 packed: packed_rows.h */
 };
 
 struct method {

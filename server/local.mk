@@ -41,6 +41,8 @@ libserver_la_SOURCES = \
 	%D%/methods_table_index.c \
 	%D%/methods_table_query.c \
 	%D%/methods_values.c \
+	%D%/packed_rows.c \
+	%D%/packed_rows.h \
 	%D%/params.c \
 	%D%/params.h \
 	%D%/path.c \

@@ -147,9 +147,9 @@
     X("table.append",                                                                           \
       "path, {rows: [[...]...]} or {cols: {name: [...] or bin}, n, valid}",                     \
       "{first, n}", 2, 2,                                                                       \
-      METHOD_WRITE | METHOD_LONG, method_table_append,                                          \
-      "Appends rows, all or none; a bin holds little-endian elements, valid: {name: bin} "      \
-      "one bit per row where such a column has nils")                                           \
+      METHOD_WRITE | METHOD_LONG | METHOD_ROWS, method_table_append,                            \
+      "Appends rows (lists of all cells, or maps), all or none; a bin holds little-endian "     \
+      "elements, valid: {name: bin} one bit per row where such a column has nils")           \
     X("table.get", "path, row, [columns]", "map", 2, 3,                                         \
       METHOD_READ, method_table_get,                                                            \
       "Reads a row (negative: from the end), or some of its columns")                           \

@@ -50,6 +50,7 @@ static void write_flags(struct writer *w, unsigned flags)
         const char *name;
     } names[] = {{METHOD_READ, "read"}, {METHOD_WRITE, "write"}, {METHOD_ADMIN, "admin"},
                  {METHOD_LONG, "long"},   {METHOD_FREES, "frees"}};
+    flags &= ~(unsigned)METHOD_ROWS; /* which says nothing to clients */
     writer_array(w, (size_t)__builtin_popcount(flags));
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (flags & names[i].flag) writer_cstr(w, names[i].name);

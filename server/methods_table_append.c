@@ -1,10 +1,12 @@
-/* methods_table_append.c - table.append: rows as lists, or columns as lists or raw little-endian
- * bins. All or nothing, in steps.
+/* methods_table_append.c - table.append: rows as lists or maps, or columns as lists or raw
+ * little-endian bins. All or nothing, in steps.
  *
  * The rows are gathered in a draft of the table (heap/table_draft.h): room for all of them, then
  * the cells, a few at a time, then sorted columns are checked; then the draft is published. Others
  * read the table as it was until then; whoever wants to change it waits. An error in the last row,
- * memory that is short and a session that ends give the draft up. */
+ * memory that is short and a session that ends give the draft up.
+ *
+ * Rows come packed (packed_rows.h), or, where back-references may be among them, as values. */
 #include "server/method_list.h"
 
 #include <assert.h>
@@ -15,6 +17,7 @@
 #include "heap/number.h"
 #include "heap/text.h"
 #include "server/clock.h"
+#include "server/packed_rows.h"
 #include "server/params.h"
 #include "server/path.h"
 #include "server/reply.h"
@@ -42,6 +45,7 @@ struct append {
     uint64_t at;         /* rows that are filled, of `column` if there are columns */
     uint32_t column;
     size_t piece;        /* cells of the next piece */
+    struct packed_rows *packed; /* how far those are read; or NULL, and */
     value *cells;        /* of a piece of rows */
     unsigned char *bin;  /* a piece of a bin, and behind it one of its mask */
     struct table_error error;
@@ -52,6 +56,7 @@ static void append_free(struct call *call)
     struct append *s = call->state;
     table_append_close(&s->a);
     if (s->draft != NULL) table_draft_abandon(s->draft);
+    packed_rows_destroy(s->packed);
     free(s->cells);
     free(s->bin);
     free(s);
@@ -60,11 +65,39 @@ static void append_free(struct call *call)
 
 /* --- rows -------------------------------------------------------------------------------------*/
 
+/* The cells of a row that is a map: nil where it has no such field. 0, or -1. */
+static int read_map(struct call *call, const struct table *t, value map, size_t row, value *cells)
+{
+    struct map_iterator it = {0};
+    value name, v;
+    for (uint32_t i = 0; i < table_column_count(t); i++) cells[i] = VALUE_NIL;
+    while (map_next(call->heap, map, &it, &name, &v)) {
+        char bytes[TABLE_NAME_BYTES_MAX + 1];
+        if (!value_is_text(name)) {
+            call_fail(call, ERROR_BAD_PARAMS, "%s: row %zu has a field whose name is %s",
+                      call->method->name, row, value_describe(name));
+            return -1;
+        }
+        size_t length = text_copy(call->heap, name, 0, bytes, sizeof bytes);
+        uint32_t column = table_column_named(t, bytes, length);
+        if (column == UINT32_MAX) {
+            if (length > TABLE_NAME_BYTES_MAX) length = TABLE_NAME_BYTES_MAX;
+            call_fail(call, ERROR_NOT_FOUND,
+                      "%s: row %zu: the table has no column %s; table.schema lists them",
+                      call->method->name, row, call_quote(bytes, length));
+            return -1;
+        }
+        cells[column] = v;
+    }
+    return 0;
+}
+
 /* The cells of rows first..first+count-1, one row behind the other. 0, or -1. */
-static int read_cells(struct call *call, value rows, size_t first, size_t count, uint32_t columns,
-                      value *cells)
+static int read_cells(struct call *call, const struct table *t, value rows, size_t first,
+                      size_t count, value *cells)
 {
     struct heap *h = call->heap;
+    uint32_t columns = table_column_count(t);
     for (size_t i = 0; i < count; i++) {
         value row = list_get(h, rows, first + i);
         bool list = value_is_kind(row, KIND_LIST);
@@ -72,12 +105,17 @@ static int read_cells(struct call *call, value rows, size_t first, size_t count,
             list_read(h, row, 0, cells + i * columns, columns);
             continue;
         }
+        if (value_is_kind(row, KIND_MAP)) {
+            if (read_map(call, t, row, first + i, cells + i * columns) < 0) return -1;
+            continue;
+        }
         if (list)
             call_fail(call, ERROR_BAD_PARAMS,
                       "%s: row %zu has %zu cells; the table has %u columns", call->method->name,
                       first + i, list_length(h, row), columns);
         else
-            call_fail(call, ERROR_BAD_PARAMS, "%s: row %zu must be a list of %u cells, not %s",
+            call_fail(call, ERROR_BAD_PARAMS,
+                      "%s: row %zu must be a list of %u cells, or a map, not %s",
                       call->method->name, first + i, columns, value_describe(row));
         return -1;
     }
@@ -91,7 +129,12 @@ static int fill_rows(struct call *call, struct append *s, value rows)
     size_t count = s->piece / columns, left = (size_t)(s->rows - s->at);
     if (count == 0) count = 1;
     if (count > left) count = left;
-    if (read_cells(call, rows, (size_t)s->at, count, columns, s->cells) < 0) return -1;
+    if (s->packed != NULL) {
+        int status = packed_rows_append(s->packed, count);
+        s->at = packed_rows_done(s->packed);
+        return status;
+    }
+    if (read_cells(call, s->a.t, rows, (size_t)s->at, count, s->cells) < 0) return -1;
     for (uint32_t i = 0; i < columns; i++)
         if (table_append_values(&s->a, i, count, s->cells + i, columns, &s->error) < 0) return -2;
     s->at += count;
@@ -241,6 +284,7 @@ static int append_fill(struct call *call, struct append *s, const struct source 
                        uint64_t end_ns)
 {
     uint64_t now = clock_ns();
+    if (s->packed != NULL) packed_rows_step(s->packed, call, from->rows, &s->a, &s->error);
     while (!all_filled(s, from)) {
         uint64_t begin = now;
         int status = from->rows != VALUE_ABSENT ? fill_rows(call, s, from->rows)
@@ -319,8 +363,9 @@ static int append_open(struct call *call, struct append *s, struct table *t,
 {
     if (from->rows != VALUE_ABSENT) {
         size_t columns = table_column_count(t);
-        s->cells = malloc((columns + PIECE_CELLS_MAX) * sizeof *s->cells);
-        if (s->cells == NULL) {
+        if (call->packed_rows) s->packed = packed_rows_create(t);
+        else s->cells = malloc((columns + PIECE_CELLS_MAX) * sizeof *s->cells);
+        if (s->packed == NULL && s->cells == NULL) {
             fail_no_memory(call);
             return -1;
         }
@@ -356,8 +401,10 @@ static enum call_outcome append_start(struct call *call, struct table *t, uint64
 
 static enum call_outcome append_rows(struct call *call, struct table *t, const struct source *from)
 {
+    if (call->packed_rows)
+        return append_start(call, t, packed_rows_count(call->heap, from->rows), from);
     if (!value_is_kind(from->rows, KIND_LIST))
-        return call_fail(call, ERROR_BAD_PARAMS, "%s: rows must be a list of lists, not %s",
+        return call_fail(call, ERROR_BAD_PARAMS, "%s: rows must be a list of lists or maps, not %s",
                          call->method->name, value_describe(from->rows));
     return append_start(call, t, list_length(call->heap, from->rows), from);
 }

@@ -231,6 +231,7 @@ static void call_run(struct session *s, const struct rpc_message *message)
     call->frame = &intake->builder.frame;
     call->args = intake->builder.frame.slots;
     call->arg_count = intake->builder.frame.count;
+    call->packed_rows = intake->builder.packed_rows;
     enum call_outcome outcome = call_begin(call, message, &s->out);
     if (outcome != CALL_PENDING) {
         call_end(s, outcome);

@@ -140,6 +140,12 @@ unit_decoder_SOURCES = %D%/unit/test_decoder.c
 unit_decoder_CFLAGS = $(PROTOCOL_TEST_CFLAGS) $(YAJL_CFLAGS)
 unit_decoder_LDADD = $(PROTOCOL_TEST_LIBS) $(MSGPACK_LIBS) $(YAJL_LIBS)
 
+check_PROGRAMS += unit_decoder_rows
+TESTS += unit_decoder_rows
+unit_decoder_rows_SOURCES = %D%/unit/test_decoder_rows.c
+unit_decoder_rows_CFLAGS = $(PROTOCOL_TEST_CFLAGS)
+unit_decoder_rows_LDADD = $(PROTOCOL_TEST_LIBS)
+
 check_PROGRAMS += unit_evict
 TESTS += unit_evict
 unit_evict_SOURCES = %D%/unit/test_evict.c
@@ -317,6 +323,12 @@ endif
 unit_oracle_SOURCES = %D%/unit/test_oracle.c
 unit_oracle_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_oracle_LDADD = $(HEAP_TEST_LIBS)
+
+check_PROGRAMS += unit_packed_rows
+TESTS += unit_packed_rows
+unit_packed_rows_SOURCES = %D%/unit/test_packed_rows.c
+unit_packed_rows_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_packed_rows_LDADD = $(SESSION_TEST_LIBS)
 
 check_PROGRAMS += unit_path
 TESTS += unit_path

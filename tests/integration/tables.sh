@@ -27,6 +27,13 @@ is "create" "$(cli table.create trips \
     '[["id","i64",{"sorted":true}],["city","sym"],["price","f64",{"null":true}]]')" "true"
 is "append" "$(cli table.append trips '{"rows":[[1,"Oslo",9.5],[2,"Rome",12],[3,"Oslo",null]]}')" \
     '{"first": 0, "n": 3}'
+cli table.create places '[["n","i64"],["name","str",{"null":true}]]' >/dev/null
+is "rows may be maps" "$(cli table.append places \
+    '{"rows":[{"name":"Bonn","n":1},{"n":2},[3,"Rome"]]}' >/dev/null && cli get places)" \
+    '[{"n": 1, "name": "Bonn"}, {"n": 2, "name": null}, {"n": 3, "name": "Rome"}]'
+is "of known fields" "$(cli table.append places '{"rows":[[4,null],{"m":1}]}' 2>&1)" \
+    'cairn-cli: NOT_FOUND table.append: row 1: the table has no column "m"; table.schema lists them'
+cli del places >/dev/null
 is "type and len" "$(cli type trips && cli len trips)" "table
 3"
 is "it reads as records" "$(cli get 'trips[-1]')" '{"id": 3, "city": "Oslo", "price": null}'

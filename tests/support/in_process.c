@@ -131,6 +131,7 @@ static void call_start(struct in_process *p, const struct rpc_message *message)
     p->call.frame = &p->builder.frame;
     p->call.args = p->builder.frame.slots;
     p->call.arg_count = p->builder.frame.count;
+    p->call.packed_rows = p->builder.packed_rows;
     p->outcome = call_begin(&p->call, message, &p->out);
 }
 
