@@ -1,8 +1,9 @@
 /* methods_table_import.c - table.import: a file's bytes become rows of a table.
  *
- * The happy path: the first call makes an import (server/table_import.h); its bytes are fed to the
- * reader in steps, straight from the request; at their end the rows that are whole join the table,
- * and if more is to come the import becomes a cursor of the session. A call that makes its table
+ * The happy path: the first call makes an import (server/table_import.h), once nobody else is
+ * changing the table; its bytes are fed to the reader in steps, straight from the request; at their
+ * end the rows that are whole join the table, and if more is to come the import becomes a cursor of
+ * the session. A call that makes its table
  * without a schema passes over its bytes twice: the first time only to find types.
  *
  * Failure: whatever the call has read is given up, and with it the import, since a reader that has
@@ -243,6 +244,22 @@ static struct table_cursor *cursor_known(struct call *call, const struct request
     return NULL;
 }
 
+/* Whether the call may begin its fork: not while somebody's change is open, or being taken back,
+ * which ends early beside a fork. 0, or -1 after table_turn or call_fail. */
+static int import_turn(struct call *call, const struct request *r)
+{
+    value v;
+    bool stores = !r->infers;
+    if (r->cursor != 0) {
+        struct table_cursor *cursor = table_cursors_find(&call->refs->cursors, r->cursor);
+        stores = cursor != NULL && cursor->import != NULL && !cursor->import->infers;
+        if (stores) cursor->used_ns = clock_ns(); /* it does not go unused while it waits */
+    }
+    if (!stores) return 0;
+    if (path_read_through(call, call->args[0], PATH_LENIENT, &v) < 0) return -1;
+    return value_is_kind(v, KIND_TABLE) ? table_turn(call, table_of(call->heap, v)) : 0;
+}
+
 /* --- ending -----------------------------------------------------------------------------------*/
 
 /* Bytes of the client in the text of an error, escaped. */
@@ -409,6 +426,7 @@ enum call_outcome method_table_import(struct call *call)
     struct table_error error;
     if (read_request(call, &r) < 0) return CALL_FAILED;
     table_cursors_expire(&call->refs->cursors, clock_ns(), call->host->cursor_idle_ns);
+    if (import_turn(call, &r) < 0) return CALL_FAILED;
     struct importing *s = calloc(1, sizeof *s);
     if (s == NULL) return fail_no_memory(call);
     s->cursor = r.cursor != 0 ? cursor_known(call, &r) : cursor_new(call, &r);

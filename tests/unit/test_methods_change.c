@@ -308,6 +308,43 @@ START_TEST(an_export_outlives_the_symbols_of_a_change)
 }
 END_TEST
 
+static struct table *table_named(const char *name)
+{
+    struct map_key key;
+    map_key_text(p.heap, &key, name, strlen(name));
+    return table_of(p.heap, map_get(p.heap, keys_root(p.host.keys), &key));
+}
+
+/* An import that is asked for while symbols of another session's change are there: before that is
+ * given up, or while it is being taken back. */
+START_TEST(an_import_waits_until_a_change_is_taken_back)
+{
+    static char rows[500000];
+    char *to = rows + sprintf(rows, "'t', {'rows': [");
+    for (int i = 0; i < 20000; i++) to += sprintf(to, "['symbol %d'],", i);
+    sprintf(to - 1, "]}");
+    in_process_join(&other, &p);
+    ASK(&p, "table.create", "'t', [['s', 'sym']]", "true");
+    ASK(&p, "table.append", "'t', {'rows': [['a'], ['b']]}", "{'first': 0, 'n': 2}");
+    for (int after = 0; after < 2; after++) {
+        start(&p, "table.append", rows);
+        for (int k = 0; k < 5; k++) ck_assert_int_eq(go_on(&p, 100000), CALL_PENDING);
+        if (!after) start(&other, "table.import", "'t', b'a\nb\n', {'format': 'csv', "
+                                                  "'header': false}");
+        call_abort(&p.call);
+        builder_reset(&p.builder);
+        writer_rewind(&p.out, 0);
+        if (after) start(&other, "table.import", "'t', b'a\nb\n', {'format': 'csv', "
+                                                 "'header': false}");
+        while (go_on(&other, 100000) == CALL_PENDING) continue;
+        expect_answer(&other, "[1, 1, nil, {'rows': 2, 'cursor': nil}]");
+        external_bytes_now();
+        ck_assert_uint_eq(table_symbol_count(table_named("t"), 0), 2);
+    }
+    in_process_end(&other);
+}
+END_TEST
+
 START_TEST(an_update_that_is_given_up_leaves_nothing)
 {
     make_numbers(100000);
@@ -738,6 +775,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, a_change_goes_on_when_its_table_is_deleted);
     tcase_add_test(tcase, a_change_that_is_given_up_leaves_nothing);
     tcase_add_test(tcase, an_export_outlives_the_symbols_of_a_change);
+    tcase_add_test(tcase, an_import_waits_until_a_change_is_taken_back);
     tcase_add_test(tcase, an_update_that_is_given_up_leaves_nothing);
     tcase_add_test(tcase, texts_are_updated_in_columns_of_any_form);
     tcase_add_test(tcase, columns_are_added_dropped_renamed_and_retyped);
