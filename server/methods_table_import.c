@@ -286,10 +286,11 @@ static enum call_outcome fail_import(struct call *call, struct table_error *erro
     importing_free(call);
     clean(error);
     call_fail_table(call, error);
-    if (infers) return CALL_FAILED;
+    if (infers || rows == 0) return CALL_FAILED;
     size_t length = strlen(call->message);
     snprintf(call->message + length, sizeof call->message - length,
-             "; %llu rows had been appended by earlier calls of this import", rows);
+             "; %llu row%s had been appended by earlier calls of this import", rows,
+             rows == 1 ? "" : "s");
     return CALL_FAILED;
 }
 

@@ -86,10 +86,10 @@ START_TEST(csv_makes_a_table)
     /* Columns go by name; those that lack are nil. */
     IMPORT("'t'", "b,a\nq,3\n", "{'format': 'csv'}", "{'rows': 1");
     ASK(&p, "get", "['t', -1]", "{'a': 3, 'b': 'q', 'c': nil}");
-    IMPORT("'t'", "4;r;NA\n5;NA;1\n",
-           "{'format': 'csv', 'header': false, 'delimiter': ';', 'null': 'NA'}",
-           "! WRONG_TYPE table.import: CSV line 2, column \"b\", row 2: nil, in a column of type "
-           "str without nils; 0 rows had been appended");
+    ck_assert_str_eq(import("'t'", "4;r;NA\n5;NA;1\n",
+                            "{'format': 'csv', 'header': false, 'delimiter': ';', 'null': 'NA'}"),
+                     "! WRONG_TYPE table.import: CSV line 2, column \"b\", row 2: nil, in a column "
+                     "of type str without nils");
     IMPORT("'t'", "4;r;NA\n5;;1\n",
            "{'format': 'csv', 'header': false, 'delimiter': ';', 'null': 'NA'}", "{'rows': 2");
     ASK(&p, "slice", "'t', 3", "[{'a': 4, 'b': 'r', 'c': nil}, {'a': 5, 'b': '', 'c': 1.0}]");
@@ -100,7 +100,7 @@ START_TEST(csv_makes_a_table)
     for (size_t i = 0; i < sizeof no_base64 / sizeof *no_base64; i++)
         ck_assert_ptr_nonnull(strstr(import("'b'", no_base64[i],
                                             "{'format': 'csv', 'header': false}"),
-                                     "\" is no bin; 0 rows"));
+                                     "\" is no bin"));
     IMPORT("['deep', 'er']", "a\n1\n", "{'format': 'csv', 'create': true}", "{'rows': 1");
     ASK(&p, "get", "['deep', 'er', 0]", "{'a': 1}");
     /* A table that is there takes the rows. */
@@ -359,8 +359,7 @@ START_TEST(arrow_and_npy_may_be_cut_anywhere)
         "true");
     ck_assert_str_eq(import_with(&p, "'u'", stream, length, "{'format': 'arrow'}"),
                      "! WRONG_TYPE table.import: Arrow message at byte 0: column \"id\" is of type "
-                     "i64; the table\\'s is of type i32; 0 rows had been appended by earlier calls "
-                     "of this import");
+                     "i64; the table\\'s is of type i32");
     ck_assert_ptr_nonnull(strstr(import_with(&p, "'u'", stream, length - 9, "{'format': 'arrow'}"),
                                  "! WRONG_TYPE"));
     free(stream);
@@ -377,7 +376,7 @@ START_TEST(arrow_and_npy_may_be_cut_anywhere)
                                 &rng), "{'rows': 4, 'cursor': nil}");
     ASK(&p, "get", "['n', 3]", "{'column1': 100}");
     ck_assert_ptr_nonnull(strstr(import_with(&p, "'n'", npy, (size_t)head + 5, "{'format': 'npy'}"),
-                                 "ends after 2 of 4 rows; 0 rows had been appended"));
+                                 "ends after 2 of 4 rows"));
     ASK(&p, "len", "'n'", "4");
 }
 END_TEST
@@ -403,7 +402,8 @@ START_TEST(each_call_is_whole_or_nothing)
     /* A cell beyond the first call's types. */
     IMPORT("'u'", "a\n1\n", "{'format': 'csv', 'create': true, 'more': true}", "{'rows': 1");
     IMPORT("'u'", "2\n2.5\n", "{'format': 'csv', 'cursor': 2}",
-           "! WRONG_TYPE table.import: CSV line 4, column \"a\", row 3: \"2.5\" is no i64; 1 rows");
+           "! WRONG_TYPE table.import: CSV line 4, column \"a\", row 3: \"2.5\" is no i64; 1 row had "
+           "been appended by earlier calls of this import");
     ASK(&p, "get", "'u'", "[{'a': 1}]");
 }
 END_TEST
