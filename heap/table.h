@@ -416,6 +416,9 @@ void table_extremes_vector(const struct table_version *v, uint32_t chunk, uint32
 
 /* sym columns: codes 0..count-1, one dictionary per column, codes never change. */
 uint32_t table_symbol_count(const struct table *t, uint32_t column);
+/* Those below are of rows that everybody has seen. Of the others some may be of changes that are
+ * under way, or were given up: nobody is to see them but in rows. */
+uint32_t table_symbols_settled(const struct table *t, uint32_t column);
 /* Valid as long as the table. */
 struct table_text table_symbol(const struct table *t, uint32_t column, uint32_t code);
 /* UINT32_MAX if the column has no such symbol. */

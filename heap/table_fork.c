@@ -39,9 +39,10 @@ static void change_sides(struct table_fork *f)
 void table_fork_enter(struct table_fork *f) { change_sides(f); }
 void table_fork_leave(struct table_fork *f) { change_sides(f); }
 
-static void fork_close(struct table_fork *f)
+/* `leaves`: texts and symbols that nobody will see. */
+static void fork_close(struct table_fork *f, bool leaves)
 {
-    append_unmark(&f->mark);
+    append_unmark(&f->mark, leaves);
     table_unpin(f->base);
     *f = (struct table_fork){.t = NULL};
 }
@@ -56,7 +57,7 @@ void table_fork_abandon(struct table_fork *f)
     bool alone = t->current == f->base && t->forks == 1 && !t->draft && !t->altered;
     t->forks--;
     if (alone) append_rewind_slowly(&f->mark);
-    fork_close(f);
+    fork_close(f, !alone);
 }
 
 /* --- joining a table that has changed ----------------------------------------------------------*/
@@ -262,12 +263,12 @@ int table_fork_join(struct table_fork *f, struct table_error *error)
             t->forked = false;
         }
         version_unref(f->other);
-        fork_close(f);
+        fork_close(f, false);
         return 0;
     }
     int failed = join_changed(f, error);
     version_unref(f->other);
-    fork_close(f);
+    fork_close(f, failed);
     return failed;
 }
 

@@ -345,6 +345,70 @@ START_TEST(an_import_waits_until_a_change_is_taken_back)
 }
 END_TEST
 
+/* Whether the Arrow stream that the other session gets has a text in it. */
+static bool export_has(const char *text)
+{
+    const char *got = ask(&other, "table.export", "'t', {'format': 'arrow'}");
+    ck_assert_msg(got[0] != '!', "%s", got);
+    ck_assert_ptr_nonnull(strstr(got, "'cursor': nil"));
+    return strstr(got, text) != NULL;
+}
+
+static void expect_dictionary(bool with_theirs)
+{
+    ck_assert(export_has("common"));
+    ck_assert(export_has("theirs") == with_theirs);
+    ck_assert(!export_has("secret"));
+}
+
+/* Symbols of a change that is under way, or was given up, are nobody else's to see: not those of an
+ * append, nor of an import, nor of both at once. */
+START_TEST(exports_have_no_symbols_of_changes_that_others_do_not_see)
+{
+    static char rows[500000], csv[500000];
+    char *to = rows + sprintf(rows, "'t', {'rows': [");
+    char *csv_to = csv + sprintf(csv, "'t', b'");
+    for (int i = 0; i < 5000; i++) {
+        to += sprintf(to, "['secret of a row %d'],", i);
+        csv_to += sprintf(csv_to, "secret of a line %d\\n", i);
+    }
+    sprintf(to - 1, "]}");
+    sprintf(csv_to, "', {'format': 'csv', 'header': false, 'more': false}");
+    struct in_process third;
+    in_process_join(&other, &p);
+    in_process_join(&third, &p);
+    ASK(&p, "table.create", "'t', [['s', 'sym']]", "true");
+    ASK(&p, "table.append", "'t', {'rows': [['common']]}", "{'first': 0, 'n': 1}");
+    expect_dictionary(false);
+    for (int round = 0; round < 2; round++) {
+        start(&third, "table.import", csv);
+        while (table_symbol_count(table_named("t"), 0) < 100)
+            ck_assert_int_eq(go_on(&third, 0), CALL_PENDING);
+        expect_dictionary(round > 0);
+        ASK_BEGINS(&other, "table.append", "'t', {'rows': [['theirs']]}", "{'first': ");
+        expect_dictionary(true);
+        start(&p, "table.append", rows);
+        for (int k = 0; k < 5; k++) ck_assert_int_eq(go_on(&p, 20000), CALL_PENDING);
+        expect_dictionary(true);
+        call_abort(&p.call);
+        builder_reset(&p.builder);
+        writer_rewind(&p.out, 0);
+        external_bytes_now();
+        expect_dictionary(true);
+        call_abort(&third.call);
+        builder_reset(&third.builder);
+        writer_rewind(&third.out, 0);
+        external_bytes_now();
+        expect_dictionary(true);
+    }
+    ASK_BEGINS(&p, "table.append", "'t', {'rows': [['last']]}", "{'first': 3");
+    expect_dictionary(true);
+    ck_assert(export_has("last"));
+    in_process_end(&third);
+    in_process_end(&other);
+}
+END_TEST
+
 START_TEST(an_update_that_is_given_up_leaves_nothing)
 {
     make_numbers(100000);
@@ -776,6 +840,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, a_change_that_is_given_up_leaves_nothing);
     tcase_add_test(tcase, an_export_outlives_the_symbols_of_a_change);
     tcase_add_test(tcase, an_import_waits_until_a_change_is_taken_back);
+    tcase_add_test(tcase, exports_have_no_symbols_of_changes_that_others_do_not_see);
     tcase_add_test(tcase, an_update_that_is_given_up_leaves_nothing);
     tcase_add_test(tcase, texts_are_updated_in_columns_of_any_form);
     tcase_add_test(tcase, columns_are_added_dropped_renamed_and_retyped);
