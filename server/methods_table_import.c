@@ -323,7 +323,14 @@ static int store_table(struct call *call, const struct request *r, struct table_
                               r->ttl_ms > 0 ? now_ms + (uint64_t)r->ttl_ms : 0);
 }
 
-static enum call_outcome import_finish(struct call *call)
+/* Whether it is the call's turn to join the table, or it has begun to. */
+static bool may_join(struct call *call, const struct table_import *x)
+{
+    return x->fork.t == NULL || x->fork.joining != NULL || table_turn_take(&call->turn, x->table);
+}
+
+/* Writes the answer, which stays only if nothing is left to do. */
+static enum call_outcome import_finish(struct call *call, uint64_t end_ns)
 {
     struct importing *s = call->state;
     struct table_import *x = s->cursor->import;
@@ -332,7 +339,7 @@ static enum call_outcome import_finish(struct call *call)
     struct writer *w = call->reply;
     bool told = x->infers && !s->request.more;
     s->over = true;
-    if (x->fork.t != NULL && !table_turn_take(&call->turn, x->table)) return CALL_PENDING;
+    if (!may_join(call, x)) return CALL_PENDING;
     int64_t id = !s->request.more ? 0 : s->cursor->id != 0 ? s->cursor->id : cursors->last + 1;
     writer_map(w, told ? 3 : 2);
     reply_figure(w, "rows", import_rows(x));
@@ -342,7 +349,9 @@ static enum call_outcome import_finish(struct call *call)
     if (told) write_schema(w, x);
     if (reply_check(call) < 0 || check_table(call, x) < 0) return fail_ended(call);
     if (x->fresh && !x->infers && store_table(call, &s->request, x) < 0) return fail_ended(call);
-    if (import_join(x, &error) < 0) return fail_import(call, &error);
+    int more = import_join(x, end_ns, &error);
+    if (more < 0) return fail_import(call, &error);
+    if (more > 0) return CALL_PENDING;
     x->rows = import_rows(x);
     if (id != 0) {
         s->cursor->used_ns = clock_ns();
@@ -414,11 +423,11 @@ static enum call_outcome import_step(struct call *call, uint64_t budget_ns)
     uint64_t end = clock_ns() + budget_ns;
     int done;
     root_frame_touch(call->heap, &s->cursor->import->frame);
-    if (s->over) return table_turn_come(&call->turn) ? import_finish(call) : CALL_PENDING;
+    if (s->over) return table_turn_come(&call->turn) ? import_finish(call, end) : CALL_PENDING;
     do done = import_work(call, s, &error);
     while (done == 0 && clock_ns() < end);
     if (done < 0) return fail_import(call, &error);
-    return done > 0 ? import_finish(call) : CALL_PENDING;
+    return done > 0 ? import_finish(call, end) : CALL_PENDING;
 }
 
 enum call_outcome method_table_import(struct call *call)
