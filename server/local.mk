@@ -50,6 +50,8 @@ libserver_la_SOURCES = \
 	%D%/refs.h \
 	%D%/reply.c \
 	%D%/reply.h \
+	%D%/reply_parts.c \
+	%D%/reply_parts.h \
 	%D%/server.c \
 	%D%/server.h \
 	%D%/session.c \
