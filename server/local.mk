@@ -14,6 +14,8 @@ libserver_la_SOURCES = \
 	%D%/expiry.h \
 	%D%/glob.c \
 	%D%/glob.h \
+	%D%/json_text.c \
+	%D%/json_text.h \
 	%D%/keys.c \
 	%D%/keys.h \
 	%D%/listener.c \
