@@ -119,62 +119,27 @@ END_TEST
 
 /* --- one after the other ----------------------------------------------------------------------*/
 
-static void start(struct in_process *session, const char *method, const char *params)
-{
-    struct writer w, items;
-    writer_init(&items, 0);
-    writer_init(&w, 0);
-    size_t count = literal_write(&items, params);
-    writer_array(&w, 4);
-    writer_int(&w, 0);
-    writer_int(&w, 1);
-    writer_cstr(&w, method);
-    writer_array(&w, count);
-    writer_bytes(&w, items.data, items.length);
-    writer_rewind(&session->out, 0);
-    ck_assert_int_eq(in_process_begin(session, w.data, w.length), CALL_PENDING);
-    writer_close(&w);
-    writer_close(&items);
-}
-
-static enum call_outcome go_on(struct in_process *session, uint64_t budget_ns)
-{
-    builder_touch(&session->builder);
-    enum call_outcome outcome = call_resume(&session->call, budget_ns);
-    if (outcome != CALL_PENDING) builder_reset(&session->builder);
-    return outcome;
-}
-
-static void expect_answer(struct in_process *session, const char *answer)
-{
-    size_t used;
-    char *text = literal_read(session->out.data, session->out.length, &used);
-    ck_assert_str_eq(text, answer);
-    free(text);
-    writer_rewind(&session->out, 0);
-}
-
 START_TEST(writers_wait_in_line_and_readers_do_not)
 {
     struct in_process third;
     in_process_join(&other, &p);
     in_process_join(&third, &p);
     make_numbers(200000);
-    start(&p, "table.update", "'t', nil, {'k': 255}");
-    start(&other, "table.append", "'t', {'rows': [[-1, 7]]}");
-    start(&third, "set", "['t', 0, 'k'], 77");
+    ask_begin(&p, "table.update", "'t', nil, {'k': 255}");
+    ask_begin(&other, "table.append", "'t', {'rows': [[-1, 7]]}");
+    ask_begin(&third, "set", "['t', 0, 'k'], 77");
     for (int i = 0; i < 5; i++) {
-        ck_assert_int_eq(go_on(&p, 0), CALL_PENDING);
-        ck_assert_int_eq(go_on(&third, 0), CALL_PENDING);
-        ck_assert_int_eq(go_on(&other, 0), CALL_PENDING);
+        ck_assert_int_eq(ask_resume(&p, 0), CALL_PENDING);
+        ck_assert_int_eq(ask_resume(&third, 0), CALL_PENDING);
+        ck_assert_int_eq(ask_resume(&other, 0), CALL_PENDING);
     }
-    while (go_on(&p, 100000) == CALL_PENDING) continue;
-    expect_answer(&p, "[1, 1, nil, 200000]");
-    ck_assert_int_eq(go_on(&third, 0), CALL_PENDING); /* it came last */
-    ck_assert_int_eq(go_on(&other, 1000000), CALL_DONE);
-    expect_answer(&other, "[1, 1, nil, {'first': 200000, 'n': 1}]");
-    ck_assert_int_eq(go_on(&third, 0), CALL_DONE);
-    expect_answer(&third, "[1, 1, nil, true]");
+    while (ask_resume(&p, 100000) == CALL_PENDING) continue;
+    ask_expect(&p, "[1, 1, nil, 200000]");
+    ck_assert_int_eq(ask_resume(&third, 0), CALL_PENDING); /* it came last */
+    ck_assert_int_eq(ask_resume(&other, 1000000), CALL_DONE);
+    ask_expect(&other, "[1, 1, nil, {'first': 200000, 'n': 1}]");
+    ck_assert_int_eq(ask_resume(&third, 0), CALL_DONE);
+    ask_expect(&third, "[1, 1, nil, true]");
     ASK(&p, "table.get", "'t', 0", "{'n': 0, 'k': 77}");
     ASK(&p, "table.get", "'t', -1", "{'n': -1, 'k': 7}");
     in_process_end(&third);
@@ -188,15 +153,15 @@ START_TEST(who_waits_may_leave_the_line)
     in_process_join(&other, &p);
     in_process_join(&third, &p);
     make_numbers(200000);
-    start(&p, "table.update", "'t', nil, {'k': 255}");
-    start(&other, "table.delete", "'t', ['and']");
-    start(&third, "table.delete", "'t', [0]");
+    ask_begin(&p, "table.update", "'t', nil, {'k': 255}");
+    ask_begin(&other, "table.delete", "'t', ['and']");
+    ask_begin(&third, "table.delete", "'t', [0]");
     call_abort(&other.call);
     builder_reset(&other.builder);
     call_abort(&p.call);
     builder_reset(&p.builder);
-    while (go_on(&third, 100000) == CALL_PENDING) continue;
-    expect_answer(&third, "[1, 1, nil, 1]");
+    while (ask_resume(&third, 100000) == CALL_PENDING) continue;
+    ask_expect(&third, "[1, 1, nil, 1]");
     ASK_HAS(&p, "table.agg", "'t', {'agg': {'m': ['max', 'k'], 'n': ['count']}}", "[[9, 199999]]");
     in_process_end(&third);
     in_process_end(&other);
@@ -207,14 +172,14 @@ START_TEST(who_waits_may_have_no_memory_for_its_reply)
 {
     in_process_join(&other, &p);
     make_numbers(200000);
-    start(&p, "table.update", "'t', nil, {'k': 255}");
-    start(&other, "table.append", "'t', {'rows': [[-1, 7]]}");
+    ask_begin(&p, "table.update", "'t', nil, {'k': 255}");
+    ask_begin(&other, "table.append", "'t', {'rows': [[-1, 7]]}");
     other.out.limit = 8; /* as when it cannot grow */
-    ck_assert_int_eq(go_on(&other, 0), CALL_FAILED);
+    ck_assert_int_eq(ask_resume(&other, 0), CALL_FAILED);
     other.out.limit = 0;
     writer_rewind(&other.out, 0);
-    while (go_on(&p, 100000) == CALL_PENDING) continue;
-    expect_answer(&p, "[1, 1, nil, 200000]");
+    while (ask_resume(&p, 100000) == CALL_PENDING) continue;
+    ask_expect(&p, "[1, 1, nil, 200000]");
     ASK(&other, "table.append", "'t', {'rows': [[-1, 7]]}", "{'first': 200000, 'n': 1}");
     in_process_end(&other);
 }
@@ -224,10 +189,10 @@ START_TEST(a_change_goes_on_when_its_table_is_deleted)
 {
     in_process_join(&other, &p);
     make_numbers(200000);
-    start(&p, "table.update", "'t', nil, {'k': 255}");
+    ask_begin(&p, "table.update", "'t', nil, {'k': 255}");
     ASK(&other, "del", "'t'", "1");
-    while (go_on(&p, 100000) == CALL_PENDING) continue;
-    expect_answer(&p, "[1, 1, nil, 200000]");
+    while (ask_resume(&p, 100000) == CALL_PENDING) continue;
+    ask_expect(&p, "[1, 1, nil, 200000]");
     in_process_end(&other);
     ck_assert_uint_eq(external_bytes_now(), 0);
 }
@@ -237,9 +202,9 @@ END_TEST
 
 static void give_up(const char *method, const char *params, unsigned steps)
 {
-    start(&p, method, params);
+    ask_begin(&p, method, params);
     for (unsigned i = 0; i < steps; i++)
-        if (go_on(&p, 0) != CALL_PENDING) return;
+        if (ask_resume(&p, 0) != CALL_PENDING) return;
     call_abort(&p.call);
     builder_reset(&p.builder);
     writer_rewind(&p.out, 0);
@@ -287,8 +252,8 @@ START_TEST(an_export_outlives_the_symbols_of_a_change)
     ASK(&p, "table.append", "'t', {'rows': [['a'], ['b']]}", "{'first': 0, 'n': 2}");
     for (int i = 0; i < 2; i++) {
         const char *method = i ? "table.scan" : "table.export";
-        start(&p, "table.append", rows);
-        for (int k = 0; k < 3; k++) ck_assert_int_eq(go_on(&p, 0), CALL_PENDING);
+        ask_begin(&p, "table.append", rows);
+        for (int k = 0; k < 3; k++) ck_assert_int_eq(ask_resume(&p, 0), CALL_PENDING);
         ASK_HAS(&other, method, begins[i], "'cursor': ");
         call_abort(&p.call);
         builder_reset(&p.builder);
@@ -304,107 +269,6 @@ START_TEST(an_export_outlives_the_symbols_of_a_change)
         }
     }
     ASK(&p, "len", "'t'", "2");
-    in_process_end(&other);
-}
-END_TEST
-
-static struct table *table_named(const char *name)
-{
-    struct map_key key;
-    map_key_text(p.heap, &key, name, strlen(name));
-    return table_of(p.heap, map_get(p.heap, keys_root(p.host.keys), &key));
-}
-
-/* An import that is asked for while symbols of another session's change are there: before that is
- * given up, or while it is being taken back. */
-START_TEST(an_import_waits_until_a_change_is_taken_back)
-{
-    static char rows[500000];
-    char *to = rows + sprintf(rows, "'t', {'rows': [");
-    for (int i = 0; i < 20000; i++) to += sprintf(to, "['symbol %d'],", i);
-    sprintf(to - 1, "]}");
-    in_process_join(&other, &p);
-    ASK(&p, "table.create", "'t', [['s', 'sym']]", "true");
-    ASK(&p, "table.append", "'t', {'rows': [['a'], ['b']]}", "{'first': 0, 'n': 2}");
-    for (int after = 0; after < 2; after++) {
-        start(&p, "table.append", rows);
-        for (int k = 0; k < 5; k++) ck_assert_int_eq(go_on(&p, 100000), CALL_PENDING);
-        if (!after) start(&other, "table.import", "'t', b'a\nb\n', {'format': 'csv', "
-                                                  "'header': false}");
-        call_abort(&p.call);
-        builder_reset(&p.builder);
-        writer_rewind(&p.out, 0);
-        if (after) start(&other, "table.import", "'t', b'a\nb\n', {'format': 'csv', "
-                                                 "'header': false}");
-        while (go_on(&other, 100000) == CALL_PENDING) continue;
-        expect_answer(&other, "[1, 1, nil, {'rows': 2, 'cursor': nil}]");
-        external_bytes_now();
-        ck_assert_uint_eq(table_symbol_count(table_named("t"), 0), 2);
-    }
-    in_process_end(&other);
-}
-END_TEST
-
-/* Whether the Arrow stream that the other session gets has a text in it. */
-static bool export_has(const char *text)
-{
-    const char *got = ask(&other, "table.export", "'t', {'format': 'arrow'}");
-    ck_assert_msg(got[0] != '!', "%s", got);
-    ck_assert_ptr_nonnull(strstr(got, "'cursor': nil"));
-    return strstr(got, text) != NULL;
-}
-
-static void expect_dictionary(bool with_theirs)
-{
-    ck_assert(export_has("common"));
-    ck_assert(export_has("theirs") == with_theirs);
-    ck_assert(!export_has("secret"));
-}
-
-/* Symbols of a change that is under way, or was given up, are nobody else's to see: not those of an
- * append, nor of an import, nor of both at once. */
-START_TEST(exports_have_no_symbols_of_changes_that_others_do_not_see)
-{
-    static char rows[500000], csv[500000];
-    char *to = rows + sprintf(rows, "'t', {'rows': [");
-    char *csv_to = csv + sprintf(csv, "'t', b'");
-    for (int i = 0; i < 5000; i++) {
-        to += sprintf(to, "['secret of a row %d'],", i);
-        csv_to += sprintf(csv_to, "secret of a line %d\\n", i);
-    }
-    sprintf(to - 1, "]}");
-    sprintf(csv_to, "', {'format': 'csv', 'header': false, 'more': false}");
-    struct in_process third;
-    in_process_join(&other, &p);
-    in_process_join(&third, &p);
-    ASK(&p, "table.create", "'t', [['s', 'sym']]", "true");
-    ASK(&p, "table.append", "'t', {'rows': [['common']]}", "{'first': 0, 'n': 1}");
-    expect_dictionary(false);
-    for (int round = 0; round < 2; round++) {
-        start(&third, "table.import", csv);
-        while (table_symbol_count(table_named("t"), 0) < 100)
-            ck_assert_int_eq(go_on(&third, 0), CALL_PENDING);
-        expect_dictionary(round > 0);
-        ASK_BEGINS(&other, "table.append", "'t', {'rows': [['theirs']]}", "{'first': ");
-        expect_dictionary(true);
-        start(&p, "table.append", rows);
-        for (int k = 0; k < 5; k++) ck_assert_int_eq(go_on(&p, 20000), CALL_PENDING);
-        expect_dictionary(true);
-        call_abort(&p.call);
-        builder_reset(&p.builder);
-        writer_rewind(&p.out, 0);
-        external_bytes_now();
-        expect_dictionary(true);
-        call_abort(&third.call);
-        builder_reset(&third.builder);
-        writer_rewind(&third.out, 0);
-        external_bytes_now();
-        expect_dictionary(true);
-    }
-    ASK_BEGINS(&p, "table.append", "'t', {'rows': [['last']]}", "{'first': 3");
-    expect_dictionary(true);
-    ck_assert(export_has("last"));
-    in_process_end(&third);
     in_process_end(&other);
 }
 END_TEST
@@ -644,15 +508,15 @@ START_TEST(a_writer_that_waited_finds_the_altered_table)
 {
     in_process_join(&other, &p);
     make_numbers(200000);
-    start(&p, "table.alter", "'t', [['type', 'n', 'f64']]");
-    start(&other, "table.set", "'t', 0, 'n', 0.5");
-    while (go_on(&p, 100000) == CALL_PENDING) continue;
-    expect_answer(&p, "[1, 1, nil, true]");
-    ck_assert_int_eq(go_on(&other, 0), CALL_DONE);
+    ask_begin(&p, "table.alter", "'t', [['type', 'n', 'f64']]");
+    ask_begin(&other, "table.set", "'t', 0, 'n', 0.5");
+    while (ask_resume(&p, 100000) == CALL_PENDING) continue;
+    ask_expect(&p, "[1, 1, nil, true]");
+    ck_assert_int_eq(ask_resume(&other, 0), CALL_DONE);
     ASK(&p, "get", "['t', 0, 'n']", "0.5");
-    start(&p, "table.alter", "'t', [['type', 'k', 'i16']]");
+    ask_begin(&p, "table.alter", "'t', [['type', 'k', 'i16']]");
     ASK(&other, "del", "'t'", "1");
-    while (go_on(&p, 100000) == CALL_PENDING) continue;
+    while (ask_resume(&p, 100000) == CALL_PENDING) continue;
     ck_assert_ptr_nonnull(memmem(p.out.data, p.out.length, "NOT_FOUND", 9));
     in_process_end(&other);
 }
@@ -720,7 +584,7 @@ END_TEST
 
 static void finish(struct in_process *session)
 {
-    while (go_on(session, 100000) == CALL_PENDING) continue;
+    while (ask_resume(session, 100000) == CALL_PENDING) continue;
 }
 
 static void expect_part(struct in_process *session, const char *message)
@@ -736,10 +600,10 @@ START_TEST(compacting_ends_when_the_table_is_altered)
 {
     in_process_join(&other, &p);
     make_numbers(TABLE_CHUNK_ROWS + 100);
-    start(&other, "table.compact", "'t'");
-    ck_assert_int_eq(go_on(&other, 0), CALL_PENDING);
+    ask_begin(&other, "table.compact", "'t'");
+    ck_assert_int_eq(ask_resume(&other, 0), CALL_PENDING);
     ASK(&p, "table.alter", "'t', [['type', 'n', 'f64']]", "true");
-    ck_assert_int_eq(go_on(&other, 0), CALL_FAILED);
+    ck_assert_int_eq(ask_resume(&other, 0), CALL_FAILED);
     expect_part(&other, "BUSY table.compact: the columns of the table were altered meanwhile");
     in_process_end(&other);
 }
@@ -750,11 +614,11 @@ START_TEST(indexing_ends_when_the_table_is_altered)
     in_process_join(&other, &p);
     make_numbers(TABLE_CHUNK_ROWS + 100);
     ASK_BEGINS(&p, "table.index", "'t', 'n', 'sorted'", "{");
-    start(&other, "table.index", "'t', 'k', 'hash'");
-    ck_assert_int_eq(go_on(&other, 0), CALL_PENDING);
+    ask_begin(&other, "table.index", "'t', 'k', 'hash'");
+    ck_assert_int_eq(ask_resume(&other, 0), CALL_PENDING);
     ASK(&p, "table.alter", "'t', [['rename', 'k', 'key'], ['add', 'z', 'i8', {'null': true}]]",
         "true");
-    ck_assert_int_eq(go_on(&other, 0), CALL_FAILED);
+    ck_assert_int_eq(ask_resume(&other, 0), CALL_FAILED);
     expect_part(&other, "BUSY table.index: the columns of the table were altered meanwhile");
     /* The index that was not finished is taken back from the new table, too. */
     ASK_BEGINS(&p, "table.schema", "'t'",
@@ -770,9 +634,9 @@ START_TEST(indexing_waits_for_a_change)
 {
     in_process_join(&other, &p);
     make_numbers(200000);
-    start(&p, "table.update", "'t', nil, {'k': 255}");
-    start(&other, "table.index", "'t', 'k', 'hash'");
-    for (int i = 0; i < 20; i++) ck_assert_int_eq(go_on(&other, 100000), CALL_PENDING);
+    ask_begin(&p, "table.update", "'t', nil, {'k': 255}");
+    ask_begin(&other, "table.index", "'t', 'k', 'hash'");
+    for (int i = 0; i < 20; i++) ck_assert_int_eq(ask_resume(&other, 100000), CALL_PENDING);
     finish(&p);
     finish(&other);
     char expected[40];
@@ -795,8 +659,8 @@ START_TEST(tables_are_sealed_after_a_change_that_was_given_up)
         "true");
     ck_assert_ptr_nonnull(strstr(append_numbers("t", TABLE_CHUNK_ROWS + 100), "'first': 0"));
     ASK_HAS(&p, "table.stats", "'t'", "'sealing': true");
-    start(&p, "table.append", rows);
-    for (int i = 0; i < 30; i++) ck_assert_int_eq(go_on(&p, 100000), CALL_PENDING);
+    ask_begin(&p, "table.append", rows);
+    for (int i = 0; i < 30; i++) ck_assert_int_eq(ask_resume(&p, 100000), CALL_PENDING);
     call_abort(&p.call);
     builder_reset(&p.builder);
     writer_rewind(&p.out, 0);
@@ -839,8 +703,6 @@ Suite *test_suite(void)
     tcase_add_test(tcase, a_change_goes_on_when_its_table_is_deleted);
     tcase_add_test(tcase, a_change_that_is_given_up_leaves_nothing);
     tcase_add_test(tcase, an_export_outlives_the_symbols_of_a_change);
-    tcase_add_test(tcase, an_import_waits_until_a_change_is_taken_back);
-    tcase_add_test(tcase, exports_have_no_symbols_of_changes_that_others_do_not_see);
     tcase_add_test(tcase, an_update_that_is_given_up_leaves_nothing);
     tcase_add_test(tcase, texts_are_updated_in_columns_of_any_form);
     tcase_add_test(tcase, columns_are_added_dropped_renamed_and_retyped);
