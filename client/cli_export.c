@@ -112,8 +112,9 @@ static bool write_record(struct export *ex, const struct cairn_value *key,
     if (ex->with_keys) fputc('}', ex->to.out);
     if (!ex->as_array) fputc('\n', ex->to.out);
     ex->records++;
+    if (ferror(ex->to.out)) return false; /* errno says why: fail_write */
     cli_progress_show(&ex->progress, ex->records, ex->total, false, ex->records);
-    return !ferror(ex->to.out) && !cli_stop_asked();
+    return !cli_stop_asked();
 }
 
 static int fail_write(struct export *ex)

@@ -51,9 +51,10 @@ int cli_file_open(struct cli_file *f, const char *name)
 /* Gives the file its name if all went well, else takes it away. */
 static int settle(struct cli_file *f, int result)
 {
-    bool failed = ferror(f->out);
-    if ((fclose(f->out) != 0 || failed) && result == CLI_OK)
-        result = cli_error(CLI_DATA, "%s: cannot write: %s", f->name, strerror(errno));
+    int error = ferror(f->out) ? errno : 0; /* of what was written last */
+    if (fclose(f->out) != 0 && error == 0) error = errno;
+    if (error != 0 && result == CLI_OK)
+        result = cli_error(CLI_DATA, "%s: cannot write: %s", f->name, strerror(error));
     if (!f->place) return result;
     if (result == CLI_OK && rename(f->temporary.data, f->place) != 0)
         result = cli_error(CLI_DATA, "%s: cannot rename %s: %s", f->place, f->temporary.data,

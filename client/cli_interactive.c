@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "client/cli.h"
+#include "client/cli_file.h"
 #include "client/cli_table.h"
 #include "client/cli_words.h"
 
@@ -220,13 +221,21 @@ static bool editor_open(struct editor *e)
     return true;
 }
 
-/* After each line, so that whatever ends the program, the lines are kept. */
+/* After each line, so that whatever ends the program, the lines are kept: all of them, or, if there
+ * is no room, those from before, and no others from then on. */
 static void history_save(struct editor *e)
 {
     HistEvent event;
+    struct cli_file file = {.name = NULL};
+    if (!e->history_path[0]) return;
     mode_t old = umask(077); /* what was typed may be nobody else's business */
-    if (e->history_path[0]) history(e->history, &event, H_SAVE, e->history_path);
+    int result = cli_file_open(&file, e->history_path);
     umask(old);
+    if (result == CLI_OK) {
+        history(e->history, &event, H_SAVE_FP, file.out);
+        result = cli_file_close(&file, CLI_OK);
+    }
+    if (result != CLI_OK) e->history_path[0] = 0;
 }
 
 static void editor_close(struct editor *e)

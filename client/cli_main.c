@@ -1,6 +1,7 @@
 /* cli_main.c - cairn-cli, the command line of Cairn: see cli.h for its parts. */
 #include <errno.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,7 +18,7 @@ static bool wants_colour(void)
 static int finish_output(int result)
 {
     bool failed = ferror(stdout);
-    if (fflush(stdout) != 0 || failed)
+    if ((fflush(stdout) != 0 || failed) && result == CLI_OK)
         return cli_error(CLI_DATA, "cannot write to standard output: %s", strerror(errno));
     return result;
 }
@@ -26,6 +27,7 @@ int main(int argc, char **argv)
 {
     struct cli cli = {.cairn = NULL};
     int first;
+    signal(SIGXFSZ, SIG_IGN); /* a file that is too large is an error of the write, not our end */
     setlocale(LC_CTYPE, "");
     int result = cli_options_parse(&cli.options, argc, argv, &first);
     if (result >= 0) return finish_output(result);

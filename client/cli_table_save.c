@@ -95,12 +95,11 @@ static int write_piece(struct save *s, const struct cairn_value *answer)
 {
     size_t length;
     const char *data = cairn_text(cairn_field(answer, "data"), &length);
-    if (length > 0) fwrite(data, 1, length, s->to.out);
+    if (length > 0 && fwrite(data, 1, length, s->to.out) < length) return cli_file_fail(&s->to);
     s->bytes += length;
     s->rows += cairn_uint(cairn_field(answer, "rows"), 0);
     cli_progress_show(&s->progress, s->rows, s->rows_total, false, s->rows);
-    if (cli_stop_asked()) return CLI_DATA;
-    return ferror(s->to.out) ? cli_file_fail(&s->to) : CLI_OK;
+    return cli_stop_asked() ? CLI_DATA : CLI_OK;
 }
 
 static int write_all(struct save *s)

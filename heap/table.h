@@ -269,23 +269,29 @@ void table_append_abort(struct table_append *a);
  *
  *     table_fork_begin(t, &f, &error)
  *     in each step: table_fork_enter(&f), appends to the table, table_fork_leave(&f)
- *     table_fork_join(&f, &error)          or, at any time but inside,     table_fork_abandon(&f)
+ *     table_fork_join(&f, end_ns, &error) until it returns 0
+ *                                          or, at any time but inside,     table_fork_abandon(&f)
  *
  * A fork may grow beside a draft (table_draft.h), but not join while there is one.
  * To join takes constant time, whatever was sealed meanwhile; if the end of the table was changed
- * by others, some rows are copied: a few, or with a sorted column up to TABLE_CHUNK_ROWS. A fork
- * holds the table, and its version. */
+ * by others, some rows are copied: a few, or with a sorted column up to TABLE_CHUNK_ROWS, in steps,
+ * and the table is busy until the last one. A fork holds the table, and its version. */
 struct table_fork {
     struct table *t;             /* NULL: not open */
     struct table_version *base;  /* where it began */
     struct table_version *other; /* outside: the fork's own version; inside: everybody else's */
     struct table_append mark;
+    /* private: how far the join is */
+    struct table_draft *joining; /* rows are being copied into it; or NULL */
+    struct table_append copy;
+    uint32_t copy_chunk, first_slot, copy_slot, copy_column;
 };
 warn_unused int table_fork_begin(struct table *t, struct table_fork *f, struct table_error *error);
 void table_fork_enter(struct table_fork *f);
 void table_fork_leave(struct table_fork *f);
-/* 0; or an error, and the table is as others left it. The fork has ended either way. */
-warn_unused int table_fork_join(struct table_fork *f, struct table_error *error);
+/* Works until about `end_ns` on the clock. 1: there is more to do; 0; or an error, and the table is
+ * as others left it. The fork has ended but for 1. */
+warn_unused int table_fork_join(struct table_fork *f, uint64_t end_ns, struct table_error *error);
 /* No effect on one that is not open. */
 void table_fork_abandon(struct table_fork *f);
 
@@ -424,6 +430,9 @@ void table_extremes_vector(const struct table_version *v, uint32_t chunk, uint32
 
 /* sym columns: codes 0..count-1, one dictionary per column, codes never change. */
 uint32_t table_symbol_count(const struct table *t, uint32_t column);
+/* Those below are of rows that everybody has seen. Of the others some may be of changes that are
+ * under way, or were given up: nobody is to see them but in rows. */
+uint32_t table_symbols_settled(const struct table *t, uint32_t column);
 /* Valid as long as the table. */
 struct table_text table_symbol(const struct table *t, uint32_t column, uint32_t code);
 /* UINT32_MAX if the column has no such symbol. */

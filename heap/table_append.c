@@ -283,11 +283,18 @@ int append_mark(struct table *t, struct table_append *a)
     if (!a->columns) return -ENOMEM;
     memset(a->columns, 0, t->column_count * sizeof *a->columns);
     remember(a);
+    for (uint32_t i = 0; i < t->column_count; i++)
+        if (t->symbols[i]) symbols_open(t->symbols[i]);
     return 0;
 }
 
-void append_unmark(struct table_append *a)
+void append_unmark(struct table_append *a, bool leaves)
 {
+    struct table *t = a->t;
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        struct symbols *s = t->symbols[i];
+        if (s) symbols_close(s, leaves && symbols_count(s) > a->columns[i].symbols);
+    }
     external_free(&a->t->external, a->columns, a->t->column_count * sizeof *a->columns);
     a->columns = NULL;
 }

@@ -1,6 +1,7 @@
 /* table_arrow_write.c - what a query finds as an Arrow IPC stream, message by message.
  *
- *   schema -> dictionaries, some symbols each -> [rows -> columns]... -> message -> ... -> end
+ *   symbols in use -> schema -> dictionaries, some symbols each
+ *                  -> [rows -> columns]... -> message -> ... -> end
  *
  * A batch is built in place: its message has room for the metadata, whose size depends on the
  * number of columns only, and for as many rows of each column as fit. Rows come from the query
@@ -9,9 +10,9 @@
  * copied, or decoded, from the table to where they go; else they come as batches of cells. Texts
  * gather beside the message. In the end buffers close up and texts are put between them.
  *
- * The dictionary of a sym column is what it was when the export began: the version knows no other
- * symbols. Of those that it does not know either, being of a change that was under way, some may be
- * taken back meanwhile; then the dictionary ends sooner. */
+ * The dictionary of a sym column has the symbols that the version may use. While a change is under
+ * way, or after one has left some behind, others may be there that nobody is to see: then all rows
+ * tell which are in use. The rest are empty texts, since codes are places in the dictionary. */
 #include "heap/table_arrow.h"
 
 #include "heap/table_arrow_message.h"
@@ -28,14 +29,18 @@ struct arrow_column {
     bool null, texts;
     size_t width;        /* bytes of an element; 0: bits, or texts */
     uint32_t column;     /* of the table, or UINT32_MAX */
-    uint32_t symbols;    /* sym: how many there were when the export began */
+    uint32_t settled;    /* sym: those below are everybody's; */
+    uint32_t symbols;    /* the dictionary ends here, */
+    uint64_t *used;      /* and in between these are in use; NULL: there are none */
     /* Of the batch. Offsets are those in `out`; lengths, of what is used, are known in the end. */
     struct arrow_place validity, offsets, values;
     uint64_t nulls;
     struct table_out bytes; /* of texts */
 };
 
-enum arrow_state { WRITE_SCHEMA, WRITE_DICTIONARIES, WRITE_ROWS, WRITE_COLUMNS, WRITE_END };
+enum arrow_state {
+    FIND_SYMBOLS, WRITE_SCHEMA, WRITE_DICTIONARIES, WRITE_ROWS, WRITE_COLUMNS, WRITE_END
+};
 
 struct arrow_export {
     struct export e; /* first */
@@ -44,7 +49,8 @@ struct arrow_export {
     struct arrow_column *columns;
     size_t width;    /* bytes of a row, but for texts */
     bool parts;      /* rows come as parts, else as batches */
-    /* dictionaries */
+    /* symbols in use, and dictionaries */
+    uint32_t chunk, vector;
     uint32_t dictionary, symbol;
     /* the batch; no rows: it is not begun */
     uint32_t rows, rows_max;
@@ -65,22 +71,60 @@ static const struct table *table_read(const struct arrow_export *x)
     return table_version_table(query_version(x->e.query));
 }
 
-/* Where the dictionary ends now. */
-static uint32_t symbols_end(const struct arrow_export *x, const struct arrow_column *c)
+static bool is_used(const struct arrow_column *c, uint32_t code)
 {
-    uint32_t count = table_symbol_count(table_read(x), c->column);
-    return count < c->symbols ? count : c->symbols;
+    uint32_t bit = code - c->settled;
+    return code < c->settled || c->used[bit / 64] >> bit % 64 & 1;
+}
+
+static struct table_text symbol_of(const struct arrow_export *x, const struct arrow_column *c,
+                                   uint32_t code)
+{
+    if (!is_used(c, code)) return (struct table_text){NULL, 0};
+    return table_symbol(table_read(x), c->column, code);
+}
+
+/* Marks the symbols of one vector. */
+static void find_symbols(struct arrow_export *x, struct arrow_column *c)
+{
+    const struct table_version *v = query_version(x->e.query);
+    uint32_t *codes = (uint32_t *)x->lanes;
+    uint32_t rows = table_read_codes(v, x->chunk, c->column, x->vector, codes, x->valid);
+    for (uint32_t i = 0; i < rows; i++) {
+        if (!(x->valid[i / 64] >> i % 64 & 1) || codes[i] < c->settled) continue;
+        uint32_t bit = codes[i] - c->settled;
+        c->used[bit / 64] |= (uint64_t)1 << bit % 64;
+        if (codes[i] >= c->symbols) c->symbols = codes[i] + 1;
+    }
+    if (++x->vector < table_slots_vectors(table_chunk_slots(v, x->chunk))) return;
+    x->vector = 0;
+    x->chunk++;
+}
+
+/* A little of it, for the columns whose dictionaries may have more than is to be seen. */
+static void find_work(struct arrow_export *x)
+{
+    while (x->dictionary < x->column_count && !x->columns[x->dictionary].used) x->dictionary++;
+    if (x->dictionary == x->column_count) {
+        x->dictionary = 0;
+        x->state = WRITE_SCHEMA;
+    } else if (x->chunk == table_version_chunks(query_version(x->e.query))) {
+        x->chunk = 0;
+        x->dictionary++;
+    } else {
+        find_symbols(x, &x->columns[x->dictionary]);
+    }
 }
 
 /* How many symbols from the next one on go into one message. */
 static uint32_t piece_symbols(const struct arrow_export *x, const struct arrow_column *c,
                               size_t *text_bytes)
 {
-    uint32_t end = symbols_end(x, c), count = x->symbol < end ? end - x->symbol : 0, i;
+    uint32_t count = c->symbols - x->symbol, i;
     if (count > SYMBOLS_PIECE) count = SYMBOLS_PIECE;
     *text_bytes = 0;
     for (i = 0; i < count && *text_bytes < x->e.piece_bytes; i++)
-        *text_bytes += table_symbol(table_read(x), c->column, x->symbol + i).length;
+        *text_bytes += symbol_of(x, c, x->symbol + i).length;
     return i;
 }
 
@@ -90,7 +134,7 @@ static void put_symbols(struct arrow_export *x, const struct arrow_column *c, ui
     struct table_out *o = &x->e.out;
     uint32_t end = 0;
     for (uint32_t i = 0; i < count && !o->failed; i++) {
-        struct table_text text = table_symbol(table_read(x), c->column, x->symbol + i);
+        struct table_text text = symbol_of(x, c, x->symbol + i);
         if (text.length) memcpy(o->data + values + end, text.data, text.length);
         end += (uint32_t)text.length;
         put32(o->data + offsets + 4 * ((size_t)i + 1), end);
@@ -479,14 +523,12 @@ static int dictionary_work(struct arrow_export *x)
     }
     const struct arrow_column *c = &x->columns[x->dictionary];
     bool is_symbols = c->type == TABLE_SYM;
-    /* An empty one is written, too, but not an empty piece of one that ended sooner. */
-    bool writes = is_symbols && (x->symbol == 0 || x->symbol < symbols_end(x, c));
-    if (writes) write_dictionary(x, c);
-    if (!is_symbols || x->symbol >= symbols_end(x, c)) {
+    if (is_symbols) write_dictionary(x, c); /* an empty one, too */
+    if (!is_symbols || x->symbol == c->symbols) {
         x->symbol = 0;
         x->dictionary++;
     }
-    return writes ? EXPORT_PIECE : EXPORT_BUSY;
+    return is_symbols ? EXPORT_PIECE : EXPORT_BUSY;
 }
 
 static int arrow_work(struct export *e, uint64_t budget_ns)
@@ -494,6 +536,9 @@ static int arrow_work(struct export *e, uint64_t budget_ns)
     struct arrow_export *x = (struct arrow_export *)e;
     unsigned char *p;
     switch (x->state) {
+    case FIND_SYMBOLS:
+        find_work(x);
+        return EXPORT_BUSY;
     case WRITE_SCHEMA:
         arrow_schema_put(&e->out, e->query);
         x->state = WRITE_DICTIONARIES;
@@ -517,7 +562,18 @@ static void arrow_close(struct export *e)
     for (uint32_t i = 0; i < x->column_count; i++) out_close(&x->columns[i].bytes);
 }
 
-static void column_open(struct arrow_export *x, uint32_t i)
+/* False: no memory. */
+static bool symbols_begin(struct arrow_export *x, struct arrow_column *c)
+{
+    uint32_t count = table_symbol_count(table_read(x), c->column);
+    c->symbols = c->settled = table_symbols_settled(table_read(x), c->column);
+    if (count == c->settled) return true;
+    c->used = query_keep(x->e.query, ((size_t)count - c->settled + 63) / 64 * sizeof *c->used);
+    return c->used;
+}
+
+/* False: no memory. */
+static bool column_open(struct arrow_export *x, uint32_t i)
 {
     const struct query_column *info = query_column(x->e.query, i);
     struct arrow_column *c = &x->columns[i];
@@ -526,10 +582,10 @@ static void column_open(struct arrow_export *x, uint32_t i)
     c->column = info->column;
     c->texts = table_type_class(c->type) == TABLE_CLASS_TEXT;
     c->bytes.query = x->e.query;
-    if (c->type == TABLE_SYM) c->symbols = table_symbol_count(table_read(x), c->column);
     if (!c->texts && c->type != TABLE_BOOL) c->width = table_type_bytes(c->type);
     x->width += c->texts ? 4 : c->width;
     if (c->texts) x->parts = false;
+    return c->type != TABLE_SYM || symbols_begin(x, c);
 }
 
 /* The size of a record batch's metadata. False: no memory. */
@@ -561,7 +617,8 @@ static int arrow_create(struct query *q, struct query *counter, const struct exp
     x->places = query_keep(q, x->column_count * 3 * sizeof *x->places);
     x->nodes = query_keep(q, x->column_count * sizeof *x->nodes);
     if (!x->columns || !x->places || !x->nodes) return export_fail_memory(q, error);
-    for (uint32_t i = 0; i < x->column_count; i++) column_open(x, i);
+    for (uint32_t i = 0; i < x->column_count; i++)
+        if (!column_open(x, i)) return export_fail_memory(q, error);
     if (!measure_head(x)) return export_fail_memory(q, error);
     *e = &x->e;
     return 0;

@@ -211,7 +211,7 @@ int table_set(struct table *t, uint32_t chunk, uint32_t slot, uint32_t column,
     int failed = table_check_set(t, chunk, slot, column, cell, error);
     if (failed) return failed;
     struct change x = {t, chunk, slot, column, &t->fields[column], cell->null, 0, {NULL, 0}};
-    uint32_t code = 0;
+    uint32_t code = 0, symbols = table_symbol_count(t, column);
     if (!cell->null && x.field->type == TABLE_SYM) {
         failed = table_symbol_intern(t, column, cell->text.data, cell->text.length, &code, error);
         if (failed) return failed;
@@ -222,6 +222,7 @@ int table_set(struct table *t, uint32_t chunk, uint32_t slot, uint32_t column,
         x.lane = cell_lane(x.field, cell);
     }
     failed = apply(&x);
+    if (failed && x.field->type == TABLE_SYM) symbols_truncate(t, t->symbols[column], symbols);
     if (failed == -EFBIG) return table_fail_texts(x.field, column, error);
     return failed ? table_fail_memory(error) : 0;
 }

@@ -71,11 +71,15 @@ static void strip_zeros(struct decimal *x)
         }
 }
 
+/* With at least one place, so that readers that find types take no whole number for an integer. */
 static size_t put_decimal(unsigned char *to, struct decimal x)
 {
     size_t length = digits_uint(to, x.n / powers[x.k]);
-    if (x.k == 0) return length;
     to[length] = '.';
+    if (x.k == 0) {
+        to[length + 1] = '0';
+        return length + 2;
+    }
     put_digits(to + length + 1, x.n % powers[x.k], x.k);
     return length + 1 + x.k;
 }
@@ -133,12 +137,21 @@ static bool decimal_small(double d, struct decimal *x)
     return false;
 }
 
-/* "nan", "inf", "0"; 0: none of them. */
+/* "nan", "inf", "0.0"; 0: none of them. */
 static size_t put_special(unsigned char *to, double d)
 {
-    const char *text = isnan(d) ? "nan" : isinf(d) ? "inf" : d == 0 ? "0" : "";
+    const char *text = isnan(d) ? "nan" : isinf(d) ? "inf" : d == 0 ? "0.0" : "";
     memcpy(to, text, strlen(text));
     return strlen(text);
+}
+
+/* As printf has written it: "1e+300", or digits alone, to which a place is added. */
+static size_t end_printed(unsigned char *to, size_t length)
+{
+    length += strlen((char *)to + length);
+    if (strpbrk((char *)to, ".e")) return length;
+    memcpy(to + length, ".0", 2);
+    return length + 2;
 }
 
 size_t digits_double(unsigned char *to, double d, unsigned *places)
@@ -157,10 +170,10 @@ size_t digits_double(unsigned char *to, double d, unsigned *places)
         return length + put_decimal(to + length, x);
     }
     for (int digits = 15; digits <= 17; digits++) {
-        snprintf((char *)to + length, DIGITS_ROOM - 1, "%.*g", digits, d);
+        snprintf((char *)to + length, DIGITS_ROOM - 3, "%.*g", digits, d);
         if (strtod((char *)to + length, NULL) == d) break;
     }
-    return length + strlen((char *)to + length);
+    return end_printed(to, length);
 }
 
 size_t digits_float(unsigned char *to, float f)
@@ -184,10 +197,10 @@ size_t digits_float(unsigned char *to, float f)
         }
     }
     for (int digits = 6; digits <= 9; digits++) {
-        snprintf((char *)to + length, DIGITS_ROOM - 1, "%.*g", digits, (double)f);
+        snprintf((char *)to + length, DIGITS_ROOM - 3, "%.*g", digits, (double)f);
         if (strtof((char *)to + length, NULL) == f) break;
     }
-    return length + strlen((char *)to + length);
+    return end_printed(to, length);
 }
 
 /* --- dates -------------------------------------------------------------------------------------*/

@@ -13,8 +13,9 @@
 size_t digits_uint(unsigned char *to, uint64_t v);
 size_t digits_int(unsigned char *to, int64_t v);
 /* A decimal that reads back as the same double: the shortest if 15 digits are enough, else the
- * nearest one of 16 digits, or 17. "nan", "inf", "-inf". `*places` is how many decimal places the
- * last one of this column had (at first 0), a guess that makes columns of prices fast. */
+ * nearest one of 16 digits, or 17; never without a point or an exponent. "nan", "inf", "-inf".
+ * `*places` is how many decimal places the last one of this column had (at first 0), a guess that
+ * makes columns of prices fast. */
 size_t digits_double(unsigned char *to, double d, unsigned *places);
 /* The same for a float, with 6 to 9 digits. */
 size_t digits_float(unsigned char *to, float f);

@@ -120,10 +120,14 @@ static bool take_back_symbols(struct table_draft *d, size_t words, size_t *work)
     return true;
 }
 
-/* Nothing of the draft is left but its block. */
-static void draft_close(struct table_draft *d)
+/* Nothing of the draft is left but its block, and maybe symbols. */
+static void draft_close(struct table_draft *d, bool given_up)
 {
-    d->table->draft = NULL;
+    struct table *t = d->table;
+    for (uint32_t i = 0; i < t->column_count; i++)
+        if (t->symbols[i])
+            symbols_close(t->symbols[i], given_up && symbols_count(t->symbols[i]) > d->symbols[i]);
+    t->draft = NULL;
     external_subtract(&d->external, d->bytes);
     table_unpin(d->base);
 }
@@ -139,7 +143,7 @@ static size_t draft_free_step(struct external *e, size_t words, bool *done)
         work += take_back_mark(d);
     }
     if (!take_back_symbols(d, words, &work)) return work;
-    draft_close(d);
+    draft_close(d, true);
     *done = true;
     return work;
 }
@@ -169,7 +173,7 @@ int table_draft_open(struct table *t, struct table_draft **out, struct table_err
     size_t bytes = sizeof(struct table_draft) + t->column_count * sizeof(uint32_t);
     struct external account = {.class = &draft_class, .heap = t->external.heap};
     if (external_add(&account, bytes) != 0) return table_fail_memory(error);
-    struct table_draft *d = malloc(bytes);
+    struct table_draft *d = calloc(1, bytes);
     struct table_version *version = d ? version_copy(t, t->current) : NULL;
     if (!version) {
         free(d);
@@ -178,8 +182,11 @@ int table_draft_open(struct table *t, struct table_draft **out, struct table_err
     }
     *d = (struct table_draft){.external = account, .table = t, .version = version, .bytes = bytes};
     d->base = table_pin(t);
-    for (uint32_t i = 0; i < t->column_count; i++)
-        d->symbols[i] = t->symbols[i] ? symbols_count(t->symbols[i]) : 0;
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        if (!t->symbols[i]) continue;
+        d->symbols[i] = symbols_count(t->symbols[i]);
+        symbols_open(t->symbols[i]);
+    }
     external_open(&d->external);
     t->draft = d;
     *out = d;
@@ -214,7 +221,7 @@ void table_draft_publish(struct table_draft *d)
         d->marks = block->next;
         external_free(&d->external, block, sizeof *block);
     }
-    draft_close(d);
+    draft_close(d, false);
     external_discard(&d->external);
 }
 

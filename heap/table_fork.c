@@ -9,11 +9,13 @@
  * taking that chunk if theirs still has it as it was (only full chunks were sealed, or rows changed
  * in others). Else, few rows are copied; of many, the chunk becomes another one of the table, in
  * which the older rows are deleted, and which compaction makes small. But a sorted column is sorted
- * with the deleted rows, too; so the rows of a table that has one are copied, however many.
+ * with the deleted rows, too; so the rows of a table that has one are copied, however many: in
+ * steps, in a draft, so that theirs stays the same meanwhile.
  *
  * Texts and symbols of a fork that is given up are taken back if nothing has changed since, in
  * steps, by a draft that is abandoned; else they stay, unused, until their chunk is sealed or the
  * table ends. */
+#include "heap/table_draft.h"
 #include "heap/table_int.h"
 
 int table_fork_begin(struct table *t, struct table_fork *f, struct table_error *error)
@@ -39,16 +41,30 @@ static void change_sides(struct table_fork *f)
 void table_fork_enter(struct table_fork *f) { change_sides(f); }
 void table_fork_leave(struct table_fork *f) { change_sides(f); }
 
-static void fork_close(struct table_fork *f)
+/* `leaves`: texts and symbols that nobody will see. */
+static void fork_close(struct table_fork *f, bool leaves)
 {
-    append_unmark(&f->mark);
+    append_unmark(&f->mark, leaves);
     table_unpin(f->base);
     *f = (struct table_fork){.t = NULL};
+}
+
+/* Gives up rows that are being copied. */
+static void copy_abandon(struct table_fork *f)
+{
+    table_append_close(&f->copy);
+    table_draft_abandon(f->joining);
+    version_unref(f->other);
+    fork_close(f, true);
 }
 
 void table_fork_abandon(struct table_fork *f)
 {
     if (!f->t) return;
+    if (f->joining) {
+        copy_abandon(f);
+        return;
+    }
     version_unref(f->other);
     /* Other forks, a draft, or the table that took the place of this one, may have codes and texts
      * from after the mark. */
@@ -56,7 +72,7 @@ void table_fork_abandon(struct table_fork *f)
     bool alone = t->current == f->base && t->forks == 1 && !t->draft && !t->altered;
     t->forks--;
     if (alone) append_rewind_slowly(&f->mark);
-    fork_close(f);
+    fork_close(f, !alone);
 }
 
 /* --- joining a table that has changed ----------------------------------------------------------*/
@@ -122,50 +138,66 @@ static int take_tail(struct table_fork *f, uint32_t chunk)
     return -ENOMEM;
 }
 
-/* Rows of one vector of a column. */
-static int copy_cells(struct table_fork *f, struct table_append *a, uint32_t chunk,
-                      uint32_t column, uint32_t vector, uint32_t from, uint32_t to,
-                      struct table_error *error)
+/* What is copied between two looks at the clock, besides one text. */
+#define COPY_STEP_BYTES ((size_t)128 << 10)
+
+/* How many of the texts from `from` on make one step; those that are there must not be NULL. */
+static uint32_t some_texts(struct table_text *texts, const uint64_t *valid, uint32_t from,
+                           uint32_t to)
+{
+    size_t bytes = 0;
+    uint32_t i;
+    for (i = from; i < to && bytes < COPY_STEP_BYTES; i++) {
+        if (!bit_get(valid, i)) texts[i].data = NULL;
+        else if (!texts[i].data) texts[i].data = "";
+        if (texts[i].data) bytes += texts[i].length;
+    }
+    return i - from;
+}
+
+/* Some cells of one vector of a column: the next ones. 0 or an error. */
+static int copy_cells(struct table_fork *f, struct table_error *error)
 {
     _Alignas(64) union {
         struct table_text texts[TABLE_VECTOR_ROWS];
         unsigned char elements[TABLE_VECTOR_ROWS * 8];
     } u;
     uint64_t valid[TABLE_VECTOR_WORDS];
-    const struct table_field *field = &f->t->fields[column];
+    const struct table_field *field = &f->t->fields[f->copy_column];
+    uint32_t vector = f->copy_slot / TABLE_VECTOR_ROWS, from = f->copy_slot % TABLE_VECTOR_ROWS;
+    uint32_t to = vector_rows(version_slots(f->other, f->copy_chunk), vector), count = to - from;
     size_t bytes = table_type_bytes(field->type);
+    int failed;
     if (bytes) {
-        table_read_raw(f->other, chunk, column, vector, &u, valid);
-        return table_append_raw(a, column, to - from, u.elements + from * bytes,
-                                field->null ? (const uint8_t *)valid : NULL, from, error);
+        table_read_raw(f->other, f->copy_chunk, f->copy_column, vector, &u, valid);
+        failed = table_append_raw(&f->copy, f->copy_column, count, u.elements + from * bytes,
+                                  field->null ? (const uint8_t *)valid : NULL, from, error);
+    } else {
+        table_read_vector(f->other, f->copy_chunk, f->copy_column, vector, &u, valid);
+        count = some_texts(u.texts, valid, from, to);
+        failed = table_append_texts(&f->copy, f->copy_column, count, u.texts + from, error);
     }
-    table_read_vector(f->other, chunk, column, vector, &u, valid);
-    for (uint32_t i = from; i < to; i++) {
-        if (!bit_get(valid, i)) u.texts[i].data = NULL;
-        else if (!u.texts[i].data) u.texts[i].data = "";
-    }
-    return table_append_texts(a, column, to - from, u.texts + from, error);
-}
-
-static int copy_rows(struct table_fork *f, uint32_t chunk, uint32_t slot,
-                     struct table_error *error)
-{
-    struct table *t = f->t;
-    struct table_append a;
-    uint32_t slots = version_slots(f->other, chunk), vectors = table_slots_vectors(slots);
-    int failed = table_append_begin(t, slots - slot, &a, error);
-    if (failed) return failed;
-    for (uint32_t i = 0; i < t->column_count && !failed; i++)
-        for (uint32_t v = slot / TABLE_VECTOR_ROWS; v < vectors && !failed; v++) {
-            uint32_t first = v * TABLE_VECTOR_ROWS, from = slot > first ? slot - first : 0;
-            failed = copy_cells(f, &a, chunk, i, v, from, vector_rows(slots, v), error);
-        }
-    if (!failed) failed = table_append_commit(&a, NULL, error);
-    if (failed) table_append_abort(&a);
+    f->copy_slot += count;
     return failed;
 }
 
-/* What is copied at once. */
+/* Rows of one chunk, column by column. 1: there is more to do; 0; or an error. */
+static int copy_rows(struct table_fork *f, uint64_t end_ns, struct table_error *error)
+{
+    uint32_t slots = version_slots(f->other, f->copy_chunk);
+    int status = table_append_reserve(&f->copy, end_ns);
+    if (status < 0) return table_fail_memory(error);
+    while (status == 0 && f->copy_column < f->t->column_count) {
+        status = copy_cells(f, error);
+        if (status == 0 && clock_ns() >= end_ns) status = 1;
+        if (f->copy_slot < slots) continue;
+        f->copy_slot = f->first_slot;
+        f->copy_column++;
+    }
+    return status ? status : table_append_check(&f->copy, end_ns, error);
+}
+
+/* More than this is not copied if it need not be. */
 #define COPY_CELLS_MAX 4096
 #define COPY_BYTES_MAX ((size_t)256 << 10)
 
@@ -222,53 +254,99 @@ static int push_chunks(struct table_fork *f, uint32_t chunk)
     return 0;
 }
 
-static int join_changed(struct table_fork *f, struct table_error *error)
+/* The draft that rows of the fork's chunk are copied in. 0 or an error. */
+static int copy_begin(struct table_fork *f, uint32_t chunk, uint32_t slot,
+                      struct table_error *error)
+{
+    int failed = table_draft_open(f->t, &f->joining, error);
+    if (failed) {
+        f->joining = NULL;
+        return failed;
+    }
+    f->copy_chunk = chunk;
+    f->copy_slot = f->first_slot = slot;
+    table_draft_enter(f->joining);
+    failed = table_append_open(f->joining, version_slots(f->other, chunk) - slot, &f->copy, error);
+    table_draft_leave(f->joining);
+    return failed;
+}
+
+/* Goes on with that, and ends it. 1: there is more to do; 0; or an error. */
+static int copy_step(struct table_fork *f, uint64_t end_ns, struct table_error *error)
+{
+    table_draft_enter(f->joining);
+    int status = copy_rows(f, end_ns, error);
+    if (status == 0) status = table_append_commit(&f->copy, NULL, error);
+    if (status == 0 && push_chunks(f, f->copy_chunk + 1) != 0) status = table_fail_memory(error);
+    table_draft_leave(f->joining);
+    if (status == 0) {
+        table_draft_publish(f->joining);
+        f->joining = NULL;
+    }
+    return status;
+}
+
+/* Without copies, in one step. 0 or an error. */
+static int join_chunks(struct table_fork *f, uint32_t chunk, uint32_t slot,
+                       struct table_error *error)
 {
     struct table *t = f->t;
+    struct table_version *before = table_pin(t);
+    int failed = !slot ? 0 : tail_is_shared(f, chunk) ? take_tail(f, chunk)
+                                                     : push_part(f, chunk, slot);
+    if (!failed) failed = push_chunks(f, slot ? chunk + 1 : chunk);
+    if (failed) table_restore(t, before);
+    table_unpin(before);
+    return failed ? table_fail_memory(error) : 0;
+}
+
+static int join_changed(struct table_fork *f, uint64_t end_ns, struct table_error *error)
+{
     uint32_t chunk, slot;
     first_row(f, &chunk, &slot);
     int failed = check_order(f, chunk, slot, error);
     if (failed) return failed;
-    uint64_t chunks = (uint64_t)t->current->chunk_count + f->other->chunk_count - chunk;
+    uint64_t chunks = (uint64_t)f->t->current->chunk_count + f->other->chunk_count - chunk;
     if (chunks > TABLE_CHUNKS_MAX)
         return table_fail(error, TABLE_FAULT_LIMIT, UINT64_MAX, UINT32_MAX,
                           "more than %u chunks, which is the limit", TABLE_CHUNKS_MAX);
-    struct table_version *before = table_pin(t);
-    uint32_t own = slot ? chunk + 1 : chunk;
-    if (slot && tail_is_shared(f, chunk))
-        failed = take_tail(f, chunk) ? table_fail_memory(error) : 0;
-    else if (slot && is_to_copy(f, chunk, slot))
-        failed = copy_rows(f, chunk, slot, error);
-    else if (slot)
-        failed = push_part(f, chunk, slot) ? table_fail_memory(error) : 0;
-    if (!failed && push_chunks(f, own) != 0) failed = table_fail_memory(error);
-    if (failed) table_restore(t, before);
-    table_unpin(before);
-    return failed;
+    if (!slot || tail_is_shared(f, chunk) || !is_to_copy(f, chunk, slot))
+        return join_chunks(f, chunk, slot, error);
+    failed = copy_begin(f, chunk, slot, error);
+    return failed ? failed : copy_step(f, end_ns, error);
 }
 
-int table_fork_join(struct table_fork *f, struct table_error *error)
+/* Nobody else has changed the table. */
+static void join_unchanged(struct table_fork *f)
+{
+    if (f->other->slots == f->base->slots) return;
+    change_sides(f);
+    f->t->forked = false;
+}
+
+int table_fork_join(struct table_fork *f, uint64_t end_ns, struct table_error *error)
 {
     struct table *t = f->t;
-    int busy = table_check_writable(t, error);
-    if (busy) {
+    int status = f->joining ? 0 : table_check_writable(t, error);
+    if (status) {
         table_fork_abandon(f);
-        return busy;
+        return status;
     }
-    t->forks--;
-    if (f->other->slots == f->base->slots || t->current == f->base) {
-        if (f->other->slots != f->base->slots) {
-            change_sides(f);
-            t->forked = false;
-        }
-        version_unref(f->other);
-        fork_close(f);
-        return 0;
+    if (f->joining) {
+        status = copy_step(f, end_ns, error);
+    } else {
+        t->forks--; /* it grows no more */
+        if (f->other->slots == f->base->slots || t->current == f->base) join_unchanged(f);
+        else status = join_changed(f, end_ns, error);
     }
-    int failed = join_changed(f, error);
+    if (status > 0) return status;
+    if (f->joining) {
+        copy_abandon(f);
+        return status;
+    }
     version_unref(f->other);
-    fork_close(f);
-    return failed;
+    fork_close(f, status);
+    return status;
 }
 
 /* --- holding -----------------------------------------------------------------------------------*/

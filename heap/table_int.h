@@ -278,14 +278,15 @@ warn_unused struct chunk *chunk_copy(struct table *t, const struct chunk *from);
  * */
 size_t chunk_unref(struct table *t, struct chunk *c);
 
-/* table_append.c: how full texts and dictionaries are. 0 or -ENOMEM; ended by append_unmark. */
+/* table_append.c: how full texts and dictionaries are, at the beginning of a change. 0 or -ENOMEM;
+ * ended by append_unmark. `leaves`: it was given up, and what it has added is left where it is. */
 warn_unused int append_mark(struct table *t, struct table_append *a);
 /* Back to the mark: t->current is the version from then, and nothing of later is in use. */
 void append_rewind(struct table_append *a);
 /* The same in steps, by a draft that is abandoned; the table is busy until then. Without memory for
  * it, at once. */
 void append_rewind_slowly(struct table_append *a);
-void append_unmark(struct table_append *a);
+void append_unmark(struct table_append *a, bool leaves);
 
 /* table_draft.c: 0, or that the table is busy. */
 warn_unused int table_check_writable(const struct table *t, struct table_error *error);
@@ -327,6 +328,11 @@ bool symbols_free_some(struct table *t, struct symbols *s, size_t *work);
 void symbols_truncate(struct table *t, struct symbols *s, uint32_t count);
 size_t symbols_bytes(const struct symbols *s);
 uint32_t symbols_count(const struct symbols *s);
+/* How many are surely of changes that others have seen. */
+uint32_t symbols_settled(struct symbols *s);
+/* Around a change of more than one step. `stains`: it was given up, and left symbols behind. */
+void symbols_open(struct symbols *s);
+void symbols_close(struct symbols *s, bool stains);
 
 /* table_cell.c: elements and lanes */
 int table_check_text(const struct table_field *f, uint64_t row, uint32_t column,

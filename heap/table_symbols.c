@@ -2,7 +2,11 @@
  *
  * Codes are given in order of first sight and never change, so that every version of the table can
  * use the same dictionary. It grows by linear hashing (Litwin 1980): a new symbol splits one
- * bucket, never the table; symbols and buckets lie in segments that never move. */
+ * bucket, never the table; symbols and buckets lie in segments that never move.
+ *
+ * A change adds symbols before anybody sees its rows, and some stay when it is given up. So a
+ * dictionary knows of which symbols the changes were surely seen: those below `settled`. That grows
+ * whenever no change is open, until one has left symbols behind. Of the others, rows tell. */
 #include "heap/table_int.h"
 
 #define SEGMENT_SYMBOLS 1024
@@ -25,6 +29,9 @@ struct symbols {
     uint32_t refs; /* tables */
     uint32_t count;
     uint32_t segment_count;
+    uint32_t settled;
+    uint32_t open; /* changes that are under way: drafts, forks */
+    bool stained;  /* one has left symbols behind */
     size_t text_bytes;
     struct text_arena *arena;
     struct symbol_segment *segments[SEGMENTS_MAX];
@@ -64,6 +71,25 @@ bool symbols_free_some(struct table *t, struct symbols *s, size_t *work)
     arena_unref(t, s->arena);
     external_free(&t->external, s, sizeof *s);
     return true;
+}
+
+uint32_t symbols_settled(struct symbols *s)
+{
+    if (!s->open && !s->stained) s->settled = s->count;
+    return s->settled;
+}
+
+void symbols_open(struct symbols *s)
+{
+    symbols_settled(s);
+    s->open++;
+}
+
+void symbols_close(struct symbols *s, bool stains)
+{
+    assert(s->open);
+    s->open--;
+    s->stained |= stains;
 }
 
 uint32_t symbols_count(const struct symbols *s) { return s->count; }
@@ -169,6 +195,7 @@ int table_symbol_intern(struct table *t, uint32_t column, const char *data, size
 /* Undoes the newest symbols, as they were made: the bucket that each split gets its own back. */
 void symbols_truncate(struct table *t, struct symbols *s, uint32_t count)
 {
+    assert(count >= s->settled || s->count <= count);
     while (s->count > count) {
         uint32_t last = s->count - 1;
         uint32_t *place = bucket_at(s, bucket_of(symbol_at(s, last)->hash, s->count));
@@ -198,6 +225,11 @@ void symbols_truncate(struct table *t, struct symbols *s, uint32_t count)
 uint32_t table_symbol_count(const struct table *t, uint32_t column)
 {
     return t->symbols[column] ? t->symbols[column]->count : 0;
+}
+
+uint32_t table_symbols_settled(const struct table *t, uint32_t column)
+{
+    return t->symbols[column] ? symbols_settled(t->symbols[column]) : 0;
 }
 
 struct table_text table_symbol(const struct table *t, uint32_t column, uint32_t code)

@@ -17,7 +17,10 @@
  * pages; below half the low mark the ceiling falls by twice what these take. So all that is evicted
  * is paid for by something that came, and the key space cannot run empty because memory does not
  * fall at once: nothing more goes while evicted values wait in the drop queue, or, if they were
- * shared, for the collector. */
+ * shared, for the collector.
+ *
+ * A long request that comes faster than that makes room waits before its next piece: some keys go,
+ * the collector moves what is left together, and so on, a bounded number of times. */
 #include "server/keys.h"
 
 #include <assert.h>
@@ -30,6 +33,9 @@
 /* A request that failed lowers the ceiling by this part of the heap. */
 #define SHORT_PART 256
 #define EVICT_SHORT_KEYS (4 * EVICT_CALL_KEYS)
+/* Turns that a request may wait for room; in one of so many keys go. */
+#define ROOM_WAITS_MAX 1024
+#define ROOM_WAITS_EACH 8
 #define TICK_MS 4000
 #define TICKS_OF_TURNOVER 256
 #define LFU_MINUTE_MS 60000
@@ -255,4 +261,15 @@ void keys_memory_short(struct keys *k)
     /* Not while what was to go before is still there. */
     if (used <= e->ceiling_bytes) e->ceiling_bytes = used > fall ? used - fall : 0;
     keys_evict(k, EVICT_SHORT_KEYS);
+}
+
+bool keys_wait_for_room(struct keys *k, size_t bytes, unsigned waits)
+{
+    value root = keys_root(k);
+    if (k->evict.policy == POLICY_REFUSE || root == VALUE_ABSENT) return false;
+    bool expiring = k->evict.policy == POLICY_EVICT_TTL;
+    bool evicts = (expiring ? k->expiring : map_count(k->heap, root)) > 0;
+    if (!evicts || waits >= ROOM_WAITS_MAX || heap_available_bytes(k->heap) >= bytes) return false;
+    if (waits % ROOM_WAITS_EACH == 0) keys_memory_short(k);
+    return true;
 }

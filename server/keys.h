@@ -145,6 +145,9 @@ static inline size_t keys_evict(struct keys *k, size_t keys_max)
 {
     return k->evict.policy == POLICY_REFUSE ? 0 : evict_keys(k, keys_max);
 }
+/* Whether a request that needs about `bytes` in free pages to go on had better wait for another
+ * turn, as eviction may make room for it; `waits`: how often it has. Evicts some keys. */
+bool keys_wait_for_room(struct keys *k, size_t bytes, unsigned waits);
 /* A request failed for want of memory: evicts some keys for the next one. */
 void keys_memory_short(struct keys *k);
 

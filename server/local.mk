@@ -14,6 +14,8 @@ libserver_la_SOURCES = \
 	%D%/expiry.h \
 	%D%/glob.c \
 	%D%/glob.h \
+	%D%/json_text.c \
+	%D%/json_text.h \
 	%D%/keys.c \
 	%D%/keys.h \
 	%D%/listener.c \
@@ -52,6 +54,8 @@ libserver_la_SOURCES = \
 	%D%/refs.h \
 	%D%/reply.c \
 	%D%/reply.h \
+	%D%/reply_parts.c \
+	%D%/reply_parts.h \
 	%D%/server.c \
 	%D%/server.h \
 	%D%/session.c \

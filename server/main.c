@@ -1,5 +1,6 @@
 /* main.c - cairn-server. Exit status: 0 ended as asked, 1 could not start or was ended by
  * force, 2 bad command line or configuration, 3 `verify` found the heap damaged. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +58,7 @@ int main(int argc, char **argv)
     struct settings settings;
     enum settings_action action;
     char error[600];
+    signal(SIGXFSZ, SIG_IGN); /* a file that is too large is an error of the write, not our end */
     if (settings_init(&settings) != 0) return fail("out of memory", EXIT_FAILURE);
     if (settings_read_arguments(&settings, argc, argv, &action, error, sizeof error) != 0 ||
         (action == SETTINGS_CHECK && listeners_check(&settings, error, sizeof error) != 0)) {

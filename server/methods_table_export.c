@@ -2,7 +2,8 @@
  *
  * The happy path: the cursor's query pins one version; its export (heap/table_export.h) makes
  * pieces of the stream in steps; once there is enough for an answer the last piece goes from where
- * it lies into the reply. Only pieces that came before it are copied together first (`gathered`).
+ * it lies into the reply, in steps, too (server/reply_parts.h). Only pieces that came before it are
+ * copied together first (`gathered`).
  * What does not fit any more stays lent, and begins the next answer.
  *
  * What is held meanwhile, one piece and what is gathered, is charged to the query: its limit is
@@ -22,6 +23,7 @@
 #include "server/params.h"
 #include "server/refs.h"
 #include "server/reply.h"
+#include "server/reply_parts.h"
 #include "server/table_query.h"
 #include "server/table_value.h"
 
@@ -36,12 +38,17 @@ struct sending {
     enum table_read kind;
     struct table_out gathered;   /* pieces, but for the last one; charged to the query */
     uint64_t rows_before;        /* export_rows when it began */
+    bool answering;              /* the answer has its head, and of the data so much: */
+    size_t gathered_at, piece_at;
+    size_t share;                /* of the piece: so much is to be in the answer */
+    struct reply_parts answer;
 };
 
 static void sending_free(struct call *call)
 {
     struct sending *s = call->state;
     out_close(&s->gathered);
+    reply_parts_close(&s->answer);
     if (s->cursor != NULL) table_cursor_destroy(s->cursor);
     free(s);
     call->state = NULL;
@@ -70,17 +77,14 @@ static size_t frame_bytes(const struct sending *s)
 
 /* --- the answer -------------------------------------------------------------------------------*/
 
-static void write_bytes(struct call *call, const struct sending *s, size_t of_piece)
+static void write_bytes_header(struct writer *w, const struct call *call, const struct sending *s)
 {
-    struct writer *w = call->reply;
-    size_t length = s->gathered.length + of_piece;
+    size_t length = s->gathered.length + s->share;
     writer_cstr(w, "data");
     if (s->cursor->format == TABLE_FORMAT_ARROW && call->features->ext)
         writer_ext_header(w, EXT_ARROW, length);
     else
         writer_bin_header(w, length);
-    writer_bytes(w, s->gathered.data, s->gathered.length);
-    writer_bytes(w, s->cursor->piece, of_piece);
 }
 
 /* How much of the piece goes into the answer: as far as it is allowed to be long, and there is
@@ -97,16 +101,19 @@ static size_t piece_share(const struct call *call, const struct sending *s)
     return share;
 }
 
-/* Writes the answer; a cursor that is to be read on goes to the session. */
-static enum call_outcome sending_finish(struct call *call)
+static bool is_described(const struct sending *s)
 {
-    struct sending *s = call->state;
+    return s->cursor->format == TABLE_FORMAT_ARROW && s->kind != READ_NEXT;
+}
+
+static void answer_begin(struct call *call, struct sending *s)
+{
     struct table_cursor *cursor = s->cursor;
-    struct writer *w = call->reply;
-    size_t share = piece_share(call, s);
-    bool exported = cursor->format == TABLE_FORMAT_BYTES, described = !exported;
-    bool goes_on = s->kind != READ_ALL && !(cursor->export_over && share == cursor->piece_length);
-    if (s->kind == READ_NEXT) described = exported = false;
+    struct writer *w = &s->answer.w;
+    bool exported = cursor->format == TABLE_FORMAT_BYTES && s->kind != READ_NEXT;
+    bool described = is_described(s);
+    s->share = piece_share(call, s);
+    reply_parts_open(&s->answer, call, frame_bytes(s) + s->gathered.length + s->share);
     writer_map(w, (size_t)2 + exported + 2 * (size_t)described + (s->kind != READ_ALL));
     if (described) table_write_cols(w, cursor->query);
     if (exported) {
@@ -114,17 +121,34 @@ static enum call_outcome sending_finish(struct call *call)
         writer_cstr(w, export_format_name(export_format_of(cursor->export)));
     }
     reply_figure(w, "rows", sending_rows(s));
-    write_bytes(call, s, share);
+    write_bytes_header(w, call, s);
+    s->answering = true;
+}
+
+/* Puts more of the answer together; a cursor that is to be read on goes to the session. */
+static enum call_outcome sending_finish(struct call *call, uint64_t end_ns)
+{
+    struct sending *s = call->state;
+    struct table_cursor *cursor = s->cursor;
+    struct writer *w = &s->answer.w;
+    if (!s->answering) answer_begin(call, s);
+    if (!reply_parts_copy(&s->answer, s->gathered.data, s->gathered.length, &s->gathered_at,
+                          end_ns) ||
+        !reply_parts_copy(&s->answer, cursor->piece, s->share, &s->piece_at, end_ns))
+        return CALL_PENDING;
+    bool goes_on = s->kind != READ_ALL &&
+                   !(cursor->export_over && s->share == cursor->piece_length);
     if (s->kind != READ_ALL) {
         writer_cstr(w, "cursor");
         if (goes_on) writer_int(w, table_cursor_number(call, cursor, goes_on));
         else writer_nil(w);
     }
-    if (described) table_write_stats(w, cursor->query);
+    if (is_described(s)) table_write_stats(w, cursor->query);
+    reply_parts_end(&s->answer, call);
     int status = reply_check(call);
     if (status == 0 && goes_on) {
-        cursor->piece += share;
-        cursor->piece_length -= share;
+        cursor->piece += s->share;
+        cursor->piece_length -= s->share;
         cursor->used_ns = clock_ns();
         out_close(&s->gathered);
         table_cursors_add(&call->refs->cursors, cursor);
@@ -174,9 +198,10 @@ static enum call_outcome sending_step(struct call *call, uint64_t budget_ns)
     struct sending *s = call->state;
     struct table_cursor *cursor = s->cursor;
     uint64_t now = clock_ns(), end = now + budget_ns;
+    if (s->answering) return sending_finish(call, end);
     do {
         struct query_error error;
-        if (is_enough(s)) return sending_finish(call);
+        if (is_enough(s)) return sending_finish(call, end);
         if (gather(call, s) < 0) {
             sending_free(call);
             return CALL_FAILED;
@@ -185,7 +210,7 @@ static enum call_outcome sending_step(struct call *call, uint64_t budget_ns)
                                &error);
         if (more < 0) return fail(call, &error);
         cursor->export_over = more == 0;
-        if (is_enough(s)) return sending_finish(call);
+        if (is_enough(s)) return sending_finish(call, end);
         now = clock_ns();
     } while (now < end);
     return CALL_PENDING;

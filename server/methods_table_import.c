@@ -1,8 +1,9 @@
 /* methods_table_import.c - table.import: a file's bytes become rows of a table.
  *
- * The happy path: the first call makes an import (server/table_import.h); its bytes are fed to the
- * reader in steps, straight from the request; at their end the rows that are whole join the table,
- * and if more is to come the import becomes a cursor of the session. A call that makes its table
+ * The happy path: the first call makes an import (server/table_import.h), once nobody else is
+ * changing the table; its bytes are fed to the reader in steps, straight from the request; at their
+ * end the rows that are whole join the table, and if more is to come the import becomes a cursor of
+ * the session. A call that makes its table
  * without a schema passes over its bytes twice: the first time only to find types.
  *
  * With `atomic` no rows join before the last call: those of a table that is there stay in one fork,
@@ -249,6 +250,22 @@ static struct table_cursor *cursor_known(struct call *call, const struct request
     return NULL;
 }
 
+/* Whether the call may begin its fork: not while somebody's change is open, or being taken back,
+ * which ends early beside a fork. 0, or -1 after table_turn or call_fail. */
+static int import_turn(struct call *call, const struct request *r)
+{
+    value v;
+    bool stores = !r->infers;
+    if (r->cursor != 0) {
+        struct table_cursor *cursor = table_cursors_find(&call->refs->cursors, r->cursor);
+        stores = cursor != NULL && cursor->import != NULL && !cursor->import->infers;
+        if (stores) cursor->used_ns = clock_ns(); /* it does not go unused while it waits */
+    }
+    if (!stores) return 0;
+    if (path_read_through(call, call->args[0], PATH_LENIENT, &v) < 0) return -1;
+    return value_is_kind(v, KIND_TABLE) ? table_turn(call, table_of(call->heap, v)) : 0;
+}
+
 /* --- ending -----------------------------------------------------------------------------------*/
 
 /* Bytes of the client in the text of an error, escaped. */
@@ -275,10 +292,11 @@ static enum call_outcome fail_import(struct call *call, struct table_error *erro
     importing_free(call);
     clean(error);
     call_fail_table(call, error);
-    if (none) return CALL_FAILED;
+    if (none || rows == 0) return CALL_FAILED;
     size_t length = strlen(call->message);
     snprintf(call->message + length, sizeof call->message - length,
-             "; %llu rows had been appended by earlier calls of this import", rows);
+             "; %llu row%s had been appended by earlier calls of this import", rows,
+             rows == 1 ? "" : "s");
     return CALL_FAILED;
 }
 
@@ -311,7 +329,14 @@ static int store_table(struct call *call, const struct request *r, struct table_
                               r->ttl_ms > 0 ? now_ms + (uint64_t)r->ttl_ms : 0);
 }
 
-static enum call_outcome import_finish(struct call *call)
+/* Whether it is the call's turn to join the table, or it has begun to. */
+static bool may_join(struct call *call, const struct table_import *x)
+{
+    return x->fork.t == NULL || x->fork.joining != NULL || table_turn_take(&call->turn, x->table);
+}
+
+/* Writes the answer, which stays only if nothing is left to do. */
+static enum call_outcome import_finish(struct call *call, uint64_t end_ns)
 {
     struct importing *s = call->state;
     struct table_import *x = s->cursor->import;
@@ -321,7 +346,7 @@ static enum call_outcome import_finish(struct call *call)
     bool told = x->infers && !s->request.more;
     bool joins = !x->atomic || !s->request.more;
     s->over = true;
-    if (joins && x->fork.t != NULL && !table_turn_take(&call->turn, x->table)) return CALL_PENDING;
+    if (joins && !may_join(call, x)) return CALL_PENDING;
     int64_t id = !s->request.more ? 0 : s->cursor->id != 0 ? s->cursor->id : cursors->last + 1;
     writer_map(w, told ? 3 : 2);
     reply_figure(w, "rows", import_rows(x));
@@ -332,7 +357,9 @@ static enum call_outcome import_finish(struct call *call)
     if (reply_check(call) < 0 || check_table(call, x) < 0) return fail_ended(call);
     if (joins && x->fresh && !x->infers && store_table(call, &s->request, x) < 0)
         return fail_ended(call);
-    if (joins && import_join(x, &error) < 0) return fail_import(call, &error);
+    int more = joins ? import_join(x, end_ns, &error) : 0;
+    if (more < 0) return fail_import(call, &error);
+    if (more > 0) return CALL_PENDING;
     x->rows = import_rows(x);
     if (id != 0) {
         s->cursor->used_ns = clock_ns();
@@ -404,11 +431,11 @@ static enum call_outcome import_step(struct call *call, uint64_t budget_ns)
     uint64_t end = clock_ns() + budget_ns;
     int done;
     root_frame_touch(call->heap, &s->cursor->import->frame);
-    if (s->over) return table_turn_come(&call->turn) ? import_finish(call) : CALL_PENDING;
+    if (s->over) return table_turn_come(&call->turn) ? import_finish(call, end) : CALL_PENDING;
     do done = import_work(call, s, &error);
     while (done == 0 && clock_ns() < end);
     if (done < 0) return fail_import(call, &error);
-    return done > 0 ? import_finish(call) : CALL_PENDING;
+    return done > 0 ? import_finish(call, end) : CALL_PENDING;
 }
 
 enum call_outcome method_table_import(struct call *call)
@@ -417,6 +444,7 @@ enum call_outcome method_table_import(struct call *call)
     struct table_error error;
     if (read_request(call, &r) < 0) return CALL_FAILED;
     table_cursors_expire(&call->refs->cursors, clock_ns(), call->host->cursor_idle_ns);
+    if (import_turn(call, &r) < 0) return CALL_FAILED;
     struct importing *s = calloc(1, sizeof *s);
     if (s == NULL) return fail_no_memory(call);
     s->cursor = r.cursor != 0 ? cursor_known(call, &r) : cursor_new(call, &r);

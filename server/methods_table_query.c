@@ -1,9 +1,9 @@
 /* methods_table_query.c - slice, scan, next, close, agg, explain.
  *
  * The happy path: a query is compiled and pins a version of its table; steps gather its batches in
- * a buffer of their own, since a pending call has written nothing; when enough rows are there or
- * the query has ended, the answer is written in one go. A scan with more to come becomes a cursor
- * of the session.
+ * buffers of their own, since a pending call has written nothing; when enough rows are there or
+ * the query has ended, steps put the answer together (server/reply_parts.h). A scan with more to
+ * come becomes a cursor of the session.
  *
  * Failure: an error of the query ends it, and its cursor. A session that vanishes gives all its
  * queries up, and with them their pins. */
@@ -19,6 +19,7 @@
 #include "server/path.h"
 #include "server/refs.h"
 #include "server/reply.h"
+#include "server/reply_parts.h"
 #include "server/table_query.h"
 #include "server/table_value.h"
 
@@ -47,6 +48,10 @@ struct reading {
     struct query_batch batch;    /* what is being written; rows 0: nothing is */
     uint32_t next;               /* the batch's next row, or (format cols) column */
     bool ended;
+    bool answering;              /* all is gathered; the answer has its head, and columns up to */
+    uint32_t column;
+    size_t at;                   /* in the column's bytes, or in `rows` */
+    struct reply_parts answer;
 };
 
 static struct query *reading_query(const struct reading *r) { return r->cursor->query; }
@@ -61,6 +66,7 @@ static void reading_free(struct call *call)
     }
     free(r->columns);
     writer_close(&r->rows);
+    reply_parts_close(&r->answer);
     if (r->cursor != NULL) table_cursor_destroy(r->cursor);
     free(r);
     call->state = NULL;
@@ -222,32 +228,37 @@ void table_write_cols(struct writer *w, const struct query *q)
     }
 }
 
-static void write_data(struct writer *w, const struct reading *r)
+static void write_count(struct writer *w, const struct reading *r)
 {
-    const struct query *q = reading_query(r);
-    uint32_t columns = query_column_count(q), nulls = 0;
     reply_figure(w, "rows", r->count);
     writer_cstr(w, "data");
-    if (r->cursor->format == TABLE_FORMAT_ROWS) {
-        writer_array(w, (size_t)r->count);
-        writer_bytes(w, r->rows.data, r->rows.length);
-        return;
-    }
-    writer_map(w, columns);
-    for (uint32_t i = 0; i < columns; i++) {
-        const struct gathered *g = &r->columns[i];
-        bool listed = is_listed(query_column(q, i)->type);
-        nulls += !listed && g->nulls;
-        write_name(w, query_column(q, i));
-        if (listed) writer_array(w, (size_t)r->count);
-        else writer_bin_header(w, g->data.length);
-        writer_bytes(w, g->data.data, g->data.length);
-    }
+    if (r->cursor->format == TABLE_FORMAT_ROWS) writer_array(w, (size_t)r->count);
+    else writer_map(w, query_column_count(reading_query(r)));
+}
+
+/* What is before the bytes of a column. */
+static void write_column_head(struct writer *w, const struct reading *r, uint32_t i)
+{
+    const struct query_column *column = query_column(reading_query(r), i);
+    write_name(w, column);
+    if (is_listed(column->type)) writer_array(w, (size_t)r->count);
+    else writer_bin_header(w, r->columns[i].data.length);
+}
+
+static bool has_nulls(const struct reading *r, uint32_t i)
+{
+    return r->columns[i].nulls && !is_listed(query_column(reading_query(r), i)->type);
+}
+
+static void write_valid(struct writer *w, const struct reading *r)
+{
+    uint32_t columns = query_column_count(reading_query(r)), nulls = 0;
+    for (uint32_t i = 0; i < columns; i++) nulls += has_nulls(r, i);
     writer_cstr(w, "valid");
     writer_map(w, nulls);
     for (uint32_t i = 0; i < columns; i++) {
-        if (is_listed(query_column(q, i)->type) || !r->columns[i].nulls) continue;
-        write_name(w, query_column(q, i));
+        if (!has_nulls(r, i)) continue;
+        write_name(w, query_column(reading_query(r), i));
         writer_bin(w, r->columns[i].valid, (size_t)(r->count + 7) / 8);
     }
 }
@@ -276,36 +287,79 @@ int64_t table_cursor_number(const struct call *call, const struct table_cursor *
     return !goes_on ? 0 : cursor->id != 0 ? cursor->id : call->refs->cursors.last + 1;
 }
 
-/* Writes the answer; a cursor that is to be read on goes to the session. */
-static enum call_outcome reading_finish(struct call *call)
+static bool goes_on(const struct reading *r) { return !r->ended && r->kind != READ_ALL; }
+
+/* About how long the answer will be, a little more rather than less. */
+static size_t answer_bytes(const struct reading *r)
 {
-    struct reading *r = call->state;
-    struct writer *w = call->reply;
-    bool goes_on = !r->ended && r->kind != READ_ALL, cols = r->cursor->format == TABLE_FORMAT_COLS;
-    int64_t id = table_cursor_number(call, r->cursor, goes_on);
+    const struct query *q = reading_query(r);
+    size_t bytes = gathered_bytes(r) + 1024;
+    for (uint32_t i = 0; i < query_column_count(q); i++) {
+        bytes += 3 * (query_column(q, i)->name_length + 16);
+        if (r->columns != NULL) bytes += r->columns[i].valid_bytes;
+    }
+    return bytes;
+}
+
+static void answer_begin(struct call *call, struct reading *r)
+{
+    struct writer *w = &r->answer.w;
+    bool cols = r->cursor->format == TABLE_FORMAT_COLS;
+    reply_parts_open(&r->answer, call, answer_bytes(r));
     writer_map(w, (size_t)2 + cols + (r->kind != READ_NEXT) * (size_t)2 + (r->kind != READ_ALL));
     if (r->kind != READ_NEXT) table_write_cols(w, reading_query(r));
-    write_data(w, r);
+    write_count(w, r);
+    r->answering = true;
+}
+
+/* Whether all that was gathered is in the answer. */
+static bool answer_copy(struct reading *r, uint64_t end_ns)
+{
+    uint32_t columns = r->columns != NULL ? query_column_count(reading_query(r)) : 0;
+    if (columns == 0)
+        return reply_parts_copy(&r->answer, r->rows.data, r->rows.length, &r->at, end_ns);
+    for (; r->column < columns; r->column++, r->at = 0) {
+        struct writer *data = &r->columns[r->column].data;
+        if (r->at == 0) write_column_head(&r->answer.w, r, r->column);
+        if (!reply_parts_copy(&r->answer, data->data, data->length, &r->at, end_ns)) return false;
+        writer_close(data);
+    }
+    return true;
+}
+
+/* The cursor goes to the session, and what was gathered is given up. */
+static void cursor_return(struct call *call, struct reading *r)
+{
+    struct table_cursor *cursor = r->cursor;
+    uint32_t columns = r->columns != NULL ? query_column_count(cursor->query) : 0;
+    for (uint32_t i = 0; i < columns; i++) {
+        writer_close(&r->columns[i].data);
+        free(r->columns[i].valid);
+    }
+    free(r->columns);
+    r->columns = NULL;
+    r->cursor = NULL;
+    cursor->used_ns = clock_ns();
+    table_cursors_add(&call->refs->cursors, cursor);
+}
+
+/* Puts more of the answer together; a cursor that is to be read on goes to the session. */
+static enum call_outcome reading_finish(struct call *call, uint64_t end_ns)
+{
+    struct reading *r = call->state;
+    struct writer *w = &r->answer.w;
+    if (!r->answering) answer_begin(call, r);
+    if (!answer_copy(r, end_ns)) return CALL_PENDING;
+    if (r->cursor->format == TABLE_FORMAT_COLS) write_valid(w, r);
     if (r->kind != READ_ALL) {
         writer_cstr(w, "cursor");
-        if (goes_on) writer_int(w, id);
+        if (goes_on(r)) writer_int(w, table_cursor_number(call, r->cursor, true));
         else writer_nil(w);
     }
     if (r->kind != READ_NEXT) table_write_stats(w, reading_query(r));
+    reply_parts_end(&r->answer, call);
     int status = reply_check(call);
-    if (status == 0 && goes_on) {
-        struct table_cursor *cursor = r->cursor;
-        uint32_t columns = r->columns != NULL ? query_column_count(cursor->query) : 0;
-        for (uint32_t i = 0; i < columns; i++) {
-            writer_close(&r->columns[i].data);
-            free(r->columns[i].valid);
-        }
-        free(r->columns);
-        r->columns = NULL;
-        r->cursor = NULL;
-        cursor->used_ns = clock_ns();
-        table_cursors_add(&call->refs->cursors, cursor);
-    }
+    if (status == 0 && goes_on(r)) cursor_return(call, r);
     reading_free(call);
     return status < 0 ? CALL_FAILED : CALL_DONE;
 }
@@ -333,6 +387,7 @@ static enum call_outcome reading_step(struct call *call, uint64_t budget_ns)
 {
     struct reading *r = call->state;
     uint64_t now = clock_ns(), end = now + budget_ns;
+    if (r->answering) return reading_finish(call, end);
     do {
         int outcome = r->batch.rows ? QUERY_ROWS : reading_next(call, r, end - now);
         int status = outcome == QUERY_ROWS ? gather(call, r) : 0;
@@ -340,7 +395,7 @@ static enum call_outcome reading_step(struct call *call, uint64_t budget_ns)
             reading_free(call);
             return CALL_FAILED;
         }
-        if (outcome == QUERY_END) return reading_finish(call);
+        if (outcome == QUERY_END) return reading_finish(call, end);
         if (outcome == QUERY_BUSY) break;
         now = clock_ns();
     } while (now < end);

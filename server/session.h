@@ -94,6 +94,7 @@ struct session {
 
     size_t request_heap;    /* bytes of the heap that the unfinished request has taken */
     size_t request_bytes;   /* that it takes in all, as counted in unfinished_bytes */
+    unsigned request_waits; /* turns that it has waited for room in the heap */
     size_t request_taken;   /* bytes that have come since ... */
     uint64_t request_ms;    /* ... uv_now when it began, or had last come fast enough */
 

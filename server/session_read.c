@@ -12,6 +12,8 @@
 
 /* A builder that once held a larger message is not kept. */
 #define SPARE_SLOTS_MAX 4096
+/* A request that has taken so much of the heap may wait for room. */
+#define ROOM_REQUEST_BYTES ((size_t)32 << 10)
 
 /* --- intakes --------------------------------------------------------------------------------*/
 
@@ -138,6 +140,7 @@ static void request_continue(struct session *s, size_t taken, size_t used_before
     if (!s->links[LINK_UNFINISHED].listed) {
         session_list_add(&server->unfinished, LINK_UNFINISHED, s);
         s->request_taken = 0;
+        s->request_waits = 0;
         s->request_ms = uv_now(&server->loop);
     }
     s->request_taken += taken;
@@ -343,6 +346,18 @@ bool session_turn_is_over(const struct session *s)
                                           s->turn_spent_ns >= settings->turn_time * 1000000);
 }
 
+/* What has come of a long request is not to fail for want of the room that eviction would make. */
+static bool waits_for_room(struct session *s, size_t length)
+{
+    if (!s->intake || !s->links[LINK_UNFINISHED].listed || s->intake->builder.failed ||
+        s->request_heap < ROOM_REQUEST_BYTES)
+        return false;
+    if (!keys_wait_for_room(&s->server->keys, length + READ_BUFFER_BYTES, s->request_waits))
+        return false;
+    s->request_waits++;
+    return true;
+}
+
 static bool may_run(const struct session *s)
 {
     return s->state == SESSION_OPEN && !s->call_pending && !s->paused && !session_must_read(s) &&
@@ -362,7 +377,7 @@ size_t session_run(struct session *s, const char *data, size_t length)
     output_borrow(s);
     keys_turn(&s->server->keys);
     keys_evict(&s->server->keys, EVICT_CALL_KEYS); /* what comes is built in the heap at once */
-    while (used < length && may_run(s)) {
+    while (used < length && may_run(s) && !waits_for_room(s, length - used)) {
         if (!s->intake) s->intake = intake_lend(s->server, s);
         if (!s->intake) {
             log_error("client %llu was dropped: no memory for a request",

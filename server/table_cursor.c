@@ -23,6 +23,13 @@ void table_cursors_add(struct table_cursors *cursors, struct table_cursor *curso
     cursors->count++;
 }
 
+struct table_cursor *table_cursors_find(const struct table_cursors *cursors, int64_t id)
+{
+    struct table_cursor *cursor = cursors->first;
+    while (cursor != NULL && cursor->id != id) cursor = cursor->next;
+    return cursor;
+}
+
 struct table_cursor *table_cursors_take(struct table_cursors *cursors, int64_t id)
 {
     for (struct table_cursor **at = &cursors->first; *at != NULL; at = &(*at)->next) {

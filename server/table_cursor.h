@@ -41,6 +41,8 @@ struct table_cursors {
 
 /* Takes the cursor over and gives it a number. */
 void table_cursors_add(struct table_cursors *cursors, struct table_cursor *cursor);
+/* The cursor with this number, which stays the session's; NULL if there is none. */
+struct table_cursor *table_cursors_find(const struct table_cursors *cursors, int64_t id);
 /* Takes the cursor with this number off; NULL if there is none. */
 struct table_cursor *table_cursors_take(struct table_cursors *cursors, int64_t id);
 /* Closes those not used since `idle_ns`; 0: none. */

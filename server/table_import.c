@@ -247,9 +247,9 @@ int import_flush(struct table_import *x, bool last, struct table_error *error)
     return failed;
 }
 
-int import_join(struct table_import *x, struct table_error *error)
+int import_join(struct table_import *x, uint64_t end_ns, struct table_error *error)
 {
-    return x->fork.t != NULL ? table_fork_join(&x->fork, error) : 0;
+    return x->fork.t != NULL ? table_fork_join(&x->fork, end_ns, error) : 0;
 }
 
 uint64_t import_rows(const struct table_import *x)

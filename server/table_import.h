@@ -75,8 +75,9 @@ warn_unused int import_feed(struct table_import *x, const void *data, size_t len
                             struct table_error *error);
 /* The bytes of a call are over: all whole rows are read. `last`: those of the file. */
 warn_unused int import_flush(struct table_import *x, bool last, struct table_error *error);
-/* The rows that the call has appended become visible. */
-warn_unused int import_join(struct table_import *x, struct table_error *error);
+/* The rows that the call has appended become visible. 1: there is more to do, which is what is left
+ * at about `end_ns` on the clock; 0, or an error. */
+warn_unused int import_join(struct table_import *x, uint64_t end_ns, struct table_error *error);
 /* Of all calls, joined or not. */
 uint64_t import_rows(const struct table_import *x);
 

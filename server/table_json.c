@@ -3,7 +3,12 @@
  * Bytes go to yajl line by line, so that the line of an error is known and a line is bounded. Its
  * callbacks put cells into the batch, in the order of the columns; the row is whole with the end of
  * its object. Only once a line has ended is a batch appended, so nothing that was given to yajl is
- * looked at after a change of the heap. */
+ * looked at after a change of the heap.
+ *
+ * A line may have 16 MiB, and a feed does a bounded part of it. But yajl begins anew with a token
+ * that is cut, which takes forever if it is long; so it gets whole tokens only, what has come of
+ * one is *held*, and of a string that grows long it sees two quotes: its text is decoded beside it,
+ * into the batch (server/json_text.h). */
 #include "server/table_json.h"
 
 #include <inttypes.h>
@@ -13,6 +18,12 @@
 #include <yajl/yajl_parse.h>
 
 #include "heap/text.h"
+#include "server/json_text.h"
+
+/* What one feed looks at. */
+#define FEED_BYTES ((size_t)64 << 10)
+/* What is held of a token at most. */
+#define HELD_BYTES_MAX ((size_t)16 << 10)
 
 /* Memory of yajl's, in a list, to be freed when it was left in its middle. */
 struct block {
@@ -30,6 +41,12 @@ struct json_reader {
     uint32_t *map;       /* batch_append: each column is itself */
     uint64_t line;
     size_t line_bytes;   /* of this line so far */
+    struct table_out held; /* what has come of a token that is cut */
+    bool in_string, escaped; /* of the bytes that have come: within one, and behind a backslash */
+    bool in_text;        /* a long string is being decoded */
+    bool has_text;       /* it is what yajl's two quotes stand for */
+    struct json_text text;
+    size_t text_begin;   /* in the batch's bytes: to their end */
     size_t row_begin;    /* in the batch's bytes, of the row that has begun */
     bool in_object, any; /* any: the line had an object */
     uint32_t column;     /* of the cell that comes; UINT32_MAX: none */
@@ -149,10 +166,10 @@ static int take_cell(struct json_reader *r, enum text_kind kind, const void *dat
     if (kind == TEXT_STRING && has_half(data, length))
         return json_wrong(r, "a surrogate without its other half");
     struct text_cell *c = row_cells(r) + r->column;
-    c->begin = (uint32_t)b->bytes.length;
-    c->length = (uint32_t)length;
-    c->kind = kind;
+    c->begin = (uint32_t)(r->has_text ? r->text_begin : b->bytes.length);
     if (length) out_put(&b->bytes, data, length);
+    c->length = (uint32_t)(b->bytes.failed ? 0 : b->bytes.length - c->begin);
+    c->kind = kind;
     r->next = r->column + 1;
     r->column = UINT32_MAX;
     return b->bytes.failed ? json_memory(r) : 1;
@@ -228,6 +245,12 @@ static int on_key(void *data, const unsigned char *key, size_t length)
     const char *name = (const char *)key;
     char quoted[TEXT_QUOTE_BYTES];
     r->column = UINT32_MAX;
+    if (r->has_text) {
+        name = (const char *)r->batch.bytes.data + r->text_begin;
+        length = r->batch.bytes.length - r->text_begin;
+        r->batch.bytes.length = r->text_begin; /* it stays there until something is added */
+        key = (const unsigned char *)name;
+    }
     if (has_half(key, length)) return json_wrong(r, "a surrogate without its other half");
     r->column = find_column(r, name, length);
     if (r->column == UINT32_MAX && r->table) {
@@ -331,22 +354,120 @@ static int parse(struct json_reader *r, const char *data, size_t length, bool en
     return r->failure;
 }
 
+/* --- tokens that are cut -----------------------------------------------------------------------*/
+
+/* Whether a token ends before it at the latest. */
+static bool is_between(char c)
+{
+    switch (c) {
+    case ',': case ':': case '{': case '}': case '[': case ']':
+    case ' ': case '\t': case '\r': case '\n': return true;
+    default: return false;
+    }
+}
+
+/* Looks at the next bytes of a line. Returns how many are whole tokens, maybe with the end of one
+ * that is held. */
+static size_t scan(struct json_reader *r, const char *data, size_t length)
+{
+    size_t whole = 0;
+    for (size_t i = 0; i < length; i++) {
+        char c = data[i];
+        if (r->escaped) {
+            r->escaped = false;
+        } else if (c == '"') {
+            whole = r->in_string ? i + 1 : i;
+            r->in_string = !r->in_string;
+        } else if (r->in_string) {
+            r->escaped = c == '\\';
+        } else if (is_between(c)) {
+            whole = i + 1;
+        }
+    }
+    return whole;
+}
+
+/* 0 or r->failure. */
+static int parse_held(struct json_reader *r)
+{
+    size_t length = r->held.length;
+    r->held.length = 0;
+    return length ? parse(r, (const char *)r->held.data, length, false) : r->failure;
+}
+
+static int hold(struct json_reader *r, const char *data, size_t length)
+{
+    if (length) out_put(&r->held, data, length);
+    if (r->held.failed) json_memory(r);
+    return r->failure;
+}
+
+/* More of a long string. Returns how many bytes were taken. */
+static size_t feed_text(struct json_reader *r, const char *data, size_t length)
+{
+    size_t used;
+    const char *wrong;
+    enum json_text_status status =
+        json_text_feed(&r->text, data, length, &used, &r->batch.bytes, r->text_begin, &wrong);
+    if (r->batch.bytes.failed) json_memory(r);
+    else if (status == JSON_TEXT_WRONG) json_wrong(r, "%s", wrong);
+    if (status != JSON_TEXT_END || r->failure) return used;
+    r->in_text = r->in_string = r->escaped = false;
+    r->has_text = true;
+    parse(r, "\"\"", 2, false);
+    r->has_text = false;
+    return used;
+}
+
+/* What is held becomes the beginning of a long string, unless it is short enough. */
+static void begin_text(struct json_reader *r)
+{
+    if (r->held.length <= HELD_BYTES_MAX || r->failure) return;
+    if (!r->in_string) {
+        json_wrong(r, "a number or a word of more than %zu bytes", HELD_BYTES_MAX);
+        return;
+    }
+    r->in_text = true;
+    r->text = (struct json_text){.escape = false};
+    r->text_begin = r->batch.bytes.length;
+    feed_text(r, (const char *)r->held.data + 1, r->held.length - 1);
+    r->held.length = 0;
+}
+
+/* Bytes of a line that did not come whole. */
+static void feed_part(struct json_reader *r, const char *data, size_t length)
+{
+    size_t at = r->in_text ? feed_text(r, data, length) : 0;
+    if (r->failure || at == length) return;
+    size_t whole = at + scan(r, data + at, length - at);
+    if (whole > at && r->held.length > 0) {
+        if (hold(r, data + at, whole - at) == 0) parse_held(r);
+    } else if (whole > at) {
+        parse(r, data + at, whole - at, false);
+    }
+    if (!r->failure && hold(r, data + whole, length - whole) == 0) begin_text(r);
+}
+
 /* --- lines -------------------------------------------------------------------------------------*/
 
 /* The rows that are whole; the cells of one that has begun stay. */
 static int append_batch(struct json_reader *r)
 {
-    size_t from = r->in_object ? r->row_begin : r->batch.bytes.length;
+    size_t end = r->in_text ? r->text_begin : r->batch.bytes.length;
+    size_t from = r->in_object ? r->row_begin : end;
     r->failure = r->table ? batch_append(&r->batch, r->table, r->map, &r->error) : 0;
     if (r->failure) return r->failure;
     batch_shift(&r->batch, from);
     r->row_begin = 0;
+    if (r->in_text) r->text_begin -= from;
     return 0;
 }
 
 static int line_end(struct json_reader *r)
 {
-    if (r->in_object) json_wrong(r, "the object does not end in its line");
+    /* A string that goes on behind the line's end is for yajl to refuse. */
+    if (parse_held(r) == 0 && r->in_object) json_wrong(r, "the object does not end in its line");
+    r->in_string = r->escaped = false;
     r->line++;
     r->work++;
     r->line_bytes = 0;
@@ -357,14 +478,18 @@ static int line_end(struct json_reader *r)
 /* Up to the end of the line, or of the data. Returns how many bytes were taken. */
 static size_t feed_line(struct json_reader *r, const char *data, size_t length)
 {
+    if (length > FEED_BYTES) length = FEED_BYTES;
     const char *end = memchr(data, '\n', length);
     size_t take = end ? (size_t)(end - data) + 1 : length;
+    bool whole = end && r->line_bytes == 0;
     r->line_bytes += take;
     if (r->line_bytes > TEXT_ROW_BYTES_MAX) {
         json_wrong(r, "a line of more than %zu bytes, which is the limit", TEXT_ROW_BYTES_MAX);
         return take;
     }
-    if (parse(r, data, take, false) == 0 && end) line_end(r);
+    if (whole) parse(r, data, take, false);
+    else feed_part(r, data, take);
+    if (!r->failure && end) line_end(r);
     return take;
 }
 
@@ -391,8 +516,8 @@ int json_reader_feed(struct json_reader *r, const void *data, size_t length, siz
     r->work = 0;
     while (!r->failure && *used < length) {
         *used += feed_line(r, bytes + *used, length - *used);
-        if (r->failure || !batch_full(r)) continue;
-        if (append_batch(r) == 0) return TABLE_FEED_WORK;
+        if (r->failure) break;
+        if (batch_full(r) ? append_batch(r) == 0 : *used >= FEED_BYTES) return TABLE_FEED_WORK;
     }
     return r->failure ? feed_failed(r, error) : TABLE_FEED_MORE;
 }
@@ -406,7 +531,8 @@ int json_reader_flush(struct json_reader *r, struct table_error *error)
 int json_reader_end(struct json_reader *r, struct table_error *error)
 {
     if (!r->failure && r->line_bytes) {
-        if (parse(r, NULL, 0, true) == 0) line_end(r);
+        if (r->in_text) json_wrong(r, "parse error: premature EOF");
+        else if (parse_held(r) == 0 && parse(r, NULL, 0, true) == 0) line_end(r);
     }
     if (!r->failure) append_batch(r);
     return feed_failed(r, error);
@@ -414,10 +540,10 @@ int json_reader_end(struct json_reader *r, struct table_error *error)
 
 uint64_t json_reader_rows(const struct json_reader *r) { return r->batch.first_row; }
 
-/* yajl keeps a token that is cut, and one that has escapes once more. */
+/* yajl copies a string that has escapes. */
 size_t json_reader_bytes(const struct json_reader *r)
 {
-    return sizeof *r + batch_bytes(&r->batch) + 3 * r->line_bytes;
+    return sizeof *r + batch_bytes(&r->batch) + 2 * r->held.capacity;
 }
 
 /* --- from beginning to end ---------------------------------------------------------------------*/
@@ -446,6 +572,7 @@ void json_reader_destroy(struct json_reader *r)
     if (!r) return;
     yajl_end(r);
     batch_close(&r->batch);
+    out_close(&r->held);
     free(r->map);
     free(r);
 }

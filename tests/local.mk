@@ -292,6 +292,12 @@ unit_change_model_SOURCES = %D%/unit/test_change_model.c
 unit_change_model_CFLAGS = $(HEAP_TEST_CFLAGS)
 unit_change_model_LDADD = $(SESSION_TEST_LIBS)
 
+check_PROGRAMS += unit_methods_symbols
+TESTS += unit_methods_symbols
+unit_methods_symbols_SOURCES = %D%/unit/test_methods_symbols.c
+unit_methods_symbols_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_methods_symbols_LDADD = $(SESSION_TEST_LIBS)
+
 check_PROGRAMS += unit_methods_change
 TESTS += unit_methods_change
 unit_methods_change_SOURCES = %D%/unit/test_methods_change.c

@@ -57,6 +57,14 @@ for policy in evict-lru evict-lfu; do
     ok "$policy evicted what it had to" test "$(figure evicted)" -gt 10000
     ok "$policy evicted no more" test "$(figure keys)" -gt 9000
     is "the newest key is there" "$(cli exists key:29999)" "1"
+    for size in 500000 2000000 4000000; do
+        fill 15000 0 >/dev/null
+        is "$policy makes room for a value of $size bytes before it refuses" \
+            "$({ printf 'set big "'; head -c $size /dev/zero | tr '\0' x; echo '"'; } | cli)" "true"
+        is "its length" "$(cli len big)" "$size"
+        cli del big >/dev/null
+    done
+    ok "$policy evicted no more than that takes" test "$(figure keys)" -gt 3000
     server_stop
     is "the heap is sound" "$server_status" "0"
 done

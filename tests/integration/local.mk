@@ -13,6 +13,7 @@ integration_tests = \
 	%D%/evict.sh \
 	%D%/export.sh \
 	%D%/foreign.sh \
+	%D%/full_disk.sh \
 	%D%/import.sh \
 	%D%/intern.sh \
 	%D%/methods_doc.sh \

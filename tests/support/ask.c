@@ -69,3 +69,38 @@ const char *ask(struct in_process *p, const char *method, const char *params)
     writer_close(&w);
     return answer;
 }
+
+void ask_begin(struct in_process *session, const char *method, const char *params)
+{
+    struct writer w, items;
+    writer_init(&items, 0);
+    writer_init(&w, 0);
+    size_t count = literal_write(&items, params);
+    writer_array(&w, 4);
+    writer_int(&w, 0);
+    writer_int(&w, 1);
+    writer_cstr(&w, method);
+    writer_array(&w, count);
+    writer_bytes(&w, items.data, items.length);
+    writer_rewind(&session->out, 0);
+    ck_assert_int_eq(in_process_begin(session, w.data, w.length), CALL_PENDING);
+    writer_close(&w);
+    writer_close(&items);
+}
+
+enum call_outcome ask_resume(struct in_process *session, uint64_t budget_ns)
+{
+    builder_touch(&session->builder);
+    enum call_outcome outcome = call_resume(&session->call, budget_ns);
+    if (outcome != CALL_PENDING) builder_reset(&session->builder);
+    return outcome;
+}
+
+void ask_expect(struct in_process *session, const char *answer)
+{
+    size_t used;
+    char *text = literal_read(session->out.data, session->out.length, &used);
+    ck_assert_str_eq(text, answer);
+    free(text);
+    writer_rewind(&session->out, 0);
+}

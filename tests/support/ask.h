@@ -16,6 +16,12 @@ const char *ask(struct in_process *p, const char *method, const char *params);
 /* The same for a request whose params array is given as bytes. */
 const char *ask_bytes(struct in_process *p, const char *method, const struct writer *params);
 
+/* A call that is still under way after its first step; its next step; and, once it is done, the
+ * whole response. call_abort and builder_reset give it up. */
+void ask_begin(struct in_process *session, const char *method, const char *params);
+enum call_outcome ask_resume(struct in_process *session, uint64_t budget_ns);
+void ask_expect(struct in_process *session, const char *response);
+
 #define ASK(p, method, params, answer) ck_assert_str_eq(ask(p, method, params), answer)
 /* The beginning of the answer. */
 #define ASK_BEGINS(p, method, params, beginning)                                             \

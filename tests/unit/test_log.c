@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <regex.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "tests/support/runner.h"
@@ -46,6 +48,47 @@ static size_t count_lines(const char *log)
     for (; (log = strchr(log, '\n')); log++) count++;
     return count;
 }
+
+/* Room for so many bytes in files; 0: any number. */
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes ? bytes : limit.rlim_max;
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+START_TEST(a_full_disk_is_told_once_and_what_is_missing_afterwards)
+{
+    char complaint[500];
+    int ends[2], saved = dup(STDERR_FILENO);
+    ck_assert_int_eq(pipe(ends), 0);
+    ck_assert_int_eq(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+    signal(SIGXFSZ, SIG_IGN);
+    log_info("one");
+    limit_files(60);
+    for (int i = 0; i < 4; i++) log_info("lost %d", i);
+    limit_files(0);
+    log_info("two");
+    log_info("three");
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    close(ends[1]);
+    ssize_t length = read(ends[0], complaint, sizeof complaint - 1);
+    close(ends[0]);
+    ck_assert_int_gt(length, 0);
+    complaint[length] = 0;
+    ck_assert_uint_eq(count_lines(complaint), 1);
+    ck_assert_ptr_nonnull(strstr(complaint, path));
+    ck_assert_ptr_nonnull(strstr(complaint, strerror(EFBIG)));
+    ck_assert_uint_eq(count_lines(read_log(path)), 5); /* one is cut */
+    const char *line = strstr(text, "info  one\n");
+    ck_assert_ptr_nonnull(line);
+    ck_assert_ptr_nonnull(line = strstr(line, " error 4 lines are missing here"));
+    ck_assert_ptr_nonnull(line = strstr(line, "info  two\n"));
+    ck_assert_ptr_nonnull(strstr(line, "info  three\n"));
+}
+END_TEST
 
 START_TEST(a_line_has_time_and_level)
 {
@@ -131,6 +174,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("log");
     TCase *tcase = tcase_create("log");
     tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, a_full_disk_is_told_once_and_what_is_missing_afterwards);
     tcase_add_test(tcase, a_line_has_time_and_level);
     tcase_add_test(tcase, lower_levels_are_left_out);
     tcase_add_test(tcase, nothing_forges_a_line);

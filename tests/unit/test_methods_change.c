@@ -119,62 +119,27 @@ END_TEST
 
 /* --- one after the other ----------------------------------------------------------------------*/
 
-static void start(struct in_process *session, const char *method, const char *params)
-{
-    struct writer w, items;
-    writer_init(&items, 0);
-    writer_init(&w, 0);
-    size_t count = literal_write(&items, params);
-    writer_array(&w, 4);
-    writer_int(&w, 0);
-    writer_int(&w, 1);
-    writer_cstr(&w, method);
-    writer_array(&w, count);
-    writer_bytes(&w, items.data, items.length);
-    writer_rewind(&session->out, 0);
-    ck_assert_int_eq(in_process_begin(session, w.data, w.length), CALL_PENDING);
-    writer_close(&w);
-    writer_close(&items);
-}
-
-static enum call_outcome go_on(struct in_process *session, uint64_t budget_ns)
-{
-    builder_touch(&session->builder);
-    enum call_outcome outcome = call_resume(&session->call, budget_ns);
-    if (outcome != CALL_PENDING) builder_reset(&session->builder);
-    return outcome;
-}
-
-static void expect_answer(struct in_process *session, const char *answer)
-{
-    size_t used;
-    char *text = literal_read(session->out.data, session->out.length, &used);
-    ck_assert_str_eq(text, answer);
-    free(text);
-    writer_rewind(&session->out, 0);
-}
-
 START_TEST(writers_wait_in_line_and_readers_do_not)
 {
     struct in_process third;
     in_process_join(&other, &p);
     in_process_join(&third, &p);
     make_numbers(200000);
-    start(&p, "table.update", "'t', nil, {'k': 255}");
-    start(&other, "table.append", "'t', {'rows': [[-1, 7]]}");
-    start(&third, "set", "['t', 0, 'k'], 77");
+    ask_begin(&p, "table.update", "'t', nil, {'k': 255}");
+    ask_begin(&other, "table.append", "'t', {'rows': [[-1, 7]]}");
+    ask_begin(&third, "set", "['t', 0, 'k'], 77");
     for (int i = 0; i < 5; i++) {
-        ck_assert_int_eq(go_on(&p, 0), CALL_PENDING);
-        ck_assert_int_eq(go_on(&third, 0), CALL_PENDING);
-        ck_assert_int_eq(go_on(&other, 0), CALL_PENDING);
+        ck_assert_int_eq(ask_resume(&p, 0), CALL_PENDING);
+        ck_assert_int_eq(ask_resume(&third, 0), CALL_PENDING);
+        ck_assert_int_eq(ask_resume(&other, 0), CALL_PENDING);
     }
-    while (go_on(&p, 100000) == CALL_PENDING) continue;
-    expect_answer(&p, "[1, 1, nil, 200000]");
-    ck_assert_int_eq(go_on(&third, 0), CALL_PENDING); /* it came last */
-    ck_assert_int_eq(go_on(&other, 1000000), CALL_DONE);
-    expect_answer(&other, "[1, 1, nil, {'first': 200000, 'n': 1}]");
-    ck_assert_int_eq(go_on(&third, 0), CALL_DONE);
-    expect_answer(&third, "[1, 1, nil, true]");
+    while (ask_resume(&p, 100000) == CALL_PENDING) continue;
+    ask_expect(&p, "[1, 1, nil, 200000]");
+    ck_assert_int_eq(ask_resume(&third, 0), CALL_PENDING); /* it came last */
+    ck_assert_int_eq(ask_resume(&other, 1000000), CALL_DONE);
+    ask_expect(&other, "[1, 1, nil, {'first': 200000, 'n': 1}]");
+    ck_assert_int_eq(ask_resume(&third, 0), CALL_DONE);
+    ask_expect(&third, "[1, 1, nil, true]");
     ASK(&p, "table.get", "'t', 0", "{'n': 0, 'k': 77}");
     ASK(&p, "table.get", "'t', -1", "{'n': -1, 'k': 7}");
     in_process_end(&third);
@@ -188,15 +153,15 @@ START_TEST(who_waits_may_leave_the_line)
     in_process_join(&other, &p);
     in_process_join(&third, &p);
     make_numbers(200000);
-    start(&p, "table.update", "'t', nil, {'k': 255}");
-    start(&other, "table.delete", "'t', ['and']");
-    start(&third, "table.delete", "'t', [0]");
+    ask_begin(&p, "table.update", "'t', nil, {'k': 255}");
+    ask_begin(&other, "table.delete", "'t', ['and']");
+    ask_begin(&third, "table.delete", "'t', [0]");
     call_abort(&other.call);
     builder_reset(&other.builder);
     call_abort(&p.call);
     builder_reset(&p.builder);
-    while (go_on(&third, 100000) == CALL_PENDING) continue;
-    expect_answer(&third, "[1, 1, nil, 1]");
+    while (ask_resume(&third, 100000) == CALL_PENDING) continue;
+    ask_expect(&third, "[1, 1, nil, 1]");
     ASK_HAS(&p, "table.agg", "'t', {'agg': {'m': ['max', 'k'], 'n': ['count']}}", "[[9, 199999]]");
     in_process_end(&third);
     in_process_end(&other);
@@ -207,14 +172,14 @@ START_TEST(who_waits_may_have_no_memory_for_its_reply)
 {
     in_process_join(&other, &p);
     make_numbers(200000);
-    start(&p, "table.update", "'t', nil, {'k': 255}");
-    start(&other, "table.append", "'t', {'rows': [[-1, 7]]}");
+    ask_begin(&p, "table.update", "'t', nil, {'k': 255}");
+    ask_begin(&other, "table.append", "'t', {'rows': [[-1, 7]]}");
     other.out.limit = 8; /* as when it cannot grow */
-    ck_assert_int_eq(go_on(&other, 0), CALL_FAILED);
+    ck_assert_int_eq(ask_resume(&other, 0), CALL_FAILED);
     other.out.limit = 0;
     writer_rewind(&other.out, 0);
-    while (go_on(&p, 100000) == CALL_PENDING) continue;
-    expect_answer(&p, "[1, 1, nil, 200000]");
+    while (ask_resume(&p, 100000) == CALL_PENDING) continue;
+    ask_expect(&p, "[1, 1, nil, 200000]");
     ASK(&other, "table.append", "'t', {'rows': [[-1, 7]]}", "{'first': 200000, 'n': 1}");
     in_process_end(&other);
 }
@@ -224,10 +189,10 @@ START_TEST(a_change_goes_on_when_its_table_is_deleted)
 {
     in_process_join(&other, &p);
     make_numbers(200000);
-    start(&p, "table.update", "'t', nil, {'k': 255}");
+    ask_begin(&p, "table.update", "'t', nil, {'k': 255}");
     ASK(&other, "del", "'t'", "1");
-    while (go_on(&p, 100000) == CALL_PENDING) continue;
-    expect_answer(&p, "[1, 1, nil, 200000]");
+    while (ask_resume(&p, 100000) == CALL_PENDING) continue;
+    ask_expect(&p, "[1, 1, nil, 200000]");
     in_process_end(&other);
     ck_assert_uint_eq(external_bytes_now(), 0);
 }
@@ -237,9 +202,9 @@ END_TEST
 
 static void give_up(const char *method, const char *params, unsigned steps)
 {
-    start(&p, method, params);
+    ask_begin(&p, method, params);
     for (unsigned i = 0; i < steps; i++)
-        if (go_on(&p, 0) != CALL_PENDING) return;
+        if (ask_resume(&p, 0) != CALL_PENDING) return;
     call_abort(&p.call);
     builder_reset(&p.builder);
     writer_rewind(&p.out, 0);
@@ -287,8 +252,8 @@ START_TEST(an_export_outlives_the_symbols_of_a_change)
     ASK(&p, "table.append", "'t', {'rows': [['a'], ['b']]}", "{'first': 0, 'n': 2}");
     for (int i = 0; i < 2; i++) {
         const char *method = i ? "table.scan" : "table.export";
-        start(&p, "table.append", rows);
-        for (int k = 0; k < 3; k++) ck_assert_int_eq(go_on(&p, 0), CALL_PENDING);
+        ask_begin(&p, "table.append", rows);
+        for (int k = 0; k < 3; k++) ck_assert_int_eq(ask_resume(&p, 0), CALL_PENDING);
         ASK_HAS(&other, method, begins[i], "'cursor': ");
         call_abort(&p.call);
         builder_reset(&p.builder);
@@ -543,15 +508,15 @@ START_TEST(a_writer_that_waited_finds_the_altered_table)
 {
     in_process_join(&other, &p);
     make_numbers(200000);
-    start(&p, "table.alter", "'t', [['type', 'n', 'f64']]");
-    start(&other, "table.set", "'t', 0, 'n', 0.5");
-    while (go_on(&p, 100000) == CALL_PENDING) continue;
-    expect_answer(&p, "[1, 1, nil, true]");
-    ck_assert_int_eq(go_on(&other, 0), CALL_DONE);
+    ask_begin(&p, "table.alter", "'t', [['type', 'n', 'f64']]");
+    ask_begin(&other, "table.set", "'t', 0, 'n', 0.5");
+    while (ask_resume(&p, 100000) == CALL_PENDING) continue;
+    ask_expect(&p, "[1, 1, nil, true]");
+    ck_assert_int_eq(ask_resume(&other, 0), CALL_DONE);
     ASK(&p, "get", "['t', 0, 'n']", "0.5");
-    start(&p, "table.alter", "'t', [['type', 'k', 'i16']]");
+    ask_begin(&p, "table.alter", "'t', [['type', 'k', 'i16']]");
     ASK(&other, "del", "'t'", "1");
-    while (go_on(&p, 100000) == CALL_PENDING) continue;
+    while (ask_resume(&p, 100000) == CALL_PENDING) continue;
     ck_assert_ptr_nonnull(memmem(p.out.data, p.out.length, "NOT_FOUND", 9));
     in_process_end(&other);
 }
@@ -619,7 +584,7 @@ END_TEST
 
 static void finish(struct in_process *session)
 {
-    while (go_on(session, 100000) == CALL_PENDING) continue;
+    while (ask_resume(session, 100000) == CALL_PENDING) continue;
 }
 
 static void expect_part(struct in_process *session, const char *message)
@@ -635,10 +600,10 @@ START_TEST(compacting_ends_when_the_table_is_altered)
 {
     in_process_join(&other, &p);
     make_numbers(TABLE_CHUNK_ROWS + 100);
-    start(&other, "table.compact", "'t'");
-    ck_assert_int_eq(go_on(&other, 0), CALL_PENDING);
+    ask_begin(&other, "table.compact", "'t'");
+    ck_assert_int_eq(ask_resume(&other, 0), CALL_PENDING);
     ASK(&p, "table.alter", "'t', [['type', 'n', 'f64']]", "true");
-    ck_assert_int_eq(go_on(&other, 0), CALL_FAILED);
+    ck_assert_int_eq(ask_resume(&other, 0), CALL_FAILED);
     expect_part(&other, "BUSY table.compact: the columns of the table were altered meanwhile");
     in_process_end(&other);
 }
@@ -649,11 +614,11 @@ START_TEST(indexing_ends_when_the_table_is_altered)
     in_process_join(&other, &p);
     make_numbers(TABLE_CHUNK_ROWS + 100);
     ASK_BEGINS(&p, "table.index", "'t', 'n', 'sorted'", "{");
-    start(&other, "table.index", "'t', 'k', 'hash'");
-    ck_assert_int_eq(go_on(&other, 0), CALL_PENDING);
+    ask_begin(&other, "table.index", "'t', 'k', 'hash'");
+    ck_assert_int_eq(ask_resume(&other, 0), CALL_PENDING);
     ASK(&p, "table.alter", "'t', [['rename', 'k', 'key'], ['add', 'z', 'i8', {'null': true}]]",
         "true");
-    ck_assert_int_eq(go_on(&other, 0), CALL_FAILED);
+    ck_assert_int_eq(ask_resume(&other, 0), CALL_FAILED);
     expect_part(&other, "BUSY table.index: the columns of the table were altered meanwhile");
     /* The index that was not finished is taken back from the new table, too. */
     ASK_BEGINS(&p, "table.schema", "'t'",
@@ -669,9 +634,9 @@ START_TEST(indexing_waits_for_a_change)
 {
     in_process_join(&other, &p);
     make_numbers(200000);
-    start(&p, "table.update", "'t', nil, {'k': 255}");
-    start(&other, "table.index", "'t', 'k', 'hash'");
-    for (int i = 0; i < 20; i++) ck_assert_int_eq(go_on(&other, 100000), CALL_PENDING);
+    ask_begin(&p, "table.update", "'t', nil, {'k': 255}");
+    ask_begin(&other, "table.index", "'t', 'k', 'hash'");
+    for (int i = 0; i < 20; i++) ck_assert_int_eq(ask_resume(&other, 100000), CALL_PENDING);
     finish(&p);
     finish(&other);
     char expected[40];
@@ -694,8 +659,8 @@ START_TEST(tables_are_sealed_after_a_change_that_was_given_up)
         "true");
     ck_assert_ptr_nonnull(strstr(append_numbers("t", TABLE_CHUNK_ROWS + 100), "'first': 0"));
     ASK_HAS(&p, "table.stats", "'t'", "'sealing': true");
-    start(&p, "table.append", rows);
-    for (int i = 0; i < 30; i++) ck_assert_int_eq(go_on(&p, 100000), CALL_PENDING);
+    ask_begin(&p, "table.append", rows);
+    for (int i = 0; i < 30; i++) ck_assert_int_eq(ask_resume(&p, 100000), CALL_PENDING);
     call_abort(&p.call);
     builder_reset(&p.builder);
     writer_rewind(&p.out, 0);

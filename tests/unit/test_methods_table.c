@@ -8,6 +8,7 @@
 
 #include "heap/gc.h"
 #include "tests/support/ask.h"
+#include "tests/support/literal.h"
 #include "tests/support/random.h"
 #include "tests/support/runner.h"
 
@@ -399,6 +400,56 @@ START_TEST(long_work_is_done_in_steps)
 }
 END_TEST
 
+static void add_request(struct writer *w, int64_t msgid, const char *method, const char *params)
+{
+    struct writer items;
+    writer_init(&items, 0);
+    size_t count = literal_write(&items, params);
+    writer_array(w, msgid < 0 ? 3 : 4);
+    writer_int(w, msgid < 0 ? 2 : 0);
+    if (msgid >= 0) writer_int(w, msgid);
+    writer_cstr(w, method);
+    writer_array(w, count);
+    writer_bytes(w, items.data, items.length);
+    writer_close(&items);
+}
+
+/* Long answers are put together beside the session's: when that is empty, behind others, and for
+ * nobody. */
+START_TEST(long_answers_keep_their_place)
+{
+    static const char *const formats[] = {"rows", "cols", "arrow"};
+    fill_numbers("t", 60000);
+    for (int i = 0; i < 3; i++) {
+        struct writer w;
+        char params[80];
+        size_t at = 0, used = 0;
+        snprintf(params, sizeof params, "'t', 0, 60000, {'format': '%s'}", formats[i]);
+        char *alone = strdup(ask(&p, "table.slice", params));
+        ck_assert_uint_gt(strlen(alone), 100000);
+        writer_init(&w, 0);
+        add_request(&w, 1, "ping", "");
+        add_request(&w, 2, "table.slice", params);
+        add_request(&w, -1, "table.slice", params);
+        add_request(&w, 3, "table.slice", params);
+        writer_rewind(&p.out, 0);
+        ck_assert_int_ge(in_process_feed(&p, w.data, w.length), 0);
+        for (int k = 1; k <= 3; k++, at += used) {
+            char *got = literal_read(p.out.data + at, p.out.length - at, &used);
+            char *expected = malloc(strlen(alone) + 100);
+            sprintf(expected, "[1, %d, nil, %s]", k, k == 1 ? "'PONG'" : alone);
+            ck_assert_msg(strcmp(got, expected) == 0, "%s: answer %d differs", formats[i], k);
+            free(expected);
+            free(got);
+        }
+        ck_assert_uint_eq(at, p.out.length);
+        writer_rewind(&p.out, 0);
+        writer_close(&w);
+        free(alone);
+    }
+}
+END_TEST
+
 /* Another session, and what it asks for while a call of the first is under way: once. */
 static struct in_process other;
 static const char *other_method, *other_params;
@@ -489,6 +540,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, updates_and_deletions);
     tcase_add_test(tcase, records_become_a_table_and_back);
     tcase_add_test(tcase, long_work_is_done_in_steps);
+    tcase_add_test(tcase, long_answers_keep_their_place);
     tcase_add_test(tcase, what_others_do_meanwhile_does_not_show);
     tcase_add_test(tcase, a_scan_goes_on_or_fails_whole);
     suite_add_tcase(suite, tcase);

@@ -10,6 +10,7 @@
 #include "heap/map.h"
 #include "heap/table_npy.h"
 #include "tests/support/ask.h"
+#include "tests/support/literal.h"
 #include "tests/support/random.h"
 #include "tests/support/runner.h"
 
@@ -132,6 +133,38 @@ START_TEST(csv_has_the_options_of_csv)
     ASK_BEGINS(&p, "table.export", "'t', {'format': 'csv', 'header': 1}", "! BAD_PARAMS");
     ASK_BEGINS(&p, "table.export", "'t', {'format': 'jsonl', 'header': true}",
                "! BAD_PARAMS table.export: header is an option of format \"csv\"");
+}
+END_TEST
+
+/* What is exported without a schema and imported again has the types that it had. */
+START_TEST(whole_doubles_come_back_as_doubles)
+{
+    static const char *const formats[] = {"csv", "jsonl"};
+    ASK(&p, "table.create", "'t', [['x', 'f64'], ['y', 'f32'], ['n', 'i32']]", "true");
+    ASK(&p, "table.append", "'t', {'rows': [[1, 1, 1], [-2, 16777216, 2], [1e22, 0, 3], "
+        "[9007199254740992, -3, 4]]}", "{'first': 0, 'n': 4}");
+    check_text("'t', {'format': 'csv', 'limit': 2}",
+               "x,y,n\r\n1.0,1.0,1\r\n-2.0,16777216.0,2\r\n");
+    check_text("'t', {'format': 'jsonl', 'limit': 1}", "{\"x\":1.0,\"y\":1.0,\"n\":1}\n");
+    for (int i = 0; i < 2; i++) {
+        char params[80];
+        snprintf(params, sizeof params, "'t', {'format': '%s'}", formats[i]);
+        struct bytes b = take_all("table.export", params, "");
+        struct writer w;
+        writer_init(&w, 0);
+        writer_array(&w, 3);
+        writer_cstr(&w, "u");
+        writer_bin(&w, b.data, b.length);
+        snprintf(params, sizeof params, "{'format': '%s', 'create': true}", formats[i]);
+        literal_write(&w, params);
+        ck_assert_str_eq(ask_bytes(&p, "table.import", &w), "{'rows': 4, 'cursor': nil}");
+        ASK_BEGINS(&p, "table.schema", "'u'", "[['x', 'f64', {'null': false, 'sorted': false}], "
+                   "['y', 'f64', {'null': false, 'sorted': false}], ['n', 'i64', ");
+        ASK(&p, "get", "['u', 2, 'x']", "1e+22");
+        ASK(&p, "del", "'u'", "1");
+        writer_close(&w);
+        free(b.data);
+    }
 }
 END_TEST
 
@@ -534,6 +567,7 @@ Suite *test_suite(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, csv_has_the_options_of_csv);
+    tcase_add_test(tcase, whole_doubles_come_back_as_doubles);
     tcase_add_test(tcase, the_query_decides_what_goes_out);
     tcase_add_test(tcase, bad_exports);
     tcase_add_test(tcase, arrow_is_cut_anywhere);

@@ -92,13 +92,13 @@ START_TEST(doubles_look_as_they_were_typed)
     ck_assert_str_eq(text_of(0.1, &places), "0.1");
     ck_assert_str_eq(text_of(9.95, &places), "9.95");
     ck_assert_str_eq(text_of(9.5, &places), "9.5");
-    ck_assert_str_eq(text_of(-100, &places), "-100");
+    ck_assert_str_eq(text_of(-100, &places), "-100.0");
     ck_assert_str_eq(text_of(0.001, &places), "0.001");
     ck_assert_str_eq(text_of(1.0 / 3, &places), "0.3333333333333333");
     ck_assert_str_eq(text_of(0.1 + 0.2, &places), "0.30000000000000004");
-    ck_assert_str_eq(text_of(-0.0, &places), "-0");
+    ck_assert_str_eq(text_of(-0.0, &places), "-0.0");
     ck_assert_str_eq(text_of(1e300, &places), "1e+300");
-    ck_assert_str_eq(text_of(9007199254740991, &places), "9007199254740991");
+    ck_assert_str_eq(text_of(9007199254740991, &places), "9007199254740991.0");
 }
 END_TEST
 

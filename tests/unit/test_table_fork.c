@@ -143,13 +143,13 @@ START_TEST(rows_show_when_they_join)
     check_rows(rows, 3);
     append_in(&f, 6, 2);
     check_rows(rows, 3);
-    ck_assert_int_eq(table_fork_join(&f, &error), 0);
+    ck_assert_int_eq(table_fork_join(&f, UINT64_MAX, &error), 0);
     check_rows(rows, 7);
     ck_assert_ptr_null(f.t);
     table_fork_abandon(&f);
     check_rows(rows, 7);
     begin(&f);
-    ck_assert_int_eq(table_fork_join(&f, &error), 0);
+    ck_assert_int_eq(table_fork_join(&f, UINT64_MAX, &error), 0);
     check_rows(rows, 7);
 }
 END_TEST
@@ -230,9 +230,9 @@ START_TEST(what_others_append_stays_and_comes_first)
     append_in(&g, 20, 2);
     ck_assert_int_eq(append(30, 1), 0);
     append_in(&f, 12, 1);
-    ck_assert_int_eq(table_fork_join(&g, &error), 0);
+    ck_assert_int_eq(table_fork_join(&g, UINT64_MAX, &error), 0);
     check_rows((const int64_t[]){1, 2, 30, 20, 21}, 5);
-    ck_assert_int_eq(table_fork_join(&f, &error), 0);
+    ck_assert_int_eq(table_fork_join(&f, UINT64_MAX, &error), 0);
     check_rows((const int64_t[]){1, 2, 30, 20, 21, 10, 11, 12}, 8);
     /* One is given up while the other has symbols and texts from behind its mark. */
     begin(&f);
@@ -240,7 +240,7 @@ START_TEST(what_others_append_stays_and_comes_first)
     append_in(&g, 45, 1);
     append_in(&f, 46, 2);
     table_fork_abandon(&g);
-    ck_assert_int_eq(table_fork_join(&f, &error), 0);
+    ck_assert_int_eq(table_fork_join(&f, UINT64_MAX, &error), 0);
     check_rows((const int64_t[]){1, 2, 30, 20, 21, 10, 11, 12, 46, 47}, 10);
 }
 END_TEST
@@ -309,7 +309,7 @@ static void append_beside_a_draft(unsigned steps)
     append_in(&f, 200, 5);
     while (advance_draft(2) == 1) continue;
     check_rows((const int64_t[]){1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 100, 101, 102, 103, 104}, 15);
-    ck_assert_int_eq(table_fork_join(&f, &error), 0);
+    ck_assert_int_eq(table_fork_join(&f, UINT64_MAX, &error), 0);
     check_rows((const int64_t[]){1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 100, 101, 102, 103, 104, 200, 201,
                                  202, 203, 204}, 20);
 }
@@ -387,10 +387,100 @@ START_TEST(a_sorted_column_stays_sorted)
         ck_assert_int_eq(table_append_begin(t, 1, &a, &error), 0);
         ck_assert_int_eq(table_append_raw(&a, 0, 1, &theirs, NULL, 0, &error), 0);
         ck_assert_int_eq(table_append_commit(&a, NULL, &error), 0);
-        ck_assert_int_eq(table_fork_join(&f, &error), n == 5 ? 0 : -EINVAL);
+        ck_assert_int_eq(table_fork_join(&f, UINT64_MAX, &error), n == 5 ? 0 : -EINVAL);
     }
     ck_assert_int_eq(error.fault, TABLE_FAULT_ORDER);
     ck_assert_uint_eq(table_row_count(t), 3);
+}
+END_TEST
+
+static const struct table_field sorted_fields[] = {
+    {"n", 1, TABLE_I64, false, true}, {"s", 1, TABLE_STR, false, false}};
+
+/* Rows first, first + 1 and so on, with texts of `bytes` bytes. */
+static void append_sorted(int64_t first, uint32_t count, size_t bytes)
+{
+    static char room[5000];
+    struct table_append a;
+    memset(room, 'x', sizeof room);
+    ck_assert_int_eq(table_append_begin(t, count, &a, &error), 0);
+    for (int64_t n = first; n < first + count; n++) {
+        struct table_text text = {room, bytes};
+        ck_assert_int_eq(table_append_raw(&a, 0, 1, &n, NULL, 0, &error), 0);
+        ck_assert_int_eq(table_append_texts(&a, 1, 1, &text, &error), 0);
+    }
+    ck_assert_int_eq(table_append_commit(&a, NULL, &error), 0);
+}
+
+/* A fork whose rows follow those of somebody else, who was quicker. */
+static void fork_sorted(struct table_fork *f, uint32_t count)
+{
+    value_release(h, leaf);
+    while (heap_drop_pending(h)) heap_drop_step(h, SIZE_MAX / 2);
+    ck_assert_int_eq(table_create(h, sorted_fields, 2, &leaf, &error), 0);
+    t = table_of(h, leaf);
+    append_sorted(1, 5, 10);
+    begin(f);
+    table_fork_enter(f);
+    append_sorted(1000, count, 200);
+    table_fork_leave(f);
+    append_sorted(6, 5, 10);
+}
+
+#define COPIED (TABLE_CHUNK_ROWS - 100)
+
+START_TEST(rows_that_are_copied_join_in_steps)
+{
+    struct table_fork f;
+    struct table_append a;
+    unsigned steps = 0;
+    fork_sorted(&f, COPIED);
+    while (table_fork_join(&f, 0, &error) == 1) {
+        steps++;
+        ck_assert_uint_eq(table_row_count(t), 10);
+        ck_assert_int_eq(table_append_begin(t, 1, &a, &error), -EBUSY);
+        ck_assert_int_eq(table_seal_step(t, 0), 0);
+    }
+    ck_assert_uint_gt(steps, COPIED / TABLE_VECTOR_ROWS * 2);
+    ck_assert_uint_eq(table_row_count(t), 10 + COPIED);
+    append_sorted(1000 + COPIED, 1, 10);
+    for (uint32_t i = 0; i < COPIED; i += 777) {
+        uint32_t chunk, slot;
+        struct table_cell c;
+        struct table_version *v = table_pin(t);
+        ck_assert(table_locate(v, 10 + i, &chunk, &slot));
+        table_cell(v, chunk, slot, 0, &c);
+        ck_assert_int_eq(c.i, 1000 + i);
+        table_cell(v, chunk, slot, 1, &c);
+        ck_assert_uint_eq(c.text.length, 200);
+        table_unpin(v);
+    }
+}
+END_TEST
+
+START_TEST(a_join_in_steps_ends_at_any_time)
+{
+    struct table_fork f;
+    for (unsigned steps = 1; steps < TABLE_CHUNK_VECTORS; steps *= 2) {
+        fork_sorted(&f, COPIED);
+        for (unsigned i = 0; i < steps; i++) ck_assert_int_eq(table_fork_join(&f, 0, &error), 1);
+        table_fork_abandon(&f);
+        while (heap_drop_pending(h)) heap_drop_step(h, SIZE_MAX / 2);
+        ck_assert_uint_eq(table_row_count(t), 10);
+        append_sorted(11, 1, 10);
+    }
+    for (unsigned nth = 1;; nth++) {
+        fork_sorted(&f, COPIED);
+        heap_fail_nth(h, nth);
+        int status = table_fork_join(&f, UINT64_MAX, &error);
+        bool failed = !heap_fail_pending(h);
+        heap_fail_nth(h, 0);
+        while (heap_drop_pending(h)) heap_drop_step(h, SIZE_MAX / 2);
+        ck_assert_int_eq(status, failed ? -ENOMEM : 0);
+        ck_assert_uint_eq(table_row_count(t), failed ? 10 : 10 + COPIED);
+        append_sorted(1000 + COPIED, 1, 10);
+        if (!failed) break;
+    }
 }
 END_TEST
 
@@ -449,7 +539,11 @@ static void change_fork(uint64_t *rng, struct table_fork *f, struct model *m, in
     } else if (random_below(rng, empty || table_is_busy(t) ? 30 : 3) == 0) {
         bool fails = table_is_busy(t) || random_below(rng, 3) == 0;
         if (fails) heap_fail_nth(h, 1 + random_below(rng, 10));
-        int status = table_fork_join(f, &error);
+        int status = table_fork_join(f, random_below(rng, 2) ? 0 : UINT64_MAX, &error);
+        while (status == 1) {
+            ck_assert_int_eq(append(0, 1), -EBUSY);
+            status = table_fork_join(f, 0, &error);
+        }
         heap_fail_nth(h, 0);
         ck_assert(status == 0 || fails);
         for (size_t i = 0; i < m->count && status == 0; i++) now.rows[now.count++] = m->rows[i];
@@ -557,6 +651,8 @@ Suite *test_suite(void)
     tcase_add_test(c, a_draft_that_is_given_up_beside_a_fork_gives_its_room_back);
     tcase_add_test(c, a_table_that_is_gone_lets_its_fork_end);
     tcase_add_test(c, a_sorted_column_stays_sorted);
+    tcase_add_test(c, rows_that_are_copied_join_in_steps);
+    tcase_add_test(c, a_join_in_steps_ends_at_any_time);
     suite_add_tcase(s, c);
     TCase *programs = seeds_tcase("forks");
     tcase_add_checked_fixture(programs, setup, teardown);
