@@ -369,10 +369,10 @@ struct encode_hints {
  * chunk. */
 void encode_sample(struct encode_hints *hints, const uint64_t *lanes, size_t count);
 /* Plans the vector: fills all of *header but its offset; returns the bytes of its data. There are
- * always 1,024 lanes; RLE and CONST look at `count`, beyond which they repeat the last one. */
-size_t encode_plan(const struct encode_hints *hints, const uint64_t *lanes, unsigned count,
+ * always 1,024 lanes, of which those behind the last row repeat it. */
+size_t encode_plan(const struct encode_hints *hints, const uint64_t *lanes,
                    struct vector_header *header);
-/* Writes what was planned, with the same arguments. */
+/* Writes what was planned; `count`: rows. */
 void encode_write(const struct encode_hints *hints, const uint64_t *lanes, unsigned count,
                   const struct vector_header *header, unsigned char *data);
 static inline unsigned bits_of(uint64_t x)
