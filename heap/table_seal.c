@@ -1,4 +1,5 @@
-/* table_seal.c - full chunks become compressed blocks, one column at a time, in steps.
+/* table_seal.c - full chunks become compressed blocks, one column at a time, in steps; so does the
+ * last chunk of a table that has been quiet for a time.
  *
  *   SAMPLE   a few lanes from all over the chunk: candidates for encodings
  *   COUNT    texts: where each vector's bytes begin, and a dictionary if there are few different
@@ -541,16 +542,54 @@ static bool is_full(const struct table *t, uint32_t chunk)
            t->closed_count == v->chunk_count;
 }
 
+/* The last chunk, which is not full, is to be sealed until rows come. */
+static bool tail_is_quiet(const struct table *t)
+{
+    const struct table_version *v = t->current;
+    return v->slots == t->quiet_slots && v->tail_slots >= TABLE_QUIET_ROWS_MIN;
+}
+
 void table_close_tail(struct table *t) { t->closed_count = t->current->chunk_count; }
 
-/* The first plain column of the first full chunk that has one. */
+static bool find_plain_column(const struct table *t, uint32_t chunk, uint32_t *column)
+{
+    for (*column = 0; *column < t->column_count; ++*column)
+        if (!version_chunk(t->current, chunk)->columns[*column].column->sealed) return true;
+    return false;
+}
+
+/* The first plain column of the first chunk to seal that has one. If there is none, *chunk is the
+ * first one that takes rows: later it may be plain again. */
 static bool find_plain(const struct table *t, uint32_t *chunk, uint32_t *column)
 {
     const struct table_version *v = t->current;
     for (*chunk = t->sealed_below; *chunk < v->chunk_count && is_full(t, *chunk); ++*chunk)
-        for (*column = 0; *column < t->column_count; ++*column)
-            if (!version_chunk(v, *chunk)->columns[*column].column->sealed) return true;
-    return false;
+        if (find_plain_column(t, *chunk, column)) return true;
+    return *chunk < v->chunk_count && tail_is_quiet(t) && find_plain_column(t, *chunk, column);
+}
+
+/* Whether a later look may find the table quiet. */
+static bool note_quiet(struct table *t)
+{
+    const struct table_version *v = t->current;
+    uint32_t column;
+    if (t->draft) return true;
+    if (t->altered || t->hidden || v->slots == t->quiet_slots) return false;
+    bool same = v->slots == t->seen_slots;
+    t->seen_slots = v->slots;
+    if (v->chunk_count == 0 || v->tail_slots < TABLE_QUIET_ROWS_MIN ||
+        is_full(t, v->chunk_count - 1) || !find_plain_column(t, v->chunk_count - 1, &column))
+        return false;
+    if (same) t->quiet_slots = v->slots;
+    return !same;
+}
+
+bool tables_note_quiet(struct heap *h)
+{
+    bool later = false;
+    for (struct external *e = h->external.living; e; e = e->next)
+        if (external_is_table(e) && note_quiet(table_of_external(e))) later = true;
+    return later;
 }
 
 bool table_seal_pending(const struct table *t)
