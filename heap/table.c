@@ -142,6 +142,8 @@ static const struct external_class table_class = {
     .verify = table_check,
 };
 
+bool external_is_table(const struct external *e) { return e->class == &table_class; }
+
 struct table *table_new(struct heap *h, const struct table_field *fields, uint32_t count)
 {
     size_t names = 0;
@@ -253,7 +255,7 @@ size_t table_bytes(const struct table *t) { return external_counted(&t->external
 struct table *table_first_unsealed(struct heap *h)
 {
     for (struct external *e = h->external.living; e; e = e->next)
-        if (e->class == &table_class && table_seal_pending(table_of_external(e)))
+        if (external_is_table(e) && table_seal_pending(table_of_external(e)))
             return table_of_external(e);
     return NULL;
 }
@@ -261,7 +263,7 @@ struct table *table_first_unsealed(struct heap *h)
 struct table *table_first_uncompacted(struct heap *h)
 {
     for (struct external *e = h->external.living; e; e = e->next)
-        if (e->class == &table_class && table_compact_pending(table_of_external(e), false))
+        if (external_is_table(e) && table_compact_pending(table_of_external(e), false))
             return table_of_external(e);
     return NULL;
 }
@@ -269,7 +271,7 @@ struct table *table_first_uncompacted(struct heap *h)
 struct table *table_first_recovering(struct heap *h)
 {
     for (struct external *e = h->external.living; e; e = e->next)
-        if (e->class == &table_class && table_is_recovering(table_of_external(e)))
+        if (external_is_table(e) && table_is_recovering(table_of_external(e)))
             return table_of_external(e);
     return NULL;
 }
@@ -277,7 +279,7 @@ struct table *table_first_recovering(struct heap *h)
 struct table *table_first_unindexed(struct heap *h)
 {
     for (struct external *e = h->external.living; e; e = e->next)
-        if (e->class == &table_class && table_index_pending(table_of_external(e)))
+        if (external_is_table(e) && table_index_pending(table_of_external(e)))
             return table_of_external(e);
     return NULL;
 }

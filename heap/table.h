@@ -227,6 +227,8 @@ struct table_append {
     /* private: how far the steps are */
     uint64_t left;                  /* rows without room */
     struct chunk *building;         /* the next one, with columns up to `column` */
+    struct plain_column *opening;   /* of the last chunk, up to `vector`; it was sealed */
+    uint32_t vector;
     uint32_t column, tail_rows;
     uint64_t checked;               /* rows of `column` */
     bool checking;
@@ -321,6 +323,12 @@ bool table_seal_pending(const struct table *t);
 /* Nothing is being appended: the last chunk, full or not, is to be sealed too. The next append
  * begins a chunk of its own; compaction joins small neighbours. */
 void table_close_tail(struct table *t);
+/* To be called now and then, in intervals as long as a table is to rest: where no rows have come
+ * since the last time, the last chunk is to be sealed from now on, if it has TABLE_QUIET_ROWS_MIN.
+ * The next append makes it plain again, in steps, and goes on in it; so a chunk is sealed and
+ * opened once in an interval at most. True if there is a table that a later call may find quiet. */
+bool tables_note_quiet(struct heap *h);
+#define TABLE_QUIET_ROWS_MIN (TABLE_CHUNK_ROWS / 16)
 /* Merges overlays into their columns, and closes up chunks in which a quarter of the rows are
  * deleted. `all`: also those with fewer. Addresses change; positions do not. */
 int table_compact_step(struct table *t, bool all, uint64_t budget_ns);

@@ -26,15 +26,20 @@ static struct plain_column *plain_at(const struct table *t, uint32_t chunk, uint
     return (struct plain_column *)version_chunk(t->current, chunk)->columns[column].column;
 }
 
-/* Whether rows can be added to the last chunk: it has room, and only plain columns. */
-static bool tail_is_open(const struct table *t)
+/* Whether rows can be added to the last chunk. */
+static bool tail_has_room(const struct table *t)
 {
     const struct table_version *v = t->current;
-    if (v->chunk_count == 0 || v->tail_slots == TABLE_CHUNK_ROWS) return false;
-    if (v->chunk_count == t->closed_count) return false;
-    for (uint32_t i = 0; i < t->column_count; i++)
-        if (plain_at(t, v->chunk_count - 1, i)->head.sealed) return false;
-    return true;
+    return v->chunk_count > 0 && v->tail_slots < TABLE_CHUNK_ROWS &&
+           v->chunk_count != t->closed_count;
+}
+
+/* A column of texts of the last chunk to which rows can be added without more ado, or NULL. */
+static struct plain_column *open_texts(const struct table *t, uint32_t column)
+{
+    if (!tail_has_room(t) || !field_is_text(&t->fields[column])) return NULL;
+    struct plain_column *p = plain_at(t, t->current->chunk_count - 1, column);
+    return p->head.sealed ? NULL : p;
 }
 
 /* Capacities double from 64 on, and then grow in steps: little is copied, and little is empty. Who
@@ -66,6 +71,30 @@ static int mark_for_draft(struct table *t, uint32_t column, struct plain_column 
     return table_draft_mark(t->draft, p->arena, p == kept ? p : NULL);
 }
 
+/* A vector of a column of the last chunk, which was sealed when the table was quiet; behind the
+ * last one the column is plain, as this version sees it. 1: there is more to do; 0; -ENOMEM. */
+static int open_column(struct table_append *a, uint32_t column, uint32_t slots)
+{
+    struct table *t = a->t;
+    uint32_t chunk = t->current->chunk_count - 1;
+    struct column_view view = column_view(t->current, chunk, column);
+    if (!a->opening) {
+        a->opening = plain_column_new(t, column, grown(view.slots, slots));
+        a->vector = 0;
+        return a->opening ? 1 : -ENOMEM;
+    }
+    if (a->vector < table_slots_vectors(view.slots))
+        return plain_vector(t, a->opening, &view, a->vector++) ? -ENOMEM : 1;
+    struct chunk *c = chunk_writable(t, chunk);
+    if (!c) return -ENOMEM;
+    column_unref(t, c->columns[column].column);
+    overlay_unref(t, c->columns[column].overlay);
+    a->opening->written = view.slots;
+    c->columns[column] = (struct chunk_column){.column = &a->opening->head};
+    a->opening = NULL;
+    return 0;
+}
+
 /* Elements [used, slots) of one column of the last chunk become writable, unseen by anybody. A
  * draft fills them in later steps, and forks may append meanwhile: so it claims them at once. */
 static int reserve_column(struct table *t, uint32_t column, uint32_t used, uint32_t slots)
@@ -90,14 +119,20 @@ static int reserve_column(struct table *t, uint32_t column, uint32_t used, uint3
     return 0;
 }
 
-/* One column of the last chunk; behind the last column the rows are there. */
+/* One column of the last chunk, or a part of it; behind the last column the rows are there. */
 static int extend_tail(struct table_append *a)
 {
     struct table *t = a->t;
     struct table_version *v = t->current;
-    uint32_t slots = v->tail_slots + a->tail_rows;
-    if (a->column < t->column_count)
+    uint32_t slots = v->tail_slots + a->tail_rows, chunk = v->chunk_count - 1;
+    if (a->column < t->column_count) {
+        if (version_chunk(v, chunk)->columns[a->column].column->sealed) {
+            int more = open_column(a, a->column, slots);
+            a->column += more == 0;
+            return more < 0 ? -ENOMEM : 0;
+        }
         return reserve_column(t, a->column++, v->tail_slots, slots);
+    }
     v->slots += a->tail_rows;
     v->tail_slots = slots;
     a->left -= a->tail_rows;
@@ -141,7 +176,7 @@ static int place_rows(struct table_append *a)
     a->left = a->rows;
     a->first_chunk = t->current->chunk_count;
     a->first_slot = 0;
-    if (!a->rows || !tail_is_open(t)) return 0;
+    if (!a->rows || !tail_has_room(t)) return 0;
     uint32_t used = t->current->tail_slots, room = TABLE_CHUNK_ROWS - used;
     a->tail_rows = a->rows < room ? (uint32_t)a->rows : room;
     a->first_chunk--;
@@ -154,12 +189,11 @@ static int place_rows(struct table_append *a)
 static void remember(struct table_append *a)
 {
     struct table *t = a->t;
-    bool open = tail_is_open(t);
     for (uint32_t i = 0; i < t->column_count; i++) {
         struct append_column *c = &a->columns[i];
         if (t->symbols[i]) c->symbols = symbols_count(t->symbols[i]);
-        if (!open || !field_is_text(&t->fields[i])) continue;
-        const struct plain_column *p = plain_at(t, t->current->chunk_count - 1, i);
+        const struct plain_column *p = open_texts(t, i);
+        if (!p) continue;
         c->text_bytes = p->text_bytes;
         c->had_arena = p->arena;
         if (!p->arena || !p->arena->pieces) continue;
@@ -210,6 +244,7 @@ void table_append_close(struct table_append *a)
 {
     if (!a->before) return;
     if (a->building) chunk_unref(a->t, a->building);
+    if (a->opening) column_unref(a->t, &a->opening->head);
     external_free(&a->t->external, a->columns, a->t->column_count * sizeof *a->columns);
     table_unpin(a->before);
     *a = (struct table_append){.rows = 0};
@@ -219,11 +254,10 @@ void table_append_close(struct table_append *a)
 static void forget_texts(struct table_append *a)
 {
     struct table *t = a->t;
-    if (!tail_is_open(t)) return;
     for (uint32_t i = 0; i < t->column_count; i++) {
-        if (!field_is_text(&t->fields[i])) continue;
         const struct append_column *c = &a->columns[i];
-        struct plain_column *p = plain_at(t, t->current->chunk_count - 1, i);
+        struct plain_column *p = open_texts(t, i);
+        if (!p) continue;
         /* A draft that is gone may have lowered it since. */
         if (p->text_bytes > c->text_bytes) p->text_bytes = c->text_bytes;
         if (p->arena) arena_rewind(t, p->arena, c->piece, c->used);
@@ -244,13 +278,11 @@ void append_rewind(struct table_append *a)
 static int mark_before(struct table_append *a, struct table_draft *d)
 {
     struct table *t = a->t;
-    bool open = tail_is_open(t);
     for (uint32_t i = 0; i < t->column_count; i++) {
         const struct append_column *c = &a->columns[i];
         if (t->symbols[i]) table_draft_symbols_before(d, i, c->symbols);
-        if (!open || !field_is_text(&t->fields[i])) continue;
-        struct plain_column *p = plain_at(t, t->current->chunk_count - 1, i);
-        if (table_draft_mark_before(d, p, c->had_arena, c->piece, c->used, c->text_bytes) != 0)
+        struct plain_column *p = open_texts(t, i);
+        if (p && table_draft_mark_before(d, p, c->had_arena, c->piece, c->used, c->text_bytes) != 0)
             return -ENOMEM;
     }
     return 0;

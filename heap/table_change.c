@@ -9,8 +9,8 @@
 
 /* --- sealed to plain ---------------------------------------------------------------------------*/
 
-static int plain_vector(struct table *t, struct plain_column *p, const struct column_view *view,
-                        uint32_t vector)
+int plain_vector(struct table *t, struct plain_column *p, const struct column_view *view,
+                 uint32_t vector)
 {
     union {
         uint64_t lanes[TABLE_VECTOR_ROWS];

@@ -17,7 +17,8 @@
 
 /* --- integers with exceptions ------------------------------------------------------------------*/
 
-/* What a candidate made of the lanes; `excluded` ones can only be exceptions. */
+/* What a candidate made of the lanes; `excluded` ones can only be exceptions, and their values mean
+ * nothing. */
 struct integers {
     uint64_t values[ROWS];
     uint64_t excluded[WORDS];
@@ -27,8 +28,16 @@ struct integers {
 struct fit {
     uint64_t base;
     unsigned width, exceptions;
-    size_t bytes;
+    size_t bytes; /* the limit: nothing is below it, and the rest means nothing */
 };
+
+/* Gives all that are excluded the same value. */
+static void set_excluded(struct integers *in, uint64_t x)
+{
+    for (unsigned word = 0; in->excluded_count && word < WORDS; word++)
+        for (uint64_t bits = in->excluded[word]; bits; bits &= bits - 1)
+            in->values[word * 64 + (unsigned)__builtin_ctzl(bits)] = x;
+}
 
 /* How many values need so many bits above a base. Most need one of two widths: counts of four
  * neighbours are kept apart, so that none waits for the one before it to be written. */
@@ -42,24 +51,50 @@ static void count_widths(const struct integers *in, uint64_t base, unsigned hist
                            parts[3][width];
 }
 
-/* The best width for a base. */
-static struct fit fit_width(const struct integers *in, uint64_t base, unsigned element)
+static void consider_width(struct fit *best, unsigned width, unsigned exceptions, unsigned element)
 {
-    unsigned histogram[65];
-    count_widths(in, base, histogram);
-    if (in->excluded_count)
-        for (unsigned i = 0; i < ROWS; i++)
-            if (bit_get(in->excluded, i)) histogram[bits_of(in->values[i] - base)]--;
-    struct fit best = {.base = base, .bytes = SIZE_MAX};
-    unsigned beyond = in->excluded_count;
-    for (unsigned width = 64 + 1; width-- > 0;) {
-        size_t bytes = packed_bytes(width) + exceptions_bytes(beyond, element);
-        if (bytes <= best.bytes) {
-            best.bytes = bytes;
-            best.width = width;
-            best.exceptions = beyond;
-        }
+    size_t bytes = packed_bytes(width) + exceptions_bytes(exceptions, element);
+    if (bytes > best->bytes || (bytes == best->bytes && width >= best->width)) return;
+    best->bytes = bytes;
+    best->width = width;
+    best->exceptions = exceptions;
+}
+
+static void try_widths_below(const struct integers *in, unsigned top, unsigned element,
+                             struct fit *best)
+{
+    unsigned histogram[65], beyond = in->excluded_count;
+    count_widths(in, best->base, histogram);
+    for (unsigned width = 65; width-- > 0;) {
+        if (width < top) consider_width(best, width, beyond, element);
         beyond += histogram[width];
+    }
+}
+
+/* Some widths are tried one by one; where that takes more, all are counted at once. */
+#define WIDTHS_COUNTED 5
+
+/* The best width for a base, of those that take less than `limit` bytes. `top` bits are enough for
+ * all that are not excluded. Fewer bits leave at least as many exceptions, so that the width must
+ * be as much less again as these take. */
+static struct fit fit_width(struct integers *in, uint64_t base, unsigned top, unsigned element,
+                            size_t limit)
+{
+    struct fit best = {.base = base, .bytes = limit};
+    unsigned width = top, beyond = in->excluded_count;
+    set_excluded(in, base);
+    consider_width(&best, width, beyond, element);
+    for (unsigned n = 0; width > 0; n++) {
+        size_t taken = exceptions_bytes(beyond, element);
+        if (taken > best.bytes) break;
+        size_t most = (best.bytes - taken) / packed_bytes(1);
+        width = most < width - 1 ? (unsigned)most : width - 1;
+        if (n == WIDTHS_COUNTED) {
+            try_widths_below(in, width + 1, element, &best);
+            break;
+        }
+        beyond = in->excluded_count + table_kernels()->count_beyond(in->values, base, width);
+        consider_width(&best, width, beyond, element);
     }
     return best;
 }
@@ -73,30 +108,19 @@ static int compare_signed(const void *a, const void *b)
 #define FIT_SAMPLES 32
 #define FIT_STRIDE (ROWS / FIT_SAMPLES)
 
-/* Differences to a first value: the least of all, and of a sample the second lowest and the
- * highest. Values that are excluded count as no difference. */
+/* Differences to a first value: of all, and of a sample the second lowest and the highest. Values
+ * that are excluded count as no difference. */
 struct spread {
-    int64_t least, second, highest;
+    int64_t least, most, second, highest;
 };
-
-static int64_t least_of(const struct integers *in, uint64_t origin)
-{
-    int64_t least = 0;
-    for (unsigned i = 0; i < ROWS; i++) {
-        int64_t difference = (int64_t)(in->values[i] - origin);
-        if (in->excluded_count && bit_get(in->excluded, i)) difference = 0;
-        least = difference < least ? difference : least;
-    }
-    return least;
-}
 
 static struct spread spread_of(const struct integers *in, uint64_t origin)
 {
     int64_t lowest = INT64_MAX;
-    struct spread s = {.least = least_of(in, origin), .second = INT64_MAX, .highest = INT64_MIN};
+    struct spread s = {.second = INT64_MAX, .highest = INT64_MIN};
+    table_kernels()->differences(in->values, origin, &s.least, &s.most);
     for (unsigned i = 0; i < ROWS; i += FIT_STRIDE) {
         int64_t difference = (int64_t)(in->values[i] - origin);
-        if (in->excluded_count && bit_get(in->excluded, i)) difference = 0;
         int64_t higher = difference < lowest ? lowest : difference;
         if (difference < lowest) lowest = difference;
         if (higher < s.second) s.second = higher;
@@ -105,43 +129,66 @@ static struct spread spread_of(const struct integers *in, uint64_t origin)
     return s;
 }
 
+static unsigned first_included(const struct integers *in)
+{
+    for (unsigned word = 0; word < WORDS; word++)
+        if (~in->excluded[word]) return word * 64 + (unsigned)__builtin_ctzl(~in->excluded[word]);
+    return 0; /* all are exceptions */
+}
+
 /* Bases to try: the least value, and one that leaves some outliers below. Differences to a first
  * value are signed, so that unsigned integers of all sizes do as well. */
-static struct fit fit_integers(const struct integers *in, unsigned element)
+static struct fit fit_integers(struct integers *in, unsigned element, size_t limit)
 {
-    unsigned first = 0;
-    while (first < ROWS && in->excluded_count && bit_get(in->excluded, first)) first++;
-    if (first == ROWS) first = 0; /* all are exceptions */
-    uint64_t origin = in->values[first];
+    uint64_t origin = in->values[first_included(in)];
+    set_excluded(in, origin);
     struct spread s = spread_of(in, origin);
-    struct fit best = fit_width(in, origin + (uint64_t)s.least, element);
-    if (best.width < 2) return best;
+    unsigned top = bits_of((uint64_t)s.most - (uint64_t)s.least);
+    struct fit best = fit_width(in, origin + (uint64_t)s.least, top, element, limit);
+    unsigned width = best.bytes < limit ? best.width : top;
+    if (width < 2) return best;
     uint64_t span = (uint64_t)s.highest - (uint64_t)s.second;
-    if (bits_of(span) >= best.width) return best;
+    if (bits_of(span) >= width || packed_bytes(bits_of(span)) >= best.bytes) return best;
     /* Below the second lowest of the sample by as much as the sample spans: a power of two. */
     uint64_t base = origin + (uint64_t)s.second - span / 8;
-    struct fit other = fit_width(in, base, element);
+    struct fit other = fit_width(in, base, 64, element, best.bytes);
     return other.bytes < best.bytes ? other : best;
 }
 
-static void write_integers(const struct integers *in, const uint64_t *lanes,
+/* What is not excluded and fits. */
+static void select_packable(const struct integers *in, const struct vector_header *header,
+                            uint64_t *packable)
+{
+    uint64_t span = header->width ? UINT64_MAX >> (64 - header->width) : 0;
+    table_kernels()->select_integers(in->values, header->base, header->base + span, packable);
+    for (unsigned word = 0; word < WORDS; word++) packable[word] &= ~in->excluded[word];
+}
+
+static void write_exceptions(struct integers *in, const uint64_t *lanes,
+                             const struct vector_header *header, unsigned element,
+                             unsigned char *elements)
+{
+    uint64_t bits[WORDS];
+    uint16_t places[ROWS];
+    size_t distance = exceptions_positions((unsigned)header->exceptions, element);
+    select_packable(in, header, bits);
+    for (unsigned word = 0; word < WORDS; word++) bits[word] = ~bits[word];
+    size_t count = table_kernels()->positions(bits, places);
+    assert(count == header->exceptions);
+    memcpy(elements + distance, places, count * sizeof *places);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(elements + i * element, &lanes[places[i]], element);
+        in->values[places[i]] = header->base;
+    }
+}
+
+static void write_integers(struct integers *in, const uint64_t *lanes,
                            const struct vector_header *header, unsigned element,
                            unsigned char *data)
 {
-    uint64_t packed[ROWS];
-    unsigned width = header->width, count = 0;
-    unsigned char *elements = data + packed_bytes(width);
-    size_t distance = exceptions_positions((unsigned)header->exceptions, element);
-    uint16_t *positions = (uint16_t *)(void *)(elements + distance);
-    for (unsigned i = 0; i < ROWS; i++) {
-        packed[i] = in->values[i] - header->base;
-        if (bits_of(packed[i]) <= width && !bit_get(in->excluded, i)) continue;
-        packed[i] = 0;
-        memcpy(elements + (size_t)count * element, &lanes[i], element);
-        positions[count++] = (uint16_t)i;
-    }
-    assert(count == header->exceptions);
-    table_kernels()->pack(packed, width, data);
+    if (header->exceptions)
+        write_exceptions(in, lanes, header, element, data + packed_bytes(header->width));
+    table_kernels()->pack(in->values, header->width, header->base, data);
 }
 
 static void take_fit(struct vector_header *header, enum table_encoding encoding,
@@ -163,12 +210,10 @@ static int slope_bits(double slope)
     return bits;
 }
 
-static void subtract_line(const uint64_t *lanes, int64_t slope, unsigned bits, struct integers *out)
+static void clear_excluded(struct integers *in)
 {
-    out->excluded_count = 0;
-    memset(out->excluded, 0, sizeof out->excluded);
-    for (unsigned i = 0; i < ROWS; i++)
-        out->values[i] = lanes[i] - (uint64_t)((slope * (int64_t)i) >> bits);
+    in->excluded_count = 0;
+    memset(in->excluded, 0, sizeof in->excluded);
 }
 
 static void try_line(const struct encode_hints *hints, const uint64_t *lanes, double slope,
@@ -176,9 +221,10 @@ static void try_line(const struct encode_hints *hints, const uint64_t *lanes, do
 {
     struct integers in;
     int64_t fixed = (int64_t)llrint(ldexp(slope, bits));
-    if (fixed == 0) return;
-    subtract_line(lanes, fixed, (unsigned)bits, &in);
-    struct fit fit = fit_integers(&in, hints->element);
+    if (fixed == 0 || *bytes == 0) return;
+    clear_excluded(&in);
+    table_kernels()->subtract_line(lanes, fixed, (unsigned)bits, in.values);
+    struct fit fit = fit_integers(&in, hints->element, *bytes);
     if (fit.bytes >= *bytes) return;
     *bytes = fit.bytes;
     take_fit(header, TABLE_ENCODING_LIN, &fit);
@@ -186,19 +232,11 @@ static void try_line(const struct encode_hints *hints, const uint64_t *lanes, do
     header->p = (uint8_t)bits;
 }
 
-/* The means of the halves are 512 rows apart. */
-static double slope_of(const uint64_t *lanes)
-{
-    double difference = 0;
-    for (unsigned i = 0; i < ROWS / 2; i++)
-        difference += (double)(int64_t)(lanes[i + ROWS / 2] - lanes[i]);
-    return difference / (ROWS / 2) / (ROWS / 2);
-}
-
 static void plan_line(const struct encode_hints *hints, const uint64_t *lanes,
                       struct vector_header *header, size_t *bytes)
 {
-    double slope = slope_of(lanes);
+    /* The means of the halves are 512 rows apart. */
+    double slope = table_kernels()->half_difference(lanes) / (ROWS / 2);
     int bits = slope_bits(slope), chunk_bits = slope_bits(hints->slope);
     if (chunk_bits >= 0) try_line(hints, lanes, hints->slope, 0, header, bytes);
     if (chunk_bits > 0) try_line(hints, lanes, hints->slope, chunk_bits, header, bytes);
@@ -254,30 +292,25 @@ static bool fix_encode(const struct encode_hints *hints, uint64_t lane, double s
     return double_lane(hints, (double)whole * back) == lane;
 }
 
-static void exclude(struct integers *in, unsigned i)
+static void count_excluded(struct integers *in)
 {
-    bit_set(in->excluded, i);
-    in->excluded_count++;
-    in->values[i] = i ? in->values[i - 1] : 0;
+    in->excluded_count = (unsigned)bitmap_count(in->excluded);
 }
 
 static void alp_integers(const struct encode_hints *hints, const uint64_t *lanes, unsigned e,
                          unsigned f, struct integers *out)
 {
-    out->excluded_count = 0;
-    memset(out->excluded, 0, sizeof out->excluded);
-    for (unsigned i = 0; i < ROWS; i++)
-        if (!alp_encode(hints, lanes[i], e, f, &out->values[i])) exclude(out, i);
+    const double factors[4] = {alp_powers[e], alp_inverses[f], alp_powers[f], alp_inverses[e]};
+    table_kernels()->alp_integers(lanes, hints->is_f32, factors, out->values, out->excluded);
+    count_excluded(out);
 }
 
 static void fix_integers(const struct encode_hints *hints, const uint64_t *lanes, int k,
                          struct integers *out)
 {
-    double scale = ldexp(1, k), back = ldexp(1, -k);
-    out->excluded_count = 0;
-    memset(out->excluded, 0, sizeof out->excluded);
-    for (unsigned i = 0; i < ROWS; i++)
-        if (!fix_encode(hints, lanes[i], scale, back, &out->values[i])) exclude(out, i);
+    const double factors[4] = {ldexp(1, k), ldexp(1, -k), 1, 1};
+    table_kernels()->fix_integers(lanes, hints->is_f32, factors, out->values, out->excluded);
+    count_excluded(out);
 }
 
 static void plan_doubles(const struct encode_hints *hints, const uint64_t *lanes,
@@ -287,7 +320,7 @@ static void plan_doubles(const struct encode_hints *hints, const uint64_t *lanes
     for (unsigned i = 0; i < hints->alp_count; i++) {
         alp_integers(hints, lanes, hints->alp[i].e, hints->alp[i].f, &in);
         if (in.excluded_count > ROWS / 2) continue;
-        struct fit fit = fit_integers(&in, hints->element);
+        struct fit fit = fit_integers(&in, hints->element, *bytes);
         if (fit.bytes >= *bytes) continue;
         *bytes = fit.bytes;
         take_fit(header, TABLE_ENCODING_ALP, &fit);
@@ -298,7 +331,7 @@ static void plan_doubles(const struct encode_hints *hints, const uint64_t *lanes
     if (!hints->fix) return;
     fix_integers(hints, lanes, hints->fix_k, &in);
     if (in.excluded_count > ROWS / 2) return;
-    struct fit fit = fit_integers(&in, hints->element);
+    struct fit fit = fit_integers(&in, hints->element, *bytes);
     if (fit.bytes >= *bytes) return;
     *bytes = fit.bytes;
     take_fit(header, TABLE_ENCODING_FIX, &fit);
@@ -407,30 +440,25 @@ void encode_sample(struct encode_hints *hints, const uint64_t *lanes, size_t cou
 
 /* --- planning and writing ----------------------------------------------------------------------*/
 
-static unsigned count_runs(const uint64_t *lanes, unsigned count)
-{
-    unsigned runs = 1;
-    for (unsigned i = 1; i < count; i++) runs += lanes[i] != lanes[i - 1];
-    return runs;
-}
-
 static void plan_integers(const struct encode_hints *hints, const uint64_t *lanes,
                           struct vector_header *header, size_t *bytes)
 {
-    struct integers in = {.excluded_count = 0};
+    struct integers in;
+    clear_excluded(&in);
     memcpy(in.values, lanes, sizeof in.values);
-    struct fit fit = fit_integers(&in, hints->element);
+    struct fit fit = fit_integers(&in, hints->element, *bytes);
     if (fit.bytes < *bytes) {
         *bytes = fit.bytes;
         take_fit(header, TABLE_ENCODING_FOR, &fit);
+        if (fit.width <= 1) return;
     }
-    if (hints->line && fit.width > 1) plan_line(hints, lanes, header, bytes);
+    if (hints->line) plan_line(hints, lanes, header, bytes);
 }
 
-size_t encode_plan(const struct encode_hints *hints, const uint64_t *lanes, unsigned count,
+size_t encode_plan(const struct encode_hints *hints, const uint64_t *lanes,
                    struct vector_header *header)
 {
-    unsigned runs = count_runs(lanes, count);
+    unsigned runs = table_kernels()->runs(lanes);
     if (runs == 1) {
         *header = (struct vector_header){.encoding = TABLE_ENCODING_CONST, .base = lanes[0]};
         return 0;
@@ -471,7 +499,8 @@ static void write_runs(const uint64_t *lanes, unsigned count, uint64_t runs, uns
 void encode_write(const struct encode_hints *hints, const uint64_t *lanes, unsigned count,
                   const struct vector_header *header, unsigned char *data)
 {
-    struct integers in = {.excluded_count = 0};
+    struct integers in;
+    clear_excluded(&in);
     switch (header->encoding) {
     case TABLE_ENCODING_CONST: return;
     case TABLE_ENCODING_RLE:
@@ -481,10 +510,12 @@ void encode_write(const struct encode_hints *hints, const uint64_t *lanes, unsig
         table_kernels()->narrow(lanes, hints->element, ROWS, data);
         return;
     case TABLE_ENCODING_DICT:
-        table_kernels()->pack(lanes, header->width, data);
+        table_kernels()->pack(lanes, header->width, 0, data);
         return;
     case TABLE_ENCODING_FOR: memcpy(in.values, lanes, sizeof in.values); break;
-    case TABLE_ENCODING_LIN: subtract_line(lanes, header->slope, header->p, &in); break;
+    case TABLE_ENCODING_LIN:
+        table_kernels()->subtract_line(lanes, header->slope, header->p, in.values);
+        break;
     case TABLE_ENCODING_ALP: alp_integers(hints, lanes, header->p, header->q, &in); break;
     case TABLE_ENCODING_FIX: fix_integers(hints, lanes, header_k(header), &in); break;
     }

@@ -196,6 +196,8 @@ struct table {
     struct sealer *sealer;     /* the column being sealed, or NULL */
     uint32_t sealed_below;     /* chunks below have nothing to seal */
     uint32_t closed_count;     /* with so many chunks, the last one takes no more rows */
+    uint64_t seen_slots;       /* how many there were when tables_note_quiet looked last */
+    uint64_t quiet_slots;      /* while there are so many, the last chunk is to be sealed, too */
     struct compactor *compactor;
     uint32_t forks;            /* open ones: table_fork.c */
     uint8_t *index_kinds;      /* per column: enum table_index_kind, what it is to have */
@@ -242,7 +244,9 @@ static inline bool field_is_text(const struct table_field *f)
 
 /* --- between the files -------------------------------------------------------------------------*/
 
-/* table.c: fills *error (if given) and returns its errno, negative. */
+/* table.c */
+bool external_is_table(const struct external *e);
+/* Fills *error (if given) and returns its errno, negative. */
 int table_fail(struct table_error *error, enum table_fault fault, uint64_t row, uint32_t column,
                const char *format, ...) __attribute__((format(printf, 5, 6)));
 int table_fail_memory(struct table_error *error);
@@ -375,10 +379,10 @@ struct encode_hints {
  * chunk. */
 void encode_sample(struct encode_hints *hints, const uint64_t *lanes, size_t count);
 /* Plans the vector: fills all of *header but its offset; returns the bytes of its data. There are
- * always 1,024 lanes; RLE and CONST look at `count`, beyond which they repeat the last one. */
-size_t encode_plan(const struct encode_hints *hints, const uint64_t *lanes, unsigned count,
+ * always 1,024 lanes, of which those behind the last row repeat it. */
+size_t encode_plan(const struct encode_hints *hints, const uint64_t *lanes,
                    struct vector_header *header);
-/* Writes what was planned, with the same arguments. */
+/* Writes what was planned; `count`: rows. */
 void encode_write(const struct encode_hints *hints, const uint64_t *lanes, unsigned count,
                   const struct vector_header *header, unsigned char *data);
 static inline unsigned bits_of(uint64_t x)
@@ -471,7 +475,11 @@ static inline uint32_t vector_rows(uint32_t slots, uint32_t vector)
 void lanes_extremes(const struct table_field *f, const uint64_t *lanes, const uint64_t *bits,
                     struct table_extremes *e);
 
-/* table_change.c: the column as a plain one with its overlay merged, in one go. */
+/* table_change.c: copies one vector, with what its overlay changed, to the same place of a plain
+ * column. 0 or -ENOMEM. */
+warn_unused int plain_vector(struct table *t, struct plain_column *p,
+                             const struct column_view *view, uint32_t vector);
+/* The column as a plain one with its overlay merged, in one go. */
 warn_unused struct plain_column *column_to_plain(struct table *t, const struct column_view *view,
                                                  uint32_t column);
 

@@ -32,40 +32,36 @@
 
 /* --- packing -----------------------------------------------------------------------------------*/
 
-static void pack32(const uint64_t *restrict in, unsigned width, uint32_t *restrict out)
-{
-    memset(out, 0, packed_bytes(width));
-    for (unsigned row = 0; row < 32; row++) {
-        unsigned bit = row * width, shift = bit % 32;
-        const uint64_t *from = in + row * LANES32;
-        uint32_t *low = out + bit / 32 * LANES32;
-        for (unsigned i = 0; i < LANES32; i++) low[i] |= (uint32_t)from[i] << shift;
-        if (shift + width <= 32) continue;
-        for (unsigned i = 0; i < LANES32; i++)
-            low[LANES32 + i] = (uint32_t)from[i] >> (32 - shift);
+/* Each word of the output is gathered before it is written, once. */
+#define PACK(name, word, lanes)                                                                  \
+    static void name(const uint64_t *restrict in, unsigned width, uint64_t base,                 \
+                     word *restrict out)                                                         \
+    {                                                                                            \
+        enum { BITS = sizeof(word) * 8 };                                                        \
+        word gathered[lanes] = {0}, part[lanes];                                                 \
+        unsigned used = 0; /* bits of `gathered` */                                              \
+        for (unsigned row = 0; row < BITS; row++, in += lanes) {                                 \
+            for (unsigned i = 0; i < lanes; i++) part[i] = (word)in[i] - (word)base;             \
+            for (unsigned i = 0; i < lanes; i++) gathered[i] |= part[i] << used;                 \
+            used += width;                                                                       \
+            if (used < BITS) continue;                                                           \
+            for (unsigned i = 0; i < lanes; i++) out[i] = gathered[i];                           \
+            out += lanes;                                                                        \
+            used -= BITS;                                                                        \
+            for (unsigned i = 0; i < lanes; i++)                                                 \
+                gathered[i] = used ? part[i] >> (width - used) : 0;                              \
+        }                                                                                        \
     }
-}
+PACK(pack32, uint32_t, LANES32)
+PACK(pack64, uint64_t, LANES64)
 
-static void pack64(const uint64_t *restrict in, unsigned width, uint64_t *restrict out)
-{
-    memset(out, 0, packed_bytes(width));
-    for (unsigned row = 0; row < 64; row++) {
-        unsigned bit = row * width, shift = bit % 64;
-        const uint64_t *from = in + row * LANES64;
-        uint64_t *low = out + bit / 64 * LANES64;
-        for (unsigned i = 0; i < LANES64; i++) low[i] |= from[i] << shift;
-        if (shift + width <= 64) continue;
-        for (unsigned i = 0; i < LANES64; i++) low[LANES64 + i] = from[i] >> (64 - shift);
-    }
-}
-
-static void pack(const uint64_t *in, unsigned width, void *packed)
+static void pack(const uint64_t *in, unsigned width, uint64_t base, void *packed)
 {
     if (width == 0) return;
     if (width <= 32)
-        pack32(in, width, packed);
+        pack32(in, width, base, packed);
     else
-        pack64(in, width, packed);
+        pack64(in, width, base, packed);
 }
 
 /* Row `row` of 32 lanes; width is 1..32. */
@@ -336,19 +332,59 @@ static double sum_doubles(const double *in, const uint64_t *selected)
     return sums[0];
 }
 
-#define EXTREMES(name, type, lowest, highest)                                            \
+/* Folds 64 elements into 16 least and greatest ones. Where a loop keeps an extreme of what it has
+ * seen, GCC turns it round and shuffles every element; vectors of four say what is meant. Without
+ * instructions for these the loop is better. */
+#ifdef __AVX2__
+typedef int64_t signed4 __attribute__((vector_size(32), aligned(8), may_alias));
+typedef uint64_t unsigned4 __attribute__((vector_size(32), aligned(8), may_alias));
+typedef double double4 __attribute__((vector_size(32), aligned(8), may_alias));
+#define FOUR(type, at) (*(type *)(void *)(at))
+#define FOUR_CONST(type, at) (*(const type *)(const void *)(at))
+/* `mask`, all ones or zeros: a or b. */
+#define CHOOSE(type, mask, a, b)                                                         \
+    ((type)(((signed4)(a) & (signed4)(mask)) | ((signed4)(b) & ~(signed4)(mask))))
+#define FOLD_WORD(type, wide, in, mins, maxs)                                            \
+    {                                                                                    \
+        wide lows = FOUR(wide, mins), highs = FOUR(wide, maxs);                          \
+        for (unsigned row = 0; row < 64; row += 4) {                                     \
+            wide x = FOUR_CONST(wide, (in) + row);                                       \
+            lows = CHOOSE(wide, x < lows, x, lows);                                      \
+            highs = CHOOSE(wide, x > highs, x, highs);                                   \
+        }                                                                                \
+        FOUR(wide, mins) = lows;                                                         \
+        FOUR(wide, maxs) = highs;                                                        \
+    }
+#else
+#define FOLD_WORD(type, wide, in, mins, maxs)                                            \
+    for (unsigned row = 0; row < 64; row += SUMS)                                        \
+        for (unsigned i = 0; i < SUMS; i++) {                                            \
+            type x = (in)[row + i];                                                      \
+            mins[i] = x < mins[i] ? x : mins[i];                                         \
+            maxs[i] = x > maxs[i] ? x : maxs[i];                                         \
+        }
+#endif
+
+#define EXTREMES(name, type, wide, lowest, highest)                                            \
     static void name(const type *in, const uint64_t *selected, type *min, type *max)     \
     {                                                                                    \
         type mins[SUMS], maxs[SUMS];                                                     \
         uint64_t mask[SUMS];                                                             \
         for (unsigned i = 0; i < SUMS; i++) mins[i] = highest, maxs[i] = lowest;         \
-        FOR_SELECTED_QUARTERS (selected, row, bits) {                                    \
-            spread(bits, mask);                                                          \
-            for (unsigned i = 0; i < SUMS; i++) {                                        \
-                type x = in[row + i];                                                    \
-                type down = mask[i] ? x : highest, up = mask[i] ? x : lowest;            \
-                mins[i] = down < mins[i] ? down : mins[i];                               \
-                maxs[i] = up > maxs[i] ? up : maxs[i];                                   \
+        for (unsigned word = 0; word < KERNEL_WORDS; word++) {                           \
+            if (selected[word] == UINT64_MAX) {                                          \
+                FOLD_WORD(type, wide, in + word * 64, mins, maxs);                       \
+                continue;                                                                \
+            }                                                                            \
+            if (!selected[word]) continue;                                               \
+            for (unsigned row = word * 64; row < word * 64 + 64; row += SUMS) {          \
+                spread(selected[word] >> row % 64, mask);                                \
+                for (unsigned i = 0; i < SUMS; i++) {                                    \
+                    type x = in[row + i];                                                \
+                    type down = mask[i] ? x : highest, up = mask[i] ? x : lowest;        \
+                    mins[i] = down < mins[i] ? down : mins[i];                           \
+                    maxs[i] = up > maxs[i] ? up : maxs[i];                               \
+                }                                                                        \
             }                                                                            \
         }                                                                                \
         for (unsigned i = 0; i < SUMS; i++) {                                            \
@@ -356,9 +392,157 @@ static double sum_doubles(const double *in, const uint64_t *selected)
             *max = maxs[i] > *max ? maxs[i] : *max;                                      \
         }                                                                                \
     }
-EXTREMES(extremes_signed, int64_t, INT64_MIN, INT64_MAX)
-EXTREMES(extremes_unsigned, uint64_t, 0, UINT64_MAX)
-EXTREMES(extremes_doubles, double, -__builtin_inf(), __builtin_inf())
+EXTREMES(extremes_signed, int64_t, signed4, INT64_MIN, INT64_MAX)
+EXTREMES(extremes_unsigned, uint64_t, unsigned4, 0, UINT64_MAX)
+EXTREMES(extremes_doubles, double, double4, -__builtin_inf(), __builtin_inf())
+
+/* --- encoding ----------------------------------------------------------------------------------*/
+
+static unsigned runs(const uint64_t *in)
+{
+    uint64_t counts[SUMS] = {0};
+    unsigned count = 1;
+    for (unsigned i = 1; i < SUMS; i++) count += in[i] != in[i - 1];
+    for (unsigned row = SUMS; row < KERNEL_ROWS; row += SUMS)
+        for (unsigned i = 0; i < SUMS; i++) counts[i] += in[row + i] != in[row + i - 1];
+    for (unsigned i = 0; i < SUMS; i++) count += (unsigned)counts[i];
+    return count;
+}
+
+static void differences(const uint64_t *in, uint64_t origin, int64_t *least, int64_t *most)
+{
+    int64_t mins[SUMS] = {0}, maxs[SUMS] = {0};
+    for (unsigned word = 0; word < KERNEL_WORDS; word++) {
+        int64_t part[64];
+        for (unsigned i = 0; i < 64; i++) part[i] = (int64_t)(in[word * 64 + i] - origin);
+        FOLD_WORD(int64_t, signed4, part, mins, maxs);
+    }
+    *least = *most = 0;
+    for (unsigned i = 0; i < SUMS; i++) {
+        *least = mins[i] < *least ? mins[i] : *least;
+        *most = maxs[i] > *most ? maxs[i] : *most;
+    }
+}
+
+static unsigned count_beyond(const uint64_t *in, uint64_t base, unsigned width)
+{
+    uint64_t counts[SUMS] = {0};
+    unsigned within = 0;
+    if (width >= 64) return 0;
+    for (unsigned row = 0; row < KERNEL_ROWS; row += SUMS)
+        for (unsigned i = 0; i < SUMS; i++) counts[i] += (in[row + i] - base) >> width == 0;
+    for (unsigned i = 0; i < SUMS; i++) within += (unsigned)counts[i];
+    return KERNEL_ROWS - within;
+}
+
+/* The shift of a sum with 2^63 is a logical one, which every level has. */
+static void subtract_line(const uint64_t *restrict in, int64_t slope, unsigned fraction_bits,
+                          uint64_t *restrict out)
+{
+    const uint64_t sign = (uint64_t)1 << 63, back = sign >> fraction_bits;
+    for (unsigned i = 0; i < KERNEL_ROWS; i++)
+        out[i] = in[i] - ((((uint64_t)slope * i + sign) >> fraction_bits) - back);
+}
+
+static double half_difference(const uint64_t *in)
+{
+    double sums[SUMS] = {0};
+    for (unsigned row = 0; row < KERNEL_ROWS / 2; row += SUMS)
+        for (unsigned i = 0; i < SUMS; i++)
+            sums[i] += double_of(in[KERNEL_ROWS / 2 + row + i] - in[row + i]);
+    for (unsigned step = SUMS / 2; step; step /= 2)
+        for (unsigned i = 0; i < step; i++) sums[i] += sums[i + step];
+    return sums[0] / (KERNEL_ROWS / 2);
+}
+
+INLINE uint64_t bits_of_double(double d)
+{
+    uint64_t bits;
+    memcpy(&bits, &d, sizeof bits);
+    return bits;
+}
+
+INLINE double double_of_lane(uint64_t lane, bool is_f32)
+{
+    double d;
+    float narrow;
+    uint32_t bits = (uint32_t)lane;
+    memcpy(&narrow, &bits, sizeof narrow);
+    memcpy(&d, &lane, sizeof d);
+    return is_f32 ? (double)narrow : d;
+}
+
+INLINE uint64_t lane_of_double(double d, bool is_f32)
+{
+    float narrow = (float)d;
+    uint32_t bits;
+    memcpy(&bits, &narrow, sizeof bits);
+    return is_f32 ? bits : bits_of_double(d);
+}
+
+#define ROUNDING 0x1.8p52 /* to add it rounds what is below 2^51 */
+
+/* What differs between the lane and what the integer gives back; not 0, too, if no integer would
+ * be right. */
+INLINE uint64_t alp_integer(uint64_t lane, bool is_f32, const double *factors, uint64_t *integer)
+{
+    double scaled = double_of_lane(lane, is_f32) * factors[0] * factors[1];
+    double shifted = scaled + ROUNDING, rounded = shifted - ROUNDING;
+    uint64_t out_of_range = !(__builtin_fabs(scaled) < 0x1p51);
+    *integer = bits_of_double(shifted) - bits_of_double(ROUNDING);
+    return (lane_of_double(rounded * factors[2] * factors[3], is_f32) ^ lane) | out_of_range;
+}
+
+/* The same. The conversion is that of C, which cuts the fraction off: the mantissa, with one bit
+ * more for 2^53, is shifted to its place. */
+INLINE uint64_t fix_integer(uint64_t lane, bool is_f32, const double *factors, uint64_t *integer)
+{
+    double scaled = double_of_lane(lane, is_f32) * factors[0];
+    uint64_t bits = bits_of_double(scaled), exponent = bits >> 52 & 2047;
+    uint64_t mantissa = ((bits & (((uint64_t)1 << 52) - 1)) | (uint64_t)1 << 52) << 1;
+    uint64_t shift = exponent > 1023 + 53 ? 0 : 1023 + 53 - exponent, sign = 0 - (bits >> 63);
+    uint64_t out_of_range = !(__builtin_fabs(scaled) <= 0x1p53);
+    uint64_t whole = shift < 64 ? mantissa >> (shift & 63) : 0;
+    *integer = (whole ^ sign) - sign;
+    return (lane_of_double(double_of(*integer) * factors[1], is_f32) ^ lane) | out_of_range;
+}
+
+/* Mostly nothing fails, and then there is one loop, and no bits are gathered. */
+#define INTEGERS(name, integer_of, is_f32)                                                      \
+    static void name(const uint64_t *restrict lanes, const double *factors,                      \
+                     uint64_t *restrict integers, uint64_t *restrict failed)                     \
+    {                                                                                            \
+        const double f[4] = {factors[0], factors[1], factors[2], factors[3]};                    \
+        for (unsigned word = 0; word < KERNEL_WORDS; word++) {                                   \
+            uint64_t wrong[64], all = 0;                                                         \
+            uint8_t bytes[64];                                                                   \
+            for (unsigned i = 0; i < 64; i++) {                                                  \
+                unsigned at = word * 64 + i;                                                     \
+                wrong[i] = integer_of(lanes[at], is_f32, f, &integers[at]);                      \
+                all |= wrong[i];                                                                 \
+            }                                                                                    \
+            failed[word] = 0;                                                                    \
+            if (!all) continue;                                                                  \
+            for (unsigned i = 0; i < 64; i++) bytes[i] = wrong[i] != 0;                          \
+            failed[word] = gather_bits(bytes);                                                   \
+        }                                                                                        \
+    }
+INTEGERS(alp_integers_f64, alp_integer, false)
+INTEGERS(alp_integers_f32, alp_integer, true)
+INTEGERS(fix_integers_f64, fix_integer, false)
+INTEGERS(fix_integers_f32, fix_integer, true)
+
+static void alp_integers(const uint64_t *lanes, bool is_f32, const double *factors,
+                         uint64_t *integers, uint64_t *failed)
+{
+    (is_f32 ? alp_integers_f32 : alp_integers_f64)(lanes, factors, integers, failed);
+}
+
+static void fix_integers(const uint64_t *lanes, bool is_f32, const double *factors,
+                         uint64_t *integers, uint64_t *failed)
+{
+    (is_f32 ? fix_integers_f32 : fix_integers_f64)(lanes, factors, integers, failed);
+}
 
 /* --- moving elements ---------------------------------------------------------------------------*/
 
@@ -447,6 +631,13 @@ const struct table_kernels JOIN(table_kernels_, KERNEL_SUFFIX) = {
     .extremes_signed = extremes_signed,
     .extremes_unsigned = extremes_unsigned,
     .extremes_doubles = extremes_doubles,
+    .runs = runs,
+    .differences = differences,
+    .count_beyond = count_beyond,
+    .subtract_line = subtract_line,
+    .half_difference = half_difference,
+    .alp_integers = alp_integers,
+    .fix_integers = fix_integers,
     .compress = compress,
     .positions = positions,
     .widen = widen,

@@ -34,9 +34,9 @@ static inline size_t packed_bytes(unsigned width) { return (size_t)width * 128; 
 struct table_kernels {
     enum kernel_level level;
 
-    /* Interleaved bit-packing, widths 0..64. Values must fit the width. Packed data is 8-byte
-     * aligned. */
-    void (*pack)(const uint64_t *in, unsigned width, void *packed);
+    /* Interleaved bit-packing of in[i] - base, wrapping; widths 0..64, which that must fit. Packed
+     * data is 8-byte aligned. */
+    void (*pack)(const uint64_t *in, unsigned width, uint64_t base, void *packed);
     /* out[i] = base + packed[i], wrapping */
     void (*unpack)(const void *packed, unsigned width, uint64_t base, uint64_t *out);
     /* Widths up to 32. */
@@ -74,6 +74,27 @@ struct table_kernels {
                               uint64_t *max);
     void (*extremes_doubles)(const double *in, const uint64_t *selected, double *min,
                              double *max);
+    /* How often an element differs from the one before it, and 1 for the first. */
+    unsigned (*runs)(const uint64_t *in);
+    /* The extremes of in[i] - origin, signed, and of 0. */
+    void (*differences)(const uint64_t *in, uint64_t origin, int64_t *least, int64_t *most);
+    /* How many of in[i] - base, unsigned, need more than `width` bits. */
+    unsigned (*count_beyond)(const uint64_t *in, uint64_t base, unsigned width);
+    /* What add_line undoes. */
+    void (*subtract_line)(const uint64_t *in, int64_t slope, unsigned fraction_bits,
+                          uint64_t *out);
+    /* How much more the elements of the second half are than those of the first, signed, on
+     * average; the same bits on every CPU. */
+    double (*half_difference)(const uint64_t *in);
+    /* Doubles (is_f32: floats) to integers, and which of them, bit i, these would not give back;
+     * the integers of those mean nothing. alp: x * factors[0] * factors[1], rounded, and back by
+     * factors[2] and factors[3]; below 2^51. fix: x * factors[0], whole, and back by factors[1];
+     * up to 2^53; always four factors. */
+    void (*alp_integers)(const uint64_t *lanes, bool is_f32, const double *factors,
+                         uint64_t *integers, uint64_t *failed);
+    void (*fix_integers)(const uint64_t *lanes, bool is_f32, const double *factors,
+                         uint64_t *integers, uint64_t *failed);
+
     /* The selected elements, close together. Returns how many. `out` has room for 1,024. */
     size_t (*compress)(const uint64_t *in, const uint64_t *selected, uint64_t *out);
     /* The positions of the set bits. */

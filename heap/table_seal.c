@@ -1,4 +1,5 @@
-/* table_seal.c - full chunks become compressed blocks, one column at a time, in steps.
+/* table_seal.c - full chunks become compressed blocks, one column at a time, in steps; so does the
+ * last chunk of a table that has been quiet for a time.
  *
  *   SAMPLE   a few lanes from all over the chunk: candidates for encodings
  *   COUNT    texts: where each vector's bytes begin, and a dictionary if there are few different
@@ -65,21 +66,29 @@ static const struct table_text *texts_of(const struct sealer *s)
 
 static bool is_null(const struct sealer *s, uint32_t slot) { return plain_null(s->source, slot); }
 
+/* The rows of a vector that are not null. Returns how many. */
+static uint32_t valid_rows(const struct sealer *s, uint32_t vector, uint32_t rows, uint64_t *valid)
+{
+    bitmap_first(valid, rows);
+    if (!s->source->valid) return rows;
+    for (uint32_t i = 0; i < (rows + 63) / 64; i++)
+        valid[i] &= s->source->valid[vector * TABLE_VECTOR_WORDS + i];
+    return (uint32_t)bitmap_count(valid);
+}
+
 /* --- lanes -------------------------------------------------------------------------------------*/
 
 /* Nulls take the value before them (the first ones, the value after), so that they cost little. */
 static void fill_nulls(const struct sealer *s, uint32_t vector, uint32_t rows, uint64_t *lanes)
 {
-    if (!s->source->valid) return;
-    uint32_t first = 0, base = vector * ROWS;
-    while (first < rows && is_null(s, base + first)) first++;
-    uint64_t lane = first < rows ? lanes[first] : 0;
-    for (uint32_t i = 0; i < rows; i++) {
-        if (is_null(s, base + i))
-            lanes[i] = lane;
-        else
-            lane = lanes[i];
-    }
+    uint64_t valid[TABLE_VECTOR_WORDS], lane = 0;
+    if (!s->source->valid || valid_rows(s, vector, rows, valid) == rows) return;
+    for (uint32_t word = 0; word < TABLE_VECTOR_WORDS; word++)
+        if (valid[word]) {
+            lane = lanes[word * 64 + (uint32_t)__builtin_ctzl(valid[word])];
+            break;
+        }
+    for (uint32_t i = 0; i < rows; i++) lanes[i] = lane = bit_get(valid, i) ? lanes[i] : lane;
 }
 
 static void number_lanes(const struct sealer *s, uint32_t vector, uint32_t rows, uint64_t *lanes)
@@ -252,11 +261,7 @@ static void zone_of_numbers(struct sealer *s, uint32_t vector, const uint64_t *l
 static void plan_zone(struct sealer *s, uint32_t vector, uint32_t rows, const uint64_t *lanes)
 {
     uint64_t valid[TABLE_VECTOR_WORDS];
-    bitmap_first(valid, rows);
-    if (s->source->valid)
-        for (uint32_t i = 0; i < (rows + 63) / 64; i++)
-            valid[i] &= s->source->valid[vector * TABLE_VECTOR_WORDS + i];
-    s->nulls[vector] = (uint16_t)(rows - bitmap_count(valid));
+    s->nulls[vector] = (uint16_t)(rows - valid_rows(s, vector, rows, valid));
     if (s->hints.class == TABLE_CLASS_TEXT)
         zone_of_texts(s, vector, rows);
     else if (s->hints.class != TABLE_CLASS_SYMBOL)
@@ -276,7 +281,7 @@ static enum seal_phase seal_plan(struct table *t, struct sealer *s)
 {
     uint64_t lanes[ROWS];
     uint32_t rows = load_lanes(s, s->next, lanes);
-    s->bytes[s->next] = encode_plan(&s->hints, lanes, rows, &s->headers[s->next]);
+    s->bytes[s->next] = encode_plan(&s->hints, lanes, &s->headers[s->next]);
     plan_zone(s, s->next, rows, lanes);
     if (++s->next < s->vectors) return SEAL_PLAN;
     if (!wants_map(s)) return SEAL_LAYOUT;
@@ -402,8 +407,8 @@ static void write_heads(struct sealer *s, struct sealed_column *c)
     memset(block + c->null_counts, 0, c->data - c->null_counts);
     memcpy(block + c->null_counts, s->nulls, s->vectors * sizeof *s->nulls);
     uint64_t *valid = (uint64_t *)(void *)(block + c->validity);
-    for (uint32_t i = 0; i < s->slots; i++)
-        if (!is_null(s, i)) bit_set(valid, i);
+    for (uint32_t i = 0; i < s->vectors; i++)
+        valid_rows(s, i, rows_in(s, i), valid + (size_t)i * TABLE_VECTOR_WORDS);
 }
 
 static enum seal_phase seal_layout(struct table *t, struct sealer *s)
@@ -537,16 +542,54 @@ static bool is_full(const struct table *t, uint32_t chunk)
            t->closed_count == v->chunk_count;
 }
 
+/* The last chunk, which is not full, is to be sealed until rows come. */
+static bool tail_is_quiet(const struct table *t)
+{
+    const struct table_version *v = t->current;
+    return v->slots == t->quiet_slots && v->tail_slots >= TABLE_QUIET_ROWS_MIN;
+}
+
 void table_close_tail(struct table *t) { t->closed_count = t->current->chunk_count; }
 
-/* The first plain column of the first full chunk that has one. */
+static bool find_plain_column(const struct table *t, uint32_t chunk, uint32_t *column)
+{
+    for (*column = 0; *column < t->column_count; ++*column)
+        if (!version_chunk(t->current, chunk)->columns[*column].column->sealed) return true;
+    return false;
+}
+
+/* The first plain column of the first chunk to seal that has one. If there is none, *chunk is the
+ * first one that takes rows: later it may be plain again. */
 static bool find_plain(const struct table *t, uint32_t *chunk, uint32_t *column)
 {
     const struct table_version *v = t->current;
     for (*chunk = t->sealed_below; *chunk < v->chunk_count && is_full(t, *chunk); ++*chunk)
-        for (*column = 0; *column < t->column_count; ++*column)
-            if (!version_chunk(v, *chunk)->columns[*column].column->sealed) return true;
-    return false;
+        if (find_plain_column(t, *chunk, column)) return true;
+    return *chunk < v->chunk_count && tail_is_quiet(t) && find_plain_column(t, *chunk, column);
+}
+
+/* Whether a later look may find the table quiet. */
+static bool note_quiet(struct table *t)
+{
+    const struct table_version *v = t->current;
+    uint32_t column;
+    if (t->draft) return true;
+    if (t->altered || t->hidden || v->slots == t->quiet_slots) return false;
+    bool same = v->slots == t->seen_slots;
+    t->seen_slots = v->slots;
+    if (v->chunk_count == 0 || v->tail_slots < TABLE_QUIET_ROWS_MIN ||
+        is_full(t, v->chunk_count - 1) || !find_plain_column(t, v->chunk_count - 1, &column))
+        return false;
+    if (same) t->quiet_slots = v->slots;
+    return !same;
+}
+
+bool tables_note_quiet(struct heap *h)
+{
+    bool later = false;
+    for (struct external *e = h->external.living; e; e = e->next)
+        if (external_is_table(e) && note_quiet(table_of_external(e))) later = true;
+    return later;
 }
 
 bool table_seal_pending(const struct table *t)

@@ -47,7 +47,7 @@ struct append {
     size_t piece;        /* cells of the next piece */
     struct packed_rows *packed; /* how far those are read; or NULL, and */
     value *cells;        /* of a piece of rows */
-    unsigned char *bin;  /* a piece of a bin, and behind it one of its mask */
+    unsigned char *bin;  /* a piece of a bin with a mask, and behind it one of that */
     struct table_error error;
 };
 
@@ -177,19 +177,38 @@ static int check_bin(struct call *call, const struct append *s, value bin, value
     return 0;
 }
 
+/* Cells of a bin without a mask, from where they lie: a piece of a rope holds whole elements. */
+static int fill_pieces(struct call *call, struct append *s, value bin, size_t width)
+{
+    struct text_scratch scratch;
+    const char *data;
+    uint64_t left = s->rows - s->at, end = left < PIECE_CELLS_MAX ? s->rows
+                                                                  : s->at + PIECE_CELLS_MAX;
+    while (s->at < end) {
+        size_t at = (size_t)s->at * width;
+        size_t count = text_piece(call->heap, bin, at, &data, &scratch) / width;
+        if (count > end - s->at) count = (size_t)(end - s->at);
+        assert(count > 0);
+        if (table_append_raw(&s->a, s->column, count, data, NULL, 0, &s->error) < 0) return -2;
+        s->at += count;
+    }
+    return 0;
+}
+
 static int fill_bin(struct call *call, struct append *s, value bin, value valid)
 {
     size_t width = table_type_bytes(table_field(s->a.t, s->column)->type), at = (size_t)s->at;
     size_t count = (size_t)(s->rows - s->at);
+    if (!value_is_text(valid)) return fill_pieces(call, s, bin, width);
     if (count > PIECE_CELLS_MAX) count = PIECE_CELLS_MAX; /* so `at` is a multiple of 8 */
     if (s->bin == NULL) s->bin = malloc(PIECE_CELLS_MAX * 8 + PIECE_CELLS_MAX / 8);
     if (s->bin == NULL) {
         fail_no_memory(call);
         return -1;
     }
-    unsigned char *mask = value_is_text(valid) ? s->bin + PIECE_CELLS_MAX * 8 : NULL;
+    unsigned char *mask = s->bin + PIECE_CELLS_MAX * 8;
     text_copy(call->heap, bin, at * width, s->bin, count * width);
-    if (mask != NULL) text_copy(call->heap, valid, at / 8, mask, (count + 7) / 8);
+    text_copy(call->heap, valid, at / 8, mask, (count + 7) / 8);
     if (table_append_raw(&s->a, s->column, count, s->bin, mask, 0, &s->error) < 0) return -2;
     s->at += count;
     return 0;

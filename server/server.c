@@ -121,6 +121,7 @@ static void close_handles(struct server *server)
         (uv_handle_t *)&server->shutdown_timer, (uv_handle_t *)&server->collector_timer,
         (uv_handle_t *)&server->on_term,        (uv_handle_t *)&server->on_int,
         (uv_handle_t *)&server->on_hup,         (uv_handle_t *)&server->expiry.timer,
+        (uv_handle_t *)&server->quiet_timer,
     };
     server->phase = SERVER_CLOSING;
     listeners_close(server);
@@ -244,11 +245,13 @@ static void loop_open(struct server *server)
     uv_idle_init(loop, &server->idle);
     uv_timer_init(loop, &server->clock);
     uv_timer_init(loop, &server->collector_timer);
+    uv_timer_init(loop, &server->quiet_timer);
     uv_timer_init(loop, &server->shutdown_timer);
     uv_signal_init(loop, &server->on_term);
     uv_signal_init(loop, &server->on_int);
     uv_signal_init(loop, &server->on_hup);
     server->prepare.data = server->check.data = server->clock.data = server;
+    server->quiet_timer.data = server;
     server->shutdown_timer.data = server->on_term.data = server->on_int.data = server;
     uv_prepare_start(&server->prepare, on_prepare);
     uv_check_start(&server->check, on_check);

@@ -105,6 +105,7 @@ struct server {
     uv_idle_t idle;
     uv_timer_t clock;            /* once a second while a session may run into a deadline */
     uv_timer_t collector_timer;  /* to a collector's cycle that is worth it when idle */
+    uv_timer_t quiet_timer;      /* while a table may come to rest, so that its end is sealed */
     uv_timer_t shutdown_timer;
     uv_signal_t on_term, on_int, on_hup;
 

@@ -10,6 +10,8 @@
 #include "server/log.h"
 #include "server/table_value.h"
 
+/* After one to two of these without new rows, the last chunk of a table is sealed as well. */
+#define TABLE_QUIET_MS 5000
 /* A builder that once held a larger message is not kept. */
 #define SPARE_SLOTS_MAX 4096
 /* A request that has taken so much of the heap may wait for room. */
@@ -167,15 +169,31 @@ static enum task_outcome table_step(struct task *task, uint64_t budget_ns)
     return tables_work(server->heap, budget_ns) ? TASK_MORE : TASK_DONE;
 }
 
-/* After a call that may have left tables something to seal or to compact. */
+static void tables_start(struct server *server)
+{
+    if (server->table_task.queued || !tables_want_work(server->heap)) return;
+    server->table_task = (struct task){.name = "tables", .step = table_step};
+    tasks_start(&server->tasks, &server->table_task);
+}
+
+static void on_quiet_timer(uv_timer_t *timer)
+{
+    struct server *server = timer->data;
+    server_turn_begin(server);
+    if (!tables_note_quiet(server->heap)) uv_timer_stop(timer);
+    tables_start(server);
+}
+
+/* After a call that may have left tables something to seal or to compact, now or once they have
+ * been quiet for a time. */
 static void tables_wake(struct server *server, const struct call *call)
 {
     if (call->method == NULL || !(call->method->flags & METHOD_WRITE) ||
-        strncmp(call->method->name, "table.", 6) != 0 || server->table_task.queued ||
-        !tables_want_work(server->heap))
+        strncmp(call->method->name, "table.", 6) != 0)
         return;
-    server->table_task = (struct task){.name = "tables", .step = table_step};
-    tasks_start(&server->tasks, &server->table_task);
+    if (server->phase == SERVER_RUNNING && !uv_is_active((uv_handle_t *)&server->quiet_timer))
+        uv_timer_start(&server->quiet_timer, on_quiet_timer, TABLE_QUIET_MS, TABLE_QUIET_MS);
+    tables_start(server);
 }
 
 static void call_end(struct session *s, enum call_outcome outcome)

@@ -421,6 +421,85 @@ START_TEST(versions_may_differ_in_where_a_chunk_ends)
 }
 END_TEST
 
+/* --- quiet tables ------------------------------------------------------------------------------*/
+
+static bool last_is_sealed(const struct table *t)
+{
+    const struct table_version *v = t->current;
+    for (uint32_t i = 0; i < t->column_count; i++)
+        if (!version_chunk(v, v->chunk_count - 1)->columns[i].column->sealed) return false;
+    return true;
+}
+
+/* Until nothing more may become quiet, as a server's timer would. */
+static void rest(struct table *t)
+{
+    while (tables_note_quiet(h)) continue;
+    ck_assert_int_eq(seal_all(t), 0);
+}
+
+START_TEST(the_end_of_a_quiet_table_is_sealed_and_goes_on)
+{
+    value v = make(points, POINT_COLUMNS);
+    struct table *t = table_of(h, v);
+    uint64_t rows = 0, parts[] = {TABLE_QUIET_ROWS_MIN - 1, 1, 700, 1, TABLE_CHUNK_ROWS, 3};
+    for (unsigned i = 0; i < sizeof parts / sizeof *parts; i++) {
+        ck_assert_int_eq(append_points(t, rows, parts[i]), 0);
+        rows += parts[i];
+        ck_assert(!last_is_sealed(t));
+        ck_assert(tables_note_quiet(h) == (rows % TABLE_CHUNK_ROWS >= TABLE_QUIET_ROWS_MIN));
+        ck_assert_int_eq(seal_all(t), 0);
+        ck_assert(!last_is_sealed(t)); /* a look at a time */
+        size_t bytes = table_bytes(t);
+        rest(t);
+        ck_assert(last_is_sealed(t) == (rows % TABLE_CHUNK_ROWS >= TABLE_QUIET_ROWS_MIN));
+        ck_assert(!last_is_sealed(t) || table_bytes(t) < bytes);
+        ck_assert(!tables_note_quiet(h) && !table_seal_pending(t));
+        check_points(t->current, rows);
+        ck_assert_uint_eq(table_version_chunks(t->current),
+                          (rows + TABLE_CHUNK_ROWS - 1) / TABLE_CHUNK_ROWS);
+        heap_fixture_verify(h, "at rest");
+    }
+    ck_assert(t->current->even);
+    value_release(h, v);
+}
+END_TEST
+
+START_TEST(an_append_to_what_rests_may_fail_or_find_it_half_sealed)
+{
+    const uint64_t rows = TABLE_QUIET_ROWS_MIN + 100;
+    for (unsigned n = 0, failed = 1; failed; n++) {
+        struct table_append a;
+        value v = make(points, POINT_COLUMNS);
+        struct table *t = table_of(h, v);
+        ck_assert_int_eq(append_points(t, 0, rows), 0);
+        while (tables_note_quiet(h)) continue;
+        for (unsigned step = 0; step < n && table_seal_step(t, 0) == 1; step++) continue;
+        ck_assert_int_eq(table_append_begin(t, 50, &a, NULL), 0);
+        ck_assert_int_eq(table_append_nulls(&a, 2, 50, NULL), 0);
+        table_append_abort(&a);
+        check_points(t->current, rows);
+        heap_fixture_verify(h, "an append is aborted");
+        rest(t);
+        struct table_version *sealed = table_pin(t);
+        heap_fail_nth(h, n + 1);
+        failed = append_points(t, rows, 50) != 0;
+        heap_fail_nth(h, 0);
+        ck_assert(!failed || last_is_sealed(t));
+        if (failed) ck_assert_int_eq(append_points(t, rows, 50), 0);
+        check_points(t->current, rows + 50);
+        check_points(sealed, rows);
+        ck_assert_uint_eq(table_version_chunks(t->current), 1);
+        table_unpin(sealed);
+        rest(t);
+        check_points(t->current, rows + 50);
+        heap_fixture_verify(h, "an append has failed");
+        value_release(h, v);
+        while (heap_drop_pending(h)) heap_drop_step(h, 4096);
+    }
+}
+END_TEST
+
 /* At each unit of the work that seals a column, a cell of it changes. */
 START_TEST(a_column_that_changes_while_it_is_sealed_keeps_the_change)
 {
@@ -696,6 +775,8 @@ Suite *test_suite(void)
     tcase_add_test(table, a_large_table_is_dropped_in_steps);
     tcase_add_test(table, a_shared_table_is_finalised_by_the_sweep);
     tcase_add_test(table, a_heap_ends_with_its_tables);
+    tcase_add_test(table, the_end_of_a_quiet_table_is_sealed_and_goes_on);
+    tcase_add_test(table, an_append_to_what_rests_may_fail_or_find_it_half_sealed);
     tcase_add_test(table, every_allocation_may_fail);
     tcase_add_test(table, the_texts_of_a_chunk_have_a_limit);
     tcase_add_test(table, a_text_that_is_set_keeps_to_the_limit);

@@ -600,7 +600,10 @@ static void run_program(uint64_t seed)
             break;
         case 1: delete_some(&rng); break;
         case 2: seal(); break;
-        case 3: table_close_tail(t); break;
+        case 3:
+            if (random_below(&rng, 3) == 0) table_close_tail(t);
+            else if (tables_note_quiet(h)) tables_note_quiet(h);
+            break;
         case 4:
             if (random_below(&rng, 2)) heap_drop_step(h, 1 + random_below(&rng, 20000));
             while (table_compact_step(t, random_below(&rng, 2), 100000) == 1) continue;

@@ -66,7 +66,7 @@ START_TEST(every_width_packs_and_unpacks)
         FOR_LEVELS(k)
         {
             memset(packed, 0xa5, sizeof packed);
-            k->pack(values, width, packed);
+            k->pack(values, width, 0, packed);
             expect(packed[packed_bytes(width)] == 0xa5, "width %u writes beyond", width);
             if (k->level == KERNEL_GENERIC) memcpy(first, packed, packed_bytes(width));
             expect(memcmp(packed, first, packed_bytes(width)) == 0,
@@ -99,7 +99,7 @@ START_TEST(packed_values_are_selected_by_range)
         if (random_below(&random, 8) == 0) min = random_next(&random);
         FOR_LEVELS(k)
         {
-            k->pack(values, width, packed);
+            k->pack(values, width, 0, packed);
             k->select_packed(packed, width, min, max, selected);
             for (unsigned i = 0; i < ROWS; i++)
                 expect(bit(selected, i) == (values[i] >= min && values[i] <= max),
@@ -301,6 +301,168 @@ START_TEST(selected_elements_are_brought_together)
 }
 END_TEST
 
+/* Integers of few or of all bits, above any base. */
+static void fill_near(uint64_t *values, uint64_t *base, uint64_t *random)
+{
+    fill(values, (unsigned)random_below(random, 65), random);
+    *base = random_below(random, 2) ? 0 : random_next(random);
+    for (unsigned i = 0; i < ROWS; i++) values[i] += *base;
+    for (unsigned i = 1; i < ROWS; i++)
+        if (random_below(random, 3) == 0) values[i] = values[i - 1];
+}
+
+START_TEST(integers_are_looked_over_for_an_encoding)
+{
+    uint64_t random = seed, values[ROWS], out[ROWS], packed[ROWS], unpacked[ROWS], base;
+    for (unsigned round = 0; round < 200; round++) {
+        fill_near(values, &base, &random);
+        unsigned runs = 1, width = (unsigned)random_below(&random, 65), beyond = 0;
+        unsigned bits = (unsigned)random_below(&random, 17);
+        int64_t least = 0, most = 0, slope = (int64_t)random_next(&random) >> 17;
+        for (unsigned i = 0; i < ROWS; i++) {
+            int64_t difference = (int64_t)(values[i] - base);
+            runs += i && values[i] != values[i - 1];
+            if (difference < least) least = difference;
+            if (difference > most) most = difference;
+            beyond += (values[i] - base) > masked(width);
+        }
+        FOR_LEVELS(k)
+        {
+            int64_t low, high;
+            expect_equal(k->runs(values), runs);
+            k->differences(values, base, &low, &high);
+            expect_true(low == least && high == most);
+            expect_equal(k->count_beyond(values, base, width), beyond);
+            k->subtract_line(values, slope, bits, out);
+            k->add_line(out, slope, bits);
+            expect_true(memcmp(out, values, sizeof out) == 0);
+            for (unsigned i = 0; i < ROWS; i++)
+                out[i] = base + ((values[i] - base) & masked(width));
+            k->pack(out, width, base, packed);
+            k->unpack(packed, width, base, unpacked);
+            expect_true(memcmp(out, unpacked, sizeof out) == 0);
+        }
+    }
+}
+END_TEST
+
+START_TEST(halves_differ_by_the_same_bits_everywhere)
+{
+    uint64_t random = seed, values[ROWS], base;
+    for (unsigned round = 0; round < 100; round++) {
+        double first = 0, exact = 0;
+        unsigned seen = 0;
+        fill_near(values, &base, &random);
+        if (round % 2)
+            for (unsigned i = 0; i < ROWS; i++) values[i] %= 1000000;
+        for (unsigned i = 0; i < ROWS / 2; i++)
+            exact += (double)(int64_t)(values[i + ROWS / 2] - values[i]);
+        FOR_LEVELS(k)
+        {
+            double got = k->half_difference(values);
+            if (seen++ == 0) first = got;
+            expect_true(memcmp(&first, &got, sizeof got) == 0);
+            if (round % 2) expect_true(got == exact / (ROWS / 2));
+        }
+    }
+}
+END_TEST
+
+static uint64_t bits_of_double(double d)
+{
+    uint64_t bits;
+    memcpy(&bits, &d, sizeof bits);
+    return bits;
+}
+
+/* Decimals, dyadic fractions, whole numbers at the edge of what is possible, and anything. */
+static uint64_t some_double(uint64_t *random, bool is_f32)
+{
+    double d = (double)((int64_t)random_next(random) >> random_below(random, 64));
+    switch (random_below(random, 5)) {
+    case 0: d = any_double(random); break;
+    case 1: d = ldexp(d, -(int)random_below(random, 60)); break;
+    case 2: d /= 100; break;
+    case 3: d = (double)(int64_t)(((uint64_t)1 << (50 + random_below(random, 5))) - 2 +
+                                  random_below(random, 4)); break;
+    }
+    float f = (float)d;
+    uint32_t narrow;
+    memcpy(&narrow, &f, sizeof narrow);
+    return is_f32 ? narrow : bits_of_double(d);
+}
+
+static double lane_double(uint64_t lane, bool is_f32)
+{
+    double d;
+    float f;
+    uint32_t narrow = (uint32_t)lane;
+    memcpy(&f, &narrow, sizeof f);
+    memcpy(&d, &lane, sizeof d);
+    return is_f32 ? (double)f : d;
+}
+
+static bool gives_back(volatile double d, uint64_t lane, bool is_f32)
+{
+    float f = (float)d;
+    uint32_t narrow;
+    memcpy(&narrow, &f, sizeof narrow);
+    return (is_f32 ? narrow : bits_of_double(d)) == lane;
+}
+
+/* Integers of one lane as C makes them: the kernel's `factors`. False: none gives it back. */
+static bool expected_alp(uint64_t lane, bool is_f32, const double *factors, int64_t *integer)
+{
+    volatile double scaled = lane_double(lane, is_f32) * factors[0];
+    scaled *= factors[1];
+    if (!(fabs(scaled) < 0x1p51)) return false;
+    *integer = llrint(scaled);
+    volatile double back = (double)*integer * factors[2];
+    return gives_back(back * factors[3], lane, is_f32);
+}
+
+static bool expected_fix(uint64_t lane, bool is_f32, const double *factors, int64_t *integer)
+{
+    volatile double scaled = lane_double(lane, is_f32) * factors[0];
+    if (!(fabs(scaled) <= 0x1p53)) return false;
+    *integer = (int64_t)scaled;
+    return gives_back((double)*integer * factors[1], lane, is_f32);
+}
+
+START_TEST(doubles_become_the_same_integers_everywhere)
+{
+    uint64_t random = seed, lanes[ROWS], integers[ROWS], failed[KERNEL_WORDS];
+    for (unsigned round = 0; round < 400; round++) {
+        bool is_f32 = round & 1, alp = round & 2;
+        int k = (int)random_below(&random, 80) - 20;
+        double fix[4] = {ldexp(1, k), ldexp(1, -k), 1, 1}, decimals[4] = {1e4, 1e-2, 1e2, 1e-4};
+        for (unsigned i = 0; i < ROWS; i++) lanes[i] = some_double(&random, is_f32);
+        if (round % 3 == 0) /* nothing fails */
+            for (unsigned i = 0; i < ROWS; i++) {
+                double d = alp ? (double)random_below(&random, 10000) / 100 : ldexp(3, -k);
+                float f = (float)d;
+                uint32_t narrow;
+                memcpy(&narrow, &f, sizeof narrow);
+                lanes[i] = is_f32 ? narrow : bits_of_double(d);
+            }
+        FOR_LEVELS(kernels)
+        {
+            const double *factors = alp ? decimals : fix;
+            (alp ? kernels->alp_integers : kernels->fix_integers)(lanes, is_f32, factors, integers,
+                                                                  failed);
+            for (unsigned i = 0; i < ROWS; i++) {
+                int64_t wanted = 0;
+                bool possible = (alp ? expected_alp : expected_fix)(lanes[i], is_f32, factors,
+                                                                    &wanted);
+                expect(bit(failed, i) == !possible, "lane %lx at %s", (unsigned long)lanes[i],
+                       kernel_level_name(kernels->level));
+                if (possible) expect_equal((int64_t)integers[i], wanted);
+            }
+        }
+    }
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     seed = random_seed();
@@ -318,6 +480,9 @@ Suite *test_suite(void)
     tcase_add_test(kernels, integers_are_scaled_alike_everywhere);
     tcase_add_test(kernels, lines_floats_and_widths);
     tcase_add_test(kernels, selected_elements_are_brought_together);
+    tcase_add_test(kernels, integers_are_looked_over_for_an_encoding);
+    tcase_add_test(kernels, halves_differ_by_the_same_bits_everywhere);
+    tcase_add_test(kernels, doubles_become_the_same_integers_everywhere);
     suite_add_tcase(suite, kernels);
     return suite;
 }
