@@ -1,5 +1,7 @@
 # The programs together, as their users run them; see tests/support/tap.sh.
 EXTRA_DIST += \
+	%D%/cli_lib.sh \
+	%D%/client_lib.sh \
 	%D%/lib.sh \
 	tests/support/session.mjs \
 	tests/support/tap.sh
@@ -33,7 +35,6 @@ EXTRA_DIST += \
 	%D%/queries/engines.mjs \
 	%D%/queries/queries.mjs \
 	%D%/queries/random.mjs \
-	%D%/queries/rpc.mjs \
 	%D%/queries/smaller.mjs \
 	%D%/queries/tables.mjs \
 	%D%/queries/translate.mjs \
