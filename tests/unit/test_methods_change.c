@@ -171,7 +171,7 @@ START_TEST(writers_wait_in_line_and_readers_do_not)
     while (go_on(&p, 100000) == CALL_PENDING) continue;
     expect_answer(&p, "[1, 1, nil, 200000]");
     ck_assert_int_eq(go_on(&third, 0), CALL_PENDING); /* it came last */
-    ck_assert_int_eq(go_on(&other, 1000000), CALL_DONE);
+    while (go_on(&other, 100000) == CALL_PENDING) continue; /* as time has it */
     expect_answer(&other, "[1, 1, nil, {'first': 200000, 'n': 1}]");
     ck_assert_int_eq(go_on(&third, 0), CALL_DONE);
     expect_answer(&third, "[1, 1, nil, true]");
