@@ -3,6 +3,7 @@ EXTRA_DIST += \
 	%D%/cli_lib.sh \
 	%D%/client_lib.sh \
 	%D%/lib.sh \
+	tests/support/check.mjs \
 	tests/support/session.mjs \
 	tests/support/tap.sh
 
