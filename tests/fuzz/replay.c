@@ -3,8 +3,8 @@
  *     replay_NAME [DIRECTORY]     by default $CAIRN_SOURCE/tests/fuzz/corpus/NAME
  *
  * A target links this in place of libFuzzer; its corpus has the name of the program. A file that
- * makes the target abort ends the run, and the last line before tells its name. An empty corpus is a
- * failure. */
+ * makes the target abort ends the run, and the last line before tells its name. An empty corpus
+ * is a failure. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
-/* test_pause.c - with ten million live objects, a garbage graph of a million shared, cyclic nodes is
- * reclaimed in small steps, while a client pings.
+/* test_pause.c - with ten million live objects, a garbage graph of a million shared, cyclic nodes
+ * is reclaimed in small steps, while a client pings.
  *
- * Steps and answers are counted. How long they take is for bench_pause and bench_pause_server, which
- * can tell the machine's part of a time from the collector's. */
+ * Steps and answers are counted. How long they take is for bench_pause and bench_pause_server,
+ * which can tell the machine's part of a time from the collector's. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -348,8 +348,8 @@ START_TEST(an_idle_client_is_dropped_when_asked_for)
 END_TEST
 
 /* Sends until the server takes no more, though it has had turn after turn, which the answers to
- * `other` prove; returns how many whole pings have left. What was begun is finished when the answers
- * are read. */
+ * `other` prove; returns how many whole pings have left. What was begun is finished when the
+ * answers are read. */
 static uint32_t send_until_blocked(struct wire *w, struct wire *other, size_t ping_bytes,
                                    size_t *rest)
 {
@@ -487,7 +487,7 @@ static size_t bytes_here(const struct wire *w)
     return (size_t)unread + w->length - w->used;
 }
 
-/* How many requests the server has answered by now, as it says itself: this one is not among them. */
+/* How many requests the server has answered by now, as it says itself; not this one. */
 static uint64_t requests_answered(struct wire *w)
 {
     const char *got = wire_receive(w), *at = got ? strstr(got, "\"requests\":") : NULL;
@@ -527,8 +527,8 @@ START_TEST(slow_requests_of_one_client_do_not_keep_the_others_waiting)
 }
 END_TEST
 
-/* New requests are polled between the turns of those that wait, not after all of them. How many were
- * answered before a new one came is counted here, while the server is halted. */
+/* New requests are polled between the turns of those that wait, not after all of them. How many
+ * were answered before a new one came is counted here, while the server is halted. */
 START_TEST(slow_requests_of_many_clients_do_not_keep_another_waiting)
 {
     enum { CLIENTS = 16, COUNT = 20, TRIES = 8, REPLY_BYTES = 5 };

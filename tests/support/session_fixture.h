@@ -2,9 +2,9 @@
  * clients.
  *
  * Nothing here or in its tests waits for a time to pass where something can be asked instead: on a
- * busy machine a process may stand still for any time between two lines. What the server has read by
- * now is known when it has answered a request that was sent after that; what it does first with
- * several requests shows when they are sent while it is halted. */
+ * busy machine a process may stand still for any time between two lines. What the server has read
+ * by now is known when it has answered a request that was sent after that; what it does first
+ * with several requests shows when they are sent while it is halted. */
 #ifndef CAIRN_TESTS_SESSION_FIXTURE_H
 #define CAIRN_TESTS_SESSION_FIXTURE_H
 
