@@ -5,7 +5,7 @@ AM_TESTS_ENVIRONMENT = CK_FORK=no; export CK_FORK; \
 
 EXTRA_DIST += %D%/data/msgpack-vectors.json
 
-# Each program in `unit_tests` is one Check suite with its main in
+# Each program in `unit_tests`, below, is one Check suite with its main in
 # tests/support/runner.c; it reports through TAP.
 if HAVE_CHECK
 check_LTLIBRARIES += libtestsupport.la
@@ -25,15 +25,13 @@ libtestsupport_la_SOURCES = \
 	%D%/support/seeds.h \
 	%D%/support/trace.c \
 	%D%/support/trace.h
-libtestsupport_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+libtestsupport_la_CFLAGS = $(TEST_CFLAGS)
 
+TEST_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 HEAP_TEST_LIBS = libtestsupport.la libheap.la $(CHECK_LIBS)
-HEAP_TEST_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 PROTOCOL_TEST_LIBS = libtestsupport.la libprotocol.la $(CHECK_LIBS)
-PROTOCOL_TEST_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(MSGPACK_CFLAGS)
-
+PROTOCOL_TEST_CFLAGS = $(TEST_CFLAGS) $(MSGPACK_CFLAGS)
 CLIENT_TEST_LIBS = libtestsupport.la libcairn.la $(CHECK_LIBS)
-CLIENT_TEST_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 
 # A session in memory, for the tests of server/ that need no sockets.
 check_LTLIBRARIES += libsessiontest.la
@@ -50,10 +48,9 @@ libsessiontest_la_SOURCES = \
 	%D%/support/literal.h \
 	%D%/support/method_cases.c \
 	%D%/support/method_cases.h
-libsessiontest_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+libsessiontest_la_CFLAGS = $(TEST_CFLAGS)
 SESSION_TEST_LIBS = libsessiontest.la libserver.la libprotocol.la $(HEAP_TEST_LIBS)
 
-# Keep the list sorted: one program, three lines.
 # Random programs for as long as asked, with seeds that no run has seen: make soak HOURS=8. They run
 # in the stress build, which is made in the directory soak if this is another one.
 HOURS = 1
@@ -71,463 +68,336 @@ soak:
 endif
 EXTRA_DIST += %D%/soak.sh
 
-check_PROGRAMS += model_heap
-TESTS += model_heap
+# Keep both sorted: the list, and three lines for each program.
+unit_tests = \
+	model_heap unit_barriers unit_build unit_change_model unit_cli_filter unit_cli_grid \
+	unit_cli_json unit_cli_path unit_cli_records unit_cli_words unit_compact unit_decoder \
+	unit_decoder_rows unit_equal unit_evict unit_expiry unit_fragmentation unit_gc_share \
+	unit_glob unit_heap unit_histogram unit_intern unit_keys unit_libcairn unit_list \
+	unit_log unit_map unit_map_model unit_map_packed unit_map_track unit_methods \
+	unit_methods_change unit_methods_faults unit_methods_hostile unit_methods_import \
+	unit_methods_index unit_methods_malloc unit_methods_more unit_methods_sets \
+	unit_methods_symbols unit_methods_table unit_methods_table_export unit_number \
+	unit_packed_rows unit_path unit_pins unit_query unit_query_index unit_query_model \
+	unit_reply unit_rpc unit_set unit_settings unit_shape unit_sorted_set unit_table \
+	unit_table_arrow unit_table_csv unit_table_digits unit_table_encode unit_table_fork \
+	unit_table_index unit_table_kernels unit_table_model unit_tasks unit_text \
+	unit_text_cell unit_torture unit_utf8 unit_value unit_workload unit_writer
+if DEBUG_BUILD
+unit_tests += unit_oracle
+endif
+check_PROGRAMS += $(unit_tests)
+TESTS += $(unit_tests)
+
 model_heap_SOURCES = \
 	%D%/model/model.c \
 	%D%/model/model.h \
 	%D%/model/test_model.c
-model_heap_CFLAGS = $(HEAP_TEST_CFLAGS)
+model_heap_CFLAGS = $(TEST_CFLAGS)
 model_heap_LDADD = $(HEAP_TEST_LIBS)
 
-check_PROGRAMS += unit_barriers
-TESTS += unit_barriers
 unit_barriers_SOURCES = %D%/unit/test_barriers.c
-unit_barriers_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_barriers_CFLAGS = $(TEST_CFLAGS)
 unit_barriers_LDADD = $(HEAP_TEST_LIBS)
 
-check_PROGRAMS += unit_build
-TESTS += unit_build
 unit_build_SOURCES = %D%/unit/test_build.c
-unit_build_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_build_CFLAGS = $(TEST_CFLAGS)
 unit_build_LDADD = $(SESSION_TEST_LIBS)
 
-check_PROGRAMS += unit_cli_filter
-TESTS += unit_cli_filter
+unit_change_model_SOURCES = %D%/unit/test_change_model.c
+unit_change_model_CFLAGS = $(TEST_CFLAGS)
+unit_change_model_LDADD = $(SESSION_TEST_LIBS)
+
 unit_cli_filter_SOURCES = %D%/unit/test_cli_filter.c
-unit_cli_filter_CFLAGS = $(CLIENT_TEST_CFLAGS)
+unit_cli_filter_CFLAGS = $(TEST_CFLAGS)
 unit_cli_filter_LDADD = libcli.la $(CLIENT_TEST_LIBS)
 
-check_PROGRAMS += unit_cli_grid
-TESTS += unit_cli_grid
 unit_cli_grid_SOURCES = %D%/unit/test_cli_grid.c
-unit_cli_grid_CFLAGS = $(CLIENT_TEST_CFLAGS)
+unit_cli_grid_CFLAGS = $(TEST_CFLAGS)
 unit_cli_grid_LDADD = libcli.la $(CLIENT_TEST_LIBS)
 
-check_PROGRAMS += unit_cli_json
-TESTS += unit_cli_json
 unit_cli_json_SOURCES = %D%/unit/test_cli_json.c
-unit_cli_json_CFLAGS = $(CLIENT_TEST_CFLAGS)
+unit_cli_json_CFLAGS = $(TEST_CFLAGS)
 unit_cli_json_LDADD = libcli.la $(CLIENT_TEST_LIBS) -lm
 
-check_PROGRAMS += unit_cli_path
-TESTS += unit_cli_path
 unit_cli_path_SOURCES = %D%/unit/test_cli_path.c
-unit_cli_path_CFLAGS = $(CLIENT_TEST_CFLAGS)
+unit_cli_path_CFLAGS = $(TEST_CFLAGS)
 unit_cli_path_LDADD = libcli.la $(CLIENT_TEST_LIBS)
 
-check_PROGRAMS += unit_cli_records
-TESTS += unit_cli_records
 unit_cli_records_SOURCES = %D%/unit/test_cli_records.c
-unit_cli_records_CFLAGS = $(CLIENT_TEST_CFLAGS)
+unit_cli_records_CFLAGS = $(TEST_CFLAGS)
 unit_cli_records_LDADD = libcli.la $(CLIENT_TEST_LIBS)
 
-check_PROGRAMS += unit_cli_words
-TESTS += unit_cli_words
 unit_cli_words_SOURCES = %D%/unit/test_cli_words.c
-unit_cli_words_CFLAGS = $(CLIENT_TEST_CFLAGS)
+unit_cli_words_CFLAGS = $(TEST_CFLAGS)
 unit_cli_words_LDADD = libcli.la $(CLIENT_TEST_LIBS)
 
-check_PROGRAMS += unit_compact
-TESTS += unit_compact
 unit_compact_SOURCES = %D%/unit/test_compact.c
-unit_compact_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_compact_CFLAGS = $(TEST_CFLAGS)
 unit_compact_LDADD = $(HEAP_TEST_LIBS)
 
-check_PROGRAMS += unit_decoder
-TESTS += unit_decoder
 unit_decoder_SOURCES = %D%/unit/test_decoder.c
 unit_decoder_CFLAGS = $(PROTOCOL_TEST_CFLAGS) $(YAJL_CFLAGS)
 unit_decoder_LDADD = $(PROTOCOL_TEST_LIBS) $(MSGPACK_LIBS) $(YAJL_LIBS)
 
-check_PROGRAMS += unit_decoder_rows
-TESTS += unit_decoder_rows
 unit_decoder_rows_SOURCES = %D%/unit/test_decoder_rows.c
 unit_decoder_rows_CFLAGS = $(PROTOCOL_TEST_CFLAGS)
 unit_decoder_rows_LDADD = $(PROTOCOL_TEST_LIBS)
 
-check_PROGRAMS += unit_evict
-TESTS += unit_evict
-unit_evict_SOURCES = %D%/unit/test_evict.c
-unit_evict_CFLAGS = $(HEAP_TEST_CFLAGS)
-unit_evict_LDADD = $(SESSION_TEST_LIBS)
-
-check_PROGRAMS += unit_expiry
-TESTS += unit_expiry
-unit_expiry_SOURCES = %D%/unit/test_expiry.c
-unit_expiry_CFLAGS = $(HEAP_TEST_CFLAGS)
-unit_expiry_LDADD = libserver.la $(UV_LIBS) $(HEAP_TEST_LIBS)
-
-check_PROGRAMS += unit_fragmentation
-TESTS += unit_fragmentation
-unit_fragmentation_SOURCES = %D%/unit/test_fragmentation.c
-unit_fragmentation_CFLAGS = $(HEAP_TEST_CFLAGS)
-unit_fragmentation_LDADD = $(HEAP_TEST_LIBS)
-
-check_PROGRAMS += unit_gc_share
-TESTS += unit_gc_share
-unit_gc_share_SOURCES = %D%/unit/test_gc_share.c
-unit_gc_share_CFLAGS = $(HEAP_TEST_CFLAGS)
-unit_gc_share_LDADD = $(HEAP_TEST_LIBS)
-
-check_PROGRAMS += unit_glob
-TESTS += unit_glob
-unit_glob_SOURCES = %D%/unit/test_glob.c
-unit_glob_CFLAGS = $(HEAP_TEST_CFLAGS)
-unit_glob_LDADD = libserver.la $(HEAP_TEST_LIBS)
-
-check_PROGRAMS += unit_equal
-TESTS += unit_equal
 unit_equal_SOURCES = %D%/unit/test_equal.c
-unit_equal_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_equal_CFLAGS = $(TEST_CFLAGS)
 unit_equal_LDADD = $(HEAP_TEST_LIBS)
 
-check_PROGRAMS += unit_heap
-TESTS += unit_heap
+unit_evict_SOURCES = %D%/unit/test_evict.c
+unit_evict_CFLAGS = $(TEST_CFLAGS)
+unit_evict_LDADD = $(SESSION_TEST_LIBS)
+
+unit_expiry_SOURCES = %D%/unit/test_expiry.c
+unit_expiry_CFLAGS = $(TEST_CFLAGS)
+unit_expiry_LDADD = libserver.la $(UV_LIBS) $(HEAP_TEST_LIBS)
+
+unit_fragmentation_SOURCES = %D%/unit/test_fragmentation.c
+unit_fragmentation_CFLAGS = $(TEST_CFLAGS)
+unit_fragmentation_LDADD = $(HEAP_TEST_LIBS)
+
+unit_gc_share_SOURCES = %D%/unit/test_gc_share.c
+unit_gc_share_CFLAGS = $(TEST_CFLAGS)
+unit_gc_share_LDADD = $(HEAP_TEST_LIBS)
+
+unit_glob_SOURCES = %D%/unit/test_glob.c
+unit_glob_CFLAGS = $(TEST_CFLAGS)
+unit_glob_LDADD = libserver.la $(HEAP_TEST_LIBS)
+
 unit_heap_SOURCES = %D%/unit/test_heap.c
-unit_heap_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_heap_CFLAGS = $(TEST_CFLAGS)
 unit_heap_LDADD = $(HEAP_TEST_LIBS)
 
-check_PROGRAMS += unit_histogram
-TESTS += unit_histogram
 unit_histogram_SOURCES = %D%/unit/test_histogram.c
-unit_histogram_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_histogram_CFLAGS = $(TEST_CFLAGS)
 unit_histogram_LDADD = libbench.la libtestsupport.la $(CHECK_LIBS) -lm
 
-check_PROGRAMS += unit_libcairn
-TESTS += unit_libcairn
-unit_libcairn_SOURCES = %D%/unit/test_libcairn.c
-unit_libcairn_CFLAGS = $(CLIENT_TEST_CFLAGS)
-unit_libcairn_LDADD = $(CLIENT_TEST_LIBS) -lpthread
+unit_intern_SOURCES = %D%/unit/test_intern.c
+unit_intern_CFLAGS = $(TEST_CFLAGS)
+unit_intern_LDADD = $(HEAP_TEST_LIBS)
 
-check_PROGRAMS += unit_keys
-TESTS += unit_keys
 unit_keys_SOURCES = %D%/unit/test_keys.c
-unit_keys_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_keys_CFLAGS = $(TEST_CFLAGS)
 unit_keys_LDADD = $(SESSION_TEST_LIBS)
 
-check_PROGRAMS += unit_list
-TESTS += unit_list
+unit_libcairn_SOURCES = %D%/unit/test_libcairn.c
+unit_libcairn_CFLAGS = $(TEST_CFLAGS)
+unit_libcairn_LDADD = $(CLIENT_TEST_LIBS) -lpthread
+
 unit_list_SOURCES = %D%/unit/test_list.c
-unit_list_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_list_CFLAGS = $(TEST_CFLAGS)
 unit_list_LDADD = $(HEAP_TEST_LIBS)
 
-check_PROGRAMS += unit_log
-TESTS += unit_log
 unit_log_SOURCES = %D%/unit/test_log.c
-unit_log_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_log_CFLAGS = $(TEST_CFLAGS)
 unit_log_LDADD = libserver.la $(HEAP_TEST_LIBS)
 
-check_PROGRAMS += unit_map
-TESTS += unit_map
 unit_map_SOURCES = %D%/unit/test_map.c
-unit_map_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_map_CFLAGS = $(TEST_CFLAGS)
 unit_map_LDADD = $(HEAP_TEST_LIBS)
 
-check_PROGRAMS += unit_map_model
-TESTS += unit_map_model
 unit_map_model_SOURCES = %D%/unit/test_map_model.c
-unit_map_model_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_map_model_CFLAGS = $(TEST_CFLAGS)
 unit_map_model_LDADD = $(HEAP_TEST_LIBS)
 
-check_PROGRAMS += unit_map_packed
-TESTS += unit_map_packed
 unit_map_packed_SOURCES = %D%/unit/test_map_packed.c
-unit_map_packed_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_map_packed_CFLAGS = $(TEST_CFLAGS)
 unit_map_packed_LDADD = $(HEAP_TEST_LIBS)
 
-check_PROGRAMS += unit_map_track
-TESTS += unit_map_track
 unit_map_track_SOURCES = %D%/unit/test_map_track.c
-unit_map_track_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_map_track_CFLAGS = $(TEST_CFLAGS)
 unit_map_track_LDADD = $(HEAP_TEST_LIBS)
 
-check_PROGRAMS += unit_methods
-TESTS += unit_methods
 unit_methods_SOURCES = %D%/unit/test_methods.c
-unit_methods_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_methods_CFLAGS = $(TEST_CFLAGS)
 unit_methods_LDADD = $(SESSION_TEST_LIBS)
 
-check_PROGRAMS += unit_methods_faults
-TESTS += unit_methods_faults
+unit_methods_change_SOURCES = %D%/unit/test_methods_change.c
+unit_methods_change_CFLAGS = $(TEST_CFLAGS)
+unit_methods_change_LDADD = $(SESSION_TEST_LIBS)
+
 unit_methods_faults_SOURCES = %D%/unit/test_methods_faults.c
-unit_methods_faults_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_methods_faults_CFLAGS = $(TEST_CFLAGS)
 unit_methods_faults_LDADD = $(SESSION_TEST_LIBS)
 
-check_PROGRAMS += unit_methods_hostile
-TESTS += unit_methods_hostile
 unit_methods_hostile_SOURCES = %D%/unit/test_methods_hostile.c
-unit_methods_hostile_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_methods_hostile_CFLAGS = $(TEST_CFLAGS)
 unit_methods_hostile_LDADD = $(SESSION_TEST_LIBS)
 
-check_PROGRAMS += unit_methods_malloc
-TESTS += unit_methods_malloc
+unit_methods_import_SOURCES = %D%/unit/test_methods_import.c
+unit_methods_import_CFLAGS = $(TEST_CFLAGS)
+unit_methods_import_LDADD = $(SESSION_TEST_LIBS)
+
+unit_methods_index_SOURCES = %D%/unit/test_methods_index.c
+unit_methods_index_CFLAGS = $(TEST_CFLAGS)
+unit_methods_index_LDADD = $(SESSION_TEST_LIBS)
+
 unit_methods_malloc_SOURCES = %D%/unit/test_methods_malloc.c
-unit_methods_malloc_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_methods_malloc_CFLAGS = $(TEST_CFLAGS)
 unit_methods_malloc_LDADD = $(SESSION_TEST_LIBS)
 unit_methods_malloc_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
 	-Wl,--wrap=realloc -Wl,--wrap=heap_shadow_mark -Wl,--wrap=oracle_begin
 
-check_PROGRAMS += unit_methods_more
-TESTS += unit_methods_more
 unit_methods_more_SOURCES = %D%/unit/test_methods_more.c
-unit_methods_more_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_methods_more_CFLAGS = $(TEST_CFLAGS)
 unit_methods_more_LDADD = $(SESSION_TEST_LIBS)
 
-check_PROGRAMS += unit_methods_sets
-TESTS += unit_methods_sets
 unit_methods_sets_SOURCES = %D%/unit/test_methods_sets.c
-unit_methods_sets_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_methods_sets_CFLAGS = $(TEST_CFLAGS)
 unit_methods_sets_LDADD = $(SESSION_TEST_LIBS)
 
-check_PROGRAMS += unit_methods_index
-TESTS += unit_methods_index
-unit_methods_index_SOURCES = %D%/unit/test_methods_index.c
-unit_methods_index_CFLAGS = $(HEAP_TEST_CFLAGS)
-unit_methods_index_LDADD = $(SESSION_TEST_LIBS)
-
-check_PROGRAMS += unit_change_model
-TESTS += unit_change_model
-unit_change_model_SOURCES = %D%/unit/test_change_model.c
-unit_change_model_CFLAGS = $(HEAP_TEST_CFLAGS)
-unit_change_model_LDADD = $(SESSION_TEST_LIBS)
-
-check_PROGRAMS += unit_methods_symbols
-TESTS += unit_methods_symbols
 unit_methods_symbols_SOURCES = %D%/unit/test_methods_symbols.c
-unit_methods_symbols_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_methods_symbols_CFLAGS = $(TEST_CFLAGS)
 unit_methods_symbols_LDADD = $(SESSION_TEST_LIBS)
 
-check_PROGRAMS += unit_methods_change
-TESTS += unit_methods_change
-unit_methods_change_SOURCES = %D%/unit/test_methods_change.c
-unit_methods_change_CFLAGS = $(HEAP_TEST_CFLAGS)
-unit_methods_change_LDADD = $(SESSION_TEST_LIBS)
-
-check_PROGRAMS += unit_methods_table
-TESTS += unit_methods_table
 unit_methods_table_SOURCES = %D%/unit/test_methods_table.c
-unit_methods_table_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_methods_table_CFLAGS = $(TEST_CFLAGS)
 unit_methods_table_LDADD = $(SESSION_TEST_LIBS)
 
-check_PROGRAMS += unit_methods_table_export
-TESTS += unit_methods_table_export
 unit_methods_table_export_SOURCES = %D%/unit/test_methods_table_export.c
-unit_methods_table_export_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_methods_table_export_CFLAGS = $(TEST_CFLAGS)
 unit_methods_table_export_LDADD = $(SESSION_TEST_LIBS)
 
-check_PROGRAMS += unit_number
-TESTS += unit_number
 unit_number_SOURCES = %D%/unit/test_number.c
-unit_number_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_number_CFLAGS = $(TEST_CFLAGS)
 unit_number_LDADD = $(HEAP_TEST_LIBS)
 
-if DEBUG_BUILD
-check_PROGRAMS += unit_oracle
-TESTS += unit_oracle
-endif
 unit_oracle_SOURCES = %D%/unit/test_oracle.c
-unit_oracle_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_oracle_CFLAGS = $(TEST_CFLAGS)
 unit_oracle_LDADD = $(HEAP_TEST_LIBS)
 
-check_PROGRAMS += unit_packed_rows
-TESTS += unit_packed_rows
 unit_packed_rows_SOURCES = %D%/unit/test_packed_rows.c
-unit_packed_rows_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_packed_rows_CFLAGS = $(TEST_CFLAGS)
 unit_packed_rows_LDADD = $(SESSION_TEST_LIBS)
 
-check_PROGRAMS += unit_path
-TESTS += unit_path
 unit_path_SOURCES = %D%/unit/test_path.c
-unit_path_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_path_CFLAGS = $(TEST_CFLAGS)
 unit_path_LDADD = $(SESSION_TEST_LIBS)
 
-check_PROGRAMS += unit_query
-TESTS += unit_query
+unit_pins_SOURCES = %D%/unit/test_pins.c
+unit_pins_CFLAGS = $(TEST_CFLAGS)
+unit_pins_LDADD = $(SESSION_TEST_LIBS)
+
 unit_query_SOURCES = %D%/unit/test_query.c
-unit_query_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_query_CFLAGS = $(TEST_CFLAGS)
 unit_query_LDADD = $(HEAP_TEST_LIBS) -lm
 
-check_PROGRAMS += unit_table_index
-TESTS += unit_table_index
-unit_table_index_SOURCES = %D%/unit/test_table_index.c
-unit_table_index_CFLAGS = $(HEAP_TEST_CFLAGS)
-unit_table_index_LDADD = $(HEAP_TEST_LIBS) -lm
-
-check_PROGRAMS += unit_query_index
-TESTS += unit_query_index
 unit_query_index_SOURCES = \
 	%D%/support/query_rows.h \
 	%D%/support/query_world.c \
 	%D%/support/query_world.h \
 	%D%/unit/test_query_index.c
-unit_query_index_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_query_index_CFLAGS = $(TEST_CFLAGS)
 unit_query_index_LDADD = $(HEAP_TEST_LIBS) -lm
 
-check_PROGRAMS += unit_query_model
-TESTS += unit_query_model
 unit_query_model_SOURCES = \
 	%D%/support/query_rows.c \
 	%D%/support/query_rows.h \
 	%D%/support/query_world.c \
 	%D%/support/query_world.h \
 	%D%/unit/test_query_model.c
-unit_query_model_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_query_model_CFLAGS = $(TEST_CFLAGS)
 unit_query_model_LDADD = $(HEAP_TEST_LIBS) -lm
 
-check_PROGRAMS += unit_pins
-TESTS += unit_pins
-unit_pins_SOURCES = %D%/unit/test_pins.c
-unit_pins_CFLAGS = $(HEAP_TEST_CFLAGS)
-unit_pins_LDADD = $(SESSION_TEST_LIBS)
-
-check_PROGRAMS += unit_reply
-TESTS += unit_reply
 unit_reply_SOURCES = %D%/unit/test_reply.c
-unit_reply_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_reply_CFLAGS = $(TEST_CFLAGS)
 unit_reply_LDADD = $(SESSION_TEST_LIBS)
 
-check_PROGRAMS += unit_rpc
-TESTS += unit_rpc
 unit_rpc_SOURCES = %D%/unit/test_rpc.c
 unit_rpc_CFLAGS = $(PROTOCOL_TEST_CFLAGS)
 unit_rpc_LDADD = $(PROTOCOL_TEST_LIBS)
 
-check_PROGRAMS += unit_set
-TESTS += unit_set
 unit_set_SOURCES = %D%/unit/test_set.c
-unit_set_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_set_CFLAGS = $(TEST_CFLAGS)
 unit_set_LDADD = $(HEAP_TEST_LIBS)
 
-check_PROGRAMS += unit_settings
-TESTS += unit_settings
 unit_settings_SOURCES = %D%/unit/test_settings.c
-unit_settings_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_settings_CFLAGS = $(TEST_CFLAGS)
 unit_settings_LDADD = libserver.la $(INIH_LIBS) $(HEAP_TEST_LIBS)
 
-check_PROGRAMS += unit_intern
-TESTS += unit_intern
-unit_intern_SOURCES = %D%/unit/test_intern.c
-unit_intern_CFLAGS = $(HEAP_TEST_CFLAGS)
-unit_intern_LDADD = $(HEAP_TEST_LIBS)
-
-check_PROGRAMS += unit_shape
-TESTS += unit_shape
 unit_shape_SOURCES = %D%/unit/test_shape.c
-unit_shape_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_shape_CFLAGS = $(TEST_CFLAGS)
 unit_shape_LDADD = $(HEAP_TEST_LIBS)
 
-check_PROGRAMS += unit_table
-TESTS += unit_table
+unit_sorted_set_SOURCES = %D%/unit/test_sorted_set.c
+unit_sorted_set_CFLAGS = $(TEST_CFLAGS)
+unit_sorted_set_LDADD = $(HEAP_TEST_LIBS)
+
 unit_table_SOURCES = %D%/unit/test_table.c
-unit_table_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_table_CFLAGS = $(TEST_CFLAGS)
 unit_table_LDADD = $(HEAP_TEST_LIBS) -lm
 
-check_PROGRAMS += unit_table_arrow
-TESTS += unit_table_arrow
 unit_table_arrow_SOURCES = \
 	%D%/support/export_all.c \
 	%D%/support/export_all.h \
 	%D%/unit/test_table_arrow.c
-unit_table_arrow_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_table_arrow_CFLAGS = $(TEST_CFLAGS)
 unit_table_arrow_LDADD = $(HEAP_TEST_LIBS) -lm
 unit_table_arrow_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
 
-check_PROGRAMS += unit_table_csv
-TESTS += unit_table_csv
 unit_table_csv_SOURCES = \
 	%D%/support/export_all.c \
 	%D%/support/export_all.h \
 	%D%/unit/test_table_csv.c
-unit_table_csv_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_table_csv_CFLAGS = $(TEST_CFLAGS)
 unit_table_csv_LDADD = $(HEAP_TEST_LIBS) -lm
 
-check_PROGRAMS += unit_table_digits
-TESTS += unit_table_digits
 unit_table_digits_SOURCES = %D%/unit/test_table_digits.c
-unit_table_digits_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_table_digits_CFLAGS = $(TEST_CFLAGS)
 unit_table_digits_LDADD = $(HEAP_TEST_LIBS) -lm
 
-check_PROGRAMS += unit_table_encode
-TESTS += unit_table_encode
 unit_table_encode_SOURCES = %D%/unit/test_table_encode.c
-unit_table_encode_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_table_encode_CFLAGS = $(TEST_CFLAGS)
 unit_table_encode_LDADD = $(HEAP_TEST_LIBS) -lm
 
-check_PROGRAMS += unit_table_fork
-TESTS += unit_table_fork
 unit_table_fork_SOURCES = %D%/unit/test_table_fork.c
-unit_table_fork_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_table_fork_CFLAGS = $(TEST_CFLAGS)
 unit_table_fork_LDADD = $(HEAP_TEST_LIBS)
 
-check_PROGRAMS += unit_methods_import
-TESTS += unit_methods_import
-unit_methods_import_SOURCES = %D%/unit/test_methods_import.c
-unit_methods_import_CFLAGS = $(HEAP_TEST_CFLAGS)
-unit_methods_import_LDADD = $(SESSION_TEST_LIBS)
+unit_table_index_SOURCES = %D%/unit/test_table_index.c
+unit_table_index_CFLAGS = $(TEST_CFLAGS)
+unit_table_index_LDADD = $(HEAP_TEST_LIBS) -lm
 
-check_PROGRAMS += unit_table_kernels
-TESTS += unit_table_kernels
 unit_table_kernels_SOURCES = %D%/unit/test_table_kernels.c
-unit_table_kernels_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_table_kernels_CFLAGS = $(TEST_CFLAGS)
 unit_table_kernels_LDADD = $(HEAP_TEST_LIBS) -lm
 
-check_PROGRAMS += unit_table_model
-TESTS += unit_table_model
 unit_table_model_SOURCES = %D%/unit/test_table_model.c
-unit_table_model_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_table_model_CFLAGS = $(TEST_CFLAGS)
 unit_table_model_LDADD = $(HEAP_TEST_LIBS) -lm
 
-check_PROGRAMS += unit_sorted_set
-TESTS += unit_sorted_set
-unit_sorted_set_SOURCES = %D%/unit/test_sorted_set.c
-unit_sorted_set_CFLAGS = $(HEAP_TEST_CFLAGS)
-unit_sorted_set_LDADD = $(HEAP_TEST_LIBS)
-
-check_PROGRAMS += unit_tasks
-TESTS += unit_tasks
 unit_tasks_SOURCES = %D%/unit/test_tasks.c
-unit_tasks_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_tasks_CFLAGS = $(TEST_CFLAGS)
 unit_tasks_LDADD = libserver.la $(UV_LIBS) $(HEAP_TEST_LIBS)
 
-check_PROGRAMS += unit_text_cell
-TESTS += unit_text_cell
-unit_text_cell_SOURCES = %D%/unit/test_text_cell.c
-unit_text_cell_CFLAGS = $(HEAP_TEST_CFLAGS)
-unit_text_cell_LDADD = $(HEAP_TEST_LIBS)
-
-check_PROGRAMS += unit_text
-TESTS += unit_text
 unit_text_SOURCES = %D%/unit/test_text.c
-unit_text_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_text_CFLAGS = $(TEST_CFLAGS)
 unit_text_LDADD = $(HEAP_TEST_LIBS)
 
-check_PROGRAMS += unit_torture
-TESTS += unit_torture
+unit_text_cell_SOURCES = %D%/unit/test_text_cell.c
+unit_text_cell_CFLAGS = $(TEST_CFLAGS)
+unit_text_cell_LDADD = $(HEAP_TEST_LIBS)
+
 unit_torture_SOURCES = %D%/unit/test_torture.c
-unit_torture_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_torture_CFLAGS = $(TEST_CFLAGS)
 unit_torture_LDADD = $(HEAP_TEST_LIBS)
 
-check_PROGRAMS += unit_utf8
-TESTS += unit_utf8
 unit_utf8_SOURCES = %D%/unit/test_utf8.c
-unit_utf8_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_utf8_CFLAGS = $(TEST_CFLAGS)
 unit_utf8_LDADD = $(HEAP_TEST_LIBS)
 
-check_PROGRAMS += unit_value
-TESTS += unit_value
 unit_value_SOURCES = %D%/unit/test_value.c
-unit_value_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_value_CFLAGS = $(TEST_CFLAGS)
 unit_value_LDADD = $(HEAP_TEST_LIBS)
 
-check_PROGRAMS += unit_workload
-TESTS += unit_workload
 unit_workload_SOURCES = %D%/unit/test_workload.c
-unit_workload_CFLAGS = $(HEAP_TEST_CFLAGS)
+unit_workload_CFLAGS = $(TEST_CFLAGS)
 unit_workload_LDADD = libbench.la libtestsupport.la $(CHECK_LIBS) -lm
 
-check_PROGRAMS += unit_writer
-TESTS += unit_writer
 unit_writer_SOURCES = %D%/unit/test_writer.c
 unit_writer_CFLAGS = $(PROTOCOL_TEST_CFLAGS)
 unit_writer_LDADD = $(PROTOCOL_TEST_LIBS)

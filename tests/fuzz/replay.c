@@ -1,10 +1,10 @@
 /* replay.c - runs a fuzz target on every file of a corpus; reports in TAP.
  *
- *     replay_NAME [DIRECTORY]     by default $CAIRN_SOURCE/tests/fuzz/corpus/REPLAY_CORPUS
+ *     replay_NAME [DIRECTORY]     by default $CAIRN_SOURCE/tests/fuzz/corpus/NAME
  *
- * A target links this in place of libFuzzer, and is compiled with REPLAY_CORPUS defined as
- * the name of its corpus. A file that makes the target abort ends the run, and the last line
- * before tells its name. An empty corpus is a failure. */
+ * A target links this in place of libFuzzer; its corpus has the name of the program. A file that
+ * makes the target abort ends the run, and the last line before tells its name. An empty corpus
+ * is a failure. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -42,11 +42,12 @@ int main(int argc, char **argv)
 {
     char directory[4096];
     const char *source = getenv("CAIRN_SOURCE");
+    const char *corpus = strchr(program_invocation_short_name, '_'); /* replay_NAME */
     if (argc > 1)
         snprintf(directory, sizeof directory, "%s", argv[1]);
     else
-        snprintf(directory, sizeof directory, "%s/tests/fuzz/corpus/" REPLAY_CORPUS,
-                 source ? source : ".");
+        snprintf(directory, sizeof directory, "%s/tests/fuzz/corpus/%s", source ? source : ".",
+                 corpus ? corpus + 1 : "");
 
     struct dirent **entries;
     int count = scandir(directory, &entries, visible, alphasort);

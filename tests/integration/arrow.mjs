@@ -3,11 +3,10 @@
 //
 // Prints "pass WHAT" or "fail WHAT: ..." a line.
 // Usage: arrow.mjs MODULES-DIRECTORY SCRATCH-DIRECTORY CONVERTER
-import { deepStrictEqual } from 'node:assert';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { inspect } from 'node:util';
+import { check } from '../support/check.mjs';
 
 const [modules, scratch, converter] = process.argv.slice(2);
 const load = createRequire(`${modules}/`);
@@ -16,14 +15,6 @@ const flechette = load('@uwdata/flechette');
 const SAMPLE_ROWS = 3000;
 const data = `${modules}/vega-datasets/data`;
 
-function check(what, got, expected) {
-    try {
-        deepStrictEqual(got, expected);
-        console.log(`pass ${what}`);
-    } catch {
-        console.log(`fail ${what}: got ${inspect(got)}, expected ${inspect(expected)}`.replaceAll('\n', ' '));
-    }
-}
 const convert = (...args) => execFileSync(converter, args, { encoding: 'utf8' }).trim();
 const bytesOf = (name) => readFileSync(`${scratch}/${name}`);
 

@@ -1,26 +1,10 @@
 #!/bin/bash
 # cli_tables.sh - cairn-cli table: files into tables, questions in words, rows for eyes, and back
 # into files.
-. "$CAIRN_SOURCE/tests/integration/lib.sh"
+. "$CAIRN_SOURCE/tests/integration/cli_lib.sh"
 
 server_start
-export HOME=$scratch TERM=dumb
-unset CAIRN_URL NO_COLOR XDG_STATE_HOME
-
-cli() { timeout 60 "$CAIRN_BUILD/cairn-cli" --port "$server_port" "$@"; }
 table() { cli -q table "$@"; }
-
-# status EXPECTED COMMAND...: succeeds if the command ends with that status.
-# says TEXT: succeeds if the command of the last `status` said this.
-status() {
-    local expected=$1 got
-    shift
-    "$@" >"$scratch/said" 2>&1 </dev/null
-    got=$?
-    [ "$got" = "$expected" ] || diag "status $got, expected $expected: $(cat "$scratch/said")"
-    [ "$got" = "$expected" ]
-}
-says() { grep -qF -- "$1" "$scratch/said" || { cat "$scratch/said"; false; }; }
 
 cat >"$scratch/trips.csv" <<'END'
 id,city,price,day,at,ok

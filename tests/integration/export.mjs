@@ -4,10 +4,9 @@
 //
 // Prints "pass WHAT" or "fail WHAT: ..." a line.
 // Usage: export.mjs MODULES-DIRECTORY PORT
-import { deepStrictEqual } from 'node:assert';
 import { createRequire } from 'node:module';
-import { inspect } from 'node:util';
 import { Session } from '../support/session.mjs';
+import { check } from '../support/check.mjs';
 
 const [modules, port] = process.argv.slice(2);
 const load = createRequire(`${modules}/`);
@@ -16,18 +15,6 @@ const flechette = load('@uwdata/flechette');
 const dsv = await import(load.resolve('d3-dsv'));
 let polars = null;
 try { polars = load('nodejs-polars'); } catch (error) { console.log(`no polars: ${error.message.split('\n')[0]}`); }
-
-function check(what, got, expected) {
-    try {
-        deepStrictEqual(got, expected);
-        console.log(`pass ${what}`);
-    } catch {
-        const at = Array.isArray(got) && Array.isArray(expected)
-            ? expected.findIndex((v, i) => !Object.is(v, got[i])) : -1;
-        const short = (v) => inspect(at < 0 ? v : v[at]).slice(0, 200).replaceAll('\n', ' ');
-        console.log(`fail ${what}: at ${at} of ${expected?.length}: got ${short(got)}, expected ${short(expected)}`);
-    }
-}
 
 // --- the table, and what it should be
 const types = {
@@ -125,7 +112,7 @@ checkArrow('unsealed', (await fetchAll(plain, 'table.export', 't', { format: 'ar
 // --- a full chunk, which the server seals, and a tail; updates of sealed cells
 await append(3000, 65000);
 let stats = await plain.call('table.stats', 't');
-for (let i = 0; i < 500 && stats.sealing; i++) {
+while (stats.sealing) { // export.sh ends it if it hangs
     await new Promise((resolve) => setTimeout(resolve, 20));
     stats = await plain.call('table.stats', 't');
 }

@@ -2,22 +2,13 @@
 //
 // Prints "pass WHAT" or "fail WHAT: ..." a line.
 // Usage: foreign.mjs MODULES-DIRECTORY HOST PORT UNIX-PATH
-import { deepStrictEqual } from 'node:assert';
 import { createRequire } from 'node:module';
 import net from 'node:net';
 import { inspect } from 'node:util';
+import { check } from '../support/check.mjs';
 
 const [modules, host, port, path] = process.argv.slice(2);
 const Session = createRequire(`${modules}/`)('msgpack5rpc');
-
-function check(what, got, expected) {
-    try {
-        deepStrictEqual(got, expected);
-        console.log(`pass ${what}`);
-    } catch {
-        console.log(`fail ${what}: got ${inspect(got)}, expected ${inspect(expected)}`);
-    }
-}
 
 async function checkError(what, promise, beginning) {
     const got = await promise.then((result) => `no error, but ${inspect(result)}`, String);

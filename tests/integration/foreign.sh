@@ -3,21 +3,13 @@
 # channels, pynvim's msgpack_rpc, and npm's msgpack5rpc. Each gets, sets, nests values,
 # and is told errors, over TCP and over a Unix socket.
 . "$CAIRN_SOURCE/tests/integration/lib.sh"
+. "$CAIRN_SOURCE/tests/integration/client_lib.sh"
 
 here=$CAIRN_SOURCE/tests/integration
-CLIENT_SECONDS=60
-
-# Turns the lines of a client's report into test cases, and their number into one more.
+# A client's report, and that it has so many cases.
 report() { # client expected-count file
-    local client=$1 expected=$2 line count=0
-    while IFS= read -r line; do
-        case $line in
-        pass\ *) tap_result ok "$client ${line#pass }"; count=$((count + 1)) ;;
-        fail\ *) tap_result "not ok" "$client ${line#fail }"; count=$((count + 1)) ;;
-        *) diag "$client: $line" ;;
-        esac
-    done <"$3"
-    is "$client: ran to its end" "$count" "$expected"
+    client_report "$1 " <"$3"
+    is "$1: ran to its end" "$client_cases" "$2"
 }
 
 socket=$scratch/socket
@@ -26,7 +18,7 @@ server_start --unix="$socket"
 if command -v nvim >/dev/null; then
     : >"$scratch/nvim.out"
     CAIRN_OUT=$scratch/nvim.out CAIRN_ADDRESS=127.0.0.1:$server_port CAIRN_UNIX=$socket HOME=$scratch \
-        timeout "$CLIENT_SECONDS" nvim --headless -u NONE -i NONE -n -S "$here/foreign.vim" \
+        timeout "$HANG_SECONDS" nvim --headless -u NONE -i NONE -n -S "$here/foreign.vim" \
         >"$scratch/nvim.err" 2>&1 </dev/null
     [ ! -s "$scratch/nvim.err" ] || diag "$(cat "$scratch/nvim.err")"
     report Neovim 34 "$scratch/nvim.out"
@@ -37,16 +29,15 @@ fi
 # Debian installs pynvim for its own Python, which need not be the first in PATH.
 python=/usr/bin/python3
 if "$python" -c 'import pynvim.msgpack_rpc' 2>/dev/null; then
-    timeout "$CLIENT_SECONDS" "$python" "$here/foreign.py" 127.0.0.1 "$server_port" "$socket" \
+    timeout "$HANG_SECONDS" "$python" "$here/foreign.py" 127.0.0.1 "$server_port" "$socket" \
         >"$scratch/python.out" 2>&1 </dev/null
     report pynvim 34 "$scratch/python.out"
 else
     skip "pynvim" "python3-pynvim is not installed"
 fi
 
-modules=${CAIRN_NODE_CLIENTS:-}
-if [ -n "$modules" ] && [ -d "$modules/msgpack5rpc" ] && command -v node >/dev/null; then
-    timeout "$CLIENT_SECONDS" node "$here/foreign.mjs" "$modules" 127.0.0.1 "$server_port" "$socket" \
+if node_has msgpack5rpc; then
+    timeout "$HANG_SECONDS" node "$here/foreign.mjs" "$modules" 127.0.0.1 "$server_port" "$socket" \
         >"$scratch/node.out" 2>&1 </dev/null
     report msgpack5rpc 32 "$scratch/node.out"
 else

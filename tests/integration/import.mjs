@@ -4,11 +4,10 @@
 //
 // Prints "pass WHAT" or "fail WHAT: ..." a line.
 // Usage: import.mjs MODULES-DIRECTORY PORT
-import { deepStrictEqual } from 'node:assert';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { inspect } from 'node:util';
 import { Session } from '../support/session.mjs';
+import { check } from '../support/check.mjs';
 
 const [modules, port] = process.argv.slice(2);
 const load = createRequire(`${modules}/`);
@@ -16,18 +15,6 @@ const arrow = load('apache-arrow');
 const dsv = await import(load.resolve('d3-dsv'));
 const data = `${modules}/vega-datasets/data`;
 if (!readdirSync(data).length) throw new Error('no data');
-
-function check(what, got, expected) {
-    try {
-        deepStrictEqual(got, expected);
-        console.log(`pass ${what}`);
-    } catch {
-        const at = Array.isArray(got) && Array.isArray(expected)
-            ? expected.findIndex((v, i) => inspect(v) !== inspect(got[i])) : -1;
-        const short = (v) => inspect(at < 0 ? v : v[at]).slice(0, 300).replaceAll('\n', ' ');
-        console.log(`fail ${what}: at ${at} of ${expected?.length}: got ${short(got)}, expected ${short(expected)}`);
-    }
-}
 
 const session = await Session.open({ port, host: '127.0.0.1' });
 // Integers as numbers, where these are exact.

@@ -1,10 +1,9 @@
 #!/bin/bash
 # intern.sh - strings that repeat inside of containers are stored once, and overwriting them keeps
 # the collector asleep.
-. "$CAIRN_SOURCE/tests/integration/lib.sh"
+. "$CAIRN_SOURCE/tests/integration/cli_lib.sh"
 
 RECORDS=5000
-cli() { timeout 60 "$CAIRN_BUILD/cairn-cli" --port "$server_port" "$@"; }
 figure() { cli --json mem.info | tr ',{}' '\n' | sed -n "s/^ *\"$1\": *//p"; }
 
 for ((i = 0; i < RECORDS; i++)); do

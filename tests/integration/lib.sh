@@ -5,6 +5,7 @@
 #   server_start [OPTION...]    waits until it listens; sets $server_pid, $server_port, $server_log
 #   server_stop                 SIGTERM; sets $server_status (0: clean, and the heap is sound)
 #   server_ping PORT            succeeds if a server answers a ping there
+#   wait_until COMMAND...       tries until it succeeds, for minutes if need be: fails if it hangs
 #
 # The server verifies its heap at shutdown; server_stop at the end of a test is a case of it.
 . "$CAIRN_SOURCE/tests/support/tap.sh"
@@ -18,10 +19,11 @@ server_status=
 server_kill() { [ -z "$server_pid" ] || kill -KILL "$server_pid" 2>/dev/null || true; }
 at_end server_kill
 
-# Until COMMAND succeeds, at most 20 seconds.
+HANG_SECONDS=300 # what takes longer hangs, also on a busy machine
+
 wait_until() {
     local i
-    for ((i = 0; i < 400; i++)); do
+    for ((i = 0; i < HANG_SECONDS * 20; i++)); do
         "$@" >/dev/null 2>&1 && return 0
         sleep 0.05
     done

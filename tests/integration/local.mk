@@ -1,6 +1,9 @@
 # The programs together, as their users run them; see tests/support/tap.sh.
 EXTRA_DIST += \
+	%D%/cli_lib.sh \
+	%D%/client_lib.sh \
 	%D%/lib.sh \
+	tests/support/check.mjs \
 	tests/support/session.mjs \
 	tests/support/tap.sh
 
@@ -34,7 +37,6 @@ EXTRA_DIST += \
 	%D%/queries/engines.mjs \
 	%D%/queries/queries.mjs \
 	%D%/queries/random.mjs \
-	%D%/queries/rpc.mjs \
 	%D%/queries/smaller.mjs \
 	%D%/queries/tables.mjs \
 	%D%/queries/translate.mjs \
@@ -52,29 +54,27 @@ table_convert_SOURCES = \
 	tests/support/table_convert.c
 table_convert_LDADD = libheap.la -lm
 
-# Raw sockets against the real server.
+# Clients against the real server.
 if HAVE_CHECK
-check_PROGRAMS += integration_session
-TESTS += integration_session
-integration_session_SOURCES = \
-	%D%/test_session.c \
+check_LTLIBRARIES += libservertest.la
+libservertest_la_SOURCES = \
 	tests/support/server_process.c \
 	tests/support/server_process.h \
+	tests/support/session_fixture.c \
+	tests/support/session_fixture.h \
 	tests/support/wire.c \
 	tests/support/wire.h
-integration_session_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-integration_session_LDADD = libtestsupport.la libprotocol.la $(CHECK_LIBS)
+libservertest_la_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+SERVER_TEST_LIBS = libservertest.la libtestsupport.la libprotocol.la $(CHECK_LIBS)
 
-check_PROGRAMS += integration_memory
-TESTS += integration_memory
-integration_memory_SOURCES = \
-	%D%/test_memory.c \
-	tests/support/server_process.c \
-	tests/support/server_process.h \
-	tests/support/wire.c \
-	tests/support/wire.h
+check_PROGRAMS += integration_memory integration_session
+TESTS += integration_memory integration_session
+integration_memory_SOURCES = %D%/test_memory.c
 integration_memory_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-integration_memory_LDADD = libtestsupport.la libprotocol.la $(CHECK_LIBS)
+integration_memory_LDADD = $(SERVER_TEST_LIBS)
+integration_session_SOURCES = %D%/test_session.c
+integration_session_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+integration_session_LDADD = $(SERVER_TEST_LIBS)
 
 # Ten million objects: only where nothing slows the server down.
 if !SANITIZE
@@ -83,12 +83,7 @@ check_PROGRAMS += integration_pause
 TESTS += integration_pause
 endif
 endif
-integration_pause_SOURCES = \
-	%D%/test_pause.c \
-	tests/support/server_process.c \
-	tests/support/server_process.h \
-	tests/support/wire.c \
-	tests/support/wire.h
+integration_pause_SOURCES = %D%/test_pause.c
 integration_pause_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-integration_pause_LDADD = libtestsupport.la libprotocol.la $(CHECK_LIBS)
+integration_pause_LDADD = $(SERVER_TEST_LIBS)
 endif

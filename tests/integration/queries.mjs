@@ -8,18 +8,18 @@
 //     CAIRN_QUERIES=n   so many questions to each table
 //
 // Prints "pass WHAT" or "fail WHAT: ..." a line, and "# ..." remarks.
-// Usage: queries.mjs MODULES-DIRECTORY HOST PORT full|reduced
+// Usage: queries.mjs MODULES-DIRECTORY PORT full|reduced
 import { createRequire } from 'node:module';
 import { Engines } from './queries/engines.mjs';
 import { Random } from './queries/random.mjs';
-import { Rpc } from './queries/rpc.mjs';
 import { coverageOf, missing } from './queries/coverage.mjs';
 import { appendToCairn, appendToDuck, createInCairn, createInDuck, makeRows, planTable } from './queries/tables.mjs';
 import { changeTable } from './queries/changes.mjs';
 import { makeQuery, toCairn, toSql } from './queries/queries.mjs';
 import { smaller } from './queries/smaller.mjs';
+import { Session } from '../support/session.mjs';
 
-const [modules, host, port, extent] = process.argv.slice(2);
+const [modules, port, extent] = process.argv.slice(2);
 const load = createRequire(`${modules}/`);
 const LARGE_EACH = 10;
 const plans = { full: { seeds: 40, small: 130, large: 110 }, reduced: { seeds: 10, small: 60, large: 20 } };
@@ -38,7 +38,7 @@ async function connect() {
     const db = await instance.connect();
     /* They leave out casts and operands that would fail, where the result does not need them. */
     await db.run("SET disabled_optimizers = 'expression_rewriter,statistics_propagation'");
-    const rpc = await Rpc.open(load('@msgpack/msgpack'), host, Number(port));
+    const rpc = await Session.open({ host: '127.0.0.1', port }, { doubles: true });
     await rpc.call('hello', { ext: true });
     return new Engines(rpc, { db, api });
 }

@@ -5,12 +5,11 @@
 #
 # Comparisons do not depend on the order of keys or records (jq -S, sort). The stress build
 # steps the collector at every request, so it takes a part of the package list only.
-. "$CAIRN_SOURCE/tests/integration/lib.sh"
+. "$CAIRN_SOURCE/tests/integration/cli_lib.sh"
 
 ISO=/usr/share/iso-codes/json
 STRESS_PACKAGES=2000
 
-cli() { timeout 300 "$CAIRN_BUILD/cairn-cli" --port "$server_port" "$@"; }
 normal() { jq -S -c . | sort; } # JSON values, one a line, in one order
 
 for needed in jq perl apt-cache; do

@@ -6,7 +6,7 @@
 run() {
     local expected=$1
     shift
-    said=$(timeout 20 "$cairn_server" "$@" 2>&1)
+    said=$(timeout "$HANG_SECONDS" "$cairn_server" "$@" 2>&1)
     local status=$?
     [ "$status" = "$expected" ] || diag "status $status: $said"
     [ "$status" = "$expected" ]

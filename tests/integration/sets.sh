@@ -1,12 +1,9 @@
 #!/bin/bash
 # sets.sh - sets and sorted sets through cairn-cli: words, literals, options, JSON, many members.
-. "$CAIRN_SOURCE/tests/integration/lib.sh"
+. "$CAIRN_SOURCE/tests/integration/cli_lib.sh"
 
 server_start
-export HOME=$scratch TERM=dumb
-unset CAIRN_URL NO_COLOR XDG_STATE_HOME
-
-cli() { timeout 60 "$CAIRN_BUILD/cairn-cli" --port "$server_port" "$@" 2>&1; }
+cli() { timeout "$HANG_SECONDS" "$cairn_cli" --port "$server_port" "$@" 2>&1; }
 sorted_words() { tr -d '[]"' | tr ',' '\n' | tr -d ' ' | sort | paste -sd' '; }
 
 # --- sets

@@ -1,12 +1,9 @@
 #!/bin/bash
 # tables.sh - tables through cairn-cli: the examples of docs/tables.md, and what others see.
-. "$CAIRN_SOURCE/tests/integration/lib.sh"
+. "$CAIRN_SOURCE/tests/integration/cli_lib.sh"
 
 server_start
-export HOME=$scratch TERM=dumb
-unset CAIRN_URL NO_COLOR XDG_STATE_HOME
-
-cli() { timeout 60 "$CAIRN_BUILD/cairn-cli" --port "$server_port" "$@" 2>&1; }
+cli() { timeout "$HANG_SECONDS" "$cairn_cli" --port "$server_port" "$@" 2>&1; }
 json() { cli --json "$@" | jq -c "$filter"; }
 
 # Each example of the page runs.
@@ -86,21 +83,38 @@ server_stop
 is "the heap is sound" "$server_status" "0"
 
 # --- a scan that is not read on gives its moment up, though its client stays
-server_start --table-cursor-time=1s
-external() { sed -n 's/.*"external_bytes": \([0-9]*\).*/\1/p' <<<"$1"; }
-{
-    echo 'table.create t [["x", "i64"]]'
-    echo "table.append t {\"rows\": [$(seq -s, 2000 | sed 's/[0-9]*/[&]/g')]}"
-    echo 'table.scan t {"batch": {"rows": 1}}'
-    echo 'del t'
-    echo 'mem.info'
-    sleep 4
-    echo 'mem.info'
-} | cli >"$scratch/idle" 2>&1
-infos=$(grep external_bytes "$scratch/idle")
-ok "its version is kept while it may be read" test "$(external "$(head -n 1 <<<"$infos")")" -gt 10000
-is "and freed after table-cursor-time" "$(external "$(tail -n 1 <<<"$infos")")" "0"
+external() { sed -n 's/.*"external_bytes": \([0-9]*\).*/\1/p' <<<"$(cli mem.info)"; }
+external_is() { [ "$(external)" = "$1" ]; }
+gone() { [ "$(cli exists "$1")" = 0 ]; }
+# In a client that stays: a scan is left open, and its table deleted.
+scan_left_open() {
+    cli table.create t '[["x", "i64"]]'
+    cli table.append t "{\"rows\": [$(seq -s, 2000 | sed 's/[0-9]*/[&]/g')]}"
+    mkfifo "$scratch/stays"
+    cli <"$scratch/stays" >"$scratch/idle" &
+    idle_client=$!
+    exec 7>"$scratch/stays"
+    rm "$scratch/stays"
+    printf '%s\n' 'table.scan t {"batch": {"rows": 1}}' 'del t' >&7
+    wait_until gone t
+}
+client_ends() {
+    echo ping >&7
+    exec 7>&-
+    wait "$idle_client"
+}
 
+server_start --table-cursor-time=1h
+scan_left_open >/dev/null
+ok "its version is kept while it may be read" test "$(external)" -gt 10000
+client_ends
+ok "by a client that is still there" grep -q PONG "$scratch/idle"
+server_stop
+server_start --table-cursor-time=1s
+scan_left_open >/dev/null
+ok "and freed after table-cursor-time" wait_until external_is 0
+client_ends
+ok "while its client is still there" grep -q PONG "$scratch/idle"
 server_stop
 is "that heap is sound, too" "$server_status" "0"
 tap_end

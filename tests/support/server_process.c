@@ -13,7 +13,7 @@
 
 #include "tests/support/runner.h"
 
-#define START_MS 20000
+#define WAIT_MS 300000 /* then it hangs; a heap of ten million objects is verified in seconds */
 #define OPTIONS_MAX 24
 #define DESCRIPTORS_MAX 1024
 
@@ -87,7 +87,7 @@ void server_process_start(struct server_process *p, const char *const *options)
     p->pid = fork();
     ck_assert_int_ge(p->pid, 0);
     if (p->pid == 0) child_run(p, options);
-    for (int waited = 0; waited < START_MS; waited += 10) {
+    for (int waited = 0; waited < WAIT_MS; waited += 10) {
         char *log = log_read(p);
         const char *tcp = strstr(log, "listening on 127.0.0.1:");
         bool both = tcp && strstr(log, p->unix_path) && strchr(strstr(log, p->unix_path), '\n');
@@ -105,7 +105,7 @@ void server_process_join(struct server_process *p)
 {
     int status = -1;
     pid_t ended = 0;
-    for (int waited = 0; waited < START_MS && ended == 0; waited += 10) {
+    for (int waited = 0; waited < WAIT_MS && ended == 0; waited += 10) {
         ended = waitpid(p->pid, &status, WNOHANG);
         if (ended == 0) sleep_ms(10);
     }
@@ -126,6 +126,16 @@ void server_process_stop(struct server_process *p)
     kill(p->pid, SIGTERM);
     server_process_join(p);
 }
+
+void server_process_halt(struct server_process *p)
+{
+    int status = 0;
+    kill(p->pid, SIGSTOP);
+    ck_assert_int_eq(waitpid(p->pid, &status, WUNTRACED), p->pid);
+    ck_assert_msg(WIFSTOPPED(status), "the server ended (status %#x)", status);
+}
+
+void server_process_go_on(struct server_process *p) { kill(p->pid, SIGCONT); }
 
 long server_process_cpu_ticks(const struct server_process *p)
 {

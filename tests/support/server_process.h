@@ -24,6 +24,10 @@ void server_process_stop(struct server_process *p);
 /* Waits for the end and asserts status 0 and a sound heap. */
 void server_process_join(struct server_process *p);
 
+/* Stops it where it is, until it goes on: what is sent meanwhile it sees at once. */
+void server_process_halt(struct server_process *p);
+void server_process_go_on(struct server_process *p);
+
 /* Whether the log holds `text`. */
 bool server_process_logged(const struct server_process *p, const char *text);
 /* Clock ticks of CPU that it has used. */

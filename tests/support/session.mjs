@@ -1,11 +1,16 @@
 // session.mjs - a MessagePack-RPC client for tests, in which nothing is lost: integers come as
-// BigInt, doubles as number, bin as Uint8Array, extension values as {ext, data}.
+// BigInt, doubles as number, bin as Uint8Array, extension values as {ext, data}. Whole numbers are
+// sent as integers, as BigInt always is.
+//
+// With `doubles`, every number leaves as a double, which matters to the literals of a query, and
+// integers that came in up to 32 bits are numbers.
 import net from 'node:net';
 
 const GROWTH = 2;
 
 class Writer {
-    constructor() {
+    constructor(doubles) {
+        this.doubles = doubles;
         this.bytes = Buffer.alloc(4096);
         this.length = 0;
     }
@@ -54,7 +59,7 @@ class Writer {
         else if (v === true) this.byte(0xc3);
         else if (typeof v === 'bigint') this.integer(v);
         else if (typeof v === 'number') {
-            if (Number.isSafeInteger(v) && !Object.is(v, -0)) return this.integer(BigInt(v));
+            if (!this.doubles && Number.isSafeInteger(v) && !Object.is(v, -0)) return this.integer(BigInt(v));
             this.byte(0xcb);
             this.fixed('writeDoubleBE', v, 8);
         } else if (typeof v === 'string') {
@@ -79,8 +84,8 @@ class Writer {
     }
 }
 
-export function encode(v) {
-    const writer = new Writer();
+export function encode(v, doubles = false) {
+    const writer = new Writer(doubles);
     writer.put(v);
     return writer.bytes.subarray(0, writer.length);
 }
@@ -88,7 +93,8 @@ export function encode(v) {
 class Short extends Error {}
 
 class Reader {
-    constructor(bytes) {
+    constructor(bytes, doubles) {
+        this.doubles = doubles;
         this.bytes = bytes;
         this.at = 0;
     }
@@ -122,13 +128,14 @@ class Reader {
         const ext = this.bytes.readInt8(this.take(1));
         return { ext, data: this.data(length) };
     }
+    short(n) { return this.doubles ? n : BigInt(n); }
     get() {
         const code = this.size(1);
-        if (code < 0x80) return BigInt(code);
+        if (code < 0x80) return this.short(code);
         if (code < 0x90) return this.map(code & 15);
         if (code < 0xa0) return this.array(code & 15);
         if (code < 0xc0) return this.text(code & 31);
-        if (code >= 0xe0) return BigInt(code - 256);
+        if (code >= 0xe0) return this.short(code - 256);
         switch (code) {
         case 0xc0: return null;
         case 0xc2: return false;
@@ -137,11 +144,11 @@ class Reader {
         case 0xc7: case 0xc8: case 0xc9: return this.extension(this.size(1 << (code - 0xc7)));
         case 0xca: return this.bytes.readFloatBE(this.take(4));
         case 0xcb: return this.bytes.readDoubleBE(this.take(8));
-        case 0xcc: case 0xcd: case 0xce: return BigInt(this.size(1 << (code - 0xcc)));
+        case 0xcc: case 0xcd: case 0xce: return this.short(this.size(1 << (code - 0xcc)));
         case 0xcf: return this.bytes.readBigUInt64BE(this.take(8));
-        case 0xd0: return BigInt(this.bytes.readInt8(this.take(1)));
-        case 0xd1: return BigInt(this.bytes.readInt16BE(this.take(2)));
-        case 0xd2: return BigInt(this.bytes.readInt32BE(this.take(4)));
+        case 0xd0: return this.short(this.bytes.readInt8(this.take(1)));
+        case 0xd1: return this.short(this.bytes.readInt16BE(this.take(2)));
+        case 0xd2: return this.short(this.bytes.readInt32BE(this.take(4)));
         case 0xd3: return this.bytes.readBigInt64BE(this.take(8));
         case 0xd4: case 0xd5: case 0xd6: case 0xd7: case 0xd8: return this.extension(1 << (code - 0xd4));
         case 0xd9: case 0xda: case 0xdb: return this.text(this.size(1 << (code - 0xd9)));
@@ -152,10 +159,14 @@ class Reader {
     }
 }
 
+// What the server answered instead of a result.
+export class ServerError extends Error {}
+
 export class Session {
     // `where`: what net.connect takes, as {path} or {host, port}.
-    static async open(where) {
+    static async open(where, { doubles = false } = {}) {
         const session = new Session();
+        session.doubles = doubles;
         session.socket = net.connect(where);
         await new Promise((resolve, reject) =>
             session.socket.once('connect', resolve).once('error', reject));
@@ -169,12 +180,12 @@ export class Session {
         this.next = 0n;
         this.pieces = [];
     }
-    // Rejects with an Error whose message is the server's sentence.
+    // Rejects with a ServerError whose message is the server's sentence.
     call(method, ...params) {
         const id = this.next++;
         return new Promise((resolve, reject) => {
             this.pending.set(id, { resolve, reject });
-            this.socket.write(encode([0, id, method, params]));
+            this.socket.write(encode([0n, id, method, params], this.doubles));
         });
     }
     close() { this.socket.destroy(); }
@@ -184,16 +195,16 @@ export class Session {
     }
     received(data) {
         this.pieces.push(data);
-        const reader = new Reader(Buffer.concat(this.pieces));
+        const reader = new Reader(Buffer.concat(this.pieces), this.doubles);
         let done = 0;
         try {
             while (done < reader.bytes.length) {
                 const [, id, error, result] = reader.get();
                 done = reader.at;
-                const { resolve, reject } = this.pending.get(id);
-                this.pending.delete(id);
+                const { resolve, reject } = this.pending.get(BigInt(id));
+                this.pending.delete(BigInt(id));
                 if (error === null) resolve(result);
-                else reject(new Error(error));
+                else reject(new ServerError(error));
             }
         } catch (error) {
             if (!(error instanceof Short)) throw error;

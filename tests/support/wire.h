@@ -34,7 +34,7 @@ void wire_send(struct wire *w, const void *data, size_t length);
 /* Sends without waiting: how many bytes left. */
 size_t wire_send_some(struct wire *w, const void *data, size_t length);
 /* The next message as text, valid until the next call; NULL when the peer has closed (or
- * reset) the connection. Ends the test after 20 seconds of nothing. */
+ * reset) the connection. Ends the test after minutes of nothing. */
 const char *wire_receive(struct wire *w);
 /* Asserts that the next message reads so; NULL: that the connection is closed. */
 void wire_expect(struct wire *w, const char *text);

@@ -136,7 +136,7 @@ START_TEST(writers_wait_in_line_and_readers_do_not)
     while (ask_resume(&p, 100000) == CALL_PENDING) continue;
     ask_expect(&p, "[1, 1, nil, 200000]");
     ck_assert_int_eq(ask_resume(&third, 0), CALL_PENDING); /* it came last */
-    ck_assert_int_eq(ask_resume(&other, 1000000), CALL_DONE);
+    while (ask_resume(&other, 100000) == CALL_PENDING) continue; /* as time has it */
     ask_expect(&other, "[1, 1, nil, {'first': 200000, 'n': 1}]");
     ck_assert_int_eq(ask_resume(&third, 0), CALL_DONE);
     ask_expect(&third, "[1, 1, nil, true]");

@@ -1,6 +1,6 @@
 // One question to both engines.
 import { performance } from 'node:perf_hooks';
-import { CairnError } from './rpc.mjs';
+import { ServerError } from '../../support/session.mjs';
 import { difference, fromCairn } from './compare.mjs';
 import { mayFail, toCairn, toSql } from './queries.mjs';
 
@@ -54,7 +54,7 @@ export class Engines {
         let ours, theirs, error = null, other = null;
         const began = performance.now();
         try { ours = await this.askCairn(query, table, format, batch); } catch (e) {
-            if (!(e instanceof CairnError)) throw e;
+            if (!(e instanceof ServerError)) throw e;
             error = e.message;
         }
         const between = performance.now();
