@@ -79,7 +79,7 @@ static int open_column(struct table_append *a, uint32_t column, uint32_t slots)
     uint32_t chunk = t->current->chunk_count - 1;
     struct column_view view = column_view(t->current, chunk, column);
     if (!a->opening) {
-        a->opening = plain_column_new(t, column, grown(view.slots, slots));
+        a->opening = plain_column_new(t, column, grown(view.slots, view.slots, slots));
         a->vector = 0;
         return a->opening ? 1 : -ENOMEM;
     }
