@@ -81,7 +81,7 @@ unit_tests = \
 	unit_packed_rows unit_path unit_pins unit_query unit_query_index unit_query_model \
 	unit_reply unit_rpc unit_set unit_settings unit_shape unit_sorted_set unit_table \
 	unit_table_arrow unit_table_csv unit_table_digits unit_table_encode unit_table_fork \
-	unit_table_index unit_table_kernels unit_table_model unit_tasks unit_text \
+	unit_table_index unit_table_json unit_table_kernels unit_table_model unit_tasks unit_text \
 	unit_text_cell unit_torture unit_utf8 unit_value unit_workload unit_writer
 if DEBUG_BUILD
 unit_tests += unit_oracle
@@ -361,6 +361,10 @@ unit_table_fork_LDADD = $(HEAP_TEST_LIBS)
 unit_table_index_SOURCES = %D%/unit/test_table_index.c
 unit_table_index_CFLAGS = $(TEST_CFLAGS)
 unit_table_index_LDADD = $(HEAP_TEST_LIBS) -lm
+
+unit_table_json_SOURCES = %D%/unit/test_table_json.c
+unit_table_json_CFLAGS = $(TEST_CFLAGS)
+unit_table_json_LDADD = $(SESSION_TEST_LIBS)
 
 unit_table_kernels_SOURCES = %D%/unit/test_table_kernels.c
 unit_table_kernels_CFLAGS = $(TEST_CFLAGS)
