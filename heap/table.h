@@ -242,6 +242,9 @@ warn_unused int table_append_reserve(struct table_append *a, uint64_t end_ns);
 warn_unused int table_append_check(struct table_append *a, uint64_t end_ns,
                                    struct table_error *error);
 void table_append_close(struct table_append *a);
+/* Before table_append_begin, where that must not take long: the last chunk, if it was sealed when
+ * the table was quiet and would take long to open again, stays as it is, and rows begin another. */
+void table_append_spare_tail(struct table *t);
 warn_unused int table_append_begin(struct table *t, uint64_t rows, struct table_append *a,
                                    struct table_error *error);
 /* Cells that lie `stride` values apart: 1 for a column, the number of columns for rows. */

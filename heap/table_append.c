@@ -223,6 +223,27 @@ static int append_open(struct table *t, uint64_t rows, struct table_append *a,
     return table_fail_memory(error);
 }
 
+/* Whether opening the last chunk again, which was sealed when the table was quiet, would be too
+ * long for one step. */
+#define OPEN_CELLS_MAX 262144
+static bool tail_is_dear(const struct table *t)
+{
+    if (!tail_has_room(t)) return false;
+    uint32_t chunk = t->current->chunk_count - 1;
+    uint64_t cells = 0;
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        if (!version_chunk(t->current, chunk)->columns[i].column->sealed) continue;
+        if (field_is_text(&t->fields[i])) return true;
+        cells += t->current->tail_slots;
+    }
+    return cells > OPEN_CELLS_MAX;
+}
+
+void table_append_spare_tail(struct table *t)
+{
+    if (tail_is_dear(t)) table_close_tail(t);
+}
+
 int table_append_begin(struct table *t, uint64_t rows, struct table_append *a,
                        struct table_error *error)
 {

@@ -218,6 +218,7 @@ int arrow_append_rows(struct arrow_reader *r)
     if (rows > ARROW_STEP_ROWS) rows = ARROW_STEP_ROWS;
     if (rows > left) rows = (uint32_t)left;
     if (rows == 0) return 0;
+    table_append_spare_tail(r->table);
     int failed = table_append_begin(r->table, rows, &a, &r->error);
     if (failed) return failed;
     failed = append_columns(r, &a, rows);

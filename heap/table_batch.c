@@ -290,6 +290,7 @@ int batch_append(const struct text_batch *b, struct table *t, const uint32_t *ma
 {
     struct filling x = {.b = b};
     if (b->rows == 0) return 0;
+    table_append_spare_tail(t);
     int failed = table_append_begin(t, b->rows, &x.append, error);
     if (failed) return failed;
     error->text[0] = 0;

@@ -174,6 +174,7 @@ static int append_rows(struct npy_reader *r, const unsigned char *data, uint32_t
 {
     struct table_append a;
     if (rows == 0) return 0;
+    table_append_spare_tail(r->table);
     int failed = table_append_begin(r->table, rows, &a, &r->error);
     if (failed) return failed;
     for (uint32_t i = 0; i < r->columns && !failed; i++) {

@@ -86,6 +86,7 @@ static enum call_outcome call_wait(struct call *call, uint64_t budget_ns)
     if (!table_turn_come(&call->turn)) return CALL_PENDING;
     call->step = NULL;
     call->waits = false;
+    call->waited = true;
     return call->method->handler(call);
 }
 
@@ -178,7 +179,7 @@ enum call_outcome call_begin(struct call *call, const struct rpc_message *messag
     call->abort = NULL;
     call->state = NULL;
     call->turn = (struct table_turn){NULL, NULL, NULL};
-    call->waits = false;
+    call->waits = call->waited = false;
     call->method = method_find(message->method, message->method_length);
     if (call->method == NULL) {
         call_fail(call, ERROR_UNKNOWN_METHOD, "there is no method %s; methods() lists them",

@@ -96,6 +96,7 @@ struct call {
     uint32_t msgid;
     struct table_turn turn; /* in line for a table that another call changes */
     bool waits;             /* the handler failed only because of that */
+    bool waited;            /* it has, and the handler runs once more */
 
     enum error_code error;
     char message[512];

@@ -259,7 +259,6 @@ static int import_turn(struct call *call, const struct request *r)
     if (r->cursor != 0) {
         struct table_cursor *cursor = table_cursors_find(&call->refs->cursors, r->cursor);
         stores = cursor != NULL && cursor->import != NULL && !cursor->import->infers;
-        if (stores) cursor->used_ns = clock_ns(); /* it does not go unused while it waits */
     }
     if (!stores) return 0;
     if (path_read_through(call, call->args[0], PATH_LENIENT, &v) < 0) return -1;
@@ -443,7 +442,9 @@ enum call_outcome method_table_import(struct call *call)
     struct request r;
     struct table_error error;
     if (read_request(call, &r) < 0) return CALL_FAILED;
-    table_cursors_expire(&call->refs->cursors, clock_ns(), call->host->cursor_idle_ns);
+    /* Its own cursor was there when the call came, however long that has waited since. */
+    if (!call->waited)
+        table_cursors_expire(&call->refs->cursors, clock_ns(), call->host->cursor_idle_ns);
     if (import_turn(call, &r) < 0) return CALL_FAILED;
     struct importing *s = calloc(1, sizeof *s);
     if (s == NULL) return fail_no_memory(call);

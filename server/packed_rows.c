@@ -539,7 +539,7 @@ static inline const unsigned char *put_usual(struct lane *l, uint32_t n, const u
             return p + 9;
         }
         if (!integer_read(p, &x, &negative, &bytes)) return NULL;
-        if (x + ((uint64_t)1 << 53) > (uint64_t)1 << 54) return NULL;
+        if (negative ? x < -((uint64_t)1 << 53) : x > (uint64_t)1 << 53) return NULL;
         d = (double)(int64_t)x; /* exact up to 2^53 */
         memcpy(&x, &d, sizeof x);
         stage(l, n, x);

@@ -11,6 +11,8 @@
  * into the batch (server/json_text.h). */
 #include "server/table_json.h"
 
+#include <assert.h>
+
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -427,6 +429,7 @@ static void begin_text(struct json_reader *r)
         json_wrong(r, "a number or a word of more than %zu bytes", HELD_BYTES_MAX);
         return;
     }
+    assert(r->held.data[0] == '"');
     r->in_text = true;
     r->text = (struct json_text){.escape = false};
     r->text_begin = r->batch.bytes.length;
@@ -439,6 +442,8 @@ static void feed_part(struct json_reader *r, const char *data, size_t length)
 {
     size_t at = r->in_text ? feed_text(r, data, length) : 0;
     if (r->failure || at == length) return;
+    /* A string ends whatever is held before it, which must not be taken for its beginning. */
+    if (r->held.length > 0 && !r->in_string && data[at] == '"' && parse_held(r)) return;
     size_t whole = at + scan(r, data + at, length - at);
     if (whole > at && r->held.length > 0) {
         if (hold(r, data + at, whole - at) == 0) parse_held(r);

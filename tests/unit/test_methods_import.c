@@ -313,6 +313,25 @@ START_TEST(long_strings_of_json_are_what_short_ones_are)
 }
 END_TEST
 
+/* Cut between a number and a string that must not follow it. */
+START_TEST(a_string_is_not_part_of_what_comes_before_it)
+{
+    char *text = malloc(20000), *at = text + sprintf(text, "{\"a\":12\"");
+    memset(at, 'x', 16383);
+    strcpy(at + 16383, ",\"b\":1}\n");
+    ASK(&p, "table.create", "'t', [['a', 'str'], ['b', 'i64']]", "true");
+    ck_assert_str_eq(import_with(&p, "'t'", text, 7, "{'format': 'jsonl', 'more': true}"),
+                     "{'rows': 0, 'cursor': 1}");
+    ck_assert_str_eq(import_with(&p, "'t'", text + 7, 16384, "{'cursor': 1, 'more': true}"),
+                     "{'rows': 0, 'cursor': 1}");
+    const char *answer = import_with(&p, "'t'", text + 16391, 9, "{'cursor': 1}");
+    ck_assert_msg(strncmp(answer, "! WRONG_TYPE table.import: JSON line 1, ", 40) == 0, "%s",
+                  answer);
+    ASK(&p, "len", "'t'", "0");
+    free(text);
+}
+END_TEST
+
 START_TEST(bytes_may_be_cut_anywhere)
 {
     static const struct {
@@ -707,6 +726,26 @@ START_TEST(others_see_all_of_it_or_nothing)
 }
 END_TEST
 
+START_TEST(a_call_that_waits_keeps_its_cursor)
+{
+    ASK(&p, "table.create", "'t', [['a', 'i64'], ['k', 'sym']]", "true");
+    char *rows = many_rows(0, "");
+    IMPORT("'t'", rows, "{'format': 'csv'}", "{'rows': 20000");
+    free(rows);
+    in_process_join(&other, &p);
+    ck_assert_str_eq(import_with(&other, "'t'", "a,k\n1,x\n2,y", 11,
+                                 "{'format': 'csv', 'atomic': true, 'more': true}"),
+                     "{'rows': 1, 'cursor': 1}");
+    ask_begin(&p, "table.update", "'t', nil, {'a': 5}");
+    ask_begin(&other, "table.import", "'t', b'\\n', {'cursor': 1}");
+    p.host.cursor_idle_ns = other.host.cursor_idle_ns = 1;
+    while (ask_resume(&p, 100000) == CALL_PENDING) continue;
+    while (ask_resume(&other, 100000) == CALL_PENDING) continue;
+    ask_expect(&other, "[1, 1, nil, {'rows': 2, 'cursor': nil}]");
+    in_process_end(&other);
+}
+END_TEST
+
 START_TEST(a_place_that_was_taken_meanwhile_stays)
 {
     char *good = many_rows(0, "");
@@ -752,6 +791,7 @@ Suite *test_suite(void)
     tcase_add_test(c, json_lines_make_a_table);
     tcase_add_test(c, json_lines_are_flat_objects_of_known_fields);
     tcase_add_test(c, long_strings_of_json_are_what_short_ones_are);
+    tcase_add_test(c, a_string_is_not_part_of_what_comes_before_it);
     tcase_add_test(c, bytes_may_be_cut_anywhere);
     tcase_add_test(c, arrow_and_npy_may_be_cut_anywhere);
     tcase_add_test(c, each_call_is_whole_or_nothing);
@@ -763,6 +803,7 @@ Suite *test_suite(void)
     tcase_add_test(c, what_is_not_whole_is_bounded);
     tcase_add_test(c, a_call_goes_on_or_fails_whole);
     tcase_add_test(c, others_see_all_of_it_or_nothing);
+    tcase_add_test(c, a_call_that_waits_keeps_its_cursor);
     tcase_add_test(c, a_place_that_was_taken_meanwhile_stays);
     tcase_add_test(c, a_session_that_ends_takes_its_imports_along);
     suite_add_tcase(s, c);

@@ -398,6 +398,51 @@ START_TEST(the_last_rows_count)
 }
 END_TEST
 
+/* The text keeps the row within one window: its cells are read the fast way. */
+START_TEST(doubles_take_no_integers_that_they_do_not_hold)
+{
+    static const struct {
+        uint64_t bits;
+        bool negative;
+        const char *answer; /* its beginning, or the cell */
+    } cases[] = {
+        {UINT64_MAX, false, "! OUT_OF_RANGE table.append: row 0, column \"d\": 1844674"},
+        {UINT64_MAX - 4, false, "! OUT_OF_RANGE table.append: row 0, column \"d\": 1844674"},
+        {((uint64_t)1 << 53) + 1, false, "! OUT_OF_RANGE table.append: row 0, column \"d\": 9007"},
+        {-(((uint64_t)1 << 53) + 1), true, "! OUT_OF_RANGE table.append: row 0, column \"d\": -90"},
+        {-((uint64_t)1 << 53), false, "1.843773687445481e+19"},
+        {(uint64_t)1 << 63, false, "9.223372036854776e+18"},
+        {(uint64_t)1 << 53, false, "9007199254740992.0"},
+        {-((uint64_t)1 << 53), true, "-9007199254740992.0"},
+        {-(uint64_t)1, true, "-1.0"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct writer w;
+        writer_init(&w, 0);
+        ASK(&p, "table.create", "'t', [['d', 'f64'], ['s', 'str']]", "true");
+        writer_array(&w, 2);
+        writer_cstr(&w, "t");
+        writer_map(&w, 1);
+        writer_cstr(&w, "rows");
+        writer_array(&w, 1);
+        writer_array(&w, 2);
+        put_number(&w, cases[i].negative ? 0xd3 : 0xcf, cases[i].bits, 8);
+        writer_cstr(&w, "a text that is long enough to keep the other cells from the end");
+        const char *answer = ask_bytes(&p, "table.append", &w);
+        if (*cases[i].answer == '!') {
+            ck_assert_msg(strncmp(answer, cases[i].answer, strlen(cases[i].answer)) == 0, "%s",
+                          answer);
+            ASK(&p, "len", "'t'", "0");
+        } else {
+            ck_assert_str_eq(answer, "{'first': 0, 'n': 1}");
+            ASK(&p, "get", "['t', 0, 'd']", cases[i].answer);
+        }
+        writer_close(&w);
+        ASK(&p, "del", "'t'", "1");
+    }
+}
+END_TEST
+
 START_TEST(errors_tell_row_column_and_value)
 {
     static const char *const cases[][2] = {
@@ -487,6 +532,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, any_allocation_may_fail);
     tcase_add_test(tcase, what_becomes_of_the_table_meanwhile);
     tcase_add_test(tcase, the_last_rows_count);
+    tcase_add_test(tcase, doubles_take_no_integers_that_they_do_not_hold);
     tcase_add_test(tcase, errors_tell_row_column_and_value);
     tcase_add_test(tcase, long_texts_have_their_limit);
     suite_add_tcase(suite, tcase);

@@ -465,6 +465,30 @@ START_TEST(the_end_of_a_quiet_table_is_sealed_and_goes_on)
 }
 END_TEST
 
+START_TEST(an_append_in_one_step_leaves_what_rests_as_it_is)
+{
+    const uint64_t rows = TABLE_QUIET_ROWS_MIN + 100;
+    value v = make(points, POINT_COLUMNS);
+    struct table *t = table_of(h, v);
+    ck_assert_int_eq(append_points(t, 0, rows), 0);
+    table_append_spare_tail(t); /* still plain */
+    ck_assert_int_eq(append_points(t, rows, 10), 0);
+    ck_assert_uint_eq(table_version_chunks(t->current), 1);
+    rest(t);
+    const struct column *sealed = version_chunk(t->current, 0)->columns[0].column;
+    table_append_spare_tail(t);
+    ck_assert_int_eq(append_points(t, rows + 10, 50), 0);
+    ck_assert_uint_eq(table_version_chunks(t->current), 2);
+    ck_assert_ptr_eq(version_chunk(t->current, 0)->columns[0].column, sealed);
+    table_append_spare_tail(t);
+    ck_assert_int_eq(append_points(t, rows + 60, 50), 0);
+    ck_assert_uint_eq(table_version_chunks(t->current), 2);
+    check_points(t->current, rows + 110);
+    heap_fixture_verify(h, "beside what rests");
+    value_release(h, v);
+}
+END_TEST
+
 START_TEST(an_append_to_what_rests_may_fail_or_find_it_half_sealed)
 {
     const uint64_t rows = TABLE_QUIET_ROWS_MIN + 100;
@@ -776,6 +800,7 @@ Suite *test_suite(void)
     tcase_add_test(table, a_shared_table_is_finalised_by_the_sweep);
     tcase_add_test(table, a_heap_ends_with_its_tables);
     tcase_add_test(table, the_end_of_a_quiet_table_is_sealed_and_goes_on);
+    tcase_add_test(table, an_append_in_one_step_leaves_what_rests_as_it_is);
     tcase_add_test(table, an_append_to_what_rests_may_fail_or_find_it_half_sealed);
     tcase_add_test(table, every_allocation_may_fail);
     tcase_add_test(table, the_texts_of_a_chunk_have_a_limit);
