@@ -81,8 +81,9 @@ unit_tests = \
 	unit_packed_rows unit_path unit_pins unit_query unit_query_index unit_query_model \
 	unit_reply unit_rpc unit_set unit_settings unit_shape unit_sorted_set unit_table \
 	unit_table_arrow unit_table_csv unit_table_digits unit_table_encode unit_table_fork \
-	unit_table_index unit_table_json unit_table_kernels unit_table_model unit_tasks unit_text \
-	unit_text_cell unit_torture unit_utf8 unit_value unit_workload unit_writer
+	unit_table_index unit_table_json unit_table_kernels unit_table_model unit_table_texts \
+	unit_tasks unit_text unit_text_cell unit_torture unit_utf8 unit_value unit_workload \
+	unit_writer
 if DEBUG_BUILD
 unit_tests += unit_oracle
 endif
@@ -373,6 +374,10 @@ unit_table_kernels_LDADD = $(HEAP_TEST_LIBS) -lm
 unit_table_model_SOURCES = %D%/unit/test_table_model.c
 unit_table_model_CFLAGS = $(TEST_CFLAGS)
 unit_table_model_LDADD = $(HEAP_TEST_LIBS) -lm
+
+unit_table_texts_SOURCES = %D%/unit/test_table_texts.c
+unit_table_texts_CFLAGS = $(TEST_CFLAGS)
+unit_table_texts_LDADD = $(HEAP_TEST_LIBS)
 
 unit_tasks_SOURCES = %D%/unit/test_tasks.c
 unit_tasks_CFLAGS = $(TEST_CFLAGS)

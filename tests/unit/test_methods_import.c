@@ -313,25 +313,6 @@ START_TEST(long_strings_of_json_are_what_short_ones_are)
 }
 END_TEST
 
-/* Cut between a number and a string that must not follow it. */
-START_TEST(a_string_is_not_part_of_what_comes_before_it)
-{
-    char *text = malloc(20000), *at = text + sprintf(text, "{\"a\":12\"");
-    memset(at, 'x', 16383);
-    strcpy(at + 16383, ",\"b\":1}\n");
-    ASK(&p, "table.create", "'t', [['a', 'str'], ['b', 'i64']]", "true");
-    ck_assert_str_eq(import_with(&p, "'t'", text, 7, "{'format': 'jsonl', 'more': true}"),
-                     "{'rows': 0, 'cursor': 1}");
-    ck_assert_str_eq(import_with(&p, "'t'", text + 7, 16384, "{'cursor': 1, 'more': true}"),
-                     "{'rows': 0, 'cursor': 1}");
-    const char *answer = import_with(&p, "'t'", text + 16391, 9, "{'cursor': 1}");
-    ck_assert_msg(strncmp(answer, "! WRONG_TYPE table.import: JSON line 1, ", 40) == 0, "%s",
-                  answer);
-    ASK(&p, "len", "'t'", "0");
-    free(text);
-}
-END_TEST
-
 START_TEST(bytes_may_be_cut_anywhere)
 {
     static const struct {
@@ -791,7 +772,6 @@ Suite *test_suite(void)
     tcase_add_test(c, json_lines_make_a_table);
     tcase_add_test(c, json_lines_are_flat_objects_of_known_fields);
     tcase_add_test(c, long_strings_of_json_are_what_short_ones_are);
-    tcase_add_test(c, a_string_is_not_part_of_what_comes_before_it);
     tcase_add_test(c, bytes_may_be_cut_anywhere);
     tcase_add_test(c, arrow_and_npy_may_be_cut_anywhere);
     tcase_add_test(c, each_call_is_whole_or_nothing);

@@ -62,6 +62,28 @@ START_TEST(a_feed_of_one_line_is_bounded)
 }
 END_TEST
 
+/* Cut between a number and a string that must not follow it. */
+START_TEST(a_string_is_not_part_of_what_comes_before_it)
+{
+    const size_t cuts[] = {0, 7, 7 + 16384, 7 + 16384 + 9};
+    char *text = malloc(20000), *at = text + sprintf(text, "{\"a\":12\"");
+    struct table_infer types = {.columns = NULL};
+    struct table_error error = {.text = ""};
+    struct json_reader *r = json_reader_create(NULL, &types);
+    size_t used;
+    int status = TABLE_FEED_MORE;
+    memset(at, 'x', 16383);
+    strcpy(at + 16383, ",\"b\":1}\n");
+    for (unsigned i = 0; i < 3 && status == TABLE_FEED_MORE; i++)
+        status = json_reader_feed(r, text + cuts[i], cuts[i + 1] - cuts[i], &used, &error);
+    ck_assert_int_lt(status, 0);
+    ck_assert_uint_eq(types.rows, 0);
+    json_reader_destroy(r);
+    infer_close(&types);
+    free(text);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *s = suite_create("table_json");
@@ -69,6 +91,7 @@ Suite *test_suite(void)
     tcase_set_timeout(c, 120);
     tcase_add_test(c, a_feed_that_finds_types_is_bounded);
     tcase_add_test(c, a_feed_of_one_line_is_bounded);
+    tcase_add_test(c, a_string_is_not_part_of_what_comes_before_it);
     suite_add_tcase(s, c);
     return s;
 }

@@ -1,0 +1,115 @@
+/* test_table_texts.c - the texts of a chunk have a limit, whatever they come from. */
+#include <string.h>
+
+#include "heap/gc.h"
+#include "heap/table_alter.h"
+#include "heap/table_int.h"
+#include "tests/support/expect.h"
+#include "tests/support/heap_fixture.h"
+#include "tests/support/runner.h"
+
+static struct heap *h;
+
+static void setup(void) { h = heap_fixture_open(0); }
+static void teardown(void) { heap_fixture_close(h); }
+
+#define FIELD(n, t) {n, sizeof n - 1, TABLE_##t, false, false}
+
+static value make(const struct table_field *field)
+{
+    struct table_error error;
+    value v;
+    ck_assert_int_eq(table_create(h, field, 1, &v, &error), 0);
+    return v;
+}
+
+#define LONGEST_ROWS (uint32_t)(TABLE_CHUNK_TEXT_BYTES_MAX / TABLE_TEXT_BYTES_MAX)
+
+static void refuse_to_be_str(value v)
+{
+    const struct table_alter_column to = {.field = FIELD("s", STR)};
+    struct table_alter *a;
+    struct table_error error;
+    int more;
+    ck_assert_int_eq(table_alter_open(table_of(h, v), &to, 1, &a, &error), 0);
+    while ((more = table_alter_step(a, UINT64_MAX, &error)) == 1) continue;
+    ck_assert_int_lt(more, 0);
+    ck_assert_int_eq(error.fault, TABLE_FAULT_LIMIT);
+    table_alter_abandon(a);
+    while (heap_drop_pending(h)) heap_drop_step(h, SIZE_MAX / 2);
+}
+
+static int set_text(struct table *t, struct table_text text, struct table_error *error)
+{
+    struct table_cell cell = {.type = TABLE_STR, .text = text};
+    return table_set(t, 0, 0, 0, &cell, error);
+}
+
+/* One symbol is many long texts once the column is of type str. */
+START_TEST(the_texts_of_a_chunk_have_a_limit)
+{
+    const struct table_field field = FIELD("s", SYM);
+    static char room[TABLE_TEXT_BYTES_MAX];
+    static const uint32_t codes[LONGEST_ROWS];
+    struct table_text text = {memset(room, 'x', sizeof room), sizeof room};
+    struct table_error error;
+    struct table_append a;
+    heap_fixture_close(h);
+    h = heap_fixture_open(2 * TABLE_CHUNK_TEXT_BYTES_MAX);
+    value v = make(&field);
+    ck_assert_int_eq(table_append_begin(table_of(h, v), LONGEST_ROWS + 1, &a, &error), 0);
+    ck_assert_int_eq(table_append_texts(&a, 0, 1, &text, &error), 0);
+    ck_assert_int_eq(table_append_raw(&a, 0, LONGEST_ROWS, codes, NULL, 0, &error), 0);
+    ck_assert_int_eq(table_append_commit(&a, NULL, &error), 0);
+    refuse_to_be_str(v);
+    value_release(h, v);
+    while (heap_drop_pending(h)) heap_drop_step(h, SIZE_MAX / 2);
+}
+END_TEST
+
+START_TEST(a_text_that_is_set_keeps_to_the_limit)
+{
+    const struct table_field field = FIELD("s", STR);
+    struct table_text text = {"a text", 6}, other = {"another one", 11};
+    struct table_error error;
+    struct table_append a;
+    struct table_cell cell;
+    value v = make(&field);
+    struct table *t = table_of(h, v);
+    ck_assert_int_eq(table_append_begin(t, 2, &a, &error), 0);
+    for (int i = 0; i < 2; i++) ck_assert_int_eq(table_append_texts(&a, 0, 1, &text, &error), 0);
+    ck_assert_int_eq(table_append_commit(&a, NULL, &error), 0);
+    struct plain_column *p = (struct plain_column *)version_chunk(t->current, 0)->columns[0].column;
+    struct table_text *texts = (void *)p->elements;
+    p->text_bytes = TABLE_CHUNK_TEXT_BYTES_MAX - other.length + 1; /* as if it had them */
+    texts[1].length = TABLE_CHUNK_TEXT_BYTES_MAX / 2;
+    ck_assert_int_lt(set_text(t, other, &error), 0);
+    ck_assert_int_eq(error.fault, TABLE_FAULT_LIMIT);
+    ck_assert_msg(strstr(error.text, "column \"s\": the texts of ") != NULL, "%s",
+                  error.text);
+    texts[1].length = text.length;
+    ck_assert_int_eq(set_text(t, other, &error), 0); /* what nobody reads any more goes */
+    p = (struct plain_column *)version_chunk(t->current, 0)->columns[0].column;
+    ck_assert_uint_eq(p->text_bytes, 2 * text.length + other.length);
+    struct table_version *now = table_pin(t);
+    table_cell(now, 0, 0, 0, &cell);
+    expect_true(text_bytes_compare(cell.text, other) == 0);
+    table_cell(now, 0, 1, 0, &cell);
+    expect_true(text_bytes_compare(cell.text, text) == 0);
+    table_unpin(now);
+    heap_fixture_verify(h, "after a change");
+    value_release(h, v);
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("table_texts");
+    TCase *texts = tcase_create("texts");
+    tcase_set_timeout(texts, 300);
+    tcase_add_checked_fixture(texts, setup, teardown);
+    tcase_add_test(texts, the_texts_of_a_chunk_have_a_limit);
+    tcase_add_test(texts, a_text_that_is_set_keeps_to_the_limit);
+    suite_add_tcase(suite, texts);
+    return suite;
+}
