@@ -148,8 +148,6 @@ enum query_outcome {
 warn_unused int query_next(struct query *query, uint64_t budget_ns, uint32_t rows_max,
                            size_t bytes_max, struct query_batch *batch,
                            struct query_error *error);
-/* Whether a scan has given as many rows as its limit allows: the next outcome is QUERY_END. */
-bool query_limit_reached(const struct query *query);
 /* Instead of batches, where a scan's rows lie: for whoever reads columns in other forms. */
 struct query_part {
     uint32_t chunk, vector;

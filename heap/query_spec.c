@@ -305,8 +305,3 @@ void query_stats(const struct query *q, struct query_stats *stats)
     stats->index_chunks = q->index->chunks_used + q->index->chunks_skipped;
     stats->index_rows = q->index->rows;
 }
-
-bool query_limit_reached(const struct query *q)
-{
-    return q->limit == 0 && q->output_rows == 0;
-}

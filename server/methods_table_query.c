@@ -373,10 +373,7 @@ static int reading_next(struct call *call, struct reading *r, uint64_t budget_ns
     struct query_error error;
     uint64_t rows = cursor->rows_max - r->count;
     size_t bytes = gathered_bytes(r);
-    if (rows == 0 || (bytes >= cursor->bytes_max && r->count > 0)) {
-        r->ended = query_limit_reached(cursor->query);
-        return QUERY_END;
-    }
+    if (rows == 0 || (bytes >= cursor->bytes_max && r->count > 0)) return QUERY_END;
     int outcome = query_next(cursor->query, budget_ns,
                              rows < TABLE_VECTOR_ROWS ? (uint32_t)rows : TABLE_VECTOR_ROWS,
                              cursor->bytes_max - bytes, &r->batch, &error);

@@ -213,9 +213,6 @@ START_TEST(scans_filter_select_and_order)
                "'data': [[2, nil], [3, 'c']], 'cursor': nil, 'stats': {'rows_total': 3");
     ASK_HAS(&p, "table.scan", "'t', {'order': [['n', 'desc']], 'limit': 1, 'select': ['n']}",
             "'data': [[3]]");
-    ASK_HAS(&p, "table.scan", "'t', {'limit': 2, 'batch': {'rows': 2}}", "'cursor': nil");
-    ASK_HAS(&p, "table.scan", "'t', {'order': ['n'], 'limit': 2, 'batch': {'rows': 2}}",
-            "'cursor': nil");
     ASK_HAS(&p, "table.scan",
             "'t', {'let': {'d': ['*', ['col', 'n'], ['lit', 2]]}, 'select': ['d']}",
             "'data': [[2], [4], [6]]");
