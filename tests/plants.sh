@@ -7,7 +7,7 @@ source_dir=${CAIRN_SOURCE:?}
 work=$(mktemp -d) || exit 99
 trap 'rm -rf "$work"' EXIT
 jobs=2
-seconds=60 # for one test, which takes one or two
+seconds=300 # for one test, which takes one or two: what takes longer hangs
 # Fixed seeds: whether a bug is caught must not depend on the day.
 export CAIRN_SEED=1
 

@@ -6,7 +6,7 @@
 export HOME=$scratch TERM=dumb
 unset CAIRN_URL NO_COLOR XDG_STATE_HOME
 
-cli() { timeout 100 "$CAIRN_BUILD/cairn-cli" --port "$server_port" "$@" 2>&1; }
+cli() { timeout "$HANG_SECONDS" "$CAIRN_BUILD/cairn-cli" --port "$server_port" "$@" 2>&1; }
 # The same, where no file may be larger than 8 KiB.
 limited() { (ulimit -f 8 && cli "$@"); }
 # Whether nothing but $1 files lies in the directory.

@@ -22,12 +22,11 @@ at_end server_kill
 HANG_SECONDS=300 # what takes longer hangs, also on a busy machine
 
 wait_until() {
-    local i
-    for ((i = 0; i < HANG_SECONDS * 20; i++)); do
-        "$@" >/dev/null 2>&1 && return 0
+    local end=$((SECONDS + HANG_SECONDS))
+    until "$@" >/dev/null 2>&1; do
+        [ $SECONDS -lt $end ] || return 1
         sleep 0.05
     done
-    return 1
 }
 
 server_listens_or_ended() {

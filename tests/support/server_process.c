@@ -13,11 +13,10 @@
 
 #include "tests/support/runner.h"
 
-#define WAIT_MS 300000 /* then it hangs; a heap of ten million objects is verified in seconds */
 #define OPTIONS_MAX 24
 #define DESCRIPTORS_MAX 1024
 
-static void sleep_ms(long ms)
+void sleep_ms(long ms)
 {
     struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
     nanosleep(&time, NULL);
@@ -87,7 +86,7 @@ void server_process_start(struct server_process *p, const char *const *options)
     p->pid = fork();
     ck_assert_int_ge(p->pid, 0);
     if (p->pid == 0) child_run(p, options);
-    for (int waited = 0; waited < WAIT_MS; waited += 10) {
+    for (int waited = 0; waited < HANG_MS; waited += 10) {
         char *log = log_read(p);
         const char *tcp = strstr(log, "listening on 127.0.0.1:");
         bool both = tcp && strstr(log, p->unix_path) && strchr(strstr(log, p->unix_path), '\n');
@@ -105,7 +104,7 @@ void server_process_join(struct server_process *p)
 {
     int status = -1;
     pid_t ended = 0;
-    for (int waited = 0; waited < WAIT_MS && ended == 0; waited += 10) {
+    for (int waited = 0; waited < HANG_MS && ended == 0; waited += 10) {
         ended = waitpid(p->pid, &status, WNOHANG);
         if (ended == 0) sleep_ms(10);
     }

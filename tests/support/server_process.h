@@ -8,6 +8,11 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* What takes longer hangs, also on a busy machine: ten million objects are verified in seconds. */
+#define HANG_MS 300000
+
+void sleep_ms(long ms);
+
 struct server_process {
     pid_t pid; /* 0: none */
     int port;

@@ -4,10 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
-#define LOG_TRIES_MAX 1200
-#define IDLE_TRIES_MAX 60
+#define LOG_LOOK_MS 100
+#define IDLE_LOOK_MS 1000
 
 struct server_process server;
 struct writer out;
@@ -58,17 +57,11 @@ void reset(struct wire *w)
     hang_up(w);
 }
 
-void sleep_ms(long ms)
-{
-    struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-    nanosleep(&time, NULL);
-}
-
 void wait_for_log(const char *text)
 {
     for (int tries = 0; !server_process_logged(&server, text); tries++) {
-        ck_assert_msg(tries < LOG_TRIES_MAX, "the log has no \"%s\"", text);
-        sleep_ms(100);
+        ck_assert_msg(tries < HANG_MS / LOG_LOOK_MS, "the log has no \"%s\"", text);
+        sleep_ms(LOG_LOOK_MS);
     }
 }
 
@@ -76,9 +69,10 @@ void wait_until_idle(void)
 {
     for (int tries = 0;; tries++) {
         long before = server_process_cpu_ticks(&server);
-        sleep_ms(1000);
+        sleep_ms(IDLE_LOOK_MS);
         long used = server_process_cpu_ticks(&server) - before;
         if (used <= 1) return;
-        ck_assert_msg(tries < IDLE_TRIES_MAX, "%ld ticks of CPU in a second without work", used);
+        ck_assert_msg(tries < HANG_MS / IDLE_LOOK_MS, "%ld ticks of CPU in a second without work",
+                      used);
     }
 }

@@ -29,7 +29,6 @@ void hang_up(struct wire *w);
 /* Hangs up without the usual farewell. */
 void reset(struct wire *w);
 
-void sleep_ms(long ms);
 /* Until the server's log holds `text`. */
 void wait_for_log(const char *text);
 /* Until the server has spent a whole second with at most a clock tick of CPU. */
