@@ -460,6 +460,10 @@ uint32_t intern_table_drain(struct heap *h, uint32_t slot, uint32_t count);
 value intern_table_slot(const struct heap *h, uint32_t slot);
 bool intern_slot_fits(const struct heap *h, uint32_t slot, value string);
 
+/* verify.c: for what containers and tables say of themselves. Fills `message`; -EINVAL. */
+__attribute__((format(printf, 3, 4)))
+int verify_fail(char *message, size_t size, const char *format, ...);
+
 /* walk.c: cells of `group` whose bits are in `freed` are gone */
 void heap_walk_freed(struct heap *h, uint64_t group, uint64_t freed);
 

@@ -4,7 +4,6 @@
  * All memory that this takes is taken first, so a failure leaves the tree as it was. A
  * removal needs none: it joins small neighbours where it can, and where memory for a joined leaf
  * is short it lets them be. */
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "heap/sorted_int.h"
@@ -465,16 +464,6 @@ void sorted_tree_remove(struct heap *h, value *top, const struct sorted_entry *e
 
 /* --- checking -------------------------------------------------------------------------------*/
 
-__attribute__((format(printf, 3, 4))) static int bad(char *message, size_t size,
-                                                     const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vsnprintf(message, size, format, args);
-    va_end(args);
-    return -EINVAL;
-}
-
 static struct sorted_target target_of(const struct sorted_entry *entry)
 {
     return (struct sorted_target){entry->score, entry->member, entry->length, 0};
@@ -492,16 +481,17 @@ static int verify_leaf(const struct heap *h, value leaf, char *message, size_t s
 {
     size_t count = sorted_leaf_count(h, leaf);
     struct sorted_entry a, b;
-    if (count == 0) return bad(message, size, "a leaf is empty");
+    if (count == 0) return verify_fail(message, size, "a leaf is empty");
     if (sorted_leaf_bytes(h, leaf) > value_cell_bytes(h, leaf))
-        return bad(message, size, "a leaf has %zu bytes in a cell of %zu",
-                   sorted_leaf_bytes(h, leaf), value_cell_bytes(h, leaf));
+        return verify_fail(message, size, "a leaf has %zu bytes in a cell of %zu",
+                           sorted_leaf_bytes(h, leaf), value_cell_bytes(h, leaf));
     for (size_t i = 0; i + 1 < count; i++) {
         sorted_leaf_get(h, leaf, i, &a);
         sorted_leaf_get(h, leaf, i + 1, &b);
         struct sorted_target target = target_of(&b);
         if (sorted_compare(&a, &target) >= 0)
-            return bad(message, size, "entries %zu and %zu of a leaf are out of order", i, i + 1);
+            return verify_fail(message, size, "entries %zu and %zu of a leaf are out of order", i,
+                               i + 1);
     }
     return 0;
 }
@@ -511,19 +501,20 @@ static int verify_children(const struct heap *h, value node, char *message, size
     for (unsigned i = 0; i < node_size(h, node); i++) {
         const value *child = node_child(h, node, i);
         if (child_count(child) != chunk_total(h, child[CHILD]))
-            return bad(message, size, "a node counts %zu entries below a child of %zu",
-                       child_count(child), chunk_total(h, child[CHILD]));
+            return verify_fail(message, size, "a node counts %zu entries below a child of %zu",
+                               child_count(child), chunk_total(h, child[CHILD]));
         if (i == 0) continue;
         struct sorted_entry last, first;
         last_entry(h, node_child(h, node, i - 1)[CHILD], &last);
         first_entry(h, child[CHILD], &first);
         struct sorted_target target = target_of(&first);
         if (sorted_compare(&last, &target) >= 0)
-            return bad(message, size, "children %u and %u of a node are out of order", i - 1, i);
+            return verify_fail(message, size, "children %u and %u of a node are out of order",
+                               i - 1, i);
         struct number bound = number_read(h, child[CHILD_BOUND]);
         if (bound.class != NUMBER_NONE && (sorted_score_compare(last.score, bound) > 0 ||
                                            sorted_score_compare(bound, first.score) > 0))
-            return bad(message, size, "the bound of child %u of a node is wrong", i);
+            return verify_fail(message, size, "the bound of child %u of a node is wrong", i);
     }
     return 0;
 }
@@ -536,20 +527,20 @@ int sorted_tree_verify(const struct heap *h, value top, size_t *count, char *mes
     *count = top == VALUE_NIL ? 0 : chunk_total(h, top);
     if (top == VALUE_NIL) return 0;
     if (value_is_kind(top, KIND_SORTED_NODE) && node_size(h, top) < 2)
-        return bad(message, size, "the top is a node of one child");
+        return verify_fail(message, size, "the top is a node of one child");
     for (value chunk = top;;) {
         if (value_is_kind(chunk, KIND_SORTED_NODE)) {
             if (path.height == SORTED_HEIGHT_MAX || node_size(h, chunk) == 0 ||
                 node_size(h, chunk) > SORTED_FANOUT)
-                return bad(message, size, "a node is too low or has %u children",
-                           node_size(h, chunk));
+                return verify_fail(message, size, "a node is too low or has %u children",
+                                   node_size(h, chunk));
             if (verify_children(h, chunk, message, size) < 0) return -EINVAL;
             path.step[path.height].node = chunk;
             path.step[path.height++].slot = 0;
         } else {
             if (leaf_height == SORTED_HEIGHT_MAX) leaf_height = path.height;
             if (path.height != leaf_height)
-                return bad(message, size, "leaves are not equally deep");
+                return verify_fail(message, size, "leaves are not equally deep");
             if (verify_leaf(h, chunk, message, size) < 0) return -EINVAL;
             while (path.height > 0 && ++path.step[path.height - 1].slot ==
                                           node_size(h, path.step[path.height - 1].node))

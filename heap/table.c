@@ -3,6 +3,7 @@
 #include "heap/table_index.h"
 #include "heap/table_int.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,6 +65,16 @@ int table_fail(struct table_error *error, enum table_fault fault, uint64_t row, 
 int table_fail_memory(struct table_error *error)
 {
     return table_fail(error, TABLE_FAULT_MEMORY, UINT64_MAX, UINT32_MAX, "memory is short");
+}
+
+void table_error_tell_row(struct table_error *error, const char *what, uint64_t done)
+{
+    char copy[TABLE_ERROR_BYTES];
+    const char *rest = strchr(error->text, ',');
+    if (error->row == UINT64_MAX || strncmp(error->text, "row ", 4) != 0 || !rest) return;
+    snprintf(copy, sizeof copy, "%s", rest);
+    snprintf(error->text, sizeof error->text, "%s row %" PRIu64 "%.280s", what,
+             done + error->row + 1, copy);
 }
 
 int table_fail_texts(const struct table_field *f, uint32_t column, struct table_error *error)
@@ -252,49 +263,24 @@ uint32_t table_column_named(const struct table *t, const char *name, size_t leng
 uint64_t table_row_count(const struct table *t) { return table_version_rows(t->current); }
 size_t table_bytes(const struct table *t) { return external_counted(&t->external); }
 
-struct table *table_first_unsealed(struct heap *h)
+/* The first living table of which `is` holds, or NULL. */
+static struct table *first_table(struct heap *h, bool (*is)(struct table *t))
 {
     for (struct external *e = h->external.living; e; e = e->next)
-        if (external_is_table(e) && table_seal_pending(table_of_external(e)))
-            return table_of_external(e);
+        if (external_is_table(e) && is(table_of_external(e))) return table_of_external(e);
     return NULL;
 }
 
-struct table *table_first_uncompacted(struct heap *h)
-{
-    for (struct external *e = h->external.living; e; e = e->next)
-        if (external_is_table(e) && table_compact_pending(table_of_external(e), false))
-            return table_of_external(e);
-    return NULL;
-}
+static bool is_unsealed(struct table *t) { return table_seal_pending(t); }
+static bool is_uncompacted(struct table *t) { return table_compact_pending(t, false); }
+static bool is_recovering(struct table *t) { return table_is_recovering(t); }
 
-struct table *table_first_recovering(struct heap *h)
-{
-    for (struct external *e = h->external.living; e; e = e->next)
-        if (external_is_table(e) && table_is_recovering(table_of_external(e)))
-            return table_of_external(e);
-    return NULL;
-}
-
-struct table *table_first_unindexed(struct heap *h)
-{
-    for (struct external *e = h->external.living; e; e = e->next)
-        if (external_is_table(e) && table_index_pending(table_of_external(e)))
-            return table_of_external(e);
-    return NULL;
-}
+struct table *table_first_unsealed(struct heap *h) { return first_table(h, is_unsealed); }
+struct table *table_first_uncompacted(struct heap *h) { return first_table(h, is_uncompacted); }
+struct table *table_first_recovering(struct heap *h) { return first_table(h, is_recovering); }
+struct table *table_first_unindexed(struct heap *h) { return first_table(h, table_index_pending); }
 
 /* --- the checker -------------------------------------------------------------------------------*/
-
-__attribute__((format(printf, 3, 4)))
-static int wrong(char *message, size_t size, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vsnprintf(message, size, format, args);
-    va_end(args);
-    return -EINVAL;
-}
 
 /* What the current version says of itself. Bytes are checked by the heap, and by their being 0 at
  * the end. */
@@ -309,32 +295,36 @@ static int table_check(const struct external *e, char *message, size_t size)
         uint32_t here = version_slots(v, i), marked = 0;
         slots += here;
         if (here == 0 || here > TABLE_CHUNK_ROWS)
-            return wrong(message, size, "chunk %u of a table has %u slots", i, here);
+            return verify_fail(message, size, "chunk %u of a table has %u slots", i, here);
         if (i + 1 < v->chunk_count && here != TABLE_CHUNK_ROWS) even = false;
         for (uint32_t s = 0; c->deletions && s < here; s++)
             marked += bit_get(c->deletions->bits, s);
         if (c->deletions && marked != c->deletions->count)
-            return wrong(message, size, "chunk %u counts %u deletions, and has %u", i,
-                         c->deletions->count, marked);
+            return verify_fail(message, size, "chunk %u counts %u deletions, and has %u", i,
+                               c->deletions->count, marked);
         deleted += marked;
         for (uint32_t k = 0; k < t->column_count; k++) {
             const struct column *column = c->columns[k].column;
             if (!column || column->refs == 0)
-                return wrong(message, size, "chunk %u of a table lacks column %u", i, k);
+                return verify_fail(message, size, "chunk %u of a table lacks column %u", i, k);
             if (!column->sealed && ((const struct plain_column *)column)->capacity < here)
-                return wrong(message, size, "column %u of chunk %u has less room than rows", k, i);
+                return verify_fail(message, size, "column %u of chunk %u has less room than rows",
+                                   k, i);
             if (column->sealed && ((const struct sealed_column *)column)->slots != here)
-                return wrong(message, size, "column %u of chunk %u has %u slots, not %u", k, i,
-                             ((const struct sealed_column *)column)->slots, here);
+                return verify_fail(message, size, "column %u of chunk %u has %u slots, not %u", k,
+                                   i, ((const struct sealed_column *)column)->slots, here);
             if (!column->sealed && c->columns[k].overlay)
-                return wrong(message, size, "plain column %u of chunk %u has an overlay", k, i);
+                return verify_fail(message, size, "plain column %u of chunk %u has an overlay", k,
+                                   i);
             const char *index = index_check(v, i, k);
             if (index)
-                return wrong(message, size, "the index on column %u of chunk %u %s", k, i, index);
+                return verify_fail(message, size, "the index on column %u of chunk %u %s", k, i,
+                                   index);
         }
     }
     if (slots != v->slots || deleted != v->deleted || (v->even && (deleted || !even)))
-        return wrong(message, size, "a table counts %lu slots, %lu deleted, and has %lu and %lu",
-                     v->slots, v->deleted, slots, deleted);
+        return verify_fail(message, size,
+                           "a table counts %lu slots, %lu deleted, and has %lu and %lu", v->slots,
+                           v->deleted, slots, deleted);
     return 0;
 }

@@ -203,12 +203,7 @@ void symbols_truncate(struct table *t, struct symbols *s, uint32_t count)
         *place = symbol_at(s, last)->next;
         s->text_bytes -= symbol_at(s, last)->text.length;
         s->count = last;
-        uint32_t code = *bucket_at(s, last);
-        while (code != NO_SYMBOL) {
-            uint32_t next = symbol_at(s, code)->next;
-            link_symbol(s, code, last);
-            code = next;
-        }
+        relink(s, last, last);
     }
     /* The texts that are left end with the last one's, in one of the pieces. */
     const struct text_piece *piece = s->arena && count ? s->arena->pieces : NULL;

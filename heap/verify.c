@@ -37,6 +37,15 @@ static void fail(struct verifier *v, const char *format, ...)
     va_end(args);
 }
 
+int verify_fail(char *message, size_t size, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, size, format, args);
+    va_end(args);
+    return -EINVAL;
+}
+
 /* --- one reference --------------------------------------------------------------------------*/
 
 static bool header_fits(value first_word, enum kind kind)

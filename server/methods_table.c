@@ -191,10 +191,7 @@ void table_field_write(struct writer *w, const struct table_field *field,
                        enum table_index_kind index)
 {
     writer_array(w, 3);
-    if (utf8_valid(field->name, field->name_length))
-        writer_str(w, field->name, field->name_length);
-    else
-        writer_bin(w, field->name, field->name_length);
+    reply_text(w, field->name, field->name_length);
     writer_cstr(w, table_type_name(field->type));
     writer_map(w, index == TABLE_INDEX_NONE ? 2 : 3);
     writer_cstr(w, "null");

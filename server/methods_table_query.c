@@ -210,10 +210,7 @@ static int gather(struct call *call, struct reading *r)
 
 static void write_name(struct writer *w, const struct query_column *column)
 {
-    if (utf8_valid(column->name, column->name_length))
-        writer_str(w, column->name, column->name_length);
-    else
-        writer_bin(w, column->name, column->name_length);
+    reply_text(w, column->name, column->name_length);
 }
 
 void table_write_cols(struct writer *w, const struct query *q)

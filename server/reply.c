@@ -319,10 +319,7 @@ static int write_sorted_set(struct reply *r, value set)
 int reply_sorted_entry(struct reply *r, const struct sorted_entry *entry, bool with_score)
 {
     if (with_score) writer_array(r->w, 2);
-    if (utf8_valid(entry->member, entry->length))
-        writer_str(r->w, entry->member, entry->length);
-    else
-        writer_bin(r->w, entry->member, entry->length);
+    reply_text(r->w, entry->member, entry->length);
     return with_score ? write_number(r, entry->score) : 0;
 }
 
@@ -490,6 +487,14 @@ void reply_handle(struct reply *r, int64_t handle)
     writer_cstr(r->w, "handle");
     writer_int(r->w, handle);
     reply_leave(r);
+}
+
+void reply_text(struct writer *w, const char *data, size_t length)
+{
+    if (utf8_valid(data, length))
+        writer_str(w, data, length);
+    else
+        writer_bin(w, data, length);
 }
 
 void reply_figure(struct writer *w, const char *name, uint64_t figure)

@@ -80,6 +80,9 @@ void reply_handle(struct reply *r, int64_t handle);
  * anything once the reply has failed. */
 warn_unused int reply_check(struct call *call);
 
+/* Bytes that need not be text: a str if they are UTF-8, else a bin. */
+void reply_text(struct writer *w, const char *data, size_t length);
+
 /* An entry of a map of figures. */
 void reply_figure(struct writer *w, const char *name, uint64_t figure);
 

@@ -36,10 +36,10 @@ int reply_cell(struct reply *r, const struct table_cell *cell)
         break;
     case TABLE_CLASS_SYMBOL:
     case TABLE_CLASS_TEXT:
-        if (cell->type == TABLE_BIN || !utf8_valid(cell->text.data, cell->text.length))
+        if (cell->type == TABLE_BIN)
             writer_bin(w, cell->text.data, cell->text.length);
         else
-            writer_str(w, cell->text.data, cell->text.length);
+            reply_text(w, cell->text.data, cell->text.length);
         break;
     }
     return 0;
@@ -47,10 +47,7 @@ int reply_cell(struct reply *r, const struct table_cell *cell)
 
 static void write_name(struct writer *w, const struct table_field *field)
 {
-    if (utf8_valid(field->name, field->name_length))
-        writer_str(w, field->name, field->name_length);
-    else
-        writer_bin(w, field->name, field->name_length);
+    reply_text(w, field->name, field->name_length);
 }
 
 /* A row as a map. */
