@@ -21,6 +21,7 @@ libtestsupport_la_SOURCES = \
 	%D%/support/random.h \
 	%D%/support/runner.c \
 	%D%/support/runner.h \
+	%D%/support/scale.h \
 	%D%/support/seeds.c \
 	%D%/support/seeds.h \
 	%D%/support/trace.c \
@@ -42,6 +43,8 @@ libsessiontest_la_SOURCES = \
 	%D%/support/ask.h \
 	%D%/support/export_all.c \
 	%D%/support/export_all.h \
+	%D%/support/fault_check.c \
+	%D%/support/fault_check.h \
 	%D%/support/in_process.c \
 	%D%/support/in_process.h \
 	%D%/support/literal.c \

@@ -6,8 +6,22 @@
 #include <string.h>
 
 #include "tests/support/literal.h"
+#include "tests/support/random.h"
 
 static char *last_answer;
+
+void ask_open(struct in_process *p, size_t max_bytes)
+{
+    in_process_open(p, max_bytes);
+    p->seed = random_seed();
+    printf("# CAIRN_SEED=%llu\n", (unsigned long long)p->seed);
+}
+
+void ask_extensions(struct in_process *p, bool on)
+{
+    ASK_HAS(p, "hello", on ? "{'ext': true}" : "{'ext': false}",
+            on ? "'ext': true" : "'ext': false");
+}
 
 /* The one response in p->out, checked and taken out. */
 static const char *read_answer(struct in_process *p, uint32_t msgid)
@@ -102,5 +116,12 @@ void ask_expect(struct in_process *session, const char *answer)
     char *text = literal_read(session->out.data, session->out.length, &used);
     ck_assert_str_eq(text, answer);
     free(text);
+    writer_rewind(&session->out, 0);
+}
+
+void ask_give_up(struct in_process *session)
+{
+    call_abort(&session->call);
+    builder_reset(&session->builder);
     writer_rewind(&session->out, 0);
 }

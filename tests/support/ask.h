@@ -11,16 +11,23 @@
 
 #include "tests/support/in_process.h"
 
+/* A session with a heap of `max_bytes` (0: 64 MiB), whose collector's steps are random: of a seed
+ * that is printed (random.h). To be closed by in_process_close. */
+void ask_open(struct in_process *p, size_t max_bytes);
+/* Turns the extension types of the session on or off. */
+void ask_extensions(struct in_process *p, bool on);
+
 /* Sends a request and returns the answer, which is freed by the next ask. */
 const char *ask(struct in_process *p, const char *method, const char *params);
 /* The same for a request whose params array is given as bytes. */
 const char *ask_bytes(struct in_process *p, const char *method, const struct writer *params);
 
 /* A call that is still under way after its first step; its next step; and, once it is done, the
- * whole response. call_abort and builder_reset give it up. */
+ * whole response. Or it is given up, as the server does when a session ends. */
 void ask_begin(struct in_process *session, const char *method, const char *params);
 enum call_outcome ask_resume(struct in_process *session, uint64_t budget_ns);
 void ask_expect(struct in_process *session, const char *response);
+void ask_give_up(struct in_process *session);
 
 #define ASK(p, method, params, answer) ck_assert_str_eq(ask(p, method, params), answer)
 /* The beginning of the answer. */

@@ -4,6 +4,7 @@
 #include <check.h>
 #include <stdint.h>
 
+#include "heap/census.h"
 #include "heap/gc.h"
 #include "heap/verify.h"
 #include "tests/support/random.h"
@@ -53,6 +54,20 @@ void heap_fixture_jitter(struct heap *h, uint64_t *random)
     case 7: gc_step(h, 1 + random_below(random, 500)); break;
     default: break;
     }
+}
+
+void heap_fixture_reachable(struct heap *h, value root)
+{
+    struct heap_stats stats;
+    int error;
+    gc_collect(h);
+    gc_collect(h);
+    heap_stats(h, &stats);
+    struct heap_walk *walk = heap_walk_start(h, root, &error);
+    ck_assert_ptr_nonnull(walk);
+    while (!heap_walk_step(walk, 100)) {}
+    ck_assert_uint_eq(heap_walk_total(walk).count, stats.object_count);
+    heap_walk_end(walk);
 }
 
 uint64_t heap_fixture_objects(struct heap *h)

@@ -19,6 +19,9 @@ void heap_fixture_close(struct heap *h);
  * frame may be gone. */
 void heap_fixture_jitter(struct heap *h, uint64_t *random);
 
+/* Collects, and checks that what is left is what a walk from `root`, the only one, can reach. */
+void heap_fixture_reachable(struct heap *h, value root);
+
 /* The cells that are taken, after the drop queue was taken apart. */
 uint64_t heap_fixture_objects(struct heap *h);
 /* The cells that were ever taken. */

@@ -8,6 +8,7 @@
 #include "heap/verify.h"
 #include "tests/support/random.h"
 
+#define STEP_NS 20000
 #define MESSAGE_BYTES_MAX ((size_t)1 << 26)
 #define MESSAGE_ELEMENTS_MAX ((size_t)1 << 24)
 
@@ -48,6 +49,7 @@ static void session_open(struct in_process *p, struct keys *keys)
         .info = host_info,
         .shutdown = host_shutdown,
     };
+    p->budget_ns = STEP_NS;
     builder_init(&p->builder, p->heap, &p->features);
     p->reader = rpc_reader_create(builder_sink(), &p->builder, &limits);
     if (p->reader == NULL) fail("open", "no memory");
@@ -154,7 +156,7 @@ static void run_call(struct in_process *p, const struct rpc_message *message)
         in_process_safe_point(p);
         builder_touch(&p->builder);
         p->steps++;
-        p->outcome = call_resume(&p->call, 20000);
+        p->outcome = call_resume(&p->call, p->budget_ns);
     }
 }
 

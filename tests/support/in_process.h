@@ -29,6 +29,9 @@ struct in_process {
     bool shutdown; /* server.shutdown was called */
     uint64_t calls, failures;
     uint64_t steps; /* of calls that were pending */
+    /* What each of them may take. With 0 it does the least there is, so that how many a call takes
+     * does not depend on the machine. */
+    uint64_t budget_ns;
     void (*between)(void); /* if set, called before each of them, as other sessions would be */
     enum call_outcome outcome; /* of the last message */
 };

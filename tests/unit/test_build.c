@@ -12,22 +12,14 @@
 #include "heap/map.h"
 #include "tests/support/ask.h"
 #include "tests/support/literal.h"
-#include "tests/support/random.h"
 #include "tests/support/runner.h"
 
 static struct in_process p;
 
-static void setup(void)
-{
-    in_process_open(&p, 0);
-    p.seed = random_seed();
-    printf("# CAIRN_SEED=%llu\n", (unsigned long long)p.seed);
-}
+static void setup(void) { ask_open(&p, 0); }
 static void teardown(void) { in_process_close(&p); }
 
 static void check_echo(const char *literal) { ASK(&p, "ping", literal, literal); }
-
-static void ext_on(void) { ASK_HAS(&p, "hello", "{'ext': true}", "'ext': true"); }
 
 START_TEST(scalars_come_through)
 {
@@ -84,7 +76,7 @@ START_TEST(containers_around_the_limits_of_collecting_come_through)
             free(list);
             free(map);
         }
-        ext_on();
+        ask_extensions(&p, true);
     }
 }
 END_TEST
@@ -167,7 +159,7 @@ START_TEST(messages_in_pieces_of_any_size_are_the_same)
         "'flags': {1: true, 2.5: nil, true: 18446744073709551615}}, <1:01>, <99:0102030405>]";
     struct writer request, expected;
     size_t used;
-    ext_on();
+    ask_extensions(&p, true);
     writer_init(&request, 0);
     writer_init(&expected, 0);
     writer_request(&request, 7, "ping", 1);
@@ -234,7 +226,7 @@ START_TEST(plain_sessions_keep_foreign_extension_types)
         "carry; "
         "hello({\"ext\": true}) allows it");
     ASK(&p, "type", "['e', 0]", "'ext'");
-    ext_on();
+    ask_extensions(&p, true);
     ASK(&p, "get", "'e'", "[<40:0102>, <-1:00000001>]");
 }
 END_TEST
@@ -243,7 +235,7 @@ START_TEST(extension_types_with_a_meaning_need_hello)
 {
     ASK(&p, "ping", "[<1:00>]",
         "! NEEDS_EXT ping: extension type 1 needs hello({\"ext\": true}) first");
-    ext_on();
+    ask_extensions(&p, true);
     ASK(&p, "ping", "[<9:00>]", "! BAD_PARAMS ping: extension type 9 is reserved");
     ASK(&p, "hello", "{'ext': false}",
         "{'server': 'cairn', 'version': '" PACKAGE_VERSION
@@ -268,7 +260,7 @@ END_TEST
 
 START_TEST(shared_and_cyclic_values_round_trip)
 {
-    ext_on();
+    ask_extensions(&p, true);
     check_echo("[<1:00>]");
     check_echo("{'self': <1:00>}");
     check_echo("[[1], <1:01>, <1:01>]");
@@ -287,7 +279,7 @@ END_TEST
 START_TEST(many_containers_can_be_referred_to)
 {
     struct writer params;
-    ext_on();
+    ask_extensions(&p, true);
     writer_init(&params, 0);
     writer_array(&params, 1);
     writer_array(&params, 2000);
@@ -307,7 +299,7 @@ END_TEST
 
 START_TEST(bad_references_are_refused)
 {
-    ext_on();
+    ask_extensions(&p, true);
     ASK(&p, "ping", "[<1:01>]",
         "! BAD_PARAMS ping: a REF to container 1, but only 1 came before it");
     ASK(&p, "ping", "[<3:05>]",
@@ -339,7 +331,7 @@ START_TEST(a_failed_allocation_fails_the_request_only)
             check_echo("['still there']");
         }
         ck_assert_uint_gt(n, 4);
-        ext_on();
+        ask_extensions(&p, true);
     }
 }
 END_TEST

@@ -407,13 +407,7 @@ START_TEST(random_graphs_keep_their_contents_while_they_move)
                           seed, i, message);
     }
     ck_assert_uint_gt(stats_of(h).moved_objects, 100);
-    gc_collect(h);
-    gc_collect(h);
-    int error;
-    struct heap_walk *walk = heap_walk_start(h, root, &error);
-    while (!heap_walk_step(walk, 100)) {}
-    ck_assert_uint_eq(heap_walk_total(walk).count, object_count(h));
-    heap_walk_end(walk);
+    heap_fixture_reachable(h, root);
     heap_fixture_close(h);
 }
 END_TEST

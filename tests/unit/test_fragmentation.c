@@ -14,15 +14,7 @@
 #include "tests/support/heap_fixture.h"
 #include "tests/support/random.h"
 #include "tests/support/runner.h"
-
-/* The checked builds are some 10 and 100 times slower. */
-#if defined(CAIRN_GC_STRESS)
-#define SCALE 100
-#elif defined(__SANITIZE_ADDRESS__) || defined(CAIRN_DEBUG)
-#define SCALE 10
-#else
-#define SCALE 1
-#endif
+#include "tests/support/scale.h"
 
 #define ALLOWANCE_BYTES ((size_t)3 << 20)
 #define BYTES_MAX 20000

@@ -438,14 +438,7 @@ static void random_graph(uint64_t seed)
             ck_assert_msg(heap_verify(h, message, sizeof message) == 0, "seed %lu, step %d: %s",
                           seed, i, message);
     }
-    /* What is left after a full collection is what a walk from the root can reach. */
-    gc_collect(h);
-    gc_collect(h);
-    int error;
-    struct heap_walk *walk = heap_walk_start(h, root, &error);
-    while (!heap_walk_step(walk, 100)) {}
-    ck_assert_uint_eq(heap_walk_total(walk).count, object_count(h));
-    heap_walk_end(walk);
+    heap_fixture_reachable(h, root);
     heap_fixture_close(h);
 }
 

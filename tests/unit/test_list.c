@@ -517,6 +517,20 @@ START_TEST(a_long_list_is_compact_and_flat)
 }
 END_TEST
 
+/* A list of the items has `bytes` for each, and little more. */
+static void check_compact(struct heap *h, value *items, size_t count, unsigned bytes)
+{
+    struct model m = {.items = items, .count = count};
+    struct heap_stats stats;
+    value list = list_from_take(h, items, count);
+    heap_stats(h, &stats);
+    check_list(h, list, &m);
+    ck_assert_uint_ge(stats.used_bytes, count * bytes);
+    ck_assert_uint_lt(stats.used_bytes, count * bytes * 102 / 100 + 20 * 1024);
+    value_release(h, list);
+    heap_fixture_objects(h);
+}
+
 START_TEST(small_integers_take_as_many_bytes_as_they_need)
 {
     struct heap *h = heap_fixture_open(0);
@@ -534,15 +548,7 @@ START_TEST(small_integers_take_as_many_bytes_as_they_need)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         for (size_t j = 0; j < count; j++)
             items[j] = value_int(j % 2 ? cases[i].low : cases[i].high);
-        struct model m = {.items = items, .count = count};
-        value list = list_from_take(h, items, count);
-        struct heap_stats stats;
-        heap_stats(h, &stats);
-        check_list(h, list, &m);
-        ck_assert_uint_ge(stats.used_bytes, count * cases[i].bytes);
-        ck_assert_uint_lt(stats.used_bytes, count * cases[i].bytes * 102 / 100 + 20 * 1024);
-        value_release(h, list);
-        heap_fixture_objects(h);
+        check_compact(h, items, count, cases[i].bytes);
     }
     free(items);
     heap_fixture_close(h);
@@ -566,15 +572,7 @@ START_TEST(doubles_of_about_one_size_take_seven_bytes)
         ck_assert(value_double_fits(cases[i].low) && value_double_fits(cases[i].high));
         for (size_t j = 0; j < count; j++)
             items[j] = value_double(j % 2 ? cases[i].low : cases[i].high);
-        struct model m = {.items = items, .count = count};
-        value list = list_from_take(h, items, count);
-        struct heap_stats stats;
-        heap_stats(h, &stats);
-        check_list(h, list, &m);
-        ck_assert_uint_ge(stats.used_bytes, count * cases[i].bytes);
-        ck_assert_uint_lt(stats.used_bytes, count * cases[i].bytes * 102 / 100 + 20 * 1024);
-        value_release(h, list);
-        heap_fixture_objects(h);
+        check_compact(h, items, count, cases[i].bytes);
     }
     free(items);
     heap_fixture_close(h);

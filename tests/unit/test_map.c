@@ -13,15 +13,7 @@
 #include "tests/support/map_model.h"
 #include "tests/support/random.h"
 #include "tests/support/runner.h"
-
-/* The checked builds are some 10 and 100 times slower. */
-#if defined(CAIRN_GC_STRESS)
-#define MILLION 10000
-#elif defined(__SANITIZE_ADDRESS__) || defined(CAIRN_DEBUG)
-#define MILLION 100000
-#else
-#define MILLION 1000000
-#endif
+#include "tests/support/scale.h"
 
 static value root_map(struct heap *h)
 {

@@ -11,17 +11,11 @@
 #include "server/table_value.h"
 #include "tests/support/ask.h"
 #include "tests/support/literal.h"
-#include "tests/support/random.h"
 #include "tests/support/runner.h"
 
 static struct in_process p, other;
 
-static void setup(void)
-{
-    in_process_open(&p, (size_t)512 << 20);
-    p.seed = random_seed();
-    printf("# CAIRN_SEED=%llu\n", (unsigned long long)p.seed);
-}
+static void setup(void) { ask_open(&p, (size_t)512 << 20); }
 static void teardown(void) { in_process_close(&p); }
 
 /* Rows 0..count-1 as bins: n (i64), and k = n % 10 (u8). */
@@ -205,9 +199,7 @@ static void give_up(const char *method, const char *params, unsigned steps)
     ask_begin(&p, method, params);
     for (unsigned i = 0; i < steps; i++)
         if (ask_resume(&p, 0) != CALL_PENDING) return;
-    call_abort(&p.call);
-    builder_reset(&p.builder);
-    writer_rewind(&p.out, 0);
+    ask_give_up(&p);
 }
 
 START_TEST(a_change_that_is_given_up_leaves_nothing)

@@ -10,8 +10,8 @@
 #include "heap/gc.h"
 #include "heap/text.h"
 #include "tests/support/ask.h"
+#include "tests/support/fault_check.h"
 #include "tests/support/method_cases.h"
-#include "tests/support/random.h"
 #include "tests/support/runner.h"
 
 static struct in_process p;
@@ -19,10 +19,8 @@ static char *long_text; /* "'sss…'", a rope */
 
 static void setup(void)
 {
-    in_process_open(&p, 0);
-    p.seed = random_seed();
-    printf("# CAIRN_SEED=%llu\n", (unsigned long long)p.seed);
-    ASK_HAS(&p, "hello", "{'ext': true}", "'ext': true");
+    ask_open(&p, 0);
+    ask_extensions(&p, true);
     size_t length = (size_t)2 * TEXT_CELL_MAX + 10;
     long_text = malloc(length + 3);
     memset(long_text, 's', length + 2);
@@ -38,54 +36,12 @@ static void teardown(void)
 static void fill(void) { method_cases_fill(&p); }
 static char *all_data(void) { return method_cases_data(&p); }
 
-/* A whole cycle ends, and takes nothing from the heap for it. */
-static void check_collector(struct heap *h)
-{
-    struct heap_stats before, after;
-    heap_stats(h, &before);
-    gc_collect(h);
-    heap_stats(h, &after);
-    ck_assert_uint_eq(after.allocations, before.allocations);
-    ck_assert_int_eq(gc_phase(h), GC_IDLE);
-    in_process_verify(&p);
-}
+static const struct fault_data world = {fill, all_data};
 
-/* The call with its n-th allocation failing, for all n. Its success must be `answer`. Returns how
- * many allocations could fail. */
+/* How many allocations of the call could fail. */
 static uint64_t check_faults(const char *method, const char *params, const char *answer)
 {
-    fill();
-    char *before = all_data();
-    uint64_t n = 1;
-    for (;; n++) {
-        size_t handles = p.refs.count;
-        heap_fail_nth(p.heap, n);
-        const char *got = ask(&p, method, params);
-        bool failed = !heap_fail_pending(p.heap);
-        heap_fail_nth(p.heap, 0);
-        if (!failed) {
-            ck_assert_msg(strncmp(got, answer, strlen(answer)) == 0, "%s(%s): %s", method, params,
-                          got);
-            break;
-        }
-        in_process_verify(&p);
-        if (strncmp(got, answer, strlen(answer)) == 0 && strncmp(got, "! ", 2) != 0) {
-            fill(); /* it could do without: what shrinks may keep its larger cell */
-            continue;
-        }
-        ck_assert_msg(strncmp(got, "! OUT_OF_MEMORY ", 16) == 0, "%s(%s), allocation %u: %s",
-                      method, params, (unsigned)n, got);
-        char *after = all_data();
-        ck_assert_msg(strcmp(after, before) == 0, "%s(%s), allocation %u: %s became %s", method,
-                      params, (unsigned)n, before, after);
-        ck_assert_uint_eq(p.refs.count, handles);
-        free(after);
-        if (n == 1) check_collector(p.heap);
-    }
-    in_process_verify(&p);
-    check_collector(p.heap);
-    free(before);
-    return n - 1;
+    return fault_check(&p, &world, method, params, answer);
 }
 
 START_TEST(every_method_fails_whole)
@@ -153,7 +109,7 @@ START_TEST(a_full_heap_changes_nothing)
 {
     in_process_close(&p);
     in_process_open(&p, (size_t)4 << 20);
-    ASK_HAS(&p, "hello", "{'ext': true}", "'ext': true");
+    ask_extensions(&p, true);
     p.seed = 0;
     fill();
     ASK(&p, "set", "'filler', []", "true");
@@ -218,7 +174,7 @@ static void check_full(void)
     ASK_HAS(&p, "keys", "'m'", "'eight bytes'");
     ASK_HAS(&p, "scan", "0, {'count': 10}", "[");
     ASK_HAS(&p, "mem.info", "", "'max_bytes'");
-    check_collector(p.heap);
+    fault_check_collector(&p);
     char *after = all_data();
     ck_assert_str_eq(after, before);
     free(before);
@@ -235,7 +191,7 @@ START_TEST(a_heap_that_each_command_filled_can_be_read_and_emptied)
     char call[200];
     in_process_close(&p);
     in_process_open(&p, (size_t)2 << 20);
-    ASK_HAS(&p, "hello", "{'ext': true}", "'ext': true");
+    ask_extensions(&p, true);
     fill();
     ASK(&p, "mset", "[['filler', []], ['filling rope', '']]", "true");
     int calls = 0;
@@ -281,7 +237,7 @@ START_TEST(the_collector_needs_no_free_page)
     }
     heap_stats(h, &stats);
     ck_assert_uint_gt(stats.page_bytes + stats.external_bytes, stats.max_bytes - PAGE_BYTES);
-    check_collector(h);
+    fault_check_collector(&p);
     root_frame_close(h, &frame);
     heap_hold_use(h, false);
     check_full();

@@ -9,25 +9,18 @@
 #include <string.h>
 
 #include "tests/support/ask.h"
-#include "tests/support/random.h"
 #include "tests/support/runner.h"
 
 static struct in_process p;
 
-static void setup(void)
-{
-    in_process_open(&p, 0);
-    p.seed = random_seed();
-    printf("# CAIRN_SEED=%llu\n", (unsigned long long)p.seed);
-}
+static void setup(void) { ask_open(&p, 0); }
 static void teardown(void) { in_process_close(&p); }
-static void ext_on(void) { ASK_HAS(&p, "hello", "{'ext': true}", "'ext': true"); }
 
 /* --- parameters that share containers -----------------------------------------------------*/
 
 START_TEST(mset_leaves_shared_pairs_as_they_are)
 {
-    ext_on();
+    ask_extensions(&p, true);
     ASK(&p, "mset", "[['m1', [1]], <1:01>]", "true"); /* the same pair twice */
     ASK(&p, "get", "'m1'", "[1]");
     ASK(&p, "mset", "[['a', [1]], ['b', <1:01>]]", "true"); /* a pair as a value */
@@ -44,7 +37,7 @@ END_TEST
 
 START_TEST(push_leaves_shared_values_as_they_are)
 {
-    ext_on();
+    ask_extensions(&p, true);
     ASK(&p, "set", "'l', []", "true");
     ASK(&p, "push", "'l', [<1:00>]", "1");
     ASK(&p, "get", "'l'", "[[<1:01>]]");
@@ -64,7 +57,7 @@ END_TEST
 
 START_TEST(a_value_may_be_a_part_of_its_path)
 {
-    ext_on();
+    ask_extensions(&p, true);
     ASK(&p, "set", "['a', 'b', 'c'], <1:00>, {'create': true}", "true");
     ASK(&p, "get", "['a', 'b']", "{'c': ['a', 'b', 'c']}");
     ASK(&p, "new", "[<1:00>]", "<2:01>");
@@ -84,7 +77,7 @@ START_TEST(no_method_minds_shared_parameters)
     };
     enum { TEXTS = sizeof texts / sizeof *texts };
     char params[400];
-    ext_on();
+    ask_extensions(&p, true);
     ASK(&p, "new", "[]", "<2:01>");
     for (size_t m = 0; m < method_count; m++) {
         ASK(&p, "mset", "[['l', [1, [2]]], ['m', {'k': []}]]", "true");
@@ -95,7 +88,7 @@ START_TEST(no_method_minds_shared_parameters)
                      count > 1 ? texts[i / TEXTS % TEXTS] : "", count > 2 ? ", " : "",
                      count > 2 ? texts[i / TEXTS / TEXTS] : "");
             ask(&p, method_list[m].name, params);
-            ext_on(); /* hello may have switched it off */
+            ask_extensions(&p, true); /* hello may have switched it off */
         }
         in_process_verify(&p);
     }
@@ -210,7 +203,7 @@ START_TEST(what_unfolds_without_bound_is_refused)
     }
     ASK_HAS(&p, "get", "'d29'", "! LIMIT get: the reply would have more items than reply-elements "
                                 "(1000000)");
-    ext_on();
+    ask_extensions(&p, true);
     ASK_BEGINS(&p, "get", "'d29'", "[[[");
 }
 END_TEST
@@ -377,7 +370,7 @@ START_TEST(a_full_weak_table_names_its_setting)
     ASK(&p, "weak", "'v', ['a', 1]",
         "! LIMIT weak: there are as many targets of weak references as weak-slots allows; there "
         "can be another when one is freed");
-    ext_on();
+    ask_extensions(&p, true);
     ASK(&p, "set", "'b', [[<3:00>], [<3:01>], [<3:02>]]",
         "! LIMIT set: more targets of weak references than weak-slots allows");
 }

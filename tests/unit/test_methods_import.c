@@ -16,12 +16,7 @@
 
 static struct in_process p, other;
 
-static void setup(void)
-{
-    in_process_open(&p, 0);
-    p.seed = random_seed();
-    printf("# CAIRN_SEED=%llu\n", (unsigned long long)p.seed);
-}
+static void setup(void) { ask_open(&p, 0); }
 static void teardown(void) { in_process_close(&p); }
 
 /* --- calls ------------------------------------------------------------------------------------*/

@@ -11,17 +11,11 @@
 #include "heap/gc.h"
 #include "tests/support/ask.h"
 #include "tests/support/literal.h"
-#include "tests/support/random.h"
 #include "tests/support/runner.h"
 
 static struct in_process p;
 
-static void setup(void)
-{
-    in_process_open(&p, 0);
-    p.seed = random_seed();
-    printf("# CAIRN_SEED=%llu\n", (unsigned long long)p.seed);
-}
+static void setup(void) { ask_open(&p, 0); }
 static void teardown(void) { in_process_close(&p); }
 
 /* --- lists ----------------------------------------------------------------------------------*/

@@ -7,18 +7,14 @@
 #include <string.h>
 
 #include "tests/support/ask.h"
+#include "tests/support/fault_check.h"
 #include "tests/support/literal.h"
 #include "tests/support/random.h"
 #include "tests/support/runner.h"
 
 static struct in_process p;
 
-static void setup(void)
-{
-    in_process_open(&p, 0);
-    p.seed = random_seed();
-    printf("# CAIRN_SEED=%llu\n", (unsigned long long)p.seed);
-}
+static void setup(void) { ask_open(&p, 0); }
 static void teardown(void) { in_process_close(&p); }
 
 #define CREATE "{'create': true}"
@@ -215,7 +211,7 @@ END_TEST
 START_TEST(sets_as_extension_values)
 {
     ASK_BEGINS(&p, "set", "'s', <4:9101>", "! NEEDS_EXT set: extension type 4 needs hello");
-    ASK_HAS(&p, "hello", "{'ext': true}", "'ext': true");
+    ask_extensions(&p, true);
     ASK(&p, "set", "'s', <4:930102a161>", "true");
     ASK(&p, "type", "'s'", "'set'");
     ASK(&p, "get", "'s'", "<4:930102a161>");
@@ -247,7 +243,7 @@ START_TEST(sets_as_extension_values)
     ASK(&p, "exists", "'bad'", "0");
     ASK(&p, "set", "'big', <4:92cfffffffffffffffffcb7e37e43c8800759c>", "true");
     ASK(&p, "get", "'big'", "<4:92cfffffffffffffffffcb7e37e43c8800759c>");
-    ASK_HAS(&p, "hello", "{'ext': false}", "'ext': false");
+    ask_extensions(&p, false);
     ASK_BEGINS(&p, "get", "'big'", "! NEEDS_EXT get: the value holds an integer above int64");
     ASK(&p, "get", "'l'", "[[1], [5, 6], [5, 6], [1]]");
 }
@@ -265,7 +261,7 @@ START_TEST(a_large_set_arrives_in_pieces)
         if (i % 2) writer_int(&members, i);
         else writer_str(&members, name, (size_t)sprintf(name, "member number %d", i));
     }
-    ASK_HAS(&p, "hello", "{'ext': true}", "'ext': true");
+    ask_extensions(&p, true);
     writer_request(&message, 1, "set", 2);
     writer_cstr(&message, "s");
     writer_ext(&message, 4, members.data, members.length);
@@ -523,36 +519,10 @@ static void fill_sets(void)
     ASK(&p, "set", "'m', {}", "true");
 }
 
-/* As in test_methods_faults.c: the n-th allocation fails, for all n. */
 static void check_faults(const char *method, const char *params, const char *answer)
 {
-    fill_sets();
-    char *before = all_data();
-    uint64_t n = 1;
-    for (;; n++) {
-        heap_fail_nth(p.heap, n);
-        const char *got = ask(&p, method, params);
-        bool failed = !heap_fail_pending(p.heap);
-        heap_fail_nth(p.heap, 0);
-        if (!failed) {
-            ck_assert_msg(strncmp(got, answer, strlen(answer)) == 0, "%s(%s): %s", method, params,
-                          got);
-            break;
-        }
-        in_process_verify(&p);
-        if (strncmp(got, answer, strlen(answer)) == 0) {
-            fill_sets(); /* it could do without: what shrinks may keep its larger cell */
-            continue;
-        }
-        ck_assert_msg(strncmp(got, "! OUT_OF_MEMORY ", 16) == 0, "%s(%s), allocation %u: %s",
-                      method, params, (unsigned)n, got);
-        char *after = all_data();
-        ck_assert_str_eq(after, before);
-        free(after);
-    }
-    ck_assert_msg(n > 1, "%s allocated nothing", method);
-    in_process_verify(&p);
-    free(before);
+    static const struct fault_data data = {fill_sets, all_data};
+    ck_assert_uint_gt(fault_check(&p, &data, method, params, answer), 0);
 }
 
 START_TEST(sets_fail_whole)
@@ -567,7 +537,7 @@ START_TEST(sets_fail_whole)
     check_faults("sorted.add", "['m', 'z'], [['b', 1], ['b', 2]], " CREATE, "1");
     check_faults("sorted.increment", "'z', 'b', 1e300", "2e+300");
     check_faults("sorted.increment", "['m', 'z'], 'b', 1, " CREATE, "1");
-    ASK_HAS(&p, "hello", "{'ext': true}", "'ext': true");
+    ask_extensions(&p, true);
     check_faults("set", "'u', <4:93a9616161616161616161cb7e37e43c8800759c05>", "true");
 }
 END_TEST

@@ -8,25 +8,12 @@
 
 #include "heap/table.h"
 #include "tests/support/ask.h"
-#include "tests/support/random.h"
 #include "tests/support/runner.h"
 
 static struct in_process p, other;
 
-static void setup(void)
-{
-    in_process_open(&p, (size_t)512 << 20);
-    p.seed = random_seed();
-    printf("# CAIRN_SEED=%llu\n", (unsigned long long)p.seed);
-}
+static void setup(void) { ask_open(&p, (size_t)512 << 20); }
 static void teardown(void) { in_process_close(&p); }
-
-static void give_up(struct in_process *session)
-{
-    call_abort(&session->call);
-    builder_reset(&session->builder);
-    writer_rewind(&session->out, 0);
-}
 
 static void drop_all(void)
 {
@@ -56,7 +43,7 @@ START_TEST(an_import_waits_until_a_change_is_taken_back)
         for (int k = 0; k < 5; k++) ck_assert_int_eq(ask_resume(&p, 0), CALL_PENDING);
         if (!after) ask_begin(&other, "table.import", "'t', b'a\nb\n', {'format': 'csv', "
                                                   "'header': false}");
-        give_up(&p);
+        ask_give_up(&p);
         if (after) ask_begin(&other, "table.import", "'t', b'a\nb\n', {'format': 'csv', "
                                                  "'header': false}");
         while (ask_resume(&other, 100000) == CALL_PENDING) continue;
@@ -113,10 +100,10 @@ START_TEST(exports_have_no_symbols_of_changes_that_others_do_not_see)
         ask_begin(&p, "table.append", rows);
         for (int k = 0; k < 5; k++) ck_assert_int_eq(ask_resume(&p, 0), CALL_PENDING);
         expect_dictionary(true);
-        give_up(&p);
+        ask_give_up(&p);
         drop_all();
         expect_dictionary(true);
-        give_up(&third);
+        ask_give_up(&third);
         drop_all();
         expect_dictionary(true);
     }

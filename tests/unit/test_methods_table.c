@@ -9,17 +9,11 @@
 #include "heap/gc.h"
 #include "tests/support/ask.h"
 #include "tests/support/literal.h"
-#include "tests/support/random.h"
 #include "tests/support/runner.h"
 
 static struct in_process p;
 
-static void setup(void)
-{
-    in_process_open(&p, 0);
-    p.seed = random_seed();
-    printf("# CAIRN_SEED=%llu\n", (unsigned long long)p.seed);
-}
+static void setup(void) { ask_open(&p, 0); }
 static void teardown(void) { in_process_close(&p); }
 
 static void fill(void)
@@ -379,7 +373,7 @@ START_TEST(records_become_a_table_and_back)
 }
 END_TEST
 
-/* How many steps of 20 us the call takes beside the first. */
+/* How many steps the call takes beside the first. */
 static uint64_t steps_of(const char *method, const char *params)
 {
     uint64_t before = p.steps;
@@ -391,6 +385,7 @@ static uint64_t steps_of(const char *method, const char *params)
 START_TEST(long_work_is_done_in_steps)
 {
     fill_numbers("t", 60000);
+    p.budget_ns = 0;
     ck_assert_uint_gt(steps_of("table.compact", "'t'"), 1);
     ck_assert_uint_gt(steps_of("table.scan", "'t', {'batch': {'rows': 60000}}"), 5);
     ck_assert_uint_gt(steps_of("table.agg", "'t', {'group': ['i'], 'agg': {'n': ['count']}}"), 5);
@@ -479,6 +474,7 @@ START_TEST(what_others_do_meanwhile_does_not_show)
     fill_numbers("t", 60000);
     in_process_join(&other, &p);
     p.between = other_asks;
+    p.budget_ns = 0;
     ck_assert_ptr_nonnull(strstr(
         ask_amid("table.scan", "'t', {'batch': {'rows': 100000}, 'select': ['i']}", "table.delete",
                  "'t', ['<', 'i', 1000]"), "'rows': 60000"));

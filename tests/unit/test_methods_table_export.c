@@ -16,12 +16,7 @@
 
 static struct in_process p;
 
-static void setup(void)
-{
-    in_process_open(&p, (size_t)256 << 20);
-    p.seed = random_seed();
-    printf("# CAIRN_SEED=%" PRIu64 "\n", p.seed);
-}
+static void setup(void) { ask_open(&p, (size_t)256 << 20); }
 static void teardown(void) { in_process_close(&p); }
 
 static void fill(void)
@@ -283,7 +278,7 @@ START_TEST(arrow_is_cut_anywhere)
             "'t', {'format': 'arrow', 'group': ['s'], 'agg': {'n': ['sum', 'n']}}", "");
         read_arrow(&b);
         ASK(&p, "get", "'copy'", "[{'s': 'u', 'n': 4}, {'s': 'v', 'n': 2}]");
-        ASK_HAS(&p, "hello", "{'ext': true}", "'ext': true");
+        ask_extensions(&p, true);
         ASK_HAS(&p, "table.scan", "'t', {'format': 'arrow'}", "'data': <8:ffffffff");
         ASK_HAS(&p, "table.export", "'t', {'format': 'arrow'}", "'data': b'\\xff");
     }
@@ -514,6 +509,7 @@ END_TEST
 
 START_TEST(long_exports_are_done_in_steps)
 {
+    p.budget_ns = 0;
     ASK(&p, "table.create", "'u', " TYPES ", ['t', 'str']]", "true");
     for (int i = 0; i < 10; i++) append_random("u", 1000, true);
     static const char *const formats[] = {"'arrow'", "'csv'", "'jsonl'",

@@ -6,16 +6,13 @@
 #include <string.h>
 
 #include "tests/support/ask.h"
-#include "tests/support/random.h"
 #include "tests/support/runner.h"
 
 static struct in_process p;
 
 static void setup(void)
 {
-    in_process_open(&p, 0);
-    p.seed = random_seed();
-    printf("# CAIRN_SEED=%llu\n", (unsigned long long)p.seed);
+    ask_open(&p, 0);
     ASK(&p, "set", "'user:1', {'name': 'Ada', 'tags': ['a', 'b', 'c'], 7: 'seven', 2.5: 'x', "
                    "true: 'yes', 'nothing': nil}",
         "true");
@@ -168,7 +165,7 @@ START_TEST(handles_stand_for_keys)
     ASK(&p, "get", "[{'handle': 1}, 'tags', -1]", "'d'");
     ASK(&p, "push", "[{'handle': 1}, 'nowhere', 'x'], [1], {'create': true}", "1");
     ASK(&p, "get", "[{'handle': 1}, 'nowhere']", "{'x': [1]}");
-    ASK_HAS(&p, "hello", "{'ext': true}", "'ext': true");
+    ask_extensions(&p, true);
     ASK(&p, "get", "[<2:01>, 'name']", "'Ada'");
     ASK(&p, "get", "[<2:0000000000000001>, 'name']", "'Ada'");
     ASK(&p, "hold", "[<2:01>, 'tags']", "<2:02>");

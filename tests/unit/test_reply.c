@@ -7,21 +7,12 @@
 
 #include "tests/support/ask.h"
 #include "tests/support/literal.h"
-#include "tests/support/random.h"
 #include "tests/support/runner.h"
 
 static struct in_process p;
 
-static void setup(void)
-{
-    in_process_open(&p, 0);
-    p.seed = random_seed();
-    printf("# CAIRN_SEED=%llu\n", (unsigned long long)p.seed);
-}
+static void setup(void) { ask_open(&p, 0); }
 static void teardown(void) { in_process_close(&p); }
-
-static void ext_on(void) { ASK_HAS(&p, "hello", "{'ext': true}", "'ext': true"); }
-static void ext_off(void) { ASK_HAS(&p, "hello", "{'ext': false}", "'ext': false"); }
 
 /* [[[…]]], `depth` lists. */
 static char *nested(size_t depth)
@@ -40,7 +31,7 @@ START_TEST(plain_replies_nest_31_deep)
     ASK(&p, "ping", too_deep,
         "! LIMIT ping: the value is nested deeper than 31, the limit of plain replies; the option "
         "depth of get cuts it, hello({\"ext\": true}) allows 500");
-    ext_on();
+    ask_extensions(&p, true);
     ASK(&p, "ping", too_deep, too_deep);
     free(fits);
     free(too_deep);
@@ -77,7 +68,7 @@ END_TEST
 START_TEST(ext_replies_nest_500_deep)
 {
     char *fits = nested(500), *too_deep = nested(501);
-    ext_on();
+    ask_extensions(&p, true);
     ASK(&p, "ping", fits, fits);
     ASK(&p, "ping", too_deep,
         "! LIMIT ping: the value is nested deeper than the limit of 500; get it in parts, or with "
@@ -105,7 +96,7 @@ START_TEST(integers_above_int64_need_ext)
         "carry; hello({\"ext\": true}) allows it");
     ASK(&p, "add", "'n', -9223372036854775808", "9223372036854775807");
     ASK(&p, "get", "'n'", "9223372036854775807");
-    ext_on();
+    ask_extensions(&p, true);
     ASK(&p, "add", "'n', 1", "9223372036854775808");
     ASK(&p, "get", "'n'", "9223372036854775808");
     ASK(&p, "set", "'n', -9223372036854775808", "true");
@@ -139,7 +130,7 @@ START_TEST(keys_keep_their_types_when_asked_to)
     ASK(&p, "ping", "{18446744073709551615: 1}", "{18446744073709551615: 1}");
     ASK_HAS(&p, "hello", "{'any_keys': false}", "'any_keys': false");
     ASK(&p, "ping", "{1: 1}", "{'1': 1}");
-    ext_on();
+    ask_extensions(&p, true);
     ASK(&p, "ping", "{1: 1}", "{1: 1}");
 }
 END_TEST
@@ -154,7 +145,7 @@ START_TEST(a_cycle_needs_ext)
     ASK(&p, "get", "['a', 'self', 'self', 'n']", "1");
     ASK(&p, "get", "'a', {'depth': 1}", "{'n': 1, 'self': nil}");
     ASK(&p, "get", "'a', {'depth': 2}", "{'n': 1, 'self': {'n': 1, 'self': nil}}");
-    ext_on();
+    ask_extensions(&p, true);
     ASK(&p, "get", "'a'", "{'n': 1, 'self': <1:00>}");
     ASK(&p, "mget", "['a', 'a']", "[{'n': 1, 'self': <1:01>}, <1:01>]");
 }
@@ -165,7 +156,7 @@ START_TEST(a_longer_cycle_is_found_too)
     ASK(&p, "set", "'a', {'b': {'c': [{}]}}", "true");
     ASK(&p, "link", "['a', 'b', 'c', 0, 'a'], ['a', 'b']", "true");
     ASK_BEGINS(&p, "get", "'a'", "! NEEDS_EXT get: the value holds a cycle");
-    ext_on();
+    ask_extensions(&p, true);
     ASK(&p, "get", "'a'", "{'b': {'c': [{'a': <1:01>}]}}");
 }
 END_TEST
@@ -175,7 +166,7 @@ START_TEST(shared_values_are_written_at_each_place_in_plain_mode)
     ASK(&p, "set", "'a', {'x': [1]}", "true");
     ASK(&p, "link", "['a', 'y'], ['a', 'x']", "true");
     ASK(&p, "get", "'a'", "{'x': [1], 'y': [1]}");
-    ext_on();
+    ask_extensions(&p, true);
     ASK(&p, "get", "'a'", "{'x': [1], 'y': <1:01>}");
 }
 END_TEST
@@ -203,7 +194,7 @@ START_TEST(a_small_graph_cannot_unfold_without_bound)
     ASK(&p, "get", "'20'",
         "! LIMIT get: the reply would be longer than reply-bytes (1048576) allows; ask for less of "
         "it");
-    ext_on();
+    ask_extensions(&p, true);
     ASK_BEGINS(&p, "get", "'20'", "[[[[[");
 }
 END_TEST
@@ -236,12 +227,12 @@ START_TEST(weak_references_inside_of_values)
         "! NEEDS_EXT get: the value holds a weak reference, which plain MessagePack cannot carry; "
         "hello({\"ext\": true}) allows it");
     ASK(&p, "get", "['tree', 'child', 'parent', 'name']", "'root'");
-    ext_on();
+    ask_extensions(&p, true);
     ASK(&p, "get", "'tree'", "{'name': 'root', 'child': {'parent': <3:00>}}");
     ASK(&p, "get", "'refs'", "[<3:>]");
     ASK(&p, "mget", "['tree', 'refs']",
         "[{'name': 'root', 'child': {'parent': <3:01>}}, [<3:01>]]");
-    ext_off();
+    ask_extensions(&p, false);
     ASK(&p, "del", "'tree'", "1");
     ASK_BEGINS(&p, "gc.collect", "", "");
     ASK(&p, "get", "'refs'", "[nil]");

@@ -6,15 +6,7 @@
 #include "tests/support/heap_fixture.h"
 #include "tests/support/nodes.h"
 #include "tests/support/runner.h"
-
-/* The checked builds are some 10 and 100 times slower. */
-#if defined(CAIRN_GC_STRESS)
-#define SCALE 100
-#elif defined(__SANITIZE_ADDRESS__) || defined(CAIRN_DEBUG)
-#define SCALE 10
-#else
-#define SCALE 1
-#endif
+#include "tests/support/scale.h"
 
 #define STEP_UNITS 512
 /* A step ends at the end of a batch, a page or a frame. */
