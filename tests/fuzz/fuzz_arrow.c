@@ -10,6 +10,7 @@
 #include "heap/heap.h"
 #include "heap/table_arrow.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/fuzz_table.h"
 #include "tests/support/export_all.h"
 #include "tests/support/random.h"
 
@@ -19,35 +20,12 @@ struct outcome {
     char text[TABLE_ERROR_BYTES];
 };
 
-static struct heap *heap_open(void)
-{
-    struct heap_config config = {.max_bytes = (size_t)64 << 20, .hash_key = "fixed for tests"};
-    struct heap *h;
-    if (heap_create(&h, &config) != 0) abort();
-    return h;
-}
-
-struct target {
-    struct heap *h;
-    value table;
-};
-
-static int open_table(void *data, const struct table_field *fields, uint32_t count,
-                      struct table **t, struct table_error *error)
-{
-    struct target *target = data;
-    int failed = table_create(target->h, fields, count, &target->table, error);
-    if (failed) target->table = VALUE_NIL;
-    else *t = table_of(target->h, target->table);
-    return failed;
-}
-
 /* Feeds the stream whole (`rng` NULL) or in random pieces. */
-static struct outcome read_stream(struct target *target, const uint8_t *data, size_t size,
+static struct outcome read_stream(struct fuzz_table *target, const uint8_t *data, size_t size,
                                   uint64_t *rng)
 {
     struct arrow_limits limits = {1 << 16, 1 << 20, 1 << 20};
-    struct arrow_reader *r = arrow_reader_create(&limits, open_table, target);
+    struct arrow_reader *r = arrow_reader_create(&limits, fuzz_table_open, target);
     struct table_error error = {.text = ""};
     size_t at = 0;
     int status = TABLE_FEED_MORE;
@@ -71,10 +49,10 @@ static struct outcome read_stream(struct target *target, const uint8_t *data, si
     return o;
 }
 
-static void write_again(struct target *target, uint64_t rows)
+static void write_again(struct fuzz_table *target, uint64_t rows)
 {
     struct table *t = table_of(target->h, target->table);
-    struct target copy = {target->h, VALUE_NIL};
+    struct fuzz_table copy = {target->h, VALUE_NIL};
     struct table_out stream = {.data = NULL};
     struct query_error error;
     if (export_all(target->h, t, NULL, 0, EXPORT_ARROW, 0, &stream, &error) != 0 || stream.failed)
@@ -88,7 +66,8 @@ static void write_again(struct target *target, uint64_t rows)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 1) return 0;
-    struct target whole = {heap_open(), VALUE_NIL}, parts = {heap_open(), VALUE_NIL};
+    struct fuzz_table whole = {fuzz_heap_open(), VALUE_NIL};
+    struct fuzz_table parts = {fuzz_heap_open(), VALUE_NIL};
     uint64_t rng = data[0];
     struct outcome a = read_stream(&whole, data + 1, size - 1, NULL);
     struct outcome b = read_stream(&parts, data + 1, size - 1, &rng);

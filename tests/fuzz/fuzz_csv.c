@@ -11,25 +11,15 @@
 #include "heap/table_batch.h"
 #include "heap/table_csv.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/fuzz_table.h"
 #include "tests/support/export_all.h"
 #include "tests/support/random.h"
 
 struct target {
-    struct heap *h;
-    value table;
+    struct fuzz_table made;
     int status;
     struct table_error error;
 };
-
-static int open_table(void *data, const struct table_field *fields, uint32_t count,
-                      struct table **t, struct table_error *error)
-{
-    struct target *target = data;
-    int failed = table_create(target->h, fields, count, &target->table, error);
-    if (failed) target->table = VALUE_NIL;
-    else *t = table_of(target->h, target->table);
-    return failed;
-}
 
 /* All of the input; in random pieces if there is `rng`, flushed after each if `flushes`. */
 static int feed_all(struct csv_reader *r, const unsigned char *data, size_t size, uint64_t *rng,
@@ -52,20 +42,12 @@ static int feed_all(struct csv_reader *r, const unsigned char *data, size_t size
     return status;
 }
 
-static struct heap *heap_open(void)
-{
-    struct heap_config config = {.max_bytes = (size_t)64 << 20, .hash_key = "fixed for tests"};
-    struct heap *h;
-    if (heap_create(&h, &config) != 0) abort();
-    return h;
-}
-
 /* Whole (`rng` NULL) or in random pieces. */
 static void read_csv(struct target *t, const unsigned char *data, size_t size, uint64_t *rng)
 {
     struct csv_options options = {.delimiter = ','};
-    *t = (struct target){.h = heap_open(), .table = VALUE_NIL};
-    struct csv_reader *r = csv_reader_create(&options, open_table, t);
+    *t = (struct target){.made = {fuzz_heap_open(), VALUE_NIL}};
+    struct csv_reader *r = csv_reader_create(&options, fuzz_table_open, &t->made);
     if (!r) abort();
     t->status = feed_all(r, data, size, rng, false, &t->error);
     csv_reader_destroy(r);
@@ -78,7 +60,7 @@ static int open_given(void *data, const struct table_field *fields, uint32_t cou
 {
     struct target *target = data;
     (void)fields, (void)count, (void)error;
-    *t = table_of(target->h, target->table);
+    *t = table_of(target->made.h, target->made.table);
     return 0;
 }
 
@@ -88,7 +70,7 @@ static bool make_table(struct target *t, const struct table_infer *x)
     struct table_field *fields = calloc(x->count + 1, sizeof *fields);
     if (!fields) abort();
     for (uint32_t i = 0; i < x->count; i++) infer_field(x, i, &fields[i]);
-    int failed = table_create(t->h, fields, x->count, &t->table, &t->error);
+    int failed = table_create(t->made.h, fields, x->count, &t->made.table, &t->error);
     free(fields);
     t->error.text[0] = 0;
     return failed == 0;
@@ -97,7 +79,7 @@ static bool make_table(struct target *t, const struct table_infer *x)
 static void infer_and_read(const unsigned char *data, size_t size, uint64_t *rng)
 {
     struct table_infer x = {.columns = NULL};
-    struct target t = {.h = heap_open(), .table = VALUE_NIL};
+    struct target t = {.made = {fuzz_heap_open(), VALUE_NIL}};
     struct csv_options infers = {.infer = &x}, named = {.match_names = true};
     struct csv_reader *r = csv_reader_create(&infers, NULL, NULL);
     if (!r) abort();
@@ -112,25 +94,26 @@ static void infer_and_read(const unsigned char *data, size_t size, uint64_t *rng
             fprintf(stderr, "inferred, but not read: %s\n", t.error.text);
             abort();
         }
-        if (status == 0 && table_row_count(table_of(t.h, t.table)) != x.rows) abort();
+        if (status == 0 && table_row_count(table_of(t.made.h, t.made.table)) != x.rows) abort();
         csv_reader_destroy(r);
     }
     infer_close(&x);
-    value_release(t.h, t.table);
-    heap_destroy(t.h);
+    value_release(t.made.h, t.made.table);
+    heap_destroy(t.made.h);
 }
 
 static void target_close(struct target *t)
 {
-    value_release(t->h, t->table);
-    heap_destroy(t->h);
+    value_release(t->made.h, t->made.table);
+    heap_destroy(t->made.h);
 }
 
 static struct table_out write_csv(struct target *t)
 {
     struct table_out csv = {.data = NULL};
     struct query_error error;
-    if (export_all(t->h, table_of(t->h, t->table), NULL, 0, EXPORT_CSV, 0, &csv, &error) != 0 ||
+    if (export_all(t->made.h, table_of(t->made.h, t->made.table), NULL, 0, EXPORT_CSV, 0, &csv,
+                   &error) != 0 ||
         csv.failed)
         abort();
     return csv;

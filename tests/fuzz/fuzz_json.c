@@ -10,6 +10,7 @@
 #include "heap/heap.h"
 #include "server/table_json.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/fuzz_table.h"
 #include "tests/support/export_all.h"
 #include "tests/support/random.h"
 
@@ -107,9 +108,7 @@ static void compare_lines(const struct table_out *a, const struct table_out *b)
 static void read_and_write(const struct table_infer *x, const unsigned char *data, size_t size,
                            uint64_t *rng)
 {
-    struct heap_config config = {.max_bytes = (size_t)64 << 20, .hash_key = "fixed for tests"};
-    struct heap *h;
-    if (heap_create(&h, &config) != 0) abort();
+    struct heap *h = fuzz_heap_open();
     value tables[3] = {read_table(h, x, data, size, NULL), read_table(h, x, data, size, rng)};
     struct table_out lines[3] = {write_lines(h, tables[0]), write_lines(h, tables[1])};
     compare_lines(&lines[0], &lines[1]);

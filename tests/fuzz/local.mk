@@ -23,6 +23,7 @@ TESTS += $(fuzz_replays)
 fuzz_arrow_sources = \
 	%D%/fuzz.h \
 	%D%/fuzz_arrow.c \
+	%D%/fuzz_table.h \
 	tests/support/export_all.c \
 	tests/support/export_all.h \
 	tests/support/random.h
@@ -45,6 +46,7 @@ replay_calls_LDADD = $(fuzz_calls_libs)
 fuzz_csv_sources = \
 	%D%/fuzz.h \
 	%D%/fuzz_csv.c \
+	%D%/fuzz_table.h \
 	tests/support/export_all.c \
 	tests/support/export_all.h \
 	tests/support/random.h
@@ -72,6 +74,7 @@ replay_filter_LDADD = $(fuzz_filter_libs)
 fuzz_json_sources = \
 	%D%/fuzz.h \
 	%D%/fuzz_json.c \
+	%D%/fuzz_table.h \
 	tests/support/export_all.c \
 	tests/support/export_all.h \
 	tests/support/random.h
