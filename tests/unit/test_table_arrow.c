@@ -104,11 +104,10 @@ static int open_second(void *data, const struct table_field *fields, uint32_t co
 }
 
 /* Feeds pieces of up to `piece` bytes. 0 or the error. */
-static int read_all(const unsigned char *data, size_t length, size_t piece,
-                    struct table_error *error)
+static int read_within(const struct arrow_limits *limits, const unsigned char *data, size_t length,
+                       size_t piece, struct table_error *error)
 {
-    struct arrow_limits limits = ARROW_LIMITS_DEFAULT;
-    struct arrow_reader *r = arrow_reader_create(&limits, open_second, NULL);
+    struct arrow_reader *r = arrow_reader_create(limits, open_second, NULL);
     size_t at = 0;
     int status = TABLE_FEED_MORE;
     ck_assert_ptr_nonnull(r);
@@ -123,6 +122,13 @@ static int read_all(const unsigned char *data, size_t length, size_t piece,
     if (status >= 0) status = arrow_reader_end(r, error);
     arrow_reader_destroy(r);
     return status;
+}
+
+static int read_all(const unsigned char *data, size_t length, size_t piece,
+                    struct table_error *error)
+{
+    struct arrow_limits limits = ARROW_LIMITS_DEFAULT;
+    return read_within(&limits, data, length, piece, error);
 }
 
 static bool cells_equal(const struct table_cell *a, const struct table_cell *b)
@@ -338,6 +344,26 @@ START_TEST(what_is_no_arrow_is_named)
     ck_assert_msg(strstr(error.text, "before its schema"), "%s", error.text);
     ck_assert_int_eq(read_text("\xff\xff\xff\xff\xff\xff\xff\x7f", 8, &error), -EINVAL);
     ck_assert_msg(strstr(error.text, "the limit is"), "%s", error.text);
+}
+END_TEST
+
+START_TEST(each_limit_is_named)
+{
+    static const char *const named[] = {"metadata of ", "a body of ",
+                                        "dictionaries of more than 100 bytes"};
+    struct table *t = make(1500, 10);
+    struct table_out stream = {.data = NULL};
+    write_all(t, 0, &stream);
+    for (unsigned i = 0; i < 3; i++) {
+        struct arrow_limits limits = ARROW_LIMITS_DEFAULT;
+        struct table_error error;
+        *(size_t *[]){&limits.metadata_bytes, &limits.body_bytes, &limits.dictionary_bytes}[i] = 100;
+        ck_assert_int_lt(read_within(&limits, stream.data, stream.length, 999, &error), 0);
+        ck_assert_msg(strstr(error.text, named[i]) && strstr(error.text, "limit"), "%s", error.text);
+        value_release(h, tables[1]);
+        tables[1] = VALUE_NIL;
+    }
+    out_close(&stream);
 }
 END_TEST
 
@@ -611,6 +637,7 @@ Suite *test_suite(void)
     tcase_add_test(c, a_selection_of_rows_and_columns_goes_out);
     tcase_add_test(c, a_broken_stream_is_refused_wherever_it_is_broken);
     tcase_add_test(c, what_is_no_arrow_is_named);
+    tcase_add_test(c, each_limit_is_named);
     tcase_add_test(c, every_allocation_may_fail);
     tcase_add_test(c, npy_files_come_back);
     tcase_add_test(c, symbols_are_taken_back_while_they_go_out);

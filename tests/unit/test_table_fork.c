@@ -368,29 +368,31 @@ START_TEST(a_table_that_is_gone_lets_its_fork_end)
 }
 END_TEST
 
+/* Rows in a chunk of their own are put behind theirs, others are copied: both may be too small. */
 START_TEST(a_sorted_column_stays_sorted)
 {
+    static const int64_t mine[] = {6, 8, 8}, theirs[] = {7, 7, 9};
     static const struct table_field sorted[] = {{"n", 1, TABLE_I64, false, true}};
     struct table_fork f;
     struct table_append a;
     value_release(h, leaf);
     ck_assert_int_eq(table_create(h, sorted, 1, &leaf, &error), 0);
     t = table_of(h, leaf);
-    for (int64_t n = 5; n <= 6; n++) {
+    for (int round = 0; round < 3; round++) {
         begin(&f);
         table_fork_enter(&f);
         ck_assert_int_eq(table_append_begin(t, 1, &a, &error), 0);
-        ck_assert_int_eq(table_append_raw(&a, 0, 1, &n, NULL, 0, &error), 0);
+        ck_assert_int_eq(table_append_raw(&a, 0, 1, &mine[round], NULL, 0, &error), 0);
         ck_assert_int_eq(table_append_commit(&a, NULL, &error), 0);
         table_fork_leave(&f);
-        int64_t theirs = n == 5 ? 5 : 7;
         ck_assert_int_eq(table_append_begin(t, 1, &a, &error), 0);
-        ck_assert_int_eq(table_append_raw(&a, 0, 1, &theirs, NULL, 0, &error), 0);
+        ck_assert_int_eq(table_append_raw(&a, 0, 1, &theirs[round], NULL, 0, &error), 0);
         ck_assert_int_eq(table_append_commit(&a, NULL, &error), 0);
-        ck_assert_int_eq(table_fork_join(&f, UINT64_MAX, &error), n == 5 ? 0 : -EINVAL);
+        int status = table_fork_join(&f, UINT64_MAX, &error);
+        ck_assert_int_eq(status, round == 1 ? 0 : -EINVAL);
+        ck_assert(round == 1 || error.fault == TABLE_FAULT_ORDER);
     }
-    ck_assert_int_eq(error.fault, TABLE_FAULT_ORDER);
-    ck_assert_uint_eq(table_row_count(t), 3);
+    ck_assert_uint_eq(table_row_count(t), 4);
 }
 END_TEST
 
