@@ -100,7 +100,7 @@ static int change_plain(const struct change *x)
     struct chunk *c = chunk_writable(t, x->chunk);
     if (!c) return -ENOMEM;
     struct plain_column *p = (struct plain_column *)c->columns[x->column].column;
-    if (p->head.refs > 1) {
+    if (p->head.refs > 1 && !planted(38)) {
         uint32_t slots = version_slots(t->current, x->chunk);
         struct plain_column *copy = plain_column_copy(t, x->column, p, slots, p->capacity);
         if (!copy) return -ENOMEM;
@@ -124,7 +124,7 @@ static int change_plain(const struct change *x)
 static struct overlay *overlay_writable(struct table *t, struct chunk_column *c, bool texts)
 {
     struct overlay *o = c->overlay;
-    if (o && o->refs == 1 && o->count < o->capacity) return o;
+    if (o && (o->refs == 1 || planted(39)) && o->count < o->capacity) return o;
     uint32_t capacity = !o                      ? OVERLAY_CAPACITY_MIN
                         : o->count < o->capacity ? o->capacity
                                                  : o->capacity * 2u;
@@ -232,7 +232,7 @@ int table_set(struct table *t, uint32_t chunk, uint32_t slot, uint32_t column,
 struct deletions *deletions_writable(struct table *t, struct chunk *c)
 {
     struct deletions *d = c->deletions;
-    if (d && d->refs == 1) return d;
+    if (d && (d->refs == 1 || planted(40))) return d;
     struct deletions *copy = external_alloc(&t->external, sizeof *copy);
     if (!copy) return NULL;
     if (d)

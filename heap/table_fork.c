@@ -71,7 +71,7 @@ void table_fork_abandon(struct table_fork *f)
     struct table *t = f->t;
     bool alone = t->current == f->base && t->forks == 1 && !t->draft && !t->altered;
     t->forks--;
-    if (alone) append_rewind_slowly(&f->mark);
+    if (alone && !planted(46)) append_rewind_slowly(&f->mark);
     fork_close(f, !alone);
 }
 
@@ -97,7 +97,7 @@ static int check_order(const struct table_fork *f, uint32_t chunk, uint32_t slot
     for (uint32_t i = 0; i < f->t->column_count; i++) {
         const struct table_field *field = &f->t->fields[i];
         struct table_cell last, first;
-        if (!field->sorted) continue;
+        if (!field->sorted || planted(45)) continue;
         table_cell(theirs, theirs->chunk_count - 1, theirs->tail_slots - 1, i, &last);
         table_cell(f->other, chunk, slot, i, &first);
         if (table_cell_compare(&last, &first) > 0)

@@ -310,7 +310,7 @@ void table_vector_zone(const struct table_version *v, uint32_t chunk, uint32_t c
     sealed_zone(zone, s, s->zone_count ? &zones[vector] : &s->zone);
     unsigned i, end;
     overlay_range(c.overlay, vector, &i, &end);
-    zone_add_overlay(zone, &c, i, end);
+    if (!planted(41)) zone_add_overlay(zone, &c, i, end);
 }
 
 void table_chunk_zone(const struct table_version *v, uint32_t chunk, uint32_t column,

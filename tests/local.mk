@@ -57,8 +57,10 @@ SESSION_TEST_LIBS = libsessiontest.la libserver.la libprotocol.la $(HEAP_TEST_LI
 # Random programs for as long as asked, with seeds that no run has seen: make soak HOURS=8. They run
 # in the stress build, which is made in the directory soak if this is another one.
 HOURS = 1
-soak_tests = model_heap unit_build unit_heap unit_list unit_map unit_map_model unit_methods \
-	unit_methods_more unit_path unit_reply unit_text unit_text_cell
+soak_tests = model_heap unit_build unit_change_model unit_decoder_rows unit_heap unit_keys \
+	unit_list unit_map unit_map_model unit_methods unit_methods_more unit_packed_rows \
+	unit_path unit_query_index unit_query_model unit_reply unit_table_fork unit_table_model \
+	unit_text unit_text_cell
 if GC_STRESS
 soak: $(soak_tests)
 	$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/%D%/soak.sh $(HOURS) $(soak_tests:%=./%)
@@ -85,8 +87,8 @@ unit_tests = \
 	unit_reply unit_rpc unit_set unit_settings unit_shape unit_sorted_set unit_table \
 	unit_table_arrow unit_table_csv unit_table_digits unit_table_encode unit_table_fork \
 	unit_table_index unit_table_json unit_table_kernels unit_table_model unit_table_texts \
-	unit_tasks unit_text unit_text_cell unit_torture unit_utf8 unit_value unit_workload \
-	unit_writer
+	unit_table_versions unit_tasks unit_text unit_text_cell unit_torture unit_utf8 unit_value \
+	unit_workload unit_writer
 if DEBUG_BUILD
 unit_tests += unit_oracle
 endif
@@ -381,6 +383,10 @@ unit_table_model_LDADD = $(HEAP_TEST_LIBS) -lm
 unit_table_texts_SOURCES = %D%/unit/test_table_texts.c
 unit_table_texts_CFLAGS = $(TEST_CFLAGS)
 unit_table_texts_LDADD = $(HEAP_TEST_LIBS)
+
+unit_table_versions_SOURCES = %D%/unit/test_table_versions.c
+unit_table_versions_CFLAGS = $(TEST_CFLAGS)
+unit_table_versions_LDADD = $(HEAP_TEST_LIBS)
 
 unit_tasks_SOURCES = %D%/unit/test_tasks.c
 unit_tasks_CFLAGS = $(TEST_CFLAGS)

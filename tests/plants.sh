@@ -34,7 +34,8 @@ link() {
 
 objects_of() { for file in "$@"; do object "${file#"$source_dir"/}"; done; }
 heap=("$source_dir"/heap/*.c)
-support=("$source_dir"/tests/support/{runner,heap_fixture,map_model,seeds}.c)
+support=("$source_dir"/tests/support/{runner,heap_fixture,heap_literal,map_model,seeds}.c)
+programs=(barriers pins intern table_fork table_index table_versions)
 server=()
 for file in "$source_dir"/server/*.c "$source_dir"/protocol/*.c; do
     case ${file##*/} in
@@ -84,7 +85,7 @@ export seconds
 
 # The rows of the table: n|files|program|test|sentence
 rows() {
-    sed -n 's/^| *\([0-9][0-9]*\) *|[^|]*| *\([^|]*[^| ]\) *| *\([a-z]*\): \([a-z_]*\) *| *\([^|]*[^| ]\) *|$/\1|\2|\3|\4|\5/p' \
+    sed -n 's/^| *\([0-9][0-9]*\) *|[^|]*| *\([^|]*[^| ]\) *| *\([a-z_]*\): \([a-z_]*\) *| *\([^|]*[^| ]\) *|$/\1|\2|\3|\4|\5/p' \
         "$source_dir/tests/plants.md"
 }
 expand() { (cd "$source_dir" && echo $1); } # shellcheck disable=SC2086
@@ -100,12 +101,13 @@ arrays=$(declare -p common session)
 export arrays
 
 # Everything without a bug.
-for file in "${heap[@]}" "${support[@]}" "${server[@]}" "$source_dir"/tests/unit/test_{barriers,pins,intern}.c; do
+tests=("${programs[@]/#/$source_dir/tests/unit/test_}")
+for file in "${heap[@]}" "${support[@]}" "${server[@]}" "${tests[@]/%/.c}"; do
     echo "${file#"$source_dir"/}"
 done | xargs -P "$jobs" -I{} bash -c 'compile 0 {} "$work/$(object {})"' >"$work/build" 2>&1
 mkdir "$work/plant0"
 clean=0
-for program in barriers pins intern; do
+for program in "${programs[@]}"; do
     link "$program" "$work/plant0" >>"$work/build" 2>&1 &&
         (cd "$work/plant0" && CK_FORK=no timeout "$seconds" "./$program" >log 2>&1) || clean=1
 done
