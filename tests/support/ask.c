@@ -110,6 +110,15 @@ enum call_outcome ask_resume(struct in_process *session, uint64_t budget_ns)
     return outcome;
 }
 
+#define STEPS_MAX 1000000
+#define STEP_NS 100000
+
+void ask_finish(struct in_process *session)
+{
+    for (unsigned steps = 0; ask_resume(session, STEP_NS) == CALL_PENDING; steps++)
+        if (steps == STEPS_MAX) ck_abort_msg("the call does not end");
+}
+
 void ask_expect(struct in_process *session, const char *answer)
 {
     size_t used;

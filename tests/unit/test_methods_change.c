@@ -127,10 +127,10 @@ START_TEST(writers_wait_in_line_and_readers_do_not)
         ck_assert_int_eq(ask_resume(&third, 0), CALL_PENDING);
         ck_assert_int_eq(ask_resume(&other, 0), CALL_PENDING);
     }
-    while (ask_resume(&p, 100000) == CALL_PENDING) continue;
+    ask_finish(&p);
     ask_expect(&p, "[1, 1, nil, 200000]");
     ck_assert_int_eq(ask_resume(&third, 0), CALL_PENDING); /* it came last */
-    while (ask_resume(&other, 100000) == CALL_PENDING) continue; /* as time has it */
+    ask_finish(&other); /* as time has it */
     ask_expect(&other, "[1, 1, nil, {'first': 200000, 'n': 1}]");
     ck_assert_int_eq(ask_resume(&third, 0), CALL_DONE);
     ask_expect(&third, "[1, 1, nil, true]");
@@ -154,7 +154,7 @@ START_TEST(who_waits_may_leave_the_line)
     builder_reset(&other.builder);
     call_abort(&p.call);
     builder_reset(&p.builder);
-    while (ask_resume(&third, 100000) == CALL_PENDING) continue;
+    ask_finish(&third);
     ask_expect(&third, "[1, 1, nil, 1]");
     ASK_HAS(&p, "table.agg", "'t', {'agg': {'m': ['max', 'k'], 'n': ['count']}}", "[[9, 199999]]");
     in_process_end(&third);
@@ -172,7 +172,7 @@ START_TEST(who_waits_may_have_no_memory_for_its_reply)
     ck_assert_int_eq(ask_resume(&other, 0), CALL_FAILED);
     other.out.limit = 0;
     writer_rewind(&other.out, 0);
-    while (ask_resume(&p, 100000) == CALL_PENDING) continue;
+    ask_finish(&p);
     ask_expect(&p, "[1, 1, nil, 200000]");
     ASK(&other, "table.append", "'t', {'rows': [[-1, 7]]}", "{'first': 200000, 'n': 1}");
     in_process_end(&other);
@@ -185,7 +185,7 @@ START_TEST(a_change_goes_on_when_its_table_is_deleted)
     make_numbers(200000);
     ask_begin(&p, "table.update", "'t', nil, {'k': 255}");
     ASK(&other, "del", "'t'", "1");
-    while (ask_resume(&p, 100000) == CALL_PENDING) continue;
+    ask_finish(&p);
     ask_expect(&p, "[1, 1, nil, 200000]");
     in_process_end(&other);
     ck_assert_uint_eq(external_bytes_now(), 0);
@@ -502,13 +502,13 @@ START_TEST(a_writer_that_waited_finds_the_altered_table)
     make_numbers(200000);
     ask_begin(&p, "table.alter", "'t', [['type', 'n', 'f64']]");
     ask_begin(&other, "table.set", "'t', 0, 'n', 0.5");
-    while (ask_resume(&p, 100000) == CALL_PENDING) continue;
+    ask_finish(&p);
     ask_expect(&p, "[1, 1, nil, true]");
     ck_assert_int_eq(ask_resume(&other, 0), CALL_DONE);
     ASK(&p, "get", "['t', 0, 'n']", "0.5");
     ask_begin(&p, "table.alter", "'t', [['type', 'k', 'i16']]");
     ASK(&other, "del", "'t'", "1");
-    while (ask_resume(&p, 100000) == CALL_PENDING) continue;
+    ask_finish(&p);
     ck_assert_ptr_nonnull(memmem(p.out.data, p.out.length, "NOT_FOUND", 9));
     in_process_end(&other);
 }
@@ -574,11 +574,6 @@ START_TEST(cells_of_deleted_rows_become_zeros)
 }
 END_TEST
 
-static void finish(struct in_process *session)
-{
-    while (ask_resume(session, 100000) == CALL_PENDING) continue;
-}
-
 static void expect_part(struct in_process *session, const char *message)
 {
     size_t used;
@@ -629,8 +624,8 @@ START_TEST(indexing_waits_for_a_change)
     ask_begin(&p, "table.update", "'t', nil, {'k': 255}");
     ask_begin(&other, "table.index", "'t', 'k', 'hash'");
     for (int i = 0; i < 20; i++) ck_assert_int_eq(ask_resume(&other, 100000), CALL_PENDING);
-    finish(&p);
-    finish(&other);
+    ask_finish(&p);
+    ask_finish(&other);
     char expected[40];
     snprintf(expected, sizeof expected, "[1, 1, nil, {'rows': %d,",
              200000 / TABLE_CHUNK_ROWS * TABLE_CHUNK_ROWS);
