@@ -11,9 +11,9 @@ struct fault_data {
 };
 
 /* Until no allocation is left to fail, each failure is OUT_OF_MEMORY, the data as they were, the
- * heap sound and the collector able to work; in the end the answer begins with `answer`. What can do
- * without the memory may be done at once: what shrinks may keep its larger cell. Returns how many
- * allocations could fail. */
+ * heap sound and the collector able to work; in the end the answer begins with `answer`. What can
+ * do without the memory may be done at once: what shrinks may keep its larger cell. Returns how
+ * many allocations could fail. */
 uint64_t fault_check(struct in_process *p, const struct fault_data *data, const char *method,
                      const char *params, const char *answer);
 

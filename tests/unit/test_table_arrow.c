@@ -357,9 +357,12 @@ START_TEST(each_limit_is_named)
     for (unsigned i = 0; i < 3; i++) {
         struct arrow_limits limits = ARROW_LIMITS_DEFAULT;
         struct table_error error;
-        *(size_t *[]){&limits.metadata_bytes, &limits.body_bytes, &limits.dictionary_bytes}[i] = 100;
+        size_t *const each[] = {&limits.metadata_bytes, &limits.body_bytes,
+                                &limits.dictionary_bytes};
+        *each[i] = 100;
         ck_assert_int_lt(read_within(&limits, stream.data, stream.length, 999, &error), 0);
-        ck_assert_msg(strstr(error.text, named[i]) && strstr(error.text, "limit"), "%s", error.text);
+        ck_assert_msg(strstr(error.text, named[i]) && strstr(error.text, "limit"), "%s",
+                      error.text);
         value_release(h, tables[1]);
         tables[1] = VALUE_NIL;
     }

@@ -1,6 +1,6 @@
 /* test_table_versions.c - what versions of a table share is never changed in place, and what is
- * derived from cells follows their changes. Small scenes, for a planted bug each (plants.md); random
- * programs are in test_table_model.c. */
+ * derived from cells follows their changes. Small scenes, for a planted bug each (plants.md);
+ * random programs are in test_table_model.c. */
 #include <string.h>
 
 #include "heap/table_int.h"
