@@ -148,6 +148,10 @@ enum query_outcome {
 warn_unused int query_next(struct query *query, uint64_t budget_ns, uint32_t rows_max,
                            size_t bytes_max, struct query_batch *batch,
                            struct query_error *error);
+/* After a batch or a part of a scan was used: whether another one follows. QUERY_END: none does;
+ * QUERY_ROWS: one does, or an error, which query_next then gives; QUERY_BUSY: that could not be
+ * said in about `budget_ns`. What was looked at is not looked at again. */
+warn_unused int query_look_ahead(struct query *query, uint64_t budget_ns);
 /* Instead of batches, where a scan's rows lie: for whoever reads columns in other forms. */
 struct query_part {
     uint32_t chunk, vector;

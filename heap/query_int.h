@@ -398,6 +398,7 @@ struct query {
     size_t memory_max, memory_peak;
     size_t charged;           /* of query_charge */
     struct query_error error;
+    int failed;               /* found while looking ahead; the next batch is this error */
 
     struct query_instr *code;
     uint32_t code_count, code_capacity;
@@ -566,6 +567,8 @@ void query_weigh(struct query *q);
 int query_give(struct query *q, struct query_batch *batch);
 
 /* query_scan.c */
+/* The rows of a part that were found while looking ahead. False: there are none. */
+bool scan_take_pending(struct query *q, struct query_part *part);
 warn_unused int scan_step(struct query *q, uint64_t deadline, uint32_t rows_max,
                           size_t bytes_max);
 

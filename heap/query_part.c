@@ -18,6 +18,9 @@ int query_next_part(struct query *q, uint64_t budget_ns, struct query_part *part
     uint64_t now = clock_ns();
     uint64_t deadline = budget_ns < UINT64_MAX - now ? now + budget_ns : UINT64_MAX;
     assert(q->scan && !q->order_count);
+    if (q->failed) *error = q->error;
+    if (q->failed) return q->failed;
+    if (scan_take_pending(q, part)) return QUERY_ROWS;
     while (q->limit > 0) {
         struct query_source s;
         int found = query_next_vector(q, &s, part->selected);

@@ -16,6 +16,7 @@ struct query_scan {
     struct query_source source;    /* where the pending rows are */
     uint64_t pending[QUERY_WORDS];
     bool has_pending;
+    bool parts;                    /* it is read by query_next_part: pending rows are of a vector */
     struct query_code *columns;    /* of the output */
     uint64_t addresses[QUERY_ROWS_VECTOR];
 };
@@ -325,6 +326,18 @@ static int next_rows(struct query *q, struct query_scan *scan)
     return query_next_vector(q, &scan->source, scan->pending);
 }
 
+/* The next rows become pending: QUERY_ROWS. QUERY_BUSY: none yet; QUERY_END; or an error. */
+static int find_pending(struct query *q, struct query_scan *scan)
+{
+    if (q->limit == 0) return QUERY_END;
+    int found = scan->parts ? query_next_vector(q, &scan->source, scan->pending)
+                            : next_rows(q, scan);
+    if (found != QUERY_ROWS) return found;
+    query_trim(q, scan->pending);
+    scan->has_pending = bits_any(scan->pending);
+    return scan->has_pending ? QUERY_ROWS : QUERY_BUSY;
+}
+
 static int read_rows(struct query *q, uint64_t deadline, uint32_t rows_max, size_t bytes_max)
 {
     struct query_scan *scan = q->scan;
@@ -335,13 +348,8 @@ static int read_rows(struct query *q, uint64_t deadline, uint32_t rows_max, size
             scan->has_pending = bits_any(scan->pending);
         }
         if (query_batch_full(q, rows_max, bytes_max)) return QUERY_ROWS;
-        if (q->limit == 0) return QUERY_END;
-        int found = next_rows(q, scan);
+        int found = find_pending(q, scan);
         if (found <= 0) return found;
-        if (found == QUERY_ROWS) {
-            query_trim(q, scan->pending);
-            scan->has_pending = bits_any(scan->pending);
-        }
         if (query_budget_over(deadline)) return QUERY_BUSY;
     }
 }
@@ -448,6 +456,44 @@ int scan_step(struct query *q, uint64_t deadline, uint32_t rows_max, size_t byte
         /* fall through */
     default: return write_sorted(q, deadline, rows_max, bytes_max);
     }
+}
+
+/* --- ahead -------------------------------------------------------------------------------------*/
+
+bool scan_take_pending(struct query *q, struct query_part *part)
+{
+    struct query_scan *scan = q->scan;
+    scan->parts = true;
+    if (!scan->has_pending) return false;
+    scan->has_pending = false;
+    part->chunk = scan->source.chunk;
+    part->vector = scan->source.vector;
+    bits_copy(part->selected, scan->pending);
+    part->rows = (uint32_t)bitmap_count(part->selected);
+    q->stats.rows_returned += part->rows;
+    return true;
+}
+
+static int look_for_rows(struct query *q, uint64_t deadline)
+{
+    while (!q->scan->has_pending) {
+        int found = find_pending(q, q->scan);
+        if (found < 0) q->failed = found;
+        if (found != QUERY_BUSY) return found < 0 ? QUERY_ROWS : found;
+        if (query_budget_over(deadline)) return QUERY_BUSY;
+    }
+    return QUERY_ROWS;
+}
+
+int query_look_ahead(struct query *q, uint64_t budget_ns)
+{
+    const struct query_sorter *sorter = q->sorter;
+    assert(q->scan);
+    if (q->failed || q->output_rows) return QUERY_ROWS;
+    if (!sorter) return look_for_rows(q, clock_ns() + budget_ns);
+    if (q->limit == 0) return QUERY_END;
+    if (q->scan->phase != SCAN_WRITE) return QUERY_BUSY;
+    return sorter->read < sorter->count ? QUERY_ROWS : QUERY_END;
 }
 
 int query_open_sorter(struct query *q)
