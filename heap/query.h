@@ -189,14 +189,19 @@ void query_batch_cell(const struct query *query, const struct query_batch *batch
 
 struct query_stats {
     uint64_t rows_total;       /* of the version, deleted ones included */
-    uint64_t rows_matched;     /* that `where` kept, of those that were looked at */
+    uint64_t rows_matched;     /* that `where` kept, of those that had to be looked at so far: none
+                                * beyond the limit of a scan without order */
     uint64_t rows_returned;
     uint64_t groups;
-    uint64_t chunks, chunks_skipped;   /* by zone maps */
-    uint64_t vectors, vectors_skipped; /* of the chunks that were not skipped */
-    uint64_t vectors_whole;    /* whose zone maps said that all rows match */
-    uint64_t index_chunks;     /* read by candidates of indexes, or left out because of them */
+    /* Words that mean the same in query_explain, where they are of the query to come. */
+    uint64_t chunks;           /* that were looked at: left out by zone maps, */
+    uint64_t chunks_skipped;
+    uint64_t index_skipped;    /* left out by indexes, which list no row, */
+    uint64_t index_chunks;     /* or read by candidates of indexes; the others are read otherwise */
     uint64_t index_rows;       /* the candidates */
+    uint64_t vectors;          /* of the chunks that were not left out; of these, */
+    uint64_t vectors_skipped;  /* left out by zone maps, or without candidates */
+    uint64_t vectors_whole;    /* whose zone maps said that all rows match */
     uint64_t bytes_decoded;    /* as decoded: 8 for each number, 16 for each text */
     size_t memory, memory_peak; /* of the query itself */
 };
@@ -204,15 +209,14 @@ void query_stats(const struct query *query, struct query_stats *stats);
 
 /* What the query will do, what zone maps and indexes will skip, and which index serves which test,
  * as a map:
- *   {plan, chunks, chunks_skipped, vectors, vectors_skipped,
- *    index_chunks: read by candidates, index_skipped: left out, index_rows: candidates (if an index
- *        serves anything),
- *    tests: [{column, test, on, chunks_skipped, vectors_skipped, index: its kind or nil,
- *             candidates: rows that it lists, index_chunks: where they are used, index_skipped:
- *             where it lists none; why, if none is used}…]}
- * `on` is "packed", "codes", "dictionary", "decoded" or "zone". Looks at zone maps of at most
- * 65,536 vectors, and into indexes 16,384 times. VALUE_ABSENT when memory is short. Before
- * query_next only. */
+ *   {plan, chunks, chunks_skipped, vectors, vectors_skipped, and if an index serves anything
+ *    index_chunks, index_skipped, index_rows: as of struct query_stats,
+ *    tests: [{column, test, on, chunks_skipped, vectors_skipped: by this test's zone maps alone;
+ *             index: its kind or nil, candidates: rows that it lists, index_chunks: where they are
+ *             used, index_skipped: where it lists none; why, if none is used}…]}
+ * `on` is "packed", "codes", "dictionary", "decoded" or "zone". Looks at 65,536 zone maps at most,
+ * and into indexes 16,384 times; the figures are of the chunks up to there. VALUE_ABSENT when
+ * memory is short. Before query_next only. */
 warn_unused value query_explain(struct query *query);
 
 #endif

@@ -548,8 +548,9 @@ warn_unused int query_open_sorter(struct query *q);
 /* Appends rows of `mask` to the output as long as there is room; they leave the mask. */
 warn_unused int query_append(struct query *q, const struct query_source *s, uint64_t *mask,
                              uint32_t rows_max, size_t bytes_max);
-/* Takes rows before the offset and beyond the limit off the mask. */
-void query_trim(struct query *q, uint64_t *mask);
+/* Takes rows before the offset and beyond the limit off the mask. Returns how many were beyond the
+ * limit. */
+uint64_t query_trim(struct query *q, uint64_t *mask);
 bool query_batch_full(const struct query *q, uint32_t rows_max, size_t bytes_max);
 /* The next vector with rows that match: 1, and its source and mask; 0: the
  * end; QUERY_BUSY: none yet, and it is time for a look at the clock. */

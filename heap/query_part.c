@@ -27,7 +27,7 @@ int query_next_part(struct query *q, uint64_t budget_ns, struct query_part *part
         if (found < 0) *error = q->error;
         if (found <= 0) return found;
         if (found == QUERY_ROWS) {
-            query_trim(q, part->selected);
+            q->stats.rows_matched -= query_trim(q, part->selected);
             part->chunk = s.chunk;
             part->vector = s.vector;
             part->rows = (uint32_t)bitmap_count(part->selected);

@@ -63,12 +63,13 @@ bool query_chunk_open(struct query *q)
     bool nothing = query_zone_of(q, q->chunk, QUERY_NONE, false) == ZONE_NONE;
     if (!nothing && q->index) use = query_index_enter(q);
     if (nothing || use == INDEX_NOTHING) {
-        q->stats.chunks_skipped++;
+        q->stats.chunks_skipped += nothing;
         query_chunk_leave(q);
         return false;
     }
     q->chunk_open = true;
     q->stats.vectors += vectors;
+    if (use == INDEX_CANDIDATES) q->stats.vectors_skipped += query_index_empty(q->index, vectors);
     return true;
 }
 
@@ -78,8 +79,6 @@ static bool next_vector_zone(struct query *q, enum query_zone *zone)
     if (!query_chunk_open(q)) return false;
     if (q->index && q->index->active) {
         uint32_t next = query_index_next_vector(q->index, q->vector);
-        uint32_t end = table_slots_vectors(table_chunk_slots(q->version, q->chunk));
-        q->stats.vectors_skipped += (next == QUERY_NONE ? end : next) - q->vector;
         if (next == QUERY_NONE) {
             query_chunk_leave(q);
             return false;
@@ -288,8 +287,9 @@ int query_give(struct query *q, struct query_batch *batch)
 
 /* --- without order -----------------------------------------------------------------------------*/
 
-void query_trim(struct query *q, uint64_t *mask)
+uint64_t query_trim(struct query *q, uint64_t *mask)
 {
+    uint64_t beyond = 0;
     for (unsigned w = 0; w < QUERY_WORDS; w++) {
         uint64_t word = mask[w], kept = 0;
         uint64_t count = (uint64_t)__builtin_popcountl(word);
@@ -305,9 +305,11 @@ void query_trim(struct query *q, uint64_t *mask)
             kept = word;
         } else {
             for (; q->limit; q->limit--, word &= word - 1) kept |= word & -word;
+            beyond += (uint64_t)__builtin_popcountl(word);
         }
         mask[w] = kept;
     }
+    return beyond;
 }
 
 bool query_batch_full(const struct query *q, uint32_t rows_max, size_t bytes_max)
@@ -333,7 +335,7 @@ static int find_pending(struct query *q, struct query_scan *scan)
     int found = scan->parts ? query_next_vector(q, &scan->source, scan->pending)
                             : next_rows(q, scan);
     if (found != QUERY_ROWS) return found;
-    query_trim(q, scan->pending);
+    q->stats.rows_matched -= query_trim(q, scan->pending);
     scan->has_pending = bits_any(scan->pending);
     return scan->has_pending ? QUERY_ROWS : QUERY_BUSY;
 }

@@ -303,6 +303,7 @@ void query_stats(const struct query *q, struct query_stats *stats)
     stats->memory = q->external.bytes;
     stats->memory_peak = q->memory_peak;
     if (!q->index) return;
-    stats->index_chunks = q->index->chunks_used + q->index->chunks_skipped;
+    stats->index_chunks = q->index->chunks_used;
+    stats->index_skipped = q->index->chunks_skipped;
     stats->index_rows = q->index->rows;
 }

@@ -271,7 +271,7 @@ void table_write_stats(struct writer *w, const struct query *q)
     struct query_stats s;
     query_stats(q, &s);
     writer_cstr(w, "stats");
-    writer_map(w, 10);
+    writer_map(w, 11);
     reply_figure(w, "rows_total", s.rows_total);
     reply_figure(w, "rows_matched", s.rows_matched);
     reply_figure(w, "groups", s.groups);
@@ -280,6 +280,7 @@ void table_write_stats(struct writer *w, const struct query *q)
     reply_figure(w, "vectors", s.vectors);
     reply_figure(w, "vectors_skipped", s.vectors_skipped);
     reply_figure(w, "index_chunks", s.index_chunks);
+    reply_figure(w, "index_skipped", s.index_skipped);
     reply_figure(w, "index_rows", s.index_rows);
     reply_figure(w, "memory_peak", s.memory_peak);
 }
