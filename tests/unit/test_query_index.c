@@ -96,8 +96,8 @@ static void expect_foretold(struct world *w, const char *name, value map, uint64
            " of %s", w->seed, name, foretold, figure, w->text);
 }
 
-/* Words of explain and of stats mean the same: of a query that looks at the whole table they have the
- * same figures. */
+/* Words of explain and of stats mean the same: of a query that looks at the whole table they have
+ * the same figures. */
 static void check_figures(struct world *w, struct table_version *v, value spec, bool aggregate,
                           const char *text, const struct answer *r)
 {
