@@ -85,7 +85,8 @@ struct query_error {
     char text[QUERY_ERROR_BYTES]; /* "where[1][2]: …": the place, what is wrong, what is right */
 };
 
-/* What a client asks for. VALUE_ABSENT or nil: not given. Used during creation only. */
+/* What a client asks for. VALUE_ABSENT or nil: not given. Used during creation only; lists of many
+ * literals the query holds itself. */
 struct query_spec {
     value where, let, order, limit, offset;
     value select;             /* scans: a list of names; all columns and lets if not given */
@@ -111,6 +112,10 @@ warn_unused int query_scan_create(struct heap *h, struct table_version *version,
 warn_unused int query_agg_create(struct heap *h, struct table_version *version,
                                  const struct query_spec *spec, size_t memory_max,
                                  struct query **query, struct query_error *error);
+/* Reads and sorts lists of many literals, for about `budget_ns`: what is left of a creation.
+ * QUERY_END: nothing is; QUERY_BUSY; or a negative error. query_next and query_next_part do that
+ * first, query_explain demands that it is done. */
+warn_unused int query_prepare(struct query *query, uint64_t budget_ns, struct query_error *error);
 /* Gives the pin back. What was allocated is freed by heap_drop_step. */
 void query_destroy(struct query *query);
 
@@ -216,7 +221,7 @@ void query_stats(const struct query *query, struct query_stats *stats);
  *             used, index_skipped: where it lists none; why, if none is used}…]}
  * `on` is "packed", "codes", "dictionary", "decoded" or "zone". Looks at 65,536 zone maps at most,
  * and into indexes 16,384 times; the figures are of the chunks up to there. VALUE_ABSENT when
- * memory is short. Before query_next only. */
+ * memory is short. Before query_next only, and after query_prepare. */
 warn_unused value query_explain(struct query *query);
 
 #endif

@@ -170,6 +170,7 @@ value query_explain(struct query *q)
 {
     struct heap *h = q->heap;
     struct counts n;
+    assert(q->prepared);
     value map = map_new(h), list = list_new(h);
     int error = map == VALUE_ABSENT || list == VALUE_ABSENT ? -ENOMEM : 0;
     count_zones(q, &n);

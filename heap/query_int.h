@@ -163,6 +163,19 @@ struct query_test {
     const char *unindexed;       /* why no index serves it; NULL: one does */
 };
 
+/* The literals of an `in` that are too many for the step that compiles: query_prepare reads and sorts
+ * them. Sorting merges runs of `width` items to and fro between `items` and `spare`. */
+struct query_list {
+    uint32_t test;
+    const struct query_field *field;
+    const char *place;
+    uint32_t at, length;  /* literals that are read, of so many */
+    bool nulls;           /* one is nil */
+    unsigned char *items, *spare;
+    uint32_t width;       /* 0: sorting has not begun */
+    uint32_t base, left, right; /* the pair of runs that is merged, and how far each is taken */
+};
+
 struct query_literal {
     enum query_kind kind;
     uint64_t lane;
@@ -407,6 +420,11 @@ struct query {
     struct query_literal *literals;
     uint32_t literal_count, literal_capacity;
     uint32_t nodes;
+    uint32_t listed;             /* literals of lists that were read at once */
+    struct query_list *lists;    /* the others; their values are in `frame`, which is then open */
+    uint32_t list_count, list_capacity, list_next;
+    struct root_frame frame;
+    bool prepared;               /* they are read, and it is known which indexes are used */
     uint32_t register_count;
     struct query_vector *registers;
     struct query_vector scratch; /* of tests */
@@ -476,6 +494,8 @@ warn_unused int query_compile_test(struct query *q, const struct query_field *fi
                                    const char *place);
 warn_unused int query_literal_read(struct query *q, value v, const char *place,
                                    struct query_literal *literal);
+/* One small part of the list that is next; 0 or an error. */
+warn_unused int query_list_work(struct query *q);
 /* REL_EQ…, or -1. */
 int query_relation_named(const struct heap *h, value v);
 
@@ -539,6 +559,8 @@ warn_unused int query_compile_field(struct query *q, const struct query_scope *s
                                     uint32_t field, struct query_code *code);
 warn_unused int query_open_common(struct query *q, const struct query_spec *spec);
 warn_unused int query_read_count(struct query *q, value v, const char *place, uint64_t *count);
+/* The end of a creation: what is left is done now if it is little, else by query_prepare. */
+warn_unused int query_compiled(struct query *q);
 warn_unused int query_compile_order(struct query *q, const struct query_scope *scope, value order);
 
 /* query_scan.c: shared by both */

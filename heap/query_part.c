@@ -18,6 +18,8 @@ int query_next_part(struct query *q, uint64_t budget_ns, struct query_part *part
     uint64_t now = clock_ns();
     uint64_t deadline = budget_ns < UINT64_MAX - now ? now + budget_ns : UINT64_MAX;
     assert(q->scan && !q->order_count);
+    int prepared = query_prepare(q, budget_ns, error);
+    if (prepared) return prepared;
     if (q->failed) *error = q->error;
     if (q->failed) return q->failed;
     if (scan_take_pending(q, part)) return QUERY_ROWS;

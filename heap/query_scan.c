@@ -558,7 +558,7 @@ static int scan_compile(struct query *q, const struct query_spec *spec)
     if (!error) error = query_eval_open(q);
     if (!error && q->order_count) error = query_open_sorter(q);
     query_weigh(q);
-    return error ? error : query_index_plan(q);
+    return error ? error : query_compiled(q);
 }
 
 int query_scan_create(struct heap *h, struct table_version *version, const struct query_spec *spec,

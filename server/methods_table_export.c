@@ -228,6 +228,10 @@ static enum call_outcome sending_step(struct call *call, uint64_t budget_ns)
     struct table_cursor *cursor = s->cursor;
     uint64_t now = clock_ns(), end = now + budget_ns;
     if (s->answering) return sending_finish(call, end);
+    struct query_error wrong;
+    int prepared = query_prepare(cursor->query, budget_ns, &wrong);
+    if (prepared == QUERY_BUSY) return CALL_PENDING;
+    if (prepared < 0) return fail(call, &wrong);
     do {
         struct query_error error;
         if (is_enough(s)) return sending_end(call, s, end);

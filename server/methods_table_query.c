@@ -639,6 +639,31 @@ enum call_outcome method_table_close(struct call *call)
     return reply_bool(call, cursor != NULL);
 }
 
+static void explain_free(struct call *call)
+{
+    table_cursor_destroy(call->state);
+    call->state = NULL;
+}
+
+static enum call_outcome explain_step(struct call *call, uint64_t budget_ns)
+{
+    struct query_error error;
+    struct query *q = ((struct table_cursor *)call->state)->query;
+    int status = query_prepare(q, budget_ns, &error);
+    if (status == QUERY_BUSY) return CALL_PENDING;
+    if (status < 0) {
+        explain_free(call);
+        return call_fail_query(call, &error);
+    }
+    value map = query_explain(q);
+    explain_free(call);
+    map = call_keep_take(call, map);
+    if (map == VALUE_ABSENT) return fail_no_memory(call);
+    struct reply r;
+    reply_open(&r, call);
+    return reply_finish(&r, reply_value(&r, map));
+}
+
 enum call_outcome method_table_explain(struct call *call)
 {
     struct table *t;
@@ -651,11 +676,8 @@ enum call_outcome method_table_explain(struct call *call)
         return call_fail_query(call, &error);
     struct table_cursor *cursor = cursor_create(call, param(call, 1));
     if (cursor == NULL || compile(call, t, &spec, agg, cursor) < 0) return CALL_FAILED;
-    value map = query_explain(cursor->query);
-    table_cursor_destroy(cursor);
-    map = call_keep_take(call, map);
-    if (map == VALUE_ABSENT) return fail_no_memory(call);
-    struct reply r;
-    reply_open(&r, call);
-    return reply_finish(&r, reply_value(&r, map));
+    call->state = cursor;
+    call->abort = explain_free;
+    call->step = explain_step;
+    return explain_step(call, FIRST_STEP_NS);
 }

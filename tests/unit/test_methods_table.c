@@ -354,6 +354,54 @@ START_TEST(an_error_behind_an_answer_is_that_of_the_next_one)
 }
 END_TEST
 
+/* More literals than are read at once: whoever asks waits until they are. */
+START_TEST(every_method_prepares_long_lists)
+{
+    static const struct {
+        const char *method, *params, *answer;
+    } asked[] = {
+        {"table.scan", "'t', {'select': ['k'], 'where': %s}", "'rows': 50, "},
+        {"table.scan", "'t', {'format': 'cols', 'where': %s}", "'rows': 50, "},
+        {"table.scan", "'t', {'format': 'arrow', 'batch': {'bytes': 64}, 'where': %s}", "'rows': 0"},
+        {"table.next", "1", "'rows': 50"},
+        {"table.export", "'t', {'format': 'npy', 'select': ['k'], 'where': %s}", "'rows': 50"},
+        {"table.export", "'t', {'format': 'csv', 'where': %s}", "'rows': 50"},
+        {"table.agg", "'t', {'agg': {'n': ['count']}, 'where': %s}", "[[50]]"},
+        {"table.agg", "'t', {'group': ['i'], 'having': %s}", "'rows': 50"},
+        {"table.explain", "'t', {'where': %s}", "'test': 'in'"},
+        {"table.update", "'t', %s, {'k': 9}", "50"},
+        {"table.delete", "'t', %s", "50"},
+    };
+    char where[3000], params[3200], *at = where + sprintf(where, "['in', 'i', [");
+    fill_numbers("t", 100);
+    for (int i = 0; i < 400; i++) at += sprintf(at, "%d, ", 2 * ((i * 7 + 3) % 400));
+    sprintf(at - 2, "]]");
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        const char *gap = strchr(asked[i].params, '%');
+        ck_assert(gap != NULL);
+        snprintf(params, sizeof params, "%.*s%s%s", (int)(gap - asked[i].params), asked[i].params,
+                 where, gap + 2);
+        const char *answer = ask(&p, asked[i].method, params);
+        if (strstr(answer, "'cursor': 1")) { /* of Arrow: what is behind the schema */
+            do answer = ask(&p, "table.next", "1, {'bytes': 100000}");
+            while (strstr(answer, "'rows': 0"));
+            i++;
+        }
+        ck_assert_msg(strstr(answer, asked[i].answer) != NULL, "%s: %s", asked[i].method, answer);
+    }
+    ASK(&p, "len", "'t'", "50");
+    strcpy(at - 2, ", 'x']]");
+    snprintf(params, sizeof params, "'t', {'where': %s}", where);
+    ASK_HAS(&p, "table.scan", params, "! WRONG_TYPE table.scan: where[2][400]: column \"i\" is i64");
+    ASK_HAS(&p, "table.explain", params, "! WRONG_TYPE table.explain: where[2][400]: ");
+    snprintf(params, sizeof params, "'t', %s", where);
+    ASK_HAS(&p, "table.delete", params, "! WRONG_TYPE table.delete: where[2][400]: ");
+    snprintf(params, sizeof params, "'t', {'format': 'csv', 'where': %s}", where);
+    ASK_HAS(&p, "table.export", params, "! WRONG_TYPE table.export: where[2][400]: ");
+    ck_assert_uint_eq(p.refs.cursors.count, 0);
+}
+END_TEST
+
 START_TEST(a_scan_sees_one_moment)
 {
     struct in_process other;
@@ -600,6 +648,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, cursors_have_limits_and_end);
     tcase_add_test(tcase, a_scan_that_has_given_its_last_row_leaves_no_cursor);
     tcase_add_test(tcase, an_error_behind_an_answer_is_that_of_the_next_one);
+    tcase_add_test(tcase, every_method_prepares_long_lists);
     tcase_add_test(tcase, a_scan_sees_one_moment);
     tcase_add_test(tcase, a_session_that_ends_unpins);
     tcase_add_test(tcase, updates_and_deletions);
