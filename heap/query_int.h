@@ -163,8 +163,8 @@ struct query_test {
     const char *unindexed;       /* why no index serves it; NULL: one does */
 };
 
-/* The literals of an `in` that are too many for the step that compiles: query_prepare reads and sorts
- * them. Sorting merges runs of `width` items to and fro between `items` and `spare`. */
+/* The literals of an `in` that are too many for the step that compiles: query_prepare reads and
+ * sorts them. Sorting merges runs of `width` items to and fro between `items` and `spare`. */
 struct query_list {
     uint32_t test;
     const struct query_field *field;

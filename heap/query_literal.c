@@ -4,8 +4,8 @@
  * at types again: an inclusive range of integers, doubles or codes; bounds of texts; a sorted set.
  * `x > 1.5` of an integer column is the range from 2 on; `x = 1.5` is never true.
  *
- * Lists of up to LIST_AT_ONCE literals, all together, are read while the query is compiled; others are
- * held, and read and sorted by query_prepare, some at a time. */
+ * Lists of up to LIST_AT_ONCE literals, all together, are read while the query is compiled; others
+ * are held, and read and sorted by query_prepare, some at a time. */
 #include "heap/query_int.h"
 
 #include <math.h>

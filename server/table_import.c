@@ -205,7 +205,8 @@ int import_begin(struct table_import *x, bool types, struct table_error *error)
 
 static size_t held_bytes(const struct table_import *x)
 {
-    return infer_bytes(&x->types) + x->held.capacity + (x->csv != NULL ? csv_reader_bytes(x->csv) : 0) +
+    return infer_bytes(&x->types) + x->held.capacity +
+           (x->csv != NULL ? csv_reader_bytes(x->csv) : 0) +
            (x->json != NULL ? json_reader_bytes(x->json) : 0) +
            (x->arrow != NULL ? arrow_reader_bytes(x->arrow) : 0) +
            (x->npy != NULL ? npy_reader_bytes(x->npy) : 0);

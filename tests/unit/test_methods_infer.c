@@ -47,8 +47,9 @@ START_TEST(a_table_is_made_once_a_row_is_whole)
         bool atomic = i / 2 % 2;
         snprintf(options, sizeof options, "%s, 'create': true, 'ttl': 50000%s", files[i % 2][0],
                  atomic ? ", 'atomic': true" : "");
-        const char *answer = ask_import_cut(&p, "'v'", files[i % 2][1], strlen(files[i % 2][1]), options,
-                                        1 + i / 2, &rng);
+        const char *file = files[i % 2][1];
+        const char *answer = ask_import_cut(&p, "'v'", file, strlen(file), options, 1 + i / 2,
+                                            &rng);
         ck_assert_str_eq(answer, "{'rows': 2, 'cursor': nil}");
         ASK(&p, "get", "'v'", "[{'a': -1, 'b': 'p'}, {'a': 2, 'b': 'q'}]");
         ck_assert_int_gt(strtoll(ask(&p, "ttl", "'v'"), NULL, 10), 0);
@@ -89,6 +90,38 @@ START_TEST(waiting_for_a_row_is_bounded_and_may_be_in_vain)
 }
 END_TEST
 
+/* What is far from usual is written and read in one way: years before 0 and after 9999, and doubles
+ * below the normal ones. Such years are no dates by themselves. */
+START_TEST(odd_years_and_tiny_doubles_come_back)
+{
+    static const char csv[] = "d,t,x\r\n-0001-12-31,-290308-12-21T19:59:05.224192Z,5e-324\r\n"
+                              "10000-01-01,294247-01-10T04:00:54.775807Z,-2.5e-320\r\n";
+    static const char jsonl[] =
+        "{\"d\":\"-0001-12-31\",\"t\":\"-290308-12-21T19:59:05.224192Z\",\"x\":5e-324}\n"
+        "{\"d\":\"10000-01-01\",\"t\":\"294247-01-10T04:00:54.775807Z\",\"x\":-2.5e-320}\n";
+    for (int i = 0; i < 2; i++) {
+        char params[200];
+        snprintf(params, sizeof params, "{'format': '%s', 'create': true, "
+                 "'schema': [['d', 'date'], ['t', 'ts'], ['x', 'f64']]}", i ? "jsonl" : "csv");
+        IMPORT("'t'", i ? jsonl : csv, params, "{'rows': 2");
+        ASK(&p, "get", "['t', 0, 'd']", "-719529");
+        ASK(&p, "get", "['t', 1, 'd']", "2932897");
+        ASK(&p, "get", "['t', 0, 't']", "-9223372036854775808");
+        ASK(&p, "get", "['t', 1, 't']", "9223372036854775807");
+        ASK_HAS(&p, "table.export", "'t', {'format': 'csv'}",
+                "-0001-12-31,-290308-12-21T19:59:05.224192Z,5e-324");
+        ASK_HAS(&p, "table.export", "'t', {'format': 'csv'}",
+                "10000-01-01,294247-01-10T04:00:54.775807Z,-2.5e-320");
+        ASK_HAS(&p, "table.export", "'t', {'format': 'jsonl'}", "\"x\":5e-324}");
+        ASK_HAS(&p, "table.export", "'t', {'format': 'jsonl'}", "{\"d\":\"10000-01-01\",");
+        ASK(&p, "del", "'t'", "1");
+        IMPORT("nil", i ? jsonl : csv, i ? "{'format': 'jsonl', 'infer': true}"
+                                         : "{'format': 'csv', 'infer': true}",
+               "{'rows': 2, 'cursor': nil, 'schema': [['d', 'str', ");
+    }
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *s = suite_create("methods_infer");
@@ -96,6 +129,7 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, a_table_is_made_once_a_row_is_whole);
     tcase_add_test(c, waiting_for_a_row_is_bounded_and_may_be_in_vain);
+    tcase_add_test(c, odd_years_and_tiny_doubles_come_back);
     suite_add_tcase(s, c);
     return s;
 }

@@ -362,7 +362,8 @@ START_TEST(every_method_prepares_long_lists)
     } asked[] = {
         {"table.scan", "'t', {'select': ['k'], 'where': %s}", "'rows': 50, "},
         {"table.scan", "'t', {'format': 'cols', 'where': %s}", "'rows': 50, "},
-        {"table.scan", "'t', {'format': 'arrow', 'batch': {'bytes': 64}, 'where': %s}", "'rows': 0"},
+        {"table.scan", "'t', {'format': 'arrow', 'batch': {'bytes': 64}, 'where': %s}",
+         "'rows': 0"},
         {"table.next", "1", "'rows': 50"},
         {"table.export", "'t', {'format': 'npy', 'select': ['k'], 'where': %s}", "'rows': 50"},
         {"table.export", "'t', {'format': 'csv', 'where': %s}", "'rows': 50"},
@@ -392,7 +393,8 @@ START_TEST(every_method_prepares_long_lists)
     ASK(&p, "len", "'t'", "50");
     strcpy(at - 2, ", 'x']]");
     snprintf(params, sizeof params, "'t', {'where': %s}", where);
-    ASK_HAS(&p, "table.scan", params, "! WRONG_TYPE table.scan: where[2][400]: column \"i\" is i64");
+    ASK_HAS(&p, "table.scan", params,
+            "! WRONG_TYPE table.scan: where[2][400]: column \"i\" is i64");
     ASK_HAS(&p, "table.explain", params, "! WRONG_TYPE table.explain: where[2][400]: ");
     snprintf(params, sizeof params, "'t', %s", where);
     ASK_HAS(&p, "table.delete", params, "! WRONG_TYPE table.delete: where[2][400]: ");

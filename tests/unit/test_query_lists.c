@@ -1,5 +1,5 @@
-/* test_query_lists.c - `in` with as many literals as there may be: read and sorted in steps, each of
- * them small, with the answers that a plain look at every row gives; errors, and short memory. */
+/* test_query_lists.c - `in` with as many literals as there may be: read and sorted in steps, each
+ * of them small, with the answers that a plain look at every row gives; errors, short memory. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
