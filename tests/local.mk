@@ -81,10 +81,10 @@ unit_tests = \
 	unit_glob unit_heap unit_histogram unit_intern unit_keys unit_libcairn unit_list \
 	unit_log unit_map unit_map_model unit_map_packed unit_map_track unit_methods \
 	unit_methods_change unit_methods_faults unit_methods_hostile unit_methods_import \
-	unit_methods_index unit_methods_malloc unit_methods_more unit_methods_sets \
-	unit_methods_symbols unit_methods_table unit_methods_table_export unit_number \
-	unit_packed_rows unit_path unit_pins unit_query unit_query_index unit_query_model \
-	unit_reply unit_rpc unit_set unit_settings unit_shape unit_sorted_set unit_table \
+	unit_methods_index unit_methods_infer unit_methods_malloc unit_methods_more \
+	unit_methods_sets unit_methods_symbols unit_methods_table unit_methods_table_export \
+	unit_number unit_packed_rows unit_path unit_pins unit_query unit_query_index \
+	unit_query_lists unit_query_model unit_reply unit_rpc unit_set unit_settings unit_shape unit_sorted_set unit_table \
 	unit_table_arrow unit_table_csv unit_table_digits unit_table_encode unit_table_fork \
 	unit_table_index unit_table_json unit_table_kernels unit_table_model unit_table_texts \
 	unit_table_versions unit_tasks unit_text unit_text_cell unit_torture unit_utf8 unit_value \
@@ -238,6 +238,10 @@ unit_methods_import_SOURCES = %D%/unit/test_methods_import.c
 unit_methods_import_CFLAGS = $(TEST_CFLAGS)
 unit_methods_import_LDADD = $(SESSION_TEST_LIBS)
 
+unit_methods_infer_SOURCES = %D%/unit/test_methods_infer.c
+unit_methods_infer_CFLAGS = $(TEST_CFLAGS)
+unit_methods_infer_LDADD = $(SESSION_TEST_LIBS)
+
 unit_methods_index_SOURCES = %D%/unit/test_methods_index.c
 unit_methods_index_CFLAGS = $(TEST_CFLAGS)
 unit_methods_index_LDADD = $(SESSION_TEST_LIBS)
@@ -299,6 +303,10 @@ unit_query_index_SOURCES = \
 	%D%/unit/test_query_index.c
 unit_query_index_CFLAGS = $(TEST_CFLAGS)
 unit_query_index_LDADD = $(HEAP_TEST_LIBS) -lm
+
+unit_query_lists_SOURCES = %D%/unit/test_query_lists.c
+unit_query_lists_CFLAGS = $(TEST_CFLAGS)
+unit_query_lists_LDADD = $(HEAP_TEST_LIBS) -lm
 
 unit_query_model_SOURCES = \
 	%D%/support/query_rows.c \
