@@ -57,7 +57,7 @@ size_t cli_time_format(char text[CLI_DATE_BYTES_MAX], int64_t us, char separator
                                (unsigned)(seconds / 60 % 60), (unsigned)(seconds % 60));
     if (fraction == 0) return length;
     length += (size_t)snprintf(text + length, CLI_DATE_BYTES_MAX - length, ".%06u", fraction);
-    while (text[length - 1] == '0') text[--length] = 0;
+    while (separator == ' ' && text[length - 1] == '0') text[--length] = 0;
     return length;
 }
 

@@ -12,8 +12,8 @@
 #define CLI_DATE_BYTES_MAX 64
 /* "2024-05-01"; years outside of 0 to 9999 have a sign or more digits. Returns the length. */
 size_t cli_date_format(char text[CLI_DATE_BYTES_MAX], int64_t days);
-/* "2024-05-01 12:30:00", with as many digits of a fraction as it needs, or `separator` in place
- * of the blank. */
+/* "2024-05-01 12:30:00", with as many digits of a fraction as it needs; with another `separator` in
+ * place of the blank it has none or six, as table.export writes them. */
 size_t cli_time_format(char text[CLI_DATE_BYTES_MAX], int64_t us, char separator);
 
 /* Reads YYYY-MM-DD, or that with T or a blank and HH:MM, HH:MM:SS or HH:MM:SS.ffffff behind it, and

@@ -56,6 +56,16 @@ const struct cli_field *cli_fields_find(const struct cli_fields *f, const char *
     return NULL;
 }
 
+const struct cli_field *cli_fields_find_any_case(const struct cli_fields *f, const char *name,
+                                                 size_t length)
+{
+    const struct cli_field *exact = cli_fields_find(f, name, length);
+    for (size_t i = 0; !exact && i < f->count; i++)
+        if (f->list[i].length == length && strncasecmp(f->list[i].name, name, length) == 0)
+            return &f->list[i];
+    return exact;
+}
+
 /* Blanks count in quotes only. */
 static bool is_written_alike(const char *a, const char *a_end, const char *b, const char *b_end)
 {

@@ -183,6 +183,18 @@ static int flush(struct csv_reader *r)
 
 /* --- rows --------------------------------------------------------------------------------------*/
 
+/* A row that is shorter than the first line names the first column that it lacks. */
+static int wrong_count(struct csv_reader *r, uint32_t cells)
+{
+    uint32_t wanted = r->batch.columns;
+    if (cells < wanted)
+        return csv_wrong(r, r->line, cells, "it is missing: the line has %" PRIu32 " cell%s, and "
+                         "the first line %" PRIu32, cells, cells == 1 ? "" : "s", wanted);
+    return csv_wrong(r, r->line, wanted, "%" PRIu32 " cells, where the first line has %" PRIu32
+                     "; a cell with %s in it stands in quotes", cells, wanted,
+                     r->delimiter == ',' ? "a comma" : "the delimiter");
+}
+
 /* The first line names the columns. */
 static int take_header(struct csv_reader *r)
 {
@@ -237,9 +249,7 @@ static int row_end(struct csv_reader *r)
         r->row_cells = 0;
         if (r->header) return take_header(r);
     }
-    if (cells != r->batch.columns)
-        return csv_wrong(r, r->line, cells - 1, "%" PRIu32 " cells; the first line has %" PRIu32,
-                         cells, r->batch.columns);
+    if (cells != r->batch.columns) return wrong_count(r, cells);
     r->row_cells = 0;
     r->batch.rows++;
     return 0;

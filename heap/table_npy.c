@@ -158,7 +158,7 @@ static void tell_row(struct npy_reader *r)
     const char *rest = strchr(r->error.text, ',');
     if (r->error.row == UINT64_MAX || strncmp(r->error.text, "row ", 4) != 0 || !rest) return;
     snprintf(what, sizeof what, "%s", rest);
-    snprintf(r->error.text, sizeof r->error.text, ".npy: row %" PRIu64 "%.280s",
+    snprintf(r->error.text, sizeof r->error.text, ".npy: record %" PRIu64 "%.280s",
              r->done + r->error.row + 1, what);
 }
 

@@ -11,6 +11,7 @@ integration_tests = \
 	%D%/arrow.sh \
 	%D%/bench.sh \
 	%D%/cli.sh \
+	%D%/cli_files.sh \
 	%D%/cli_tables.sh \
 	%D%/dumpavail2jsonl.sh \
 	%D%/evict.sh \

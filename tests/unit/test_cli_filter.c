@@ -245,7 +245,13 @@ START_TEST(errors_point_at_the_place)
     refuses("city = ^'Oslo", "a closing ' is missing");
     refuses("^`unit price = 3", "a closing ` is missing");
     refuses("name = ^'\\q'", "unknown escape");
-    refuses("price > ^99999999999999999999", "too large");
+    refuses("price > ^99999999999999999999", "too large: integers have 64 bits");
+    refuses("price > ^1e999", "too large for a double");
+    refuses("price < -^1e999", "too large for a double");
+    refuses("price in (1, ^1.0e400)", "too large for a double");
+    refuses("^limit > 5", "the column is written `limit`, in backticks");
+    refuses("id = 1 and ^LIMIT = 5", "the column is written `limit`, in backticks");
+    refuses("price > ^order", "expected a column, a value, not or (, found order");
     refuses("price > ^12abc", "expected a number");
     refuses("^sqrt(price) > 2", "there is no function sqrt here; there are bucket, cast and if");
     refuses("bucket(price^) = 2", "a width");
