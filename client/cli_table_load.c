@@ -446,6 +446,15 @@ static int summary(struct load *l)
 
 /* --- both commands ----------------------------------------------------------------------*/
 
+/* The first pass has found columns. */
+static int found_check(const struct load *l)
+{
+    const struct cairn_value *answer = cairn_reply_result(l->inferred);
+    if (cairn_length(cairn_field(answer, "schema")) > 0) return CLI_OK;
+    return cli_error(CLI_DATA, "%s: has no record that tells columns; --schema says them",
+                     file_name(l));
+}
+
 static int load_file(struct load *l)
 {
     struct cairn_reply *last = NULL;
@@ -453,6 +462,7 @@ static int load_file(struct load *l)
     if (result == CLI_OK) result = format_check(l);
     if (result == CLI_OK && l->twice) {
         result = pass(l, true, &l->inferred);
+        if (result == CLI_OK) result = found_check(l);
         if (result == CLI_OK) result = rewind_file(l);
     }
     if (result == CLI_OK) result = pass(l, false, &last);

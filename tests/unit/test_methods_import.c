@@ -528,7 +528,8 @@ START_TEST(parameters_are_checked)
     IMPORT("'t'", "b\n1\n", "{'format': 'csv'}",
            "! WRONG_TYPE table.import: CSV line 1, column \"b\": cell 1: the table has no column");
     IMPORT("'t'", "a,a\n1,2\n", "{'format': 'csv'}", "! WRONG_TYPE");
-    IMPORT("'u'", "a,a\n1,2\n", "{'format': 'csv', 'create': true}", "! BAD_PARAMS");
+    IMPORT("'u'", "a,a\n1,2\n", "{'format': 'csv', 'create': true}",
+           "! WRONG_TYPE table.import: CSV line 1, column \"a\": cell 2: a second column");
     ASK(&p, "len", "'t'", "0");
     ASK(&p, "exists", "'u', 'm'", "0");
     IMPORT("'v'", "a\n1\n", "{'format': 'csv', 'create': true, 'ttl': 50000}", "{'rows': 1");

@@ -1,5 +1,5 @@
 /* test_methods_types.c - table.import with `types`: what the request says about columns of CSV and
- * JSON lines takes the place of what their first bytes show. */
+ * JSON lines takes the place of what their first bytes show; and names that a header lacks. */
 #include "server/call.h"
 
 #include <string.h>
@@ -65,6 +65,38 @@ START_TEST(types_go_with_infer)
 }
 END_TEST
 
+START_TEST(a_column_without_a_name_is_called_by_its_place)
+{
+    IMPORT("'t'", ",a,\n0,1,\n1,3,x\n", "{'format': 'csv', 'create': true}", "{'rows': 2");
+    ASK(&p, "get", "['t', 1]", "{'column1': 1, 'a': 3, 'column3': 'x'}");
+    IMPORT("'t'", "a,,\n5,6,y\n", "{'format': 'csv'}",
+           "! WRONG_TYPE table.import: CSV line 1: cell 2: the table has no column \"column2\"");
+    IMPORT("'t'", ",a,\n2,5,z\n", "{'format': 'csv'}", "{'rows': 1");
+    ASK(&p, "get", "['t', -1]", "{'column1': 2, 'a': 5, 'column3': 'z'}");
+    IMPORT("'u'", "column2,\n1,2\n", "{'format': 'csv', 'create': true}",
+           "! WRONG_TYPE table.import: CSV line 1: cell 2: a second column \"column2\"");
+    IMPORT("'u'", "a,caf\xe9\n1,2\n", "{'format': 'csv', 'create': true}",
+           "! WRONG_TYPE table.import: CSV line 1, column \"caf\\\\xe9\": cell 2: \"caf\\\\xe9\" is "
+           "not UTF-8");
+    ASK(&p, "exists", "'u'", "0");
+}
+END_TEST
+
+START_TEST(json_lines_may_have_a_byte_order_mark)
+{
+    IMPORT("'t'", "\xef\xbb\xbf{\"a\":1}\n{\"a\":2}", "{'format': 'jsonl', 'create': true}",
+           "{'rows': 2");
+    IMPORT("'t'", "\xef", "{'format': 'jsonl', 'more': true}", "{'rows': 0, 'cursor': 1}");
+    IMPORT("'t'", "\xbb", "{'cursor': 1, 'more': true}", "{'rows': 0, 'cursor': 1}");
+    IMPORT("'t'", "\xbf{\"a\":3}", "{'cursor': 1}", "{'rows': 1, 'cursor': nil}");
+    ASK(&p, "get", "'t'", "[{'a': 1}, {'a': 2}, {'a': 3}]");
+    IMPORT("'t'", "\xef{\"a\":1}", "{'format': 'jsonl'}",
+           "! WRONG_TYPE table.import: JSON line 1, record 1: it begins as a byte order mark does");
+    IMPORT("'t'", "\xef\xbb\xbf\xef\xbb\xbf{\"a\":1}", "{'format': 'jsonl'}", "! WRONG_TYPE");
+    ASK(&p, "len", "'t'", "3");
+}
+END_TEST
+
 START_TEST(types_are_checked)
 {
     static const char *const wrong[][2] = {
@@ -101,6 +133,8 @@ Suite *test_suite(void)
     tcase_add_test(tcase, a_type_that_is_said_holds_what_comes_later);
     tcase_add_test(tcase, a_field_of_json_that_comes_late_has_its_column);
     tcase_add_test(tcase, types_go_with_infer);
+    tcase_add_test(tcase, a_column_without_a_name_is_called_by_its_place);
+    tcase_add_test(tcase, json_lines_may_have_a_byte_order_mark);
     tcase_add_test(tcase, types_are_checked);
     suite_add_tcase(suite, tcase);
     return suite;
