@@ -153,6 +153,12 @@ static bool items(struct reader *r, const char *option)
 static bool read_select(struct reader *r)
 {
     if (cli_lexer_take(&r->l, "*")) return true;
+    struct cli_token next = cli_lexer_peek(&r->l);
+    bool names = next.type == CLI_TOKEN_NAME || next.type == CLI_TOKEN_QUOTED_NAME;
+    if (cli_lexer_is(&r->l, "distinct") && names && !cli_fields_find(&r->known, "distinct", 8))
+        return cli_query_fail(r->error, r->l.token.from, "table group shows values once: table "
+                              "group NAME by %.*s", next.to - next.from < 60
+                              ? (int)(next.to - next.from) : 60, r->l.text + next.from);
     return items(r, "select");
 }
 
@@ -361,8 +367,8 @@ static bool order_name(struct reader *r, const struct cli_fields *fields)
     struct cairn_args *name = cairn_args_create();
     bool done = name ? cli_filter_read(&r->l, fields, &e, name, r->error) : fail_memory(r);
     if (done && !e.is_column)
-        done = cli_query_fail(r->error, from, "rows are put in order by columns; give what is "
-                              "computed a name with as");
+        done = cli_query_fail(r->error, from, "rows are put in order by columns, downwards with "
+                              "desc; give what is computed a name with as");
     if (done) cairn_args_append(r->args, name);
     cairn_args_destroy(name);
     return done;

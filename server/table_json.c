@@ -43,7 +43,7 @@ struct json_reader {
     uint32_t *map;       /* batch_append: each column is itself */
     uint64_t line;
     size_t line_bytes;   /* of this line so far */
-    unsigned mark;       /* how many bytes of a byte order mark came; 3: none is possible any more */
+    unsigned mark;       /* how many bytes of a byte order mark came; 3: no longer possible */
     struct table_out held; /* what has come of a token that is cut */
     bool in_string, escaped; /* of the bytes that have come: within one, and behind a backslash */
     bool in_text;        /* a long string is being decoded */

@@ -82,6 +82,10 @@ ok "is written in backticks, which is said" says 'the column is written `order`,
 ok "by as well" status 2 table group words by limit count
 ok "in whatever capitals" says 'the column is written `Limit`'
 is "so it is found" "$(table query words select id where '`order` > 5' --json)" '{"id": 2}'
+printf 'a, b \n1, 2\n' >blanks.csv
+table create blanks blanks.csv
+ok "a name with blanks" status 2 table query blanks where 'b = 2'
+ok "is told with its backticks" says '` b ` (in backticks)'
 ok "a number that no double holds" status 2 table query words where 'id < 1e999'
 ok "is not taken for an integer" says "too large for a double"
 

@@ -368,6 +368,8 @@ START_TEST(clauses_of_queries)
     asks_not(q, "where ok where ok", 9, "this clause was there already");
     asks_not(q, "order id", 6, "expected by");
     asks_not(q, "order by id + 1", 9, "rows are put in order by columns");
+    asks_not(q, "order by -id", 9, "downwards with desc");
+    asks_not(q, "select distinct city", 7, "table group NAME by city");
     asks_not(q, "id = 1", 0, "a condition begins with where");
     asks_not(q, "select count(*)", 7, "count is for table group");
     asks_not(q, "where ok group by city", 9, "table group");

@@ -76,8 +76,8 @@ START_TEST(a_column_without_a_name_is_called_by_its_place)
     IMPORT("'u'", "column2,\n1,2\n", "{'format': 'csv', 'create': true}",
            "! WRONG_TYPE table.import: CSV line 1: cell 2: a second column \"column2\"");
     IMPORT("'u'", "a,caf\xe9\n1,2\n", "{'format': 'csv', 'create': true}",
-           "! WRONG_TYPE table.import: CSV line 1, column \"caf\\\\xe9\": cell 2: \"caf\\\\xe9\" is "
-           "not UTF-8");
+           "! WRONG_TYPE table.import: CSV line 1, column \"caf\\\\xe9\": cell 2: "
+           "\"caf\\\\xe9\" is not UTF-8");
     ASK(&p, "exists", "'u'", "0");
 }
 END_TEST
