@@ -12,6 +12,7 @@ integration_tests = \
 	%D%/bench.sh \
 	%D%/cli.sh \
 	%D%/cli_files.sh \
+	%D%/cli_stop.sh \
 	%D%/cli_tables.sh \
 	%D%/dumpavail2jsonl.sh \
 	%D%/evict.sh \
