@@ -104,6 +104,12 @@ ok "has its line and record" says 'line 3, column "a", record 2'
 ok "a bad cell of rows" status 1 cli table.append ints '{"rows": [[1], ["x"]]}'
 ok "has its row" says 'row 1, column "a"'
 
+# --- columns that the table has not
+printf 'A\n1\n' >other.csv
+ok "a file of other columns" status 4 table append ints other.csv
+ok "is told how columns go together" says "columns of a file go by their names"
+ok "and that names may be missing" says "--no-header: the first line is data"
+
 # --- files that are no text
 printf '\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR' >picture.csv
 ok "a picture" status 4 table create none picture.csv

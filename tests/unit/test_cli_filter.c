@@ -657,6 +657,27 @@ START_TEST(dates_are_written_and_read_back)
 }
 END_TEST
 
+START_TEST(times_may_have_a_zone)
+{
+    static const char *const same[] = {
+        "2024-05-01T12:30:00Z",      "2024-05-01 14:30+02:00", "2024-05-01T14:30:00.0+0200",
+        "2024-05-01T14:30:00+02",    "2024-05-01T07:00-05:30", "2024-05-02T12:29+23:59",
+        "2024-04-30T23:30:00-13:00", "2024-05-01T12:30"};
+    static const char *const wrong[] = {"2024-05-01T12:30+1",     "2024-05-01T12:30+24:00",
+                                        "2024-05-01T12:30+01:60", "2024-05-01T12:30+01:0",
+                                        "2024-05-01T12:30Z+01",   "2024-05-01T12:30+",
+                                        "2024-05-01T12:30+01:00x", "2024-05-01+01:00"};
+    int64_t us;
+    bool is_date;
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        ck_assert_msg(cli_time_parse(same[i], strlen(same[i]), &us, &is_date), "%s", same[i]);
+        ck_assert_msg(us == 1714566600000000 && !is_date, "%s", same[i]);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        ck_assert_msg(!cli_time_parse(wrong[i], strlen(wrong[i]), &us, &is_date), "%s", wrong[i]);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("cli_filter");
@@ -674,6 +695,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, names_are_as_written);
     tcase_add_test(tcase, messages_have_a_caret);
     tcase_add_test(tcase, dates_are_written_and_read_back);
+    tcase_add_test(tcase, times_may_have_a_zone);
     suite_add_tcase(suite, tcase);
     tcase_add_checked_fixture(random, setup, teardown);
     tcase_add_test(random, random_conditions_are_read_back);
