@@ -369,6 +369,14 @@ START_TEST(clauses_of_queries)
     asks_not(q, "order id", 6, "expected by");
     asks_not(q, "order by id + 1", 9, "rows are put in order by columns");
     asks_not(q, "order by -id", 9, "downwards with desc");
+    asks_not(q, "select id, id", 11, "the name id is there already");
+    asks_not(q, "select id * 2, id * 2", 15, "is there already");
+    asks(q, "select *", "{}");
+    asks(q, "select *, id * 2 as double where ok",
+         "{\"select\": [\"id\", \"city\", \"name\", \"price\", \"small\", \"day\", \"at\", \"ok\", "
+         "\"raw\", \"unit price\", \"limit\", \"any\", \"double\"], \"where\": [\"=\", \"ok\", true], "
+         "\"let\": {\"double\": [\"*\", [\"col\", \"id\"], [\"lit\", 2]]}}");
+    asks_not(q, "select *, id", 10, "the name id is there already");
     asks_not(q, "select distinct city", 7, "table group NAME by city");
     asks_not(q, "id = 1", 0, "a condition begins with where");
     asks_not(q, "select count(*)", 7, "count is for table group");
