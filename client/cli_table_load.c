@@ -463,6 +463,8 @@ static int load_file(struct load *l)
 {
     struct cairn_reply *last = NULL;
     int result = block_read(l);
+    if (result == CLI_OK && l->length == 0 && l->creates && !l->schema)
+        result = cli_error(CLI_DATA, "%s: is empty", file_name(l));
     if (result == CLI_OK) result = format_check(l);
     if (result == CLI_OK && l->twice) {
         result = pass(l, true, &l->inferred);

@@ -104,6 +104,31 @@ ok "has its line and record" says 'line 3, column "a", record 2'
 ok "a bad cell of rows" status 1 cli table.append ints '{"rows": [[1], ["x"]]}'
 ok "has its row" says 'row 1, column "a"'
 
+# --- files with nothing in them
+: >nothing.csv
+ok "an empty file" status 4 table create none nothing.csv
+ok "is empty" says "nothing.csv: is empty"
+ok "also as a pipe" status 4 table create none /dev/null
+echo '[]' >none.json
+ok "no records" status 4 table create none none.json
+ok "tell no columns" says "has no record that tells columns; --schema says them"
+ok "which a schema does" table create empty none.json --schema '[["a","i64"]]'
+is "an empty table" "$(cli len empty)" "0"
+printf 'a,b\n' >header.csv
+ok "a header alone" table create header header.csv
+is "makes one, too" "$(table query header --csv)" "$(printf 'a,b\r')"
+
+# --- names of columns that are missing, or come twice
+printf ',a,\n0,1,\n1,3,\n' >frame.csv
+ok "a header without names, as of a data frame" table create frame frame.csv
+is "has them by place" "$(table query frame --json limit 1)" '{"column1": 0, "a": 1, "column3": null}'
+ok "and takes more of it" table append frame frame.csv
+printf 'a,a\n1,2\n' >twice.csv
+ok "a name that comes twice" status 4 table create none twice.csv
+ok "is named with its place" says 'line 1, column "a": cell 2: a second column "a"'
+is "all columns and another one" "$(table query frame select '*, a * 2 as b' --json limit 1)" \
+    '{"column1": 0, "a": 1, "column3": null, "b": 2}'
+
 # --- columns that the table has not
 printf 'A\n1\n' >other.csv
 ok "a file of other columns" status 4 table append ints other.csv

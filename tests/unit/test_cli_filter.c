@@ -374,8 +374,8 @@ START_TEST(clauses_of_queries)
     asks(q, "select *", "{}");
     asks(q, "select *, id * 2 as double where ok",
          "{\"select\": [\"id\", \"city\", \"name\", \"price\", \"small\", \"day\", \"at\", \"ok\", "
-         "\"raw\", \"unit price\", \"limit\", \"any\", \"double\"], \"where\": [\"=\", \"ok\", true], "
-         "\"let\": {\"double\": [\"*\", [\"col\", \"id\"], [\"lit\", 2]]}}");
+         "\"raw\", \"unit price\", \"limit\", \"any\", \"double\"], \"where\": [\"=\", \"ok\", "
+         "true], \"let\": {\"double\": [\"*\", [\"col\", \"id\"], [\"lit\", 2]]}}");
     asks_not(q, "select *, id", 10, "the name id is there already");
     asks_not(q, "select distinct city", 7, "table group NAME by city");
     asks_not(q, "id = 1", 0, "a condition begins with where");
