@@ -87,6 +87,11 @@ CAIRN_API void cairn_destroy(struct cairn *c);
  * receiving may stand still without a single byte going through (default 30000 ms).
  * 0: no limit. Looking up a host name is not covered. */
 CAIRN_API void cairn_timeouts_set(struct cairn *c, unsigned connect_ms, unsigned call_ms);
+/* While the client waits for the server, `waiting` is called about ten times a second with the
+ * milliseconds that this wait has taken so far: to show that something is going on. It must not
+ * use the client. NULL (the default): nothing is called. */
+CAIRN_API void cairn_waiting_set(struct cairn *c, void (*waiting)(void *data, unsigned ms),
+                                 void *data);
 
 /* What one reply may cost: bytes (default 256 MiB), values (default 16 Mi) and nesting (default
  * 128, at most CAIRN_DEPTH_MAX). Counts from the next connection on. */

@@ -82,6 +82,8 @@ struct cairn {
     int descriptor;
     bool is_lost;
     unsigned connect_ms, call_ms;
+    void (*waiting)(void *data, unsigned ms); /* or NULL */
+    void *waiting_data;
     struct decoder_limits limits;
 
     struct writer out;
@@ -109,6 +111,9 @@ enum cairn_status cairn_succeed(struct cairn *c);
 /* Waits until `descriptor` is ready for `events` (of poll) or the time is over: the ready
  * events, 0 after `timeout_ms` (0: never), -1 and errno. */
 int cairn_wait(int descriptor, short events, unsigned timeout_ms);
+/* The same for the server, as long as it may be silent, with cairn_waiting_set's function called
+ * meanwhile. */
+int cairn_wait_server(struct cairn *c, short events);
 
 /* --- parameters -------------------------------------------------------------------------*/
 

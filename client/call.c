@@ -85,7 +85,7 @@ static enum cairn_status unconnected(struct cairn *c)
 /* Waits until sending can go on, taking in replies meanwhile. */
 static enum cairn_status out_wait(struct cairn *c)
 {
-    int ready = cairn_wait(c->descriptor, POLLIN | POLLOUT, c->call_ms);
+    int ready = cairn_wait_server(c, POLLIN | POLLOUT);
     if (ready < 0) return cairn_fail_errno(c, CAIRN_CLOSED, "cannot wait for the server");
     if (ready == 0) return timeout(c, "took no requests");
     if (ready & POLLOUT && !(ready & POLLIN)) return CAIRN_OK;
@@ -236,7 +236,7 @@ static enum cairn_status message_done(struct cairn *c, struct cairn_reply **repl
 /* Waits for more bytes. */
 static enum cairn_status in_wait(struct cairn *c)
 {
-    int ready = cairn_wait(c->descriptor, POLLIN, c->call_ms);
+    int ready = cairn_wait_server(c, POLLIN);
     if (ready < 0) return cairn_fail_errno(c, CAIRN_CLOSED, "cannot wait for the server");
     if (ready == 0) return timeout(c, "sent no answer");
     return in_read(c);

@@ -88,7 +88,6 @@ static bool item(struct reader *r)
     struct cli_text name = {0};
     struct cairn_args *value = cairn_args_create();
     size_t from = r->l.token.from;
-    bool group = r->kind == CLI_CLAUSES_GROUP;
     bool done = value ? cli_filter_read(&r->l, &r->known, &e, value, r->error) : fail_memory(r);
     bool renamed = done && cli_lexer_is(&r->l, "as");
     if (done && e.is_column)
@@ -110,7 +109,7 @@ static bool item(struct reader *r)
         done = add_name(r, &r->known, &name, type, !renamed, from);
     }
     if (done) cli_path_key(r->args, name.data ? name.data : "", name.length);
-    if (done && group) {
+    if (done) {
         const struct cli_field *f = cli_fields_find(&r->known, name.data, name.length);
         done = add_name(r, &r->results, &name, f ? f->type_name : "", !e.is_column && !renamed,
                         from);
@@ -138,11 +137,23 @@ static bool is_no_key(const struct reader *r)
     return is_call(r) || !cli_fields_find(&r->known, name, length);
 }
 
-/* Between the keys of a group and its aggregates a comma may stand, too. */
-static bool items(struct reader *r, const char *option)
+/* The columns of the table, as * says. */
+static bool all_columns(struct reader *r)
+{
+    for (size_t i = 0; i < r->known.count; i++) {
+        const struct cli_field *f = &r->known.list[i];
+        cli_path_key(r->args, f->name, f->length);
+    }
+    return copy_fields(&r->results, &r->known) || fail_memory(r);
+}
+
+/* Between the keys of a group and its aggregates a comma may stand, too. `all`: the columns of the
+ * table come first. */
+static bool items(struct reader *r, const char *option, bool all)
 {
     cairn_args_cstr(r->args, option);
     cairn_args_array_open(r->args);
+    if (all && !all_columns(r)) return false;
     do {
         if (!item(r)) return false;
     } while (cli_lexer_take(&r->l, ",") && !is_no_key(r));
@@ -152,8 +163,15 @@ static bool items(struct reader *r, const char *option)
 
 static bool read_select(struct reader *r)
 {
-    if (cli_lexer_take(&r->l, "*")) return true;
-    return items(r, "select");
+    bool all = cli_lexer_take(&r->l, "*");
+    if (all && !cli_lexer_take(&r->l, ",")) return true;
+    struct cli_token next = cli_lexer_peek(&r->l);
+    bool names = next.type == CLI_TOKEN_NAME || next.type == CLI_TOKEN_QUOTED_NAME;
+    if (cli_lexer_is(&r->l, "distinct") && names && !cli_fields_find(&r->known, "distinct", 8))
+        return cli_query_fail(r->error, r->l.token.from, "table group shows values once: table "
+                              "group NAME by %.*s", next.to - next.from < 60
+                              ? (int)(next.to - next.from) : 60, r->l.text + next.from);
+    return items(r, "select", all);
 }
 
 /* --- aggregates -------------------------------------------------------------------------*/
@@ -267,13 +285,13 @@ static bool aggregates(struct reader *r)
 static bool read_group(struct reader *r)
 {
     bool keys = cli_lexer_take(&r->l, "by");
-    if (keys && !items(r, "group")) return false;
+    if (keys && !items(r, "group", false)) return false;
     if (is_aggregate(r)) {
         if (!aggregates(r)) return false;
         bool behind = cli_lexer_take(&r->l, "by");
         if (behind && keys)
             return cli_query_fail(r->error, r->l.before.from, "this clause was there already");
-        return !behind || items(r, "group");
+        return !behind || items(r, "group", false);
     }
     if (is_call(r)) return fail_aggregate(r);
     const struct cli_token t = r->l.token;
@@ -361,8 +379,8 @@ static bool order_name(struct reader *r, const struct cli_fields *fields)
     struct cairn_args *name = cairn_args_create();
     bool done = name ? cli_filter_read(&r->l, fields, &e, name, r->error) : fail_memory(r);
     if (done && !e.is_column)
-        done = cli_query_fail(r->error, from, "rows are put in order by columns; give what is "
-                              "computed a name with as");
+        done = cli_query_fail(r->error, from, "rows are put in order by columns, downwards with "
+                              "desc; give what is computed a name with as");
     if (done) cairn_args_append(r->args, name);
     cairn_args_destroy(name);
     return done;

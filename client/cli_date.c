@@ -57,7 +57,7 @@ size_t cli_time_format(char text[CLI_DATE_BYTES_MAX], int64_t us, char separator
                                (unsigned)(seconds / 60 % 60), (unsigned)(seconds % 60));
     if (fraction == 0) return length;
     length += (size_t)snprintf(text + length, CLI_DATE_BYTES_MAX - length, ".%06u", fraction);
-    while (text[length - 1] == '0') text[--length] = 0;
+    while (separator == ' ' && text[length - 1] == '0') text[--length] = 0;
     return length;
 }
 
@@ -122,6 +122,19 @@ static unsigned take_fraction(struct reader *r)
     return fraction;
 }
 
+/* Z, +01:00, -0330 or +01, as microseconds that the time is ahead of UTC; nothing is UTC. */
+static int64_t take_zone(struct reader *r)
+{
+    bool ahead = r->at < r->end && *r->at == '+';
+    if (take_char(r, 'Z') || take_char(r, 'z')) return 0;
+    if (!take_char(r, '+') && !take_char(r, '-')) return 0;
+    unsigned hours = take_digits(r, 2), minutes = 0;
+    if (take_char(r, ':') || r->at < r->end) minutes = take_digits(r, 2);
+    if (hours > 23 || minutes > 59) r->failed = true;
+    int64_t us = ((int64_t)hours * 60 + minutes) * 60000000;
+    return ahead ? us : -us;
+}
+
 static int64_t take_time(struct reader *r)
 {
     unsigned hour = take_digits(r, 2), minute = 0, second = 0, fraction = 0;
@@ -131,9 +144,9 @@ static int64_t take_time(struct reader *r)
         second = take_digits(r, 2);
         if (take_char(r, '.')) fraction = take_fraction(r);
     }
-    if (!take_char(r, 'Z')) take_char(r, 'z');
+    int64_t ahead = take_zone(r);
     if (hour > 23 || minute > 59 || second > 59) r->failed = true;
-    return ((int64_t)hour * 3600 + minute * 60 + second) * 1000000 + fraction;
+    return ((int64_t)hour * 3600 + minute * 60 + second) * 1000000 + fraction - ahead;
 }
 
 bool cli_time_parse(const char *text, size_t length, int64_t *us, bool *is_date)

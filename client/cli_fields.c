@@ -56,6 +56,16 @@ const struct cli_field *cli_fields_find(const struct cli_fields *f, const char *
     return NULL;
 }
 
+const struct cli_field *cli_fields_find_any_case(const struct cli_fields *f, const char *name,
+                                                 size_t length)
+{
+    const struct cli_field *exact = cli_fields_find(f, name, length);
+    for (size_t i = 0; !exact && i < f->count; i++)
+        if (f->list[i].length == length && strncasecmp(f->list[i].name, name, length) == 0)
+            return &f->list[i];
+    return exact;
+}
+
 /* Blanks count in quotes only. */
 static bool is_written_alike(const char *a, const char *a_end, const char *b, const char *b_end)
 {
@@ -98,12 +108,22 @@ static bool begins_oddly(const char *name, const char *begin)
            name[length] != '\0' && !strchr(WORD_CHARACTERS, name[length]);
 }
 
+/* " b " is written without its blanks, most likely. */
+static bool is_padded(const struct cli_field *f, const char *name)
+{
+    size_t from = strspn(f->name, " \t"), to = f->length;
+    while (to > from && strchr(" \t", f->name[to - 1])) to--;
+    return to - from < f->length && strlen(name) == to - from &&
+           memcmp(f->name + from, name, to - from) == 0;
+}
+
 static const struct cli_field *nearest(const struct cli_fields *f, const char *name)
 {
     const struct cli_field *best = NULL;
     size_t best_distance = strlen(name) < 4 ? 2 : 3;
     for (size_t i = 0; i < f->count; i++) {
-        if (begins_oddly(f->list[i].name, name)) return &f->list[i];
+        if (begins_oddly(f->list[i].name, name) || is_padded(&f->list[i], name))
+            return &f->list[i];
         size_t distance = cli_name_distance(name, f->list[i].name);
         if (distance >= best_distance) continue;
         best = &f->list[i];

@@ -199,8 +199,7 @@ static uint32_t number_literal(struct parser *p, size_t from, bool negative)
         return 0;
     }
     if (number.type == CLI_NUMBER_RANGE) {
-        cli_query_fail(p->error, token.from, "too large: integers have 64 bits, and 1.0e20 means a "
-                       "double");
+        cli_query_fail(p->error, token.from, "%s", cli_number_range(copy + 1, length));
         return 0;
     }
     uint32_t n = tree_add(&p->tree, NODE_LITERAL, from, token.to);
@@ -363,6 +362,19 @@ static enum step function(struct parser *p)
 
 #define OPERAND "a column, a value, not or ("
 
+/* A word of the language stands where a column could: perhaps the column of that name is meant. */
+static enum step fail_reserved(struct parser *p, const char *what)
+{
+    struct cli_token token = p->l->token;
+    const struct cli_field *f = cli_fields_find_any_case(p->tree.fields, p->l->text + token.from,
+                                                         token.to - token.from);
+    if (!f) return fail_expected(p, what);
+    cli_query_fail(p->error, token.from, "%s is a word of queries, too: the column is "
+                   "written `%s`, in backticks (within single quotes of a shell)", f->name,
+                   f->name);
+    return STEP_FAILED;
+}
+
 static enum step prefix_operator(struct parser *p, struct pending op)
 {
     op.from = p->l->token.from;
@@ -389,7 +401,7 @@ static enum step operand_name(struct parser *p)
         cli_lexer_is(p->l, "nil"))
         return operand_literal(p);
     if (cli_lexer_is_reserved(name, length))
-        return fail_expected(p, OPERAND);
+        return fail_reserved(p, OPERAND);
     if ((is_word(p, token, "inf") || is_word(p, token, "nan")) &&
         !cli_fields_find(p->tree.fields, name, length))
         return operand_literal(p);

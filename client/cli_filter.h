@@ -58,6 +58,9 @@ bool cli_fields_add(struct cli_fields *f, const char *name, size_t length, const
 const struct cli_field *cli_fields_find(const struct cli_fields *f, const char *name,
                                         size_t length);
 /* The computed one that is written like this, but for the blanks between its parts; NULL. */
+/* The same, or else one that differs in capitals only. */
+const struct cli_field *cli_fields_find_any_case(const struct cli_fields *f, const char *name,
+                                                 size_t length);
 const struct cli_field *cli_fields_find_written(const struct cli_fields *f, const char *text,
                                                 size_t length);
 void cli_fields_close(struct cli_fields *f);

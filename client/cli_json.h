@@ -56,5 +56,7 @@ struct cli_json_style {
  * UTF-8 are a string, a set is a list; keys are strings always. */
 void cli_json_print(FILE *out, const struct cairn_value *value,
                     const struct cli_json_style *style);
+/* Prints a text in quotes, as a name of a member may be: what is not UTF-8 becomes U+FFFD. */
+void cli_json_print_text(FILE *out, const char *data, size_t length);
 
 #endif

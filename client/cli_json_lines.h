@@ -1,8 +1,10 @@
 /* cli_json_lines.h - an array of records as JSON lines, piece by piece.
  *
  * [{…}, {…}] becomes {…}\n{…}\n: line ends between the records go, those within become blanks, and
- * each record gets one behind it. A file that does not begin with [ passes unchanged. Inside of
- * a record only texts and brackets are looked at: whoever reads the lines checks the rest. */
+ * each record gets one behind it. So it is with records that follow each other without an array,
+ * as {…} {…}, each on one line or on several. A file that begins with neither [ nor { passes
+ * unchanged. Inside of a record only texts and brackets are looked at: whoever reads the lines
+ * checks the rest. */
 #ifndef CAIRN_CLIENT_CLI_JSON_LINES_H
 #define CAIRN_CLIENT_CLI_JSON_LINES_H
 
@@ -10,7 +12,7 @@
 
 enum json_lines_state {
     JSON_LINES_START,
-    JSON_LINES_PASS,   /* no array: as it is */
+    JSON_LINES_PASS,   /* neither an array nor a record: as it is */
     JSON_LINES_FIRST,  /* behind the [ */
     JSON_LINES_RECORD, /* behind a comma */
     JSON_LINES_INSIDE,
@@ -20,9 +22,11 @@ enum json_lines_state {
 
 struct cli_json_lines {
     enum json_lines_state state; /* zeroed: at the start */
+    bool in_array;
+    unsigned mark; /* bytes of a byte order mark that have come */
     bool in_text, escaped;
     uint64_t depth; /* of brackets inside of the record */
-    uint64_t line, record; /* from 0 */
+    uint64_t line, record, record_line; /* from 0 */
     const char *wrong; /* static storage; NULL: nothing yet */
 };
 

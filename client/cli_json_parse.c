@@ -190,9 +190,8 @@ static bool number_value(struct parser *p, const char *word, size_t length, size
     case CLI_NUMBER_UINT: cairn_args_uint(p->args, number.unsigned_integer); return true;
     case CLI_NUMBER_DOUBLE: cairn_args_double(p->args, number.real); return true;
     case CLI_NUMBER_RANGE:
-        return fail_at(p->error, start,
-                       "%.*s is too large: integers have 64 bits, and 1.0e20 means a double",
-                       length < 60 ? (int)length : 60, word);
+        return fail_at(p->error, start, "%.*s is %s", length < 60 ? (int)length : 60, word,
+                       cli_number_range(word, length));
     default: return fail_at(p->error, start, "%.*s is not a value; texts need quotes here",
                             length < 60 ? (int)length : 60, word);
     }

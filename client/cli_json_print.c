@@ -123,18 +123,10 @@ static void emit_bytes(struct printer *p, const char *data, size_t length)
 
 static void emit_base64(struct printer *p, const char *data, size_t length)
 {
-    static const char digits[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const unsigned char *bytes = (const unsigned char *)data;
     emit(p, "\"", 1);
     for (size_t i = 0; i < length && !is_full(p); i += 3) {
-        size_t count = length - i < 3 ? length - i : 3;
-        uint32_t group = (uint32_t)bytes[i] << 16;
-        if (count > 1) group |= (uint32_t)bytes[i + 1] << 8;
-        if (count > 2) group |= bytes[i + 2];
-        char text[4] = {digits[group >> 18], digits[group >> 12 & 63],
-                        count > 1 ? digits[group >> 6 & 63] : '=',
-                        count > 2 ? digits[group & 63] : '='};
+        char text[4];
+        cli_base64_group(text, data + i, length - i < 3 ? length - i : 3);
         emit(p, text, 4);
     }
     emit(p, "\"", 1);
@@ -355,6 +347,12 @@ static bool fits(const struct printer *p, const struct cairn_value *v, struct pr
     measure->depth = 0;
     print_line(measure, v);
     return measure->left > 0;
+}
+
+void cli_json_print_text(FILE *out, const char *data, size_t length)
+{
+    struct printer p = {.out = out};
+    emit_string(&p, data, length);
 }
 
 void cli_json_print(FILE *out, const struct cairn_value *value,

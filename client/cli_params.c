@@ -326,6 +326,13 @@ static size_t add_list(const struct params *p, const struct param *param, struct
     return count;
 }
 
+/* nil in the place of a path that may be left out: none is given. A key of that name has quotes. */
+static bool is_no_path(const struct param *param, const char *word)
+{
+    return param->optional && param->kind == KIND_PATH &&
+           (strcmp(word, "nil") == 0 || strcmp(word, "null") == 0);
+}
+
 /* The words for one parameter; returns how many it took, -1 after an error. */
 static long add_param(const struct params *p, const struct param *param, struct cairn_args *args,
                       char *const *words, size_t count)
@@ -350,7 +357,8 @@ static long add_param(const struct params *p, const struct param *param, struct 
         if (!literal(args, words[0], p->error)) return -1;
         break;
     case FORM_ONE:
-        if (!add_word(args, param->kind, words[0], p->error)) return -1;
+        if (is_no_path(param, words[0])) cairn_args_nil(args);
+        else if (!add_word(args, param->kind, words[0], p->error)) return -1;
     }
     return (long)taken;
 }

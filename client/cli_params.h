@@ -3,7 +3,8 @@
  * A method says what it takes, e.g. "path, [value...], [opts: front, create]". A parameter's
  * name says how its word is read:
  *
- *   path key target      a path (cli_path.h); or, beginning with [, its literal form
+ *   path key target      a path (cli_path.h); or, beginning with [, its literal form;
+ *                        nil in the place of [path] is none
  *   paths                a list of these: all the words that are left
  *   handle               @N or N
  *   data pattern channel section name type member   text as it stands; quoted: "…" or b"…"

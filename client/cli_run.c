@@ -8,6 +8,7 @@
 #include "client/cli.h"
 #include "client/cli_json.h"
 #include "client/cli_params.h"
+#include "client/cli_progress.h"
 
 /* More than a server sends by default. */
 #define REPLY_BYTES_MAX ((size_t)1 << 30)
@@ -63,6 +64,23 @@ int cli_report(struct cli *cli, const char *what)
     return CLI_CONNECTION;
 }
 
+static void waiting(void *data, unsigned ms)
+{
+    const struct cli *cli = data;
+    cli_progress_waiting(cli->options.quiet, ms);
+}
+
+/* One call, whose wait shows on a terminal. */
+static enum cairn_status call(struct cli *cli, const char *method, const struct cairn_args *args,
+                              struct cairn_reply **reply)
+{
+    cairn_waiting_set(cli->cairn, waiting, cli);
+    enum cairn_status status = cairn_call(cli->cairn, method, args, reply);
+    cairn_waiting_set(cli->cairn, NULL, NULL);
+    cli_progress_waited();
+    return status;
+}
+
 /* Switches a feature of the session. A server that does not know it is left as it is. */
 static enum cairn_status feature_set(struct cli *cli, const char *feature, bool on)
 {
@@ -72,7 +90,7 @@ static enum cairn_status feature_set(struct cli *cli, const char *feature, bool 
     cairn_args_cstr(args, feature);
     cairn_args_bool(args, on);
     cairn_args_map_close(args);
-    enum cairn_status status = cairn_call(cli->cairn, "hello", args, NULL);
+    enum cairn_status status = call(cli, "hello", args, NULL);
     cairn_args_destroy(args);
     return status;
 }
@@ -99,10 +117,10 @@ enum cairn_status cli_call(struct cli *cli, const char *method, const struct cai
 {
     *reply = NULL;
     if (ext_set(cli, false) != CAIRN_OK) return cairn_status(cli->cairn);
-    enum cairn_status status = cairn_call(cli->cairn, method, args, reply);
+    enum cairn_status status = call(cli, method, args, reply);
     if (status == CAIRN_OK || !cli_needs_ext(cli)) return status;
     if (ext_set(cli, true) != CAIRN_OK) return cairn_status(cli->cairn);
-    return cairn_call(cli->cairn, method, args, reply);
+    return call(cli, method, args, reply);
 }
 
 enum cairn_status cli_call_ext(struct cli *cli, const char *method, const struct cairn_args *args,
@@ -110,7 +128,7 @@ enum cairn_status cli_call_ext(struct cli *cli, const char *method, const struct
 {
     *reply = NULL;
     if (ext_set(cli, true) != CAIRN_OK) return cairn_status(cli->cairn);
-    return cairn_call(cli->cairn, method, args, reply);
+    return call(cli, method, args, reply);
 }
 
 int cli_connect(struct cli *cli)
@@ -140,7 +158,7 @@ int cli_methods_need(struct cli *cli)
     struct cairn_reply *reply;
     int result = cli_connect(cli);
     if (result != CLI_OK || cli->methods.count > 0) return result;
-    if (cairn_call(cli->cairn, "methods", NULL, &reply) != CAIRN_OK)
+    if (call(cli, "methods", NULL, &reply) != CAIRN_OK)
         return cli_report(cli, "methods");
     if (!cli_methods_take(&cli->methods, reply)) {
         cli_methods_close(&cli->methods);

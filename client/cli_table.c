@@ -14,7 +14,8 @@
     "  --no-header          CSV without a line of names\n"                                   \
     "  --null TEXT          CSV: text that means nil (an empty cell without quotes)\n"
 #define FILE_OPTIONS                                                                      \
-    "  --format FORMAT      csv, json, jsonl, arrow or npy; else what the name ends in\n"    \
+    "  --format FORMAT      csv, json (an array of records, or a record a line), jsonl,\n"  \
+    "                       arrow or npy; else what the name ends in, or the first bytes\n"  \
     CSV_OPTIONS
 #define QUERY_OPTIONS                                                                     \
     "  --json               a record of JSON a line\n"                                      \
@@ -25,10 +26,16 @@
     "Texts and dates stand in quotes; a column of an odd name stands in `backticks`.\n"
 
 const struct table_command table_commands[] = {
-    {"list", "[PATTERN]", "list the tables, or those whose keys match (* ? [a-z] \\)",
-     "Tables inside of maps are not keys, and are not listed.\n", table_list},
+    {"list", "[PATTERN] [option...]",
+     "list the tables, or those whose keys match (* ? [a-z] \\)",
+     "  --json               a record of JSON a line: table, rows, columns, bytes\n"
+     "\n"
+     "In the order of their names. Tables inside of maps are not keys, and are not listed.\n",
+     table_list},
     {"create", "NAME FILE|- [option...]", "make a table of a file",
      "  --schema SCHEMA      columns, [[name, type, {null, sorted}]...]; else they are inferred\n"
+     "  --types A=TYPE,...   the types of some columns; such columns may be null. Types are\n"
+     "                       i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 bool str sym bin date ts\n"
      "  --ttl MS             when the key expires\n"
      FILE_OPTIONS
      "\n"
@@ -46,7 +53,12 @@ const struct table_command table_commands[] = {
      QUERY_OPTIONS
      "\n" CONDITIONS,
      table_show},
-    {"describe", "NAME", "show each column: nulls, distinct, range, space, histogram", "",
+    {"describe", "NAME [option...]",
+     "show each column: nulls, distinct, range, space, histogram",
+     "  --json               a record of JSON a line, for each column\n"
+     "\n"
+     "With a ~ (JSON: \"distinct_exact\": false) distinct values are estimated, in more than\n"
+     "100,000 rows. What is not finite is left out of range, mean and histogram.\n",
      table_describe},
     {"query", "NAME [select ...] [where ...] [order by ...] [limit n] [offset n] [option...]",
      "show what a query finds", QUERY_OPTIONS "\n" CONDITIONS, table_query},
@@ -60,7 +72,9 @@ const struct table_command table_commands[] = {
      table_group},
     {"export", "NAME FILE|- [select ...] [where ...] [order by ...] [limit n] [option...]",
      "write what a query finds to a file",
-     "  --format FORMAT      csv, jsonl, arrow or npy; else what the file's name ends in\n"
+     "  --format FORMAT      csv, json (an array of records), jsonl (a record a line, also\n"
+     "                       called ndjson), arrow (a stream) or npy; else what the file's\n"
+     "                       name ends in\n"
      CSV_OPTIONS
      "\n" CONDITIONS,
      table_export},
@@ -332,6 +346,19 @@ static void json_cell(struct cli_text *out, const struct cairn_value *v)
     free(text);
 }
 
+void table_cell_json(FILE *out, const struct cairn_value *v, const struct cli_field *field,
+                     struct cli_text *room)
+{
+    bool time = field->type == CLI_TYPE_DATE || field->type == CLI_TYPE_TIME;
+    if (!time || cairn_type(v) != CAIRN_INT) {
+        cli_json_print(out, v, &(struct cli_json_style){.strict = true});
+        return;
+    }
+    cli_text_clear(room);
+    table_cell(room, v, field, true);
+    fprintf(out, "\"%s\"", room->data ? room->data : "");
+}
+
 void table_cell(struct cli_text *out, const struct cairn_value *v, const struct cli_field *field,
                 bool iso)
 {
@@ -340,7 +367,8 @@ void table_cell(struct cli_text *out, const struct cairn_value *v, const struct 
     enum cairn_type type = cairn_type(v);
     if (type == CAIRN_STR || type == CAIRN_BIN) {
         const char *data = cairn_text(v, &length);
-        cli_text_add(out, data, length);
+        if (iso && field->type == CLI_TYPE_BIN) cli_text_add_base64(out, data, length);
+        else cli_text_add(out, data, length);
     } else if (type == CAIRN_INT && field->type == CLI_TYPE_DATE) {
         cli_text_add(out, text, cli_date_format(text, cairn_int(v, 0)));
     } else if (type == CAIRN_INT && field->type == CLI_TYPE_TIME) {

@@ -49,10 +49,15 @@ int table_ask(struct cli *cli, const char *method, const struct cairn_args *args
 /* Connects, and reads the columns of a table. */
 int table_fields(struct cli *cli, const char *word, struct cli_fields *fields);
 
-/* The text of a cell, dates and times spelled out, nothing escaped: a time as 2024-05-01 10:00:00,
- * or, with `iso`, as table.export writes it, 2024-05-01T10:00:00Z. */
+/* The text of a cell, dates and times spelled out, nothing escaped: a time as 2024-05-01 10:00:00.
+ * With `iso` as table.export writes it: 2024-05-01T10:00:00Z, and bytes of a bin in base64. */
 void table_cell(struct cli_text *out, const struct cairn_value *v, const struct cli_field *field,
                 bool iso);
+
+/* The same for JSON: what cairn-cli prints anywhere, but dates and times as texts. `room` is for
+ * these. */
+void table_cell_json(FILE *out, const struct cairn_value *v, const struct cli_field *field,
+                     struct cli_text *room);
 
 int table_show(struct cli *cli, const struct table_command *command, int count, char **words);
 int table_query(struct cli *cli, const struct table_command *command, int count, char **words);

@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/cli_json.h"
 #include "client/cli_progress.h"
+#include "client/cli_stop.h"
 #include "client/cli_table.h"
 
 #define BARS_MAX 20
@@ -30,6 +32,19 @@ struct describe {
     const struct cairn_value *stats; /* of table.stats */
     uint64_t rows;
     size_t bars;
+    bool json;
+};
+
+/* Of one column. */
+struct figures {
+    const struct cli_field *field;
+    uint64_t nulls, distinct, bytes;
+    struct cairn_reply *range; /* owned; of what has one, it has these: */
+    const struct cairn_value *low, *high, *mean; /* NULL: none */
+    uint64_t counts[BARS_MAX];
+    double width; /* of a bar */
+    size_t bars;  /* 0: nothing to count */
+    const struct cairn_value *encodings; /* of stats */
 };
 
 /* --- questions --------------------------------------------------------------------------*/
@@ -141,45 +156,7 @@ static int ask_bars(struct describe *d, const struct cli_field *f, double low, d
     return table_ask(d->cli, "table.agg", args, reply);
 }
 
-/* --- cells ------------------------------------------------------------------------------*/
-
-static void put(struct describe *d, const char *text)
-{
-    cli_grid_cell(&d->grid, text, strlen(text));
-}
-
-static void put_count(struct describe *d, uint64_t count)
-{
-    char text[24];
-    snprintf(text, sizeof text, "%" PRIu64, count);
-    put(d, text);
-}
-
-static void put_value(struct describe *d, const struct cairn_value *v, const struct cli_field *f)
-{
-    cli_text_clear(&d->cell);
-    if (cairn_type(v) != CAIRN_NIL) table_cell(&d->cell, v, f, false);
-    if (d->cell.failed) d->grid.failed = true;
-    cli_grid_cell(&d->grid, d->cell.data ? d->cell.data : "", d->cell.length);
-}
-
-static void put_mean(struct describe *d, const struct cairn_value *v)
-{
-    char text[32] = "";
-    double mean = cairn_double(v, 0);
-    bool whole = fabs(mean) >= 1e6 && fabs(mean) < 1e15;
-    if (cairn_type(v) != CAIRN_NIL) snprintf(text, sizeof text, whole ? "%.0f" : "%.6g", mean);
-    put(d, text);
-}
-
-/* About how many, which are never more than there are. */
-static void put_distinct(struct describe *d, uint64_t count, uint64_t present)
-{
-    char text[24];
-    snprintf(text, sizeof text, "%s%" PRIu64, d->rows > EXACT_ROWS ? "~" : "",
-             count < present ? count : present);
-    put(d, text);
-}
+/* --- figures ----------------------------------------------------------------------------*/
 
 /* How wide a bar is, and how many there are. */
 static double bar_width(const struct describe *d, const struct cli_field *f, double low,
@@ -196,45 +173,87 @@ static double bar_width(const struct describe *d, const struct cli_field *f, dou
 }
 
 /* Counts by bar; those of the maximum may lie on the far edge of the last one. */
-static void put_bars(struct describe *d, const struct cairn_value *data, double width, size_t bars)
+static void count_bars(struct figures *c, const struct cairn_value *data)
 {
-    uint64_t counts[BARS_MAX] = {0};
     for (size_t i = 0; i < cairn_length(data); i++) {
         const struct cairn_value *row = cairn_at(data, (ptrdiff_t)i);
-        double from = cairn_double(cairn_at(row, 0), NAN), bar = floor(from / width + 0.5);
+        double from = cairn_double(cairn_at(row, 0), NAN), bar = floor(from / c->width + 0.5);
         if (!(bar >= 0)) continue; /* nil, of what is nil */
-        counts[bar < (double)bars ? (size_t)bar : bars - 1] += cairn_uint(cairn_at(row, 1), 0);
+        c->counts[bar < (double)c->bars ? (size_t)bar : c->bars - 1] +=
+            cairn_uint(cairn_at(row, 1), 0);
     }
-    cli_text_clear(&d->cell);
-    cli_sparkline(&d->cell, counts, bars);
+}
+
+/* min, max, avg and the bars. */
+static int range_read(struct describe *d, struct figures *c)
+{
+    struct cairn_reply *bars = NULL;
+    int result = ask_figures(d, c->field, true, &c->range);
+    if (result != CLI_OK) return result;
+    const struct cairn_value *row = cairn_at(cairn_field(cairn_reply_result(c->range), "data"), 0);
+    c->low = cairn_at(row, 0);
+    c->high = cairn_at(row, 1);
+    if (is_number(c->field)) c->mean = cairn_at(row, 3);
+    double from = cairn_double(c->low, NAN);
+    c->width = bar_width(d, c->field, from, cairn_double(c->high, NAN), &c->bars);
+    if (cairn_type(c->low) == CAIRN_NIL || !isfinite(c->width)) {
+        c->bars = 0;
+        return CLI_OK;
+    }
+    result = ask_bars(d, c->field, from, c->width, &bars);
+    if (result == CLI_OK) count_bars(c, cairn_field(cairn_reply_result(bars), "data"));
+    cairn_reply_destroy(bars);
+    return result;
+}
+
+static int figures_read(struct describe *d, size_t i, struct figures *c)
+{
+    struct cairn_reply *reply = NULL;
+    *c = (struct figures){.field = &d->fields.list[i]};
+    int result = ask_figures(d, c->field, false, &reply);
+    if (result != CLI_OK) return result;
+    const struct cairn_value *row = cairn_at(cairn_field(cairn_reply_result(reply), "data"), 0);
+    const struct cairn_value *costs = cairn_at(cairn_field(d->stats, "columns"), (ptrdiff_t)i);
+    uint64_t present = cairn_uint(cairn_at(row, 1), 0);
+    c->nulls = cairn_uint(cairn_at(row, 0), 0) - present;
+    c->distinct = cairn_uint(cairn_at(row, 2), 0);
+    /* About how many, which are never more than there are. */
+    if (c->distinct > present) c->distinct = present;
+    c->bytes = cairn_uint(cairn_field(costs, "bytes"), 0);
+    c->encodings = cairn_field(costs, "encodings");
+    cairn_reply_destroy(reply);
+    return has_range(c->field) ? range_read(d, c) : CLI_OK;
+}
+
+/* --- as a row of the grid ---------------------------------------------------------------*/
+
+static void put(struct describe *d, const char *text)
+{
+    cli_grid_cell(&d->grid, text, strlen(text));
+}
+
+/* What has been put together in d->cell. */
+static void put_made(struct describe *d)
+{
     if (d->cell.failed) d->grid.failed = true;
     cli_grid_cell(&d->grid, d->cell.data ? d->cell.data : "", d->cell.length);
 }
 
-/* min, max, avg and the bars. */
-static int put_range(struct describe *d, const struct cli_field *f, struct cairn_reply **figures)
+static void put_value(struct describe *d, const struct cairn_value *v, const struct cli_field *f)
 {
-    struct cairn_reply *bars = NULL;
-    int result = ask_figures(d, f, true, figures);
-    if (result != CLI_OK) return result;
-    const struct cairn_value *row = cairn_at(cairn_field(cairn_reply_result(*figures), "data"), 0);
-    const struct cairn_value *low = cairn_at(row, 0), *high = cairn_at(row, 1);
-    size_t count;
-    double from = cairn_double(low, NAN);
-    double width = bar_width(d, f, from, cairn_double(high, NAN), &count);
-    put_value(d, low, f);
-    put_value(d, high, f);
-    if (is_number(f)) put_mean(d, cairn_at(row, 3));
-    else put(d, "");
-    if (cairn_type(low) == CAIRN_NIL || !isfinite(width)) {
-        put(d, "");
-        return CLI_OK;
-    }
-    result = ask_bars(d, f, from, width, &bars);
-    if (result != CLI_OK) return result;
-    put_bars(d, cairn_field(cairn_reply_result(bars), "data"), width, count);
-    cairn_reply_destroy(bars);
-    return CLI_OK;
+    cli_text_clear(&d->cell);
+    if (v && cairn_type(v) != CAIRN_NIL) table_cell(&d->cell, v, f, false);
+    put_made(d);
+}
+
+static void put_mean(struct describe *d, const struct cairn_value *v)
+{
+    char text[32] = "";
+    double mean = v ? cairn_double(v, 0) : 0;
+    bool whole = fabs(mean) >= 1e6 && fabs(mean) < 1e15;
+    if (v && cairn_type(v) != CAIRN_NIL)
+        snprintf(text, sizeof text, whole ? "%.0f" : "%.6g", mean);
+    put(d, text);
 }
 
 /* "FOR 61, RAW 3": encodings by their vectors. */
@@ -250,36 +269,94 @@ static void put_encodings(struct describe *d, const struct cairn_value *encoding
         snprintf(count, sizeof count, " %" PRIu64, vectors);
         if (cairn_length(encodings) > 1) cli_text_add_cstr(&d->cell, count);
     }
-    if (d->cell.failed) d->grid.failed = true;
-    cli_grid_cell(&d->grid, d->cell.data ? d->cell.data : "", d->cell.length);
+    put_made(d);
 }
 
-static int put_column(struct describe *d, size_t i)
+static void put_column(struct describe *d, const struct figures *c)
 {
-    const struct cli_field *f = &d->fields.list[i];
-    struct cairn_reply *figures = NULL, *range = NULL;
     char text[32];
-    int result = ask_figures(d, f, false, &figures);
-    if (result != CLI_OK) return result;
-    const struct cairn_value *row = cairn_at(cairn_field(cairn_reply_result(figures), "data"), 0);
-    uint64_t rows = cairn_uint(cairn_at(row, 0), 0), present = cairn_uint(cairn_at(row, 1), 0);
-    const struct cairn_value *costs = cairn_at(cairn_field(d->stats, "columns"), (ptrdiff_t)i);
-    uint64_t bytes = cairn_uint(cairn_field(costs, "bytes"), 0);
-    cli_grid_cell(&d->grid, f->name, f->length);
-    put(d, f->type_name);
-    put_count(d, rows - present);
-    put_distinct(d, cairn_uint(cairn_at(row, 2), 0), present);
-    cairn_reply_destroy(figures);
-    if (has_range(f))
-        result = put_range(d, f, &range);
-    else
-        for (int n = 0; n < 4; n++) put(d, "");
-    cairn_reply_destroy(range);
-    if (result != CLI_OK) return result;
-    snprintf(text, sizeof text, "%.2f", d->rows ? (double)bytes / (double)d->rows : 0.0);
+    cli_grid_cell(&d->grid, c->field->name, c->field->length);
+    put(d, c->field->type_name);
+    snprintf(text, sizeof text, "%" PRIu64, c->nulls);
     put(d, text);
-    put_encodings(d, cairn_field(costs, "encodings"));
-    return d->grid.failed ? table_no_memory() : CLI_OK;
+    snprintf(text, sizeof text, "%s%" PRIu64, d->rows > EXACT_ROWS ? "~" : "", c->distinct);
+    put(d, text);
+    put_value(d, c->low, c->field);
+    put_value(d, c->high, c->field);
+    put_mean(d, c->mean);
+    cli_text_clear(&d->cell);
+    cli_sparkline(&d->cell, c->counts, c->bars);
+    put_made(d);
+    snprintf(text, sizeof text, "%.2f", d->rows ? (double)c->bytes / (double)d->rows : 0.0);
+    put(d, text);
+    put_encodings(d, c->encodings);
+}
+
+/* --- as a record of JSON ----------------------------------------------------------------*/
+
+static void print_double(double value)
+{
+    char text[CLI_DOUBLE_BYTES_MAX];
+    cli_double_format(text, value);
+    fputs(isfinite(value) ? text : "null", stdout);
+}
+
+static void print_value(struct describe *d, const char *name, const struct cairn_value *v,
+                        const struct cli_field *f)
+{
+    printf(", \"%s\": ", name);
+    if (v) table_cell_json(stdout, v, f, &d->cell);
+    else fputs("null", stdout);
+}
+
+static void print_histogram(const struct figures *c)
+{
+    fputs(", \"histogram\": ", stdout);
+    if (c->bars == 0) {
+        fputs("null", stdout);
+        return;
+    }
+    fputs("{\"width\": ", stdout);
+    print_double(c->width);
+    for (size_t i = 0; i < c->bars; i++)
+        printf("%s%" PRIu64, i ? ", " : ", \"counts\": [", c->counts[i]);
+    fputs("]}", stdout);
+}
+
+static void print_column(struct describe *d, const struct figures *c)
+{
+    fputs("{\"column\": ", stdout);
+    cli_json_print_text(stdout, c->field->name, c->field->length);
+    printf(", \"type\": \"%s\", \"rows\": %" PRIu64 ", \"nulls\": %" PRIu64, c->field->type_name,
+           d->rows, c->nulls);
+    printf(", \"distinct\": %" PRIu64 ", \"distinct_exact\": %s", c->distinct,
+           d->rows > EXACT_ROWS ? "false" : "true");
+    print_value(d, "min", c->low, c->field);
+    print_value(d, "max", c->high, c->field);
+    fputs(", \"avg\": ", stdout);
+    print_double(c->mean ? cairn_double(c->mean, NAN) : NAN);
+    print_histogram(c);
+    printf(", \"bytes\": %" PRIu64 ", \"encodings\": {", c->bytes);
+    for (size_t i = 0; i < cairn_length(c->encodings); i++) {
+        const char *name = cairn_text(cairn_map_key(c->encodings, i), NULL);
+        uint64_t vectors = cairn_uint(cairn_field(cairn_map_value(c->encodings, i), "vectors"), 0);
+        printf("%s\"%s\": %" PRIu64, i ? ", " : "", name ? name : "?", vectors);
+    }
+    puts("}}");
+}
+
+static int each_column(struct describe *d)
+{
+    int result = CLI_OK;
+    for (size_t i = 0; i < d->fields.count && result == CLI_OK && !cli_stop_asked(); i++) {
+        struct figures c;
+        result = figures_read(d, i, &c);
+        if (result == CLI_OK && d->json) print_column(d, &c);
+        else if (result == CLI_OK) put_column(d, &c);
+        if (d->grid.failed || d->cell.failed) result = table_no_memory();
+        cairn_reply_destroy(c.range);
+    }
+    return cli_stop_asked() && result == CLI_OK ? CLI_DATA : result;
 }
 
 /* --- all of it --------------------------------------------------------------------------*/
@@ -303,7 +380,7 @@ static int print_all(struct describe *d)
     d->bars = terminal > 0 && terminal < WIDE_COLUMNS ? BARS_NARROW : BARS_MAX;
     if (d->grid.failed) return table_no_memory();
     d->grid.columns[HISTOGRAM].whole = true;
-    for (size_t i = 0; i < d->fields.count && result == CLI_OK; i++) result = put_column(d, i);
+    result = each_column(d);
     if (result != CLI_OK) return result;
     cli_grid_print(&d->grid, stdout, terminal);
     printf("%" PRIu64 " row%s, %s\n", d->rows, d->rows == 1 ? "" : "s",
@@ -313,9 +390,10 @@ static int print_all(struct describe *d)
 
 int table_describe(struct cli *cli, const struct table_command *command, int count, char **words)
 {
-    struct describe d = {.cli = cli};
+    struct describe d = {.cli = cli, .json = cli->options.json, .bars = BARS_MAX};
     struct cairn_reply *stats = NULL;
-    int result = table_options(cli, command, NULL, 0, &count, words);
+    const struct table_option options[] = {{"json", NULL, &d.json}};
+    int result = table_options(cli, command, options, 1, &count, words);
     if (result >= 0) return result;
     if (count != 1) return table_usage(command, count < 1 ? "the name of a table is missing"
                                                           : "only one table at a time");
@@ -327,7 +405,9 @@ int table_describe(struct cli *cli, const struct table_command *command, int cou
     if (result == CLI_OK) {
         d.stats = cairn_reply_result(stats);
         d.rows = cairn_uint(cairn_field(d.stats, "rows"), 0);
-        result = print_all(&d);
+        cli_stop_begin();
+        result = d.json ? each_column(&d) : print_all(&d);
+        cli_stop_end(cli->interactive);
     }
     cairn_reply_destroy(stats);
     cairn_args_destroy(d.args);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/cli_json.h"
 #include "client/cli_path.h"
 #include "client/cli_progress.h"
 #include "client/cli_stop.h"
@@ -14,19 +15,37 @@
 
 #define PAGE_KEYS 1000
 
+struct listed {
+    char *name; /* owned */
+    size_t length;
+    uint64_t rows, columns, bytes;
+};
+
 struct list {
     struct cli *cli;
     const char *pattern; /* NULL: all */
     struct cairn_args *args;
-    struct cli_grid grid;
-    uint64_t count;
+    struct listed *tables; /* owned */
+    size_t count, capacity;
 };
 
-static void put_figure(struct list *s, uint64_t figure)
+/* Room for one more, and its name; NULL when memory is short. */
+static struct listed *add(struct list *s, const char *name, size_t length)
 {
-    char text[32];
-    snprintf(text, sizeof text, "%" PRIu64, figure);
-    cli_grid_cell(&s->grid, text, strlen(text));
+    if (s->count == s->capacity) {
+        size_t capacity = s->capacity ? s->capacity * 2 : 64;
+        struct listed *tables = realloc(s->tables, capacity * sizeof *tables);
+        if (!tables) return NULL;
+        s->tables = tables;
+        s->capacity = capacity;
+    }
+    struct listed *t = &s->tables[s->count];
+    *t = (struct listed){.name = malloc(length + 1), .length = length};
+    if (!t->name) return NULL;
+    memcpy(t->name, name, length);
+    t->name[length] = 0;
+    s->count++;
+    return t;
 }
 
 /* CLI_OK also if the key holds no table any more. */
@@ -34,7 +53,6 @@ static int put_table(struct list *s, const struct cairn_value *key)
 {
     size_t length;
     struct cairn_reply *reply = NULL;
-    char bytes[CLI_BYTES_TEXT_MAX];
     const char *name = cairn_text(key, &length);
     if (!name) return CLI_OK;
     cairn_args_clear(s->args);
@@ -42,14 +60,14 @@ static int put_table(struct list *s, const struct cairn_value *key)
     if (cli_call_ext(s->cli, "table.stats", s->args, &reply) != CAIRN_OK)
         return cairn_status(s->cli->cairn) == CAIRN_SERVER ? CLI_OK : cli_report(s->cli, NULL);
     const struct cairn_value *stats = cairn_reply_result(reply);
-    cli_grid_cell(&s->grid, name, length);
-    put_figure(s, cairn_uint(cairn_field(stats, "rows"), 0));
-    put_figure(s, cairn_length(cairn_field(stats, "columns")));
-    cli_bytes_format(bytes, cairn_uint(cairn_field(stats, "bytes"), 0));
-    cli_grid_cell(&s->grid, bytes, strlen(bytes));
+    struct listed *t = add(s, name, length);
+    if (t) {
+        t->rows = cairn_uint(cairn_field(stats, "rows"), 0);
+        t->columns = cairn_length(cairn_field(stats, "columns"));
+        t->bytes = cairn_uint(cairn_field(stats, "bytes"), 0);
+    }
     cairn_reply_destroy(reply);
-    s->count++;
-    return s->grid.failed ? table_no_memory() : CLI_OK;
+    return t ? CLI_OK : table_no_memory();
 }
 
 static int ask_page(struct list *s, const struct cairn_value *next, struct cairn_reply **reply)
@@ -85,28 +103,91 @@ static int list_all(struct list *s)
     return result;
 }
 
+/* By the bytes of their names; pages of keys come in no order, and a key may come twice. */
+static int compare(const void *a, const void *b)
+{
+    const struct listed *one = a, *two = b;
+    size_t shorter = one->length < two->length ? one->length : two->length;
+    int order = memcmp(one->name, two->name, shorter);
+    return order ? order : (one->length > two->length) - (one->length < two->length);
+}
+
+static void put_figure(struct cli_grid *grid, uint64_t figure)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%" PRIu64, figure);
+    cli_grid_cell(grid, text, strlen(text));
+}
+
+static void print_json(const struct listed *t)
+{
+    fputs("{\"table\": ", stdout);
+    cli_json_print_text(stdout, t->name, t->length);
+    printf(", \"rows\": %" PRIu64 ", \"columns\": %" PRIu64 ", \"bytes\": %" PRIu64 "}\n", t->rows,
+           t->columns, t->bytes);
+}
+
+static void grid_row(struct cli_grid *grid, const struct listed *t)
+{
+    char bytes[CLI_BYTES_TEXT_MAX];
+    cli_grid_cell(grid, t->name, t->length);
+    put_figure(grid, t->rows);
+    put_figure(grid, t->columns);
+    cli_bytes_format(bytes, t->bytes);
+    cli_grid_cell(grid, bytes, strlen(bytes));
+}
+
+static int print_tables(struct list *s, bool json)
+{
+    struct cli_grid grid = {.colour = s->cli->colour};
+    cli_grid_column(&grid, "table", 5, NULL, false);
+    cli_grid_column(&grid, "rows", 4, NULL, true);
+    cli_grid_column(&grid, "columns", 7, NULL, true);
+    cli_grid_column(&grid, "bytes", 5, NULL, true);
+    if (s->count > 0) qsort(s->tables, s->count, sizeof *s->tables, compare);
+    for (size_t i = 0; i < s->count; i++) {
+        const struct listed *t = &s->tables[i];
+        if (i > 0 && compare(t - 1, t) == 0) continue;
+        if (json) print_json(t);
+        else grid_row(&grid, t);
+    }
+    bool failed = grid.failed;
+    if (!json && s->count > 0)
+        cli_grid_print(&grid, stdout, s->cli->is_terminal ? cli_columns() : 0);
+    cli_grid_close(&grid);
+    return failed ? table_no_memory() : CLI_OK;
+}
+
+static void tell_none(const struct list *s)
+{
+    if (s->cli->options.quiet) return;
+    if (s->pattern)
+        fprintf(stderr, "no key that matches %s holds a table; table list without a pattern shows "
+                        "all tables\n", s->pattern);
+    else
+        fputs("no tables; table create NAME FILE makes one\n", stderr);
+}
+
 int table_list(struct cli *cli, const struct table_command *command, int count, char **words)
 {
     struct list s = {.cli = cli};
-    int result = table_options(cli, command, NULL, 0, &count, words);
+    bool json = cli->options.json;
+    const struct table_option options[] = {{"json", NULL, &json}};
+    int result = table_options(cli, command, options, 1, &count, words);
     if (result >= 0) return result;
-    if (count > 1) return table_usage(command, "only one pattern at a time");
+    if (count > 1)
+        return table_usage(command, "only one pattern at a time (in quotes, or the shell makes "
+                                    "files of it)");
     s.pattern = count > 0 ? words[0] : NULL;
     s.args = cairn_args_create();
     if (!s.args) return table_no_memory();
-    cli_grid_column(&s.grid, "table", 5, NULL, false);
-    cli_grid_column(&s.grid, "rows", 4, NULL, true);
-    cli_grid_column(&s.grid, "columns", 7, NULL, true);
-    cli_grid_column(&s.grid, "bytes", 5, NULL, true);
-    s.grid.colour = cli->colour;
     cli_stop_begin();
     result = list_all(&s);
-    if (result == CLI_OK && s.count > 0)
-        cli_grid_print(&s.grid, stdout, cli->is_terminal ? cli_columns() : 0);
-    if (result == CLI_OK && s.count == 0 && !cli->options.quiet)
-        fputs("no tables; table create NAME FILE makes one\n", stderr);
+    if (result == CLI_OK) result = print_tables(&s, json);
+    if (result == CLI_OK && s.count == 0) tell_none(&s);
     cli_stop_end(cli->interactive);
-    cli_grid_close(&s.grid);
+    for (size_t i = 0; i < s.count; i++) free(s.tables[i].name);
+    free(s.tables);
     cairn_args_destroy(s.args);
     return result;
 }

@@ -9,16 +9,17 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "client/cli_json.h"
 #include "client/cli_json_lines.h"
+#include "client/cli_path.h"
 #include "client/cli_progress.h"
 #include "client/cli_stop.h"
 #include "client/cli_table.h"
+#include "client/cli_table_format.h"
 
 #define BLOCK_BYTES ((size_t)4 << 20)
 
@@ -27,9 +28,12 @@ struct load {
     const struct table_command *command;
     bool creates;
     const char *path, *file;
-    const char *format, *schema, *delimiter, *null, *ttl;
+    const char *format, *schema, *types, *delimiter, *null, *ttl;
     bool no_header;
+    bool is_text;    /* CSV or JSON, whose types are found */
+    bool is_binary;  /* it does not look like one */
     bool from_array; /* JSON, to be read as lines */
+    bool wraps_list; /* JSON whose first list has objects in it */
     int descriptor;
     off_t start;     /* where a file that can be read twice begins */
     bool twice;
@@ -46,6 +50,12 @@ struct load {
 };
 
 /* --- the file ---------------------------------------------------------------------------*/
+
+/* As messages call it. */
+static const char *file_name(const struct load *l)
+{
+    return strcmp(l->file, "-") == 0 ? "standard input" : l->file;
+}
 
 static int file_open(struct load *l)
 {
@@ -74,7 +84,8 @@ static int block_read(struct load *l)
                                               BLOCK_BYTES - l->length);
         if (cli_stop_asked()) return CLI_DATA;
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return cli_error(CLI_DATA, "%s: cannot read: %s", l->file, strerror(errno));
+        if (got < 0)
+            return cli_error(CLI_DATA, "%s: cannot read: %s", file_name(l), strerror(errno));
         l->at_end = got == 0;
         l->length += (size_t)got;
     }
@@ -95,70 +106,6 @@ static int rewind_file(struct load *l)
 
 /* --- the format -------------------------------------------------------------------------*/
 
-static const char *const formats[] = {"csv", "json", "jsonl", "arrow", "npy", NULL};
-
-static const char *format_of_name(const char *file)
-{
-    static const char *const other[][2] = {
-        {"ndjson", "jsonl"}, {"tsv", "csv"}, {"feather", "arrow"}, {"arrows", "arrow"}};
-    const char *dot = strrchr(file, '.');
-    for (size_t i = 0; dot && formats[i]; i++)
-        if (strcasecmp(dot + 1, formats[i]) == 0) return formats[i];
-    for (size_t i = 0; dot && i < sizeof other / sizeof *other; i++)
-        if (strcasecmp(dot + 1, other[i][0]) == 0) return other[i][1];
-    return NULL;
-}
-
-/* By its first bytes. */
-static const char *format_of_bytes(const char *data, size_t length)
-{
-    if (length >= 6 && memcmp(data, "ARROW1", 6) == 0) return "arrow";
-    if (length >= 4 && memcmp(data, "\xff\xff\xff\xff", 4) == 0) return "arrow";
-    if (length >= 6 && memcmp(data, "\x93NUMPY", 6) == 0) return "npy";
-    size_t at = 0;
-    while (at < length && strchr(" \t\r\n", data[at]) && data[at]) at++;
-    return at < length && (data[at] == '{' || data[at] == '[') ? "json" : "csv";
-}
-
-/* Files that are none of the formats, by their first bytes: of what kind, or NULL. */
-static const char *foreign_kind(const struct load *l)
-{
-    static const struct {
-        const char *bytes;
-        size_t length;
-        const char *what;
-    } kinds[] = {{"\x1f\x8b", 2, "gzip; gunzip -c FILE | cairn-cli table create NAME - reads it"},
-                 {"PAR1", 4, "Parquet"},
-                 {"PK\x03\x04", 4, "a zip archive, or a spreadsheet: save it as CSV"},
-                 {"\x28\xb5\x2f\xfd", 4, "zstd; zstd -dc FILE | cairn-cli table create NAME - "
-                                         "reads it"},
-                 {"BZh", 3, "bzip2; bzip2 -dc FILE | cairn-cli table create NAME - reads it"},
-                 {"\xff\xfe", 2, "UTF-16; iconv -f UTF-16 -t UTF-8 makes it readable"},
-                 {"\xfe\xff", 2, "UTF-16; iconv -f UTF-16 -t UTF-8 makes it readable"}};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (l->length >= kinds[i].length && memcmp(l->block, kinds[i].bytes, kinds[i].length) == 0)
-            return kinds[i].what;
-    return NULL;
-}
-
-/* A first line with no comma outside of quotes, but with another sign that separates cells. */
-static char other_delimiter(const char *data, size_t length)
-{
-    static const char signs[] = ";\t|";
-    size_t counts[sizeof signs] = {0}, commas = 0, best = 0;
-    bool quoted = false;
-    for (size_t i = 0; i < length && (quoted || data[i] != '\n'); i++) {
-        if (data[i] == '"') quoted = !quoted;
-        if (quoted || !data[i]) continue;
-        commas += data[i] == ',';
-        const char *sign = strchr(signs, data[i]);
-        if (sign) counts[sign - signs]++;
-    }
-    for (size_t i = 1; i < sizeof signs - 1; i++)
-        if (counts[i] > counts[best]) best = i;
-    return commas == 0 && counts[best] > 0 ? signs[best] : 0;
-}
-
 static void hint_delimiter(const struct load *l)
 {
     if (!l->suspect || l->cli->options.quiet) return;
@@ -170,33 +117,53 @@ static void hint_delimiter(const struct load *l)
                 l->suspect, l->suspect);
 }
 
-static int format_check(struct load *l)
+/* csv, json, jsonl, arrow or npy; *tabs: between tabulators. */
+static int format_find(struct load *l, bool *tabs)
 {
-    const char *foreign = l->format ? NULL : foreign_kind(l);
-    if (foreign)
-        return cli_error(CLI_DATA, "%s: is %s; table %s reads CSV, JSON, Arrow and .npy", l->file,
-                         foreign, l->command->name);
-    bool known = false;
-    if (!l->format) l->format = format_of_name(l->file);
-    if (!l->format) l->format = format_of_bytes(l->block, l->length);
-    for (size_t i = 0; formats[i]; i++) known = known || strcmp(l->format, formats[i]) == 0;
-    if (!known)
+    const char *said = l->format, *foreign = table_foreign_kind(l->block, l->length);
+    l->format = said ? table_format_of_word(said, tabs) : table_format_of_name(l->file, tabs);
+    if (said && !l->format)
         return cli_error(CLI_USAGE,
                          "table %s: --format %s: expected csv, json, jsonl, arrow or npy",
-                         l->command->name, l->format);
+                         l->command->name, said);
+    if (!l->format) l->format = table_format_of_bytes(l->block, l->length);
+    if (foreign)
+        return cli_error(CLI_DATA, "%s: is %s; table %s reads CSV, JSON, Arrow and .npy",
+                         file_name(l), foreign, l->command->name);
+    return CLI_OK;
+}
+
+/* Whether the first list of JSON has records in it. */
+static bool wraps_records(const char *data, size_t length)
+{
+    const char *list = memchr(data, '[', length), *end = data + length;
+    if (list) list++;
+    while (list && list < end && *list && strchr(" \t\r\n", *list)) list++;
+    return list && list < end && *list == '{';
+}
+
+static int format_check(struct load *l)
+{
+    bool tabs = false;
+    int result = format_find(l, &tabs);
+    if (result != CLI_OK) return result;
     bool csv = strcmp(l->format, "csv") == 0;
     if (!csv && (l->delimiter || l->no_header || l->null))
         return cli_error(CLI_USAGE, "table %s: --delimiter, --no-header and --null are for CSV; "
                          "this is %s", l->command->name, l->format);
-    const char *dot = strrchr(l->file, '.');
-    if (csv && !l->delimiter && dot && strcasecmp(dot, ".tsv") == 0) l->delimiter = "\t";
-    if (csv && !l->delimiter) l->suspect = other_delimiter(l->block, l->length);
+    if (csv && !l->delimiter && tabs) l->delimiter = "\t";
+    if (csv && !l->delimiter) l->suspect = table_other_delimiter(l->block, l->length);
     if (l->delimiter && (strcmp(l->delimiter, "tab") == 0 || strcmp(l->delimiter, "\\t") == 0))
         l->delimiter = "\t";
+    if (l->types && (strcmp(l->format, "arrow") == 0 || strcmp(l->format, "npy") == 0))
+        return cli_error(CLI_USAGE, "table %s: --types is for CSV and JSON; this is %s",
+                         l->command->name, l->format);
     l->from_array = strcmp(l->format, "json") == 0;
-    bool lines = l->from_array || strcmp(l->format, "jsonl") == 0;
+    l->is_text = csv || l->from_array || strcmp(l->format, "jsonl") == 0;
+    l->is_binary = table_is_binary(l->block, l->length);
+    l->wraps_list = l->is_text && !csv && wraps_records(l->block, l->length);
     if (l->from_array) l->format = "jsonl";
-    l->twice = l->creates && l->start >= 0 && !l->schema && (csv || lines);
+    l->twice = l->creates && l->start >= 0 && !l->schema && l->is_text;
     if (l->twice) l->bytes_total *= 2;
     return CLI_OK;
 }
@@ -211,8 +178,8 @@ static int block_made(struct load *l, const char **data, size_t *length)
     bool done = cli_json_lines_feed(&l->lines, l->block, l->length, &l->made) &&
                 (!l->at_end || cli_json_lines_finish(&l->lines));
     if (!done)
-        return cli_error(CLI_DATA, "%s: line %" PRIu64 ", record %" PRIu64 ": %s", l->file,
-                         l->lines.line + 1, l->lines.record + 1, l->lines.wrong);
+        return cli_error(CLI_DATA, "%s: line %" PRIu64 ", record %" PRIu64 ": %s",
+                         file_name(l), l->lines.line + 1, l->lines.record + 1, l->lines.wrong);
     if (l->made.failed) return table_no_memory();
     *data = l->made.data ? l->made.data : "";
     *length = l->made.length;
@@ -246,6 +213,33 @@ static int add_schema(struct load *l)
     return CLI_OK;
 }
 
+/* a=f64,b=str, or {"a": "f64"} for odd names. */
+static int add_types(struct load *l)
+{
+    struct cli_json_error error;
+    const char *at = l->types;
+    cairn_args_cstr(l->args, "types");
+    if (*at == '{') {
+        if (cli_json_parse(l->args, at, strlen(at), &error)) return CLI_OK;
+        return cli_error(CLI_USAGE, "--types: at byte %zu: %s", error.offset + 1, error.text);
+    }
+    cairn_args_map_open(l->args);
+    for (;;) {
+        size_t length = strcspn(at, ","), name = length;
+        while (name > 0 && at[name - 1] != '=') name--;
+        if (name < 2 || name == length)
+            return cli_error(CLI_USAGE, "--types %s: expected NAME=TYPE,..., or a map as in "
+                             "'{\"NAME\": \"TYPE\"}'", l->types);
+        cli_path_key(l->args, at, name - 1);
+        cairn_args_str(l->args, at + name, length - name);
+        at += length;
+        if (!*at) break;
+        at++;
+    }
+    cairn_args_map_close(l->args);
+    return CLI_OK;
+}
+
 /* What the first call of an import says. */
 static int add_beginning(struct load *l, bool infers)
 {
@@ -258,6 +252,10 @@ static int add_beginning(struct load *l, bool infers)
         cairn_args_cstr(l->args, "header");
         cairn_args_bool(l->args, false);
     }
+    if (l->types && !l->inferred) {
+        int result = add_types(l);
+        if (result != CLI_OK) return result;
+    }
     if (infers) {
         cairn_args_cstr(l->args, "infer");
         cairn_args_bool(l->args, true);
@@ -266,17 +264,53 @@ static int add_beginning(struct load *l, bool infers)
     return l->creates ? add_schema(l) : CLI_OK;
 }
 
+/* The name in `column "name"` of a message, if it is a plain one, else NAME. */
+static void column_named(const char *message, char name[64])
+{
+    const char *at = strstr(message, "column \"");
+    size_t length = at ? strcspn(at + 8, "\"\\ ,=") : 0;
+    bool plain = length > 0 && length < 64 && at[8 + length] == '"';
+    snprintf(name, 64, "%.*s", plain ? (int)length : 4, plain ? at + 8 : "NAME");
+}
+
+/* What helps against an error of the file. */
+static void hint(const struct load *l)
+{
+    char name[64];
+    const char *message = cairn_error_message(l->cli->cairn);
+    bool is_type = strstr(message, " is no ") || strstr(message, ": nil, in a column");
+    column_named(message, name);
+    if (strstr(message, "is not UTF-8") || strstr(message, "in UTF8 string"))
+        fputs("if the file is in Latin-1: iconv -f LATIN1 -t UTF-8 makes it readable\n", stderr);
+    else if (!l->creates && strstr(message, "the table has no column"))
+        fprintf(stderr, "columns of a file go by their names; those of the table: table describe "
+                        "%s. --no-header: the first line is data, and columns go by their places\n",
+                l->path);
+    else if (l->wraps_list && strstr(message, "record 1: a list as a cell"))
+        fprintf(stderr, "if the records are what is in there: jq .%s FILE | cairn-cli table create "
+                        "NAME -\n", name);
+    else if (strstr(message, "record 1: a list as a cell") ||
+             strstr(message, "record 1: an object as a cell") ||
+             strstr(message, "outside of an object"))
+        fputs("a table is made of flat records, [{\"a\": 1}, {\"a\": 2}], or one on each line\n",
+              stderr);
+    else if (is_type && l->creates && l->is_text && !l->twice && !l->schema)
+        fprintf(stderr, "of a pipe the first 4 MiB tell the types; --types %s=TYPE (str holds all) "
+                        "says another one. A file is read twice, and needs no option\n", name);
+    else
+        hint_delimiter(l);
+}
+
 /* The server's error is about the file as soon as the table is known to be there. */
 static int fail_import(struct load *l)
 {
     const char *code = cairn_error_code(l->cli->cairn);
     bool data = cairn_status(l->cli->cairn) == CAIRN_SERVER &&
                 (strcmp(code, "WRONG_TYPE") == 0 || strcmp(code, "OUT_OF_RANGE") == 0);
-    int result = cli_report(l->cli, strcmp(l->file, "-") == 0 ? "standard input" : l->file);
-    if (data && l->from_array && strstr(cairn_error_message(l->cli->cairn), "row 1:"))
-        fputs("a table is made of flat records, [{\"a\": 1}, {\"a\": 2}]; of those within an "
-              "object, jq .MEMBER FILE | cairn-cli table create NAME -\n", stderr);
-    if (data) hint_delimiter(l);
+    if (data && l->is_text && l->is_binary)
+        return cli_error(CLI_DATA, "%s: is no text, as CSV and JSON are", file_name(l));
+    int result = cli_report(l->cli, file_name(l));
+    if (data) hint(l);
     return data ? CLI_DATA : result;
 }
 
@@ -416,13 +450,25 @@ static int summary(struct load *l)
 
 /* --- both commands ----------------------------------------------------------------------*/
 
+/* The first pass has found columns. */
+static int found_check(const struct load *l)
+{
+    const struct cairn_value *answer = cairn_reply_result(l->inferred);
+    if (cairn_length(cairn_field(answer, "schema")) > 0) return CLI_OK;
+    return cli_error(CLI_DATA, "%s: has no record that tells columns; --schema says them",
+                     file_name(l));
+}
+
 static int load_file(struct load *l)
 {
     struct cairn_reply *last = NULL;
     int result = block_read(l);
+    if (result == CLI_OK && l->length == 0 && l->creates && !l->schema)
+        result = cli_error(CLI_DATA, "%s: is empty", file_name(l));
     if (result == CLI_OK) result = format_check(l);
     if (result == CLI_OK && l->twice) {
         result = pass(l, true, &l->inferred);
+        if (result == CLI_OK) result = found_check(l);
         if (result == CLI_OK) result = rewind_file(l);
     }
     if (result == CLI_OK) result = pass(l, false, &last);
@@ -464,9 +510,12 @@ static int load(struct cli *cli, const struct table_command *command, bool creat
     const struct table_option options[] = {
         {"format", &l.format, NULL},       {"delimiter", &l.delimiter, NULL},
         {"no-header", NULL, &l.no_header}, {"null", &l.null, NULL},
-        {"schema", &l.schema, NULL},       {"ttl", &l.ttl, NULL}};
-    int result = table_options(cli, command, options, creates ? 6 : 4, &count, words);
+        {"schema", &l.schema, NULL},       {"types", &l.types, NULL},
+        {"ttl", &l.ttl, NULL}};
+    int result = table_options(cli, command, options, creates ? 7 : 4, &count, words);
     if (result >= 0) return result;
+    if (l.schema && l.types)
+        return table_usage(command, "only one of --schema and --types");
     if (count != 2)
         return table_usage(command, count < 1   ? "the name of a table is missing"
                                     : count < 2 ? "the file is missing (-: standard input)"

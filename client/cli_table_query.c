@@ -57,29 +57,15 @@ static void csv_text(const char *data, size_t length)
     putchar('"');
 }
 
-/* Dates and times are texts in JSON; all else is what cairn-cli prints anywhere. */
-static void json_cell(struct rows *r, const struct cairn_value *v, const struct cli_field *f)
+static void print_json(struct rows *r, const struct cairn_value *row)
 {
-    bool time = f->type == CLI_TYPE_DATE || f->type == CLI_TYPE_TIME;
-    if (!time || cairn_type(v) != CAIRN_INT) {
-        cli_json_print(stdout, v, &(struct cli_json_style){.strict = true});
-        return;
-    }
-    cli_text_clear(&r->cell);
-    table_cell(&r->cell, v, f, true);
-    printf("\"%s\"", r->cell.data);
-}
-
-static void print_json(struct rows *r, const struct cairn_value *row,
-                       const struct cairn_value *cols)
-{
-    static const struct cli_json_style style = {.strict = true};
     putchar('{');
     for (size_t i = 0; i < r->columns.count; i++) {
         if (i > 0) fputs(", ", stdout);
-        cli_json_print(stdout, cairn_at(cairn_at(cols, (ptrdiff_t)i), 0), &style);
+        const struct cli_field *f = &r->columns.list[i];
+        cli_json_print_text(stdout, f->name, f->length);
         fputs(": ", stdout);
-        json_cell(r, cairn_at(row, (ptrdiff_t)i), &r->columns.list[i]);
+        table_cell_json(stdout, cairn_at(row, (ptrdiff_t)i), f, &r->cell);
     }
     puts("}");
 }
@@ -146,13 +132,12 @@ static bool rows_begin(struct rows *r, const struct cairn_value *cols)
     return !r->grid.failed;
 }
 
-static int rows_print(struct rows *r, const struct cairn_value *data,
-                      const struct cairn_value *cols)
+static int rows_print(struct rows *r, const struct cairn_value *data)
 {
     for (size_t i = 0; i < cairn_length(data); i++) {
         const struct cairn_value *row = cairn_at(data, (ptrdiff_t)i);
         if (r->output == OUTPUT_JSON)
-            print_json(r, row, cols);
+            print_json(r, row);
         else if (r->output == OUTPUT_CSV)
             print_csv(r, row);
         else
@@ -174,7 +159,7 @@ static int rows_all(struct rows *r, struct cairn_reply *first)
     while (result == CLI_OK) {
         const struct cairn_value *answer = cairn_reply_result(reply);
         const struct cairn_value *cursor = cairn_field(answer, "cursor");
-        result = rows_print(r, cairn_field(answer, "data"), cols);
+        result = rows_print(r, cairn_field(answer, "data"));
         if (cairn_type(cursor) == CAIRN_NIL || result != CLI_OK) break;
         cairn_args_clear(args);
         cairn_args_value(args, cursor);

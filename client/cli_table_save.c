@@ -3,12 +3,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <strings.h>
 
 #include "client/cli_file.h"
 #include "client/cli_progress.h"
 #include "client/cli_stop.h"
 #include "client/cli_table.h"
+#include "client/cli_table_format.h"
 
 #define BATCH_BYTES ((int64_t)1 << 20)
 
@@ -17,6 +17,9 @@ struct save {
     const char *path, *file;
     const char *format, *delimiter, *null;
     bool no_header;
+    bool to_array;     /* JSON lines become an array */
+    bool record_ends;  /* what comes next begins a record */
+    bool records;      /* there has been one */
     struct cairn_args *args;
     struct cli_clauses said;
     struct cli_file to;
@@ -26,20 +29,22 @@ struct save {
 
 static int format_check(struct save *s)
 {
-    static const char *const formats[] = {"csv", "jsonl", "arrow", "npy", NULL};
     const char *dot = strrchr(s->file, '.'), *wanted = s->format ? s->format : dot ? dot + 1 : "";
-    if (!s->format && strcasecmp(wanted, "ndjson") == 0) wanted = "jsonl";
-    s->format = NULL;
-    for (size_t i = 0; formats[i]; i++)
-        if (strcasecmp(wanted, formats[i]) == 0) s->format = formats[i];
+    bool tabs = false;
+    s->format = s->format ? table_format_of_word(s->format, &tabs)
+                          : table_format_of_name(s->file, &tabs);
     if (!s->format)
-        return cli_error(CLI_USAGE, "table export: say --format csv, jsonl, arrow or npy%s%s%s",
+        return cli_error(CLI_USAGE,
+                         "table export: say --format csv, json, jsonl, arrow or npy%s%s%s",
                          *wanted ? "; \"" : "", wanted, *wanted ? "\" is none of these" : "");
     if (strcmp(s->format, "csv") != 0 && (s->delimiter || s->no_header || s->null))
         return cli_error(CLI_USAGE, "table export: --delimiter, --no-header and --null are for "
                          "CSV; this is %s", s->format);
+    if (tabs && !s->delimiter) s->delimiter = "\t";
     if (s->delimiter && (strcmp(s->delimiter, "tab") == 0 || strcmp(s->delimiter, "\\t") == 0))
         s->delimiter = "\t";
+    s->to_array = strcmp(s->format, "json") == 0;
+    if (s->to_array) s->format = "jsonl";
     return CLI_OK;
 }
 
@@ -91,12 +96,42 @@ static void count_rows(struct save *s)
     cairn_args_destroy(args);
 }
 
+static bool put(struct save *s, const char *data, size_t length)
+{
+    s->bytes += length;
+    return length == 0 || fwrite(data, 1, length, s->to.out) == length;
+}
+
+/* JSON lines as the records of an array: a line end is a comma as soon as one more line follows. */
+static bool put_records(struct save *s, const char *data, size_t length)
+{
+    bool done = true;
+    while (length > 0 && done) {
+        const char *end = memchr(data, '\n', length);
+        size_t piece = end ? (size_t)(end - data) : length;
+        if (s->record_ends) done = put(s, s->records ? ",\n" : "[\n", 2);
+        if (s->record_ends) s->records = true;
+        s->record_ends = end != NULL;
+        done = done && put(s, data, piece);
+        data += piece + (end != NULL);
+        length -= piece + (end != NULL);
+    }
+    return done;
+}
+
+static bool put_array_end(struct save *s)
+{
+    return s->records ? put(s, "\n]\n", 3) : put(s, "[]\n", 3);
+}
+
 static int write_piece(struct save *s, const struct cairn_value *answer)
 {
     size_t length;
     const char *data = cairn_text(cairn_field(answer, "data"), &length);
-    if (length > 0 && fwrite(data, 1, length, s->to.out) < length) return cli_file_fail(&s->to);
-    s->bytes += length;
+    bool ends = cairn_type(cairn_field(answer, "cursor")) == CAIRN_NIL;
+    bool done = s->to_array ? put_records(s, data, length) : put(s, data, length);
+    if (done && s->to_array && ends) done = put_array_end(s);
+    if (!done) return cli_file_fail(&s->to);
     s->rows += cairn_uint(cairn_field(answer, "rows"), 0);
     cli_progress_show(&s->progress, s->rows, s->rows_total, false, s->rows);
     return cli_stop_asked() ? CLI_DATA : CLI_OK;
@@ -151,7 +186,7 @@ static int save_run(struct save *s, int count, char **words)
 
 int table_export(struct cli *cli, const struct table_command *command, int count, char **words)
 {
-    struct save s = {.cli = cli};
+    struct save s = {.cli = cli, .record_ends = true};
     const struct table_option options[] = {{"format", &s.format, NULL},
                                            {"delimiter", &s.delimiter, NULL},
                                            {"no-header", NULL, &s.no_header},

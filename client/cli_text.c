@@ -117,6 +117,28 @@ bool cli_utf8_valid(const char *data, size_t length)
     return true;
 }
 
+/* --- base64 -----------------------------------------------------------------------------*/
+
+void cli_base64_group(char digits[4], const char *data, size_t count)
+{
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    uint32_t group = 0;
+    for (size_t i = 0; i < 3; i++)
+        group = group << 8 | (i < count ? (unsigned char)data[i] : 0);
+    for (size_t i = 0; i < 4; i++)
+        digits[i] = i <= count ? alphabet[group >> (18 - 6 * i) & 63] : '=';
+}
+
+void cli_text_add_base64(struct cli_text *text, const char *data, size_t length)
+{
+    for (size_t i = 0; i < length; i += 3) {
+        char digits[4];
+        cli_base64_group(digits, data + i, length - i < 3 ? length - i : 3);
+        cli_text_add(text, digits, sizeof digits);
+    }
+}
+
 /* --- numbers ----------------------------------------------------------------------------*/
 
 static size_t digits(const char *text, size_t at, size_t length)
@@ -192,6 +214,15 @@ struct cli_number cli_number_parse(const char *text, size_t length)
     number.type = isinf(number.real) ? CLI_NUMBER_RANGE : CLI_NUMBER_DOUBLE;
     if (copy != space) free(copy);
     return number;
+}
+
+const char *cli_number_range(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (strchr(".eE", text[i]))
+            return "too large for a double, of which the largest is 1.8e308; inf is beyond all of "
+                   "them";
+    return "too large: integers have 64 bits, and 1.0e20 means a double";
 }
 
 /* Every decimal of up to 15 digits survives a normal double, so 15 digits show the shortest

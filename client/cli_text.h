@@ -29,6 +29,11 @@ void cli_text_close(struct cli_text *t);
 unsigned cli_utf8_next(const char *data, size_t length, uint32_t *code);
 bool cli_utf8_valid(const char *data, size_t length);
 
+/* Adds the bytes in base64 (RFC 4648), as table.export and strict JSON write them. */
+void cli_text_add_base64(struct cli_text *text, const char *data, size_t length);
+/* The four digits of up to three bytes. */
+void cli_base64_group(char digits[4], const char *data, size_t count);
+
 /* What a word of a number is. */
 enum cli_number_type {
     CLI_NUMBER_NONE,  /* not written as a number */
@@ -46,6 +51,8 @@ struct cli_number {
 /* Reads the whole of `text` as JSON writes numbers: digits alone are an integer and exact,
  * a point or an exponent makes a double. */
 struct cli_number cli_number_parse(const char *text, size_t length);
+/* Why such a text is CLI_NUMBER_RANGE: "too large: ...". Static storage. */
+const char *cli_number_range(const char *text, size_t length);
 
 /* Writes the shortest text that reads back as the same double, with a point or an exponent in it;
  * "inf", "-inf", "nan". Returns the length. */

@@ -23,6 +23,8 @@
 
 #define CONNECT_MS_DEFAULT 5000
 #define CALL_MS_DEFAULT 30000
+/* How often cairn_waiting_set's function is called. */
+#define WAITING_MS 100u
 
 struct cairn *cairn_create(void)
 {
@@ -50,6 +52,12 @@ void cairn_timeouts_set(struct cairn *c, unsigned connect_ms, unsigned call_ms)
 {
     c->connect_ms = connect_ms;
     c->call_ms = call_ms;
+}
+
+void cairn_waiting_set(struct cairn *c, void (*waiting)(void *data, unsigned ms), void *data)
+{
+    c->waiting = waiting;
+    c->waiting_data = data;
 }
 
 void cairn_limits_set(struct cairn *c, size_t bytes_max, size_t values_max, unsigned depth_max)
@@ -177,6 +185,20 @@ int cairn_wait(int descriptor, short events, unsigned timeout_ms)
         if (count == 0) return 0;
         if (errno != EINTR) return -1;
     }
+}
+
+int cairn_wait_server(struct cairn *c, short events)
+{
+    if (!c->waiting) return cairn_wait(c->descriptor, events, c->call_ms);
+    for (unsigned waited = 0; c->call_ms == 0 || waited < c->call_ms;) {
+        unsigned left = c->call_ms ? c->call_ms - waited : WAITING_MS;
+        unsigned part = left < WAITING_MS ? left : WAITING_MS;
+        int ready = cairn_wait(c->descriptor, events, part);
+        if (ready != 0) return ready;
+        waited += part;
+        c->waiting(c->waiting_data, waited);
+    }
+    return 0;
 }
 
 /* Only responses are wanted; what else a server may send of itself is read and dropped. */

@@ -61,6 +61,8 @@ libcli_la_SOURCES = \
 	%D%/cli_table.c \
 	%D%/cli_table.h \
 	%D%/cli_table_describe.c \
+	%D%/cli_table_format.c \
+	%D%/cli_table_format.h \
 	%D%/cli_table_list.c \
 	%D%/cli_table_load.c \
 	%D%/cli_table_query.c \

@@ -73,7 +73,7 @@ void table_error_tell_row(struct table_error *error, const char *what, uint64_t 
     const char *rest = strchr(error->text, ',');
     if (error->row == UINT64_MAX || strncmp(error->text, "row ", 4) != 0 || !rest) return;
     snprintf(copy, sizeof copy, "%s", rest);
-    snprintf(error->text, sizeof error->text, "%s row %" PRIu64 "%.280s", what,
+    snprintf(error->text, sizeof error->text, "%s record %" PRIu64 "%.280s", what,
              done + error->row + 1, copy);
 }
 

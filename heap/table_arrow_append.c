@@ -76,7 +76,7 @@ static int slice_times(const struct slice *s)
         v = divide_down(v, c->divide);
         if (date) bad |= v < INT32_MIN || v > INT32_MAX;
         if (bad && !slice_null(s, i))
-            return arrow_wrong(s->r, "column \"%.*s\", row %" PRIu64 ": %" PRId64 " is too far "
+            return arrow_wrong(s->r, "column \"%.*s\", record %" PRIu64 ": %" PRId64 " is too far "
                                      "from 1970 for a %s",
                                NAME(c->field.name_length, c->field.name), slice_row(s, i), given,
                                table_type_name(c->field.type));
@@ -113,8 +113,8 @@ static int slice_entry(const struct slice *s, uint32_t i, uint32_t *index)
     uint64_t given = slice_index(s, i);
     *index = (uint32_t)given;
     if (given < s->c->code_count) return 0;
-    return arrow_wrong(s->r, "column \"%.*s\", row %" PRIu64 ": index %" PRId64 " in a dictionary "
-                             "of %" PRIu32 " values", NAME(s->c->field.name_length,
+    return arrow_wrong(s->r, "column \"%.*s\", record %" PRIu64 ": index %" PRId64 " in a "
+                             "dictionary of %" PRIu32 " values", NAME(s->c->field.name_length,
                        s->c->field.name), slice_row(s, i), (int64_t)given, s->c->code_count);
 }
 

@@ -91,8 +91,9 @@ int arrow_text(struct arrow_reader *r, const struct arrow_array *array, bool lar
         end = two[1];
     }
     if (begin < 0 || end < begin || (uint64_t)end > array->values_bytes)
-        return arrow_wrong(r, "row %" PRIu64 " of a batch: a text from %" PRId64 " to %" PRId64
-                              " of %" PRIu64 " bytes", row, begin, end, array->values_bytes);
+        return arrow_wrong(r, "record %" PRIu64 " of a batch: a text from %" PRId64 " to %"
+                              PRId64 " of %" PRIu64 " bytes", row + 1, begin, end,
+                           array->values_bytes);
     *text = (struct table_text){array->values ? (const char *)array->values + begin : "",
                                 (size_t)(end - begin)};
     return 0;

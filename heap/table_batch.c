@@ -41,7 +41,7 @@ int text_wrong(struct table_error *error, const char *format, uint64_t line, uin
         at += (size_t)snprintf(error->text + at, size - at, ", column %.140s",
                                text_quote(quoted, name, name_length));
     if (row != UINT64_MAX)
-        at += (size_t)snprintf(error->text + at, size - at, ", row %" PRIu64, row);
+        at += (size_t)snprintf(error->text + at, size - at, ", record %" PRIu64, row);
     at += (size_t)snprintf(error->text + at, size - at, ": ");
     va_start(arguments, what);
     vsnprintf(error->text + at, size - at, what, arguments);

@@ -55,12 +55,13 @@ static inline size_t batch_bytes(const struct text_batch *b)
 void batch_close(struct text_batch *b);
 
 /* Appends the whole rows, all or none. `map`: for each column of the table the one of the input, or
- * UINT32_MAX: null. An error names line, column, row of the input, and value. */
+ * UINT32_MAX: null. An error names line, column, record of the input
+ * (from 1, as lines; a row is a place in a table, from 0), and value. */
 warn_unused int batch_append(const struct text_batch *b, struct table *t, const uint32_t *map,
                              struct table_error *error);
 
-/* Fills *error: "CSV line 7, column "price", row 6: " and what is wrong; returns -EINVAL. `row`
- * UINT64_MAX: none; name NULL: none. */
+/* Fills *error: "CSV line 7, column "price", record 6: " and what is wrong; returns -EINVAL.
+ * `row`, from 1; UINT64_MAX: none; name NULL: none. */
 __attribute__((format(printf, 7, 8)))
 int text_wrong(struct table_error *error, const char *format, uint64_t line, uint64_t row,
                const char *name, size_t name_length, const char *what, ...);

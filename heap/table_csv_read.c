@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 #include "heap/table_batch.h"
+#include "heap/text.h"
 
 enum csv_state { CSV_START, CSV_PLAIN, CSV_QUOTED, CSV_CLOSED };
 
@@ -25,6 +26,7 @@ struct csv_reader {
     bool special[256]; /* bytes that end a run of plain ones */
     bool header;       /* the first line is one, and has not come */
     bool opened, matched; /* matched: its columns with those of the table */
+    bool naming;   /* names of the header are looked at: errors are of no record */
     table_open_cb *open;
     void *open_data;
     enum csv_state state;
@@ -69,7 +71,7 @@ static int csv_wrong(struct csv_reader *r, uint64_t line, uint32_t column, const
     va_end(arguments);
     column_name(r, column, &name, &length);
     uint64_t row = r->batch.first_row + r->batch.rows + 1;
-    bool heads = r->header || (r->opened && !r->matched);
+    bool heads = r->header || r->naming || (r->opened && !r->matched);
     text_wrong(&r->error, "CSV", line, heads ? UINT64_MAX : row, name, length,
                "cell %" PRIu32 ": %s", column + 1, what);
     r->error.column = column;
@@ -80,17 +82,40 @@ static int csv_memory(struct csv_reader *r) { return text_memory(&r->error, "CSV
 
 /* --- the table ---------------------------------------------------------------------------------*/
 
+/* The name that a column has in a table: that of the header, or its number. */
+#define NUMBER_BYTES 24
+static void table_name(const struct csv_reader *r, uint32_t column, char number[NUMBER_BYTES],
+                       const char **name, size_t *length)
+{
+    if (column_name(r, column, name, length)) return;
+    *length = (size_t)snprintf(number, NUMBER_BYTES, "column%" PRIu32, column + 1);
+    *name = number;
+}
+
+static int infer_names(struct csv_reader *r, struct table_infer *x)
+{
+    char number[NUMBER_BYTES], quoted[TEXT_QUOTE_BYTES];
+    r->naming = true;
+    for (uint32_t i = x->count; i < r->batch.columns; i++) {
+        const char *name;
+        size_t length;
+        table_name(r, i, number, &name, &length);
+        if (!utf8_valid(name, length))
+            return csv_wrong(r, 1, i, "%.140s is not UTF-8", text_quote(quoted, name, length));
+        if (infer_find(x, name, length, i) != UINT32_MAX)
+            return csv_wrong(r, 1, i, "a second column %.140s", text_quote(quoted, name, length));
+        if (infer_add(x, name, length) != 0) return csv_memory(r);
+    }
+    r->naming = false;
+    return 0;
+}
+
 static int infer_batch(struct csv_reader *r, struct table_infer *x)
 {
     const struct text_batch *b = &r->batch;
     const struct text_cell *c = batch_cells(b);
-    char number[24];
-    for (uint32_t i = x->count; i < b->columns; i++) {
-        const char *name = number;
-        size_t length = (size_t)snprintf(number, sizeof number, "column%" PRIu32, i + 1);
-        column_name(r, i, &name, &length);
-        if (infer_add(x, name, length) != 0) return csv_memory(r);
-    }
+    int failed = infer_names(r, x);
+    if (failed) return failed;
     for (uint32_t row = 0; row < b->rows; row++) {
         for (uint32_t i = 0; i < b->columns; i++, c++)
             if (infer_cell(x, i, c->kind, c->length ? (const char *)b->bytes.data + c->begin : "",
@@ -117,12 +142,11 @@ static int sample(struct csv_reader *r, struct table_infer *x, struct table_fiel
 /* Every column of the input is one of the table. */
 static int match_names(struct csv_reader *r)
 {
-    char quoted[TEXT_QUOTE_BYTES];
+    char number[NUMBER_BYTES], quoted[TEXT_QUOTE_BYTES];
     for (uint32_t i = 0; i < r->batch.columns; i++) {
         const char *name;
         size_t length;
-        if (!column_name(r, i, &name, &length))
-            return csv_wrong(r, 1, i, "a column without a name");
+        table_name(r, i, number, &name, &length);
         uint32_t column = table_column_named(r->table, name, length);
         text_quote(quoted, name, length);
         if (column == UINT32_MAX)
@@ -183,6 +207,18 @@ static int flush(struct csv_reader *r)
 
 /* --- rows --------------------------------------------------------------------------------------*/
 
+/* A row that is shorter than the first line names the first column that it lacks. */
+static int wrong_count(struct csv_reader *r, uint32_t cells)
+{
+    uint32_t wanted = r->batch.columns;
+    if (cells < wanted)
+        return csv_wrong(r, r->line, cells, "it is missing: the line has %" PRIu32 " cell%s, and "
+                         "the first line %" PRIu32, cells, cells == 1 ? "" : "s", wanted);
+    return csv_wrong(r, r->line, wanted, "%" PRIu32 " cells, where the first line has %" PRIu32
+                     "; a cell with %s in it stands in quotes", cells, wanted,
+                     r->delimiter == ',' ? "a comma" : "the delimiter");
+}
+
 /* The first line names the columns. */
 static int take_header(struct csv_reader *r)
 {
@@ -237,9 +273,7 @@ static int row_end(struct csv_reader *r)
         r->row_cells = 0;
         if (r->header) return take_header(r);
     }
-    if (cells != r->batch.columns)
-        return csv_wrong(r, r->line, cells - 1, "%" PRIu32 " cells; the first line has %" PRIu32,
-                         cells, r->batch.columns);
+    if (cells != r->batch.columns) return wrong_count(r, cells);
     r->row_cells = 0;
     r->batch.rows++;
     return 0;

@@ -221,14 +221,15 @@
       "Makes a table of a list of records and stores it at the second path (nil: instead of "   \
       "the list); without a schema, types are inferred")                                        \
     X("table.import",                                                                           \
-      "path, bytes, {format, more, cursor, create, schema, ttl, infer, atomic, header, "        \
+      "path, bytes, {format, more, cursor, create, schema, types, ttl, infer, atomic, header, " \
       "delimiter, null}",                                                                       \
       "{rows, cursor, schema}", 3, 3,                                                           \
       METHOD_WRITE | METHOD_LONG, method_table_import,                                          \
       "Appends the rows of a file in format \"arrow\", \"csv\", \"jsonl\" or \"npy\", those of "   \
       "a call all or none, or with atomic those of all calls; more: further calls bring more "  \
       "of its bytes, with the cursor. "                                                         \
-      "create: the table is made, of schema or what the first bytes show; infer: nothing is "   \
+      "create: the table is made, of schema or what the first bytes show, but for types; "     \
+      "infer: nothing is "                                                                      \
       "stored, the last reply has the schema. rows: of the whole import so far")                \
     X("table.to", "path, [path]", "rows", 1, 2,                                                 \
       METHOD_WRITE | METHOD_LONG, method_table_to,                                              \

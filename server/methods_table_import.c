@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "heap/map.h"
 #include "heap/text.h"
 #include "server/clock.h"
 #include "server/keys.h"
@@ -40,14 +41,14 @@ struct request {
     bool more, create, infers, atomic;
     int64_t cursor; /* 0: none */
     int64_t ttl_ms;
-    value schema;
+    value schema, types;
     struct import_options options;
 };
 
 /* A call under way. */
 struct importing {
     struct table_cursor *cursor; /* owned, with its import */
-    struct request request;      /* without the schema: that may have moved */
+    struct request request;      /* without schema and types: they may have moved */
     bool types;     /* this pass only finds types */
     size_t held;    /* bytes of earlier calls, when it began */
     size_t at;      /* in the bytes */
@@ -104,7 +105,7 @@ static int read_request(struct call *call, struct request *r)
     const struct option known[] = {
         {"format", &format}, {"more", &more},     {"cursor", &cursor}, {"create", &create},
         {"schema", &r->schema}, {"ttl", &ttl},    {"infer", &infer},   {"atomic", &atomic},
-        {"header", &header},
+        {"types", &r->types}, {"header", &header},
         {"delimiter", &delimiter}, {"null", &null},
     };
     int word = -1;
@@ -113,6 +114,7 @@ static int read_request(struct call *call, struct request *r)
     if (options_read(call, 2, known, sizeof known / sizeof *known) < 0) return -1;
     if (cursor == VALUE_NIL) cursor = VALUE_ABSENT;
     if (r->schema == VALUE_NIL) r->schema = VALUE_ABSENT;
+    if (r->types == VALUE_NIL) r->types = VALUE_ABSENT;
     if (option_word(call, "format", format, IMPORT_FORMAT_WORDS, &word) < 0 ||
         option_bool(call, "more", more, &r->more) < 0 ||
         option_bool(call, "create", create, &r->create) < 0 ||
@@ -127,6 +129,28 @@ static int read_request(struct call *call, struct request *r)
     call_fail(call, ERROR_BAD_PARAMS, "%s: the second parameter is the bytes, a bin, not %s",
               call->method->name, value_describe(call->args[1]));
     return -1;
+}
+
+/* {name: type}: columns that may be null, as a file that is read once may show late. 0, or -1. */
+static int read_types(struct call *call, value types, struct table_schema *s)
+{
+    struct map_iterator it = {0};
+    value name, type;
+    if (!value_is_kind(types, KIND_MAP)) {
+        call_fail(call, ERROR_BAD_PARAMS, "%s: option types must be a map of names and types, not "
+                  "%s", call->method->name, value_describe(types));
+        return -1;
+    }
+    size_t count = map_count(call->heap, types);
+    if (count == 0) return 0;
+    if (table_schema_open(call, s, count) < 0) return -1;
+    while (map_next(call->heap, types, &it, &name, &type)) {
+        if (table_schema_name(call, s, name) < 0 ||
+            table_schema_type(call, s->count, type, &s->fields[s->count]) < 0)
+            return -1;
+        s->count++;
+    }
+    return 0;
 }
 
 /* --- beginning --------------------------------------------------------------------------------*/
@@ -188,6 +212,12 @@ static int check_new(struct call *call, const struct request *r)
     else if (!r->create && (r->schema != VALUE_ABSENT || r->ttl_ms > 0))
         call_fail(call, ERROR_BAD_PARAMS, "%s: schema and ttl are of a table that is made: they "
                   "need create", call->method->name);
+    else if (r->types != VALUE_ABSENT && (r->schema != VALUE_ABSENT || (!r->create && !r->infers)))
+        call_fail(call, ERROR_BAD_PARAMS, "%s: types are of a table that is made without a schema, "
+                  "or of infer", call->method->name);
+    else if (r->types != VALUE_ABSENT && r->format != IMPORT_CSV && r->format != IMPORT_JSONL)
+        call_fail(call, ERROR_BAD_PARAMS, "%s: types are for csv and jsonl; this format has its "
+                  "own", call->method->name);
     else if (r->more && cursors->count >= call->host->cursors_max)
         call_fail(call, ERROR_LIMIT, "%s: this session has %zu scans and imports open, the limit "
                   "(table-cursors); end them, or table.close them", call->method->name,
@@ -213,7 +243,9 @@ static struct table_cursor *cursor_new(struct call *call, const struct request *
     }
     cursor->import->atomic = r->atomic;
     cursor->import->ttl_ms = r->ttl_ms;
-    if (prepare_table(call, r, cursor->import) == 0) return cursor;
+    bool ready = r->types == VALUE_ABSENT ||
+                 read_types(call, r->types, &cursor->import->given) == 0;
+    if (ready && prepare_table(call, r, cursor->import) == 0) return cursor;
     table_cursor_destroy(cursor);
     return NULL;
 }
@@ -402,8 +434,11 @@ static int pass_end(struct call *call, struct importing *s, struct table_error *
 {
     struct table_import *x = s->cursor->import;
     int failed = import_flush(x, !s->request.more, error);
+    if (!failed && s->types && s->request.more && import_rows(x) == 0)
+        return 1; /* the next call may tell */
+    if (!failed && (s->types || (x->infers && !s->request.more)))
+        failed = import_types_given(x, error);
     if (failed || !s->types) return failed ? failed : 1;
-    if (s->request.more && import_rows(x) == 0) return 1; /* the next call may tell */
     import_hold_only(x, s->held);
     import_types_end(x);
     failed = make_table(call, x, error);
@@ -483,7 +518,7 @@ enum call_outcome method_table_import(struct call *call)
         free(s);
         return CALL_FAILED;
     }
-    r.schema = VALUE_ABSENT;
+    r.schema = r.types = VALUE_ABSENT;
     s->request = r;
     s->types = import_lacks_types(s->cursor->import);
     s->held = s->cursor->import->held.length;

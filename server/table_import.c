@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "heap/table_csv.h"
 #include "heap/table_npy.h"
@@ -61,6 +62,7 @@ void import_destroy(struct table_import *x)
     readers_close(x);
     infer_close(&x->types);
     out_close(&x->held);
+    table_schema_close(&x->given);
     if (x->empty != NULL) table_unpin(x->empty);
     if (x->table != NULL) table_let_go(x->table);
     root_frame_close(x->external.heap, &x->frame);
@@ -123,6 +125,25 @@ bool import_lacks_types(const struct table_import *x)
     return is_text(x) && x->table == NULL && !x->infers;
 }
 
+int import_types_given(struct table_import *x, struct table_error *error)
+{
+    for (uint32_t i = 0; i < x->given.count; i++) {
+        char quoted[TEXT_QUOTE_BYTES];
+        const struct table_field *f = &x->given.fields[i];
+        if (infer_find(&x->types, f->name, f->name_length, i) != UINT32_MAX) continue;
+        if (x->format == IMPORT_JSONL && x->types.count < TABLE_COLUMNS_MAX) {
+            if (infer_add(&x->types, f->name, f->name_length) < 0)
+                return text_memory(error, "a schema");
+            continue;
+        }
+        *error = (struct table_error){.fault = TABLE_FAULT_TYPE, .row = UINT64_MAX};
+        snprintf(error->text, sizeof error->text, "option types: the file has no column %.140s",
+                 text_quote(quoted, f->name, f->name_length));
+        return -EINVAL;
+    }
+    return 0;
+}
+
 void import_types_end(struct table_import *x) { readers_close(x); }
 
 int import_hold(struct table_import *x, const void *data, size_t length, struct table_error *error)
@@ -159,8 +180,20 @@ uint32_t import_field_count(const struct table_import *x)
 
 void import_field(const struct table_import *x, uint32_t i, struct table_field *field)
 {
-    if (is_text(x)) infer_field(&x->types, i, field);
-    else *field = *table_field(x->table, i);
+    if (!is_text(x)) {
+        *field = *table_field(x->table, i);
+        return;
+    }
+    infer_field(&x->types, i, field);
+    for (uint32_t k = 0; k < x->given.count; k++) {
+        const struct table_field *f = &x->given.fields[k];
+        if (f->name_length != field->name_length ||
+            memcmp(f->name, field->name, f->name_length) != 0)
+            continue;
+        field->type = f->type;
+        field->null = true;
+        return;
+    }
 }
 
 /* --- reading ----------------------------------------------------------------------------------*/
@@ -206,6 +239,7 @@ int import_begin(struct table_import *x, bool types, struct table_error *error)
 static size_t held_bytes(const struct table_import *x)
 {
     return infer_bytes(&x->types) + x->held.capacity +
+           x->given.count * (size_t)TABLE_NAME_BYTES_MAX +
            (x->csv != NULL ? csv_reader_bytes(x->csv) : 0) +
            (x->json != NULL ? json_reader_bytes(x->json) : 0) +
            (x->arrow != NULL ? arrow_reader_bytes(x->arrow) : 0) +

@@ -10,6 +10,7 @@
 #include "heap/external.h"
 #include "heap/table_arrow.h"
 #include "heap/table_batch.h"
+#include "server/table_schema.h"
 
 enum import_format { IMPORT_ARROW, IMPORT_CSV, IMPORT_JSONL, IMPORT_NPY, IMPORT_FORMATS };
 #define IMPORT_FORMAT_WORDS "arrow csv jsonl npy"
@@ -44,6 +45,7 @@ struct table_import {
     struct table_out held;
     size_t held_at;
     int64_t ttl_ms;           /* of a table that it makes; 0: none */
+    struct table_schema given; /* columns whose types the request says, instead of those */
     struct csv_reader *csv;   /* one of these, once it has begun */
     struct json_reader *json;
     struct arrow_reader *arrow;
@@ -73,7 +75,10 @@ void import_field(const struct table_import *x, uint32_t i, struct table_field *
 
 /* Begins what one call does: reading rows, or, if `types`, only finding types. */
 warn_unused int import_begin(struct table_import *x, bool types, struct table_error *error);
-/* The pass that finds types is over; another one begins. */
+/* The pass that finds types is over; those that the request says take their place: 0 or an error.
+ * Lines of JSON may bring such columns later, so these are there from now on. */
+warn_unused int import_types_given(struct table_import *x, struct table_error *error);
+/* Another pass begins. */
 void import_types_end(struct table_import *x);
 /* Keeps bytes for the pass that reads rows; they count once they are flushed. 0 or -ENOMEM. */
 warn_unused int import_hold(struct table_import *x, const void *data, size_t length,

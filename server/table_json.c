@@ -43,6 +43,7 @@ struct json_reader {
     uint32_t *map;       /* batch_append: each column is itself */
     uint64_t line;
     size_t line_bytes;   /* of this line so far */
+    unsigned mark;       /* how many bytes of a byte order mark came; 3: no longer possible */
     struct table_out held; /* what has come of a token that is cut */
     bool in_string, escaped; /* of the bytes that have come: within one, and behind a backslash */
     bool in_text;        /* a long string is being decoded */
@@ -513,12 +514,28 @@ static bool batch_full(const struct json_reader *r)
             r->batch.bytes.length >= TEXT_BATCH_BYTES);
 }
 
+/* The byte order mark, which may come in pieces. Returns how many bytes it took. */
+static size_t skip_mark(struct json_reader *r, const char *data, size_t length)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    size_t n = 0;
+    while (r->mark < 3 && n < length && data[n] == mark[r->mark]) {
+        n++;
+        r->mark++;
+    }
+    if (n == length || r->mark == 3) return n;
+    if (r->mark > 0) json_wrong(r, "it begins as a byte order mark does, but has none");
+    r->mark = 3;
+    return n;
+}
+
 int json_reader_feed(struct json_reader *r, const void *data, size_t length, size_t *used,
                      struct table_error *error)
 {
     const char *bytes = data;
     *used = 0;
     r->work = 0;
+    if (r->mark < 3) *used = skip_mark(r, bytes, length);
     while (!r->failure && *used < length) {
         *used += feed_line(r, bytes + *used, length - *used);
         if (r->failure) break;

@@ -83,8 +83,9 @@ unit_tests = \
 	unit_methods_change unit_methods_faults unit_methods_hostile unit_methods_import \
 	unit_methods_index unit_methods_infer unit_methods_malloc unit_methods_more \
 	unit_methods_sets unit_methods_symbols unit_methods_table unit_methods_table_export \
-	unit_number unit_packed_rows unit_path unit_pins unit_query unit_query_index \
-	unit_query_lists unit_query_model unit_reply unit_rpc unit_set unit_settings unit_shape unit_sorted_set unit_table \
+	unit_methods_types unit_number unit_packed_rows unit_path unit_pins unit_query \
+	unit_query_index unit_query_lists unit_query_model unit_reply unit_rpc unit_set \
+	unit_settings unit_shape unit_sorted_set unit_table \
 	unit_table_arrow unit_table_csv unit_table_digits unit_table_encode unit_table_fork \
 	unit_table_index unit_table_json unit_table_kernels unit_table_model unit_table_texts \
 	unit_table_versions unit_tasks unit_text unit_text_cell unit_torture unit_utf8 unit_value \
@@ -241,6 +242,10 @@ unit_methods_import_LDADD = $(SESSION_TEST_LIBS)
 unit_methods_infer_SOURCES = %D%/unit/test_methods_infer.c
 unit_methods_infer_CFLAGS = $(TEST_CFLAGS)
 unit_methods_infer_LDADD = $(SESSION_TEST_LIBS)
+
+unit_methods_types_SOURCES = %D%/unit/test_methods_types.c
+unit_methods_types_CFLAGS = $(TEST_CFLAGS)
+unit_methods_types_LDADD = $(SESSION_TEST_LIBS)
 
 unit_methods_index_SOURCES = %D%/unit/test_methods_index.c
 unit_methods_index_CFLAGS = $(TEST_CFLAGS)

@@ -57,7 +57,7 @@ ok "cells between semicolons, taken for one" status 0 cli table create semicolon
 ok "are told of" says "is --delimiter ';' missing?"
 printf 'a;b\n1,5;x\n' >"$scratch/decimal.csv"
 ok "with a comma in a cell" status 4 table create decimal "$scratch/decimal.csv"
-ok "the file's format is told" says "2 cells; the first line has 1"
+ok "the file's format is told" says "2 cells, where the first line has 1"
 ok "or with a hint" status 4 cli table create decimal "$scratch/decimal.csv"
 ok "at the delimiter" says "is --delimiter ';' missing?"
 printf 'a\tb\n1\tx\n' >"$scratch/tabs.txt"
@@ -247,7 +247,7 @@ ok "an export of many rows" status 0 cli table export late "$scratch/late.out" -
 ok "tells how many" says "exported 400001 rows"
 is "and has them" "$(wc -l <"$scratch/late.out")" "400002"
 ok "a format that cannot be known" status 2 table export trips "$scratch/out.xyz"
-ok "is asked for" says "say --format csv, jsonl, arrow or npy"
+ok "is asked for" says "say --format csv, json, jsonl, arrow or npy"
 echo old >"$scratch/kept.csv"
 ok "an export that fails" status 1 table export nobody "$scratch/kept.csv"
 is "leaves the file alone" "$(cat "$scratch/kept.csv")" "old"
@@ -264,8 +264,11 @@ ok "a table is dropped" status 0 cli table drop semicolons
 ok "and that is said" says "dropped semicolons"
 ok "what is no table is not" status 1 table drop maps
 is "so it is there" "$(cli exists maps semicolons)" "1"
-ok "no table at all" status 0 cli table list 'nobody*'
-ok "is said" says "no tables"
+ok "no table that matches" status 0 cli table list 'nobody*'
+ok "is said" says "no key that matches nobody* holds a table"
+is "tables are in the order of their names" "$(table list --json | jq -r .table | LC_ALL=C sort -c && echo sorted)" "sorted"
+is "with their figures, also as JSON" "$(table list trips --json | jq -c '[.table, .rows, .columns, .bytes > 0]')" '["trips",4,6,true]'
+is "as --json in front says, too" "$(cli --json table list trips | jq -c .rows)" "4"
 for command in ls:list rm:drop delete:drop load:create select:query head:show schema:describe; do
     ok "table ${command%:*}" status 2 table "${command%:*}" trips
     ok "is table ${command#*:}" says "it is table ${command#*:}"

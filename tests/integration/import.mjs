@@ -158,7 +158,7 @@ for (const file of readdirSync(data).filter((name) => name.endsWith('.json'))) {
     if (rows.some((row) => Object.values(row).some((v) => v !== null && typeof v === 'object'))) {
         const nested = rows.findIndex((row) => Object.values(row).some((v) => v !== null && typeof v === 'object'));
         const answer = await request('table.import', null, bytes, { format: 'jsonl', infer: true }).catch((e) => e.message);
-        check(`${file}: is refused where it is nested`, /JSON line (\d+), column .*, row \1: an? (object|list) as a cell/.exec(answer)?.[1], String(nested + 1));
+        check(`${file}: is refused where it is nested`, /JSON line (\d+), column .*, record \1: an? (object|list) as a cell/.exec(answer)?.[1], String(nested + 1));
         continue;
     }
     const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
@@ -190,7 +190,7 @@ csv[3000] = csv[3000].replace(/,[^,]*$/, ',much');
 await request('del', 't');
 const types = [['date', 'date'], ...['open', 'high', 'low', 'close', 'adjclose'].map((name) => [name, 'f64']), ['volume', 'i64']];
 const answer = await send('t', Buffer.from(csv.join('\n')), { format: 'csv', create: true, schema: types }, 5000).catch((e) => e.message);
-const match = /CSV line 3001, column "volume", row 3000: "much" is no i64; (\d+) rows had been appended/.exec(answer);
+const match = /CSV line 3001, column "volume", record 3000: "much" is no i64; (\d+) rows had been appended/.exec(answer);
 check('a cell that does not fit is named', match !== null, true);
 check('the rows of the calls before are there', await request('len', 't'), Number(match?.[1]));
 check('and no others', (await linesOf('t')).at(-1).date, csv[Number(match?.[1])].slice(0, 10));

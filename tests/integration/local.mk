@@ -11,6 +11,8 @@ integration_tests = \
 	%D%/arrow.sh \
 	%D%/bench.sh \
 	%D%/cli.sh \
+	%D%/cli_files.sh \
+	%D%/cli_stop.sh \
 	%D%/cli_tables.sh \
 	%D%/dumpavail2jsonl.sh \
 	%D%/evict.sh \

@@ -120,6 +120,10 @@ const struct method_case method_cases[] = {
      "{'rows': 1"},
     {"table.import", "'y', b'{\"a\": 1, \"b\": \"an \\\\u0041 and more of it\"}\\n{\"c\": 2}', "
                      "{'format': 'jsonl', 'create': true, 'ttl': 100000000}", "{'rows': 2"},
+    {"table.import", "'y', b'a,b\\n1,a text of a cell\\n', {'format': 'csv', 'create': true, "
+                     "'types': {'a': 'f64', 'b': 'sym'}}", "{'rows': 1"},
+    {"table.import", "'y', b'{\"a\": 1}', {'format': 'jsonl', 'create': true, 'types': "
+                     "{'a longer name': 'str'}}", "{'rows': 1"},
     {"table.import", "nil, b'{\"a\": 1, \"b\": \"a text of a cell\"}', {'format': 'jsonl', "
                      "'infer': true}", "{'rows': 1"},
     {"table.import", "['m', 'new', 'x'], b'\\x93NUMPY\\x01\\x00\\x3a\\x00{\\'descr\\': \\'<f8\\', "

@@ -245,7 +245,13 @@ START_TEST(errors_point_at_the_place)
     refuses("city = ^'Oslo", "a closing ' is missing");
     refuses("^`unit price = 3", "a closing ` is missing");
     refuses("name = ^'\\q'", "unknown escape");
-    refuses("price > ^99999999999999999999", "too large");
+    refuses("price > ^99999999999999999999", "too large: integers have 64 bits");
+    refuses("price > ^1e999", "too large for a double");
+    refuses("price < -^1e999", "too large for a double");
+    refuses("price in (1, ^1.0e400)", "too large for a double");
+    refuses("^limit > 5", "the column is written `limit`, in backticks");
+    refuses("id = 1 and ^LIMIT = 5", "the column is written `limit`, in backticks");
+    refuses("price > ^order", "expected a column, a value, not or (, found order");
     refuses("price > ^12abc", "expected a number");
     refuses("^sqrt(price) > 2", "there is no function sqrt here; there are bucket, cast and if");
     refuses("bucket(price^) = 2", "a width");
@@ -362,6 +368,16 @@ START_TEST(clauses_of_queries)
     asks_not(q, "where ok where ok", 9, "this clause was there already");
     asks_not(q, "order id", 6, "expected by");
     asks_not(q, "order by id + 1", 9, "rows are put in order by columns");
+    asks_not(q, "order by -id", 9, "downwards with desc");
+    asks_not(q, "select id, id", 11, "the name id is there already");
+    asks_not(q, "select id * 2, id * 2", 15, "is there already");
+    asks(q, "select *", "{}");
+    asks(q, "select *, id * 2 as double where ok",
+         "{\"select\": [\"id\", \"city\", \"name\", \"price\", \"small\", \"day\", \"at\", \"ok\", "
+         "\"raw\", \"unit price\", \"limit\", \"any\", \"double\"], \"where\": [\"=\", \"ok\", "
+         "true], \"let\": {\"double\": [\"*\", [\"col\", \"id\"], [\"lit\", 2]]}}");
+    asks_not(q, "select *, id", 10, "the name id is there already");
+    asks_not(q, "select distinct city", 7, "table group NAME by city");
     asks_not(q, "id = 1", 0, "a condition begins with where");
     asks_not(q, "select count(*)", 7, "count is for table group");
     asks_not(q, "where ok group by city", 9, "table group");
@@ -659,6 +675,27 @@ START_TEST(dates_are_written_and_read_back)
 }
 END_TEST
 
+START_TEST(times_may_have_a_zone)
+{
+    static const char *const same[] = {
+        "2024-05-01T12:30:00Z",      "2024-05-01 14:30+02:00", "2024-05-01T14:30:00.0+0200",
+        "2024-05-01T14:30:00+02",    "2024-05-01T07:00-05:30", "2024-05-02T12:29+23:59",
+        "2024-04-30T23:30:00-13:00", "2024-05-01T12:30"};
+    static const char *const wrong[] = {"2024-05-01T12:30+1",     "2024-05-01T12:30+24:00",
+                                        "2024-05-01T12:30+01:60", "2024-05-01T12:30+01:0",
+                                        "2024-05-01T12:30Z+01",   "2024-05-01T12:30+",
+                                        "2024-05-01T12:30+01:00x", "2024-05-01+01:00"};
+    int64_t us;
+    bool is_date;
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        ck_assert_msg(cli_time_parse(same[i], strlen(same[i]), &us, &is_date), "%s", same[i]);
+        ck_assert_msg(us == 1714566600000000 && !is_date, "%s", same[i]);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        ck_assert_msg(!cli_time_parse(wrong[i], strlen(wrong[i]), &us, &is_date), "%s", wrong[i]);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("cli_filter");
@@ -676,6 +713,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, names_are_as_written);
     tcase_add_test(tcase, messages_have_a_caret);
     tcase_add_test(tcase, dates_are_written_and_read_back);
+    tcase_add_test(tcase, times_may_have_a_zone);
     suite_add_tcase(suite, tcase);
     tcase_add_checked_fixture(random, setup, teardown);
     tcase_add_test(random, random_conditions_are_read_back);

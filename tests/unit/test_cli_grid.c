@@ -262,11 +262,19 @@ START_TEST(arrays_of_records_become_lines)
                   "{\"a\":  1}\n{\"b\": [1, {}], \"c\": \"]\\\"}\"}\n");
     becomes_lines("{\"a\": 1}\n{\"a\": 2}\n", "{\"a\": 1}\n{\"a\": 2}\n");
     becomes_lines("", "");
+    /* Without an array. */
+    becomes_lines("{\"a\": 1} {\"a\":\n 2}\r\n{\"b\":\n[\"\\\"}\"]\r\n}",
+                  "{\"a\": 1}\n{\"a\":  2}\n{\"b\": [\"\\\"}\"]  }\n");
+    becomes_lines("\xef\xbb\xbf[{\"a\": 1}]", "{\"a\": 1}\n");
+    becomes_lines("\"text\"\n5", "\"text\"\n5");
+    is_no_array("{\"a\": 1}\n\n{\"a\": {\"b\": 2}\n{\"a\": 3}\n", 3, "does not end");
+    is_no_array("{\"a\": 1}, {\"a\": 2}", 1, "expected a record, as in {\"a\": 1}");
+    is_no_array("{\"a\": 1}\n]", 2, "expected a record");
     is_no_array("[{\"a\": 1},\n]", 2, "expected a record");
     is_no_array("[{\"a\": 1}\n{\"a\": 1}]", 2, "expected , or ]");
     is_no_array("[\n1]", 2, "expected a record");
     is_no_array("[{\"a\": 1}", 1, "] is missing");
-    is_no_array("[{\"a\":\n\n 1", 3, "does not end");
+    is_no_array("[{\"a\":\n\n 1", 1, "does not end");
     is_no_array("[{}]x", 1, "more follows");
 }
 END_TEST

@@ -156,6 +156,17 @@ START_TEST(lists_take_the_words_that_are_left)
 }
 END_TEST
 
+START_TEST(nil_is_a_path_that_is_left_out)
+{
+    const char *from = "path, [path], [schema]";
+    sends(from, "l nil [[\"a\",\"i64\"]]", "[\"l\", null, [[\"a\", \"i64\"]]]");
+    sends(from, "l null", "[\"l\", null]");
+    sends(from, "l \"nil\"", "[\"l\", \"nil\"]");
+    sends(from, "nil", "[\"nil\"]");
+    sends("path", "nil", "[\"nil\"]");
+}
+END_TEST
+
 START_TEST(options_follow_at_the_end)
 {
     const char *scan = "[cursor], [opts: match, type, count]";
@@ -216,6 +227,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, lines_that_do_not_end_are_refused);
     tcase_add_test(tcase, words_are_read_by_the_names_of_parameters);
     tcase_add_test(tcase, lists_take_the_words_that_are_left);
+    tcase_add_test(tcase, nil_is_a_path_that_is_left_out);
     tcase_add_test(tcase, options_follow_at_the_end);
     tcase_add_test(tcase, mistyped_options_are_neither_paths_nor_values);
     tcase_add_test(tcase, words_that_do_not_fit_are_refused);

@@ -230,6 +230,32 @@ START_TEST(after_a_timeout_the_reply_can_still_come)
 }
 END_TEST
 
+static unsigned waited_ms, waiting_calls;
+static void note_waiting(void *data, unsigned ms)
+{
+    ck_assert_ptr_eq(data, &peer);
+    ck_assert_uint_gt(ms, waited_ms);
+    waited_ms = ms;
+    waiting_calls++;
+}
+
+START_TEST(a_wait_is_told_of_until_it_is_over)
+{
+    struct cairn_reply *reply;
+    waited_ms = waiting_calls = 0;
+    cairn_waiting_set(c, note_waiting, &peer);
+    cairn_timeouts_set(c, 1000, 250);
+    ck_assert_int_eq(cairn_call(c, "slow", NULL, &reply), CAIRN_TIMEOUT);
+    ck_assert_uint_eq(waited_ms, 250);
+    ck_assert_uint_eq(waiting_calls, 3);
+    cairn_waiting_set(c, NULL, NULL);
+    peer_write(BYTES("\x94\x01\x00\xc0\x05"));
+    ck_assert_int_eq(cairn_receive(c, &reply), CAIRN_OK);
+    ck_assert_uint_eq(waiting_calls, 3);
+    cairn_reply_destroy(reply);
+}
+END_TEST
+
 START_TEST(closing_within_a_reply_is_told)
 {
     peer_write(BYTES("\x94\x01\x00\xc0\xa9half"));
@@ -564,6 +590,7 @@ Suite *test_suite(void)
     tcase_add_test(calls, a_servers_error_comes_apart_into_code_and_message);
     tcase_add_test(calls, an_error_concerns_its_own_request_only);
     tcase_add_test(calls, after_a_timeout_the_reply_can_still_come);
+    tcase_add_test(calls, a_wait_is_told_of_until_it_is_over);
     tcase_add_test(calls, closing_within_a_reply_is_told);
     tcase_add_test(calls, replies_from_before_a_close_are_still_had);
     tcase_add_test(calls, nonsense_ends_the_connection);

@@ -49,8 +49,8 @@ START_TEST(csv_makes_a_table)
     ASK(&p, "get", "['t', -1]", "{'a': 3, 'b': 'q', 'c': nil}");
     ck_assert_str_eq(import("'t'", "4;r;NA\n5;NA;1\n",
                             "{'format': 'csv', 'header': false, 'delimiter': ';', 'null': 'NA'}"),
-                     "! WRONG_TYPE table.import: CSV line 2, column \"b\", row 2: nil, in a column "
-                     "of type str without nils");
+                     "! WRONG_TYPE table.import: CSV line 2, column \"b\", record 2: nil, in a "
+                     "column of type str without nils");
     IMPORT("'t'", "4;r;NA\n5;;1\n",
            "{'format': 'csv', 'header': false, 'delimiter': ';', 'null': 'NA'}", "{'rows': 2");
     ASK(&p, "slice", "'t', 3", "[{'a': 4, 'b': 'r', 'c': nil}, {'a': 5, 'b': '', 'c': 1.0}]");
@@ -174,25 +174,25 @@ START_TEST(json_lines_are_flat_objects_of_known_fields)
 {
     ASK(&p, "table.create", "'j', [['a', 'i8'], ['b', 'str', {'null': true}]]", "true");
     static const char *const wrong[][2] = {
-        {"{\"a\":1}\n{\"a\":[1]}", "JSON line 2, column \"a\", row 2: a list as a cell"},
-        {"{\"a\":{}}", "JSON line 1, column \"a\", row 1: an object as a cell"},
-        {"[1]", "JSON line 1, row 1: a list outside of an object"},
-        {"5", "JSON line 1, row 1: a number outside of an object"},
-        {"{\"a\":1}{\"a\":1}", "JSON line 1, row 2: a second object in a line"},
-        {"{\"a\":\n1}", "JSON line 1, column \"a\", row 1: the object does not end in its line"},
-        {"{\"a\":1,\"a\":2}", "JSON line 1, column \"a\", row 1: the field comes twice"},
+        {"{\"a\":1}\n{\"a\":[1]}", "JSON line 2, column \"a\", record 2: a list as a cell"},
+        {"{\"a\":{}}", "JSON line 1, column \"a\", record 1: an object as a cell"},
+        {"[1]", "JSON line 1, record 1: a list outside of an object"},
+        {"5", "JSON line 1, record 1: a number outside of an object"},
+        {"{\"a\":1}{\"a\":1}", "JSON line 1, record 2: a second object in a line"},
+        {"{\"a\":\n1}", "JSON line 1, column \"a\", record 1: the object does not end in its line"},
+        {"{\"a\":1,\"a\":2}", "JSON line 1, column \"a\", record 1: the field comes twice"},
         {"{\"a\":1,\"a\\u0000\":2}", "the table has no column \"a\\\\x00\""},
-        {"{\"a\":128}", "JSON line 1, column \"a\", row 1: \"128\" is no i8"},
-        {"{\"a\":1.5}", "JSON line 1, column \"a\", row 1: \"1.5\" is no i8"},
-        {"{\"a\":\"1\"}", "JSON line 1, column \"a\", row 1: the string \"1\" is no i8"},
-        {"{\"a\":true}", "JSON line 1, column \"a\", row 1: \"true\" is no i8"},
-        {"{\"a\":1}\n\n{\"b\":\"x\"}", "JSON line 3, column \"a\", row 2: nil, in a column of type "
-                                       "i8 without nils"},
-        {"{\"a\":1", "JSON line 1, row 1: "},
-        {"{\"b\":\"\\ude00\"}", "JSON line 1, column \"b\", row 1: a surrogate without"},
-        {"{\"a\\ude00\":1}", "JSON line 1, row 1: a surrogate without its other half"},
+        {"{\"a\":128}", "JSON line 1, column \"a\", record 1: \"128\" is no i8"},
+        {"{\"a\":1.5}", "JSON line 1, column \"a\", record 1: \"1.5\" is no i8"},
+        {"{\"a\":\"1\"}", "JSON line 1, column \"a\", record 1: the string \"1\" is no i8"},
+        {"{\"a\":true}", "JSON line 1, column \"a\", record 1: \"true\" is no i8"},
+        {"{\"a\":1}\n\n{\"b\":\"x\"}", "JSON line 3, column \"a\", record 2: nil, in a column of "
+                                       "type i8 without nils"},
+        {"{\"a\":1", "JSON line 1, record 1: "},
+        {"{\"b\":\"\\ude00\"}", "JSON line 1, column \"b\", record 1: a surrogate without"},
+        {"{\"a\\ude00\":1}", "JSON line 1, record 1: a surrogate without its other half"},
         {"{\"a\":01}", "JSON line 1, "},
-        {"{\"b\":\"\xff\"}", "JSON line 1, column \"b\", row 1: "},
+        {"{\"b\":\"\xff\"}", "JSON line 1, column \"b\", record 1: "},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         for (int cut = 0; cut < 2; cut++) {
@@ -378,8 +378,8 @@ START_TEST(each_call_is_whole_or_nothing)
     IMPORT("'t'", "y\n3,z\n4", "{'cursor': 1, 'more': true}", "{'rows': 3, 'cursor': 1}");
     ASK(&p, "get", "['t', -1]", "{'a': 3, 'k': 'z'}");
     IMPORT("'t'", ",w\n5,v\nsix,\"u\n\"\n7,t\n", "{'cursor': 1}",
-           "! WRONG_TYPE table.import: CSV line 7, column \"a\", row 6: \"six\" is no i64; 3 rows "
-           "had been appended by earlier calls of this import");
+           "! WRONG_TYPE table.import: CSV line 7, column \"a\", record 6: \"six\" is no i64; 3 "
+           "rows had been appended by earlier calls of this import");
     ASK(&p, "len", "'t'", "3");
     IMPORT("'t'", "8,s\n", "{'cursor': 1}", "! NOT_FOUND");
     /* No table is made of a file that is wrong. */
@@ -391,8 +391,8 @@ START_TEST(each_call_is_whole_or_nothing)
     /* A cell beyond the first call's types. */
     IMPORT("'u'", "a\n1\n", "{'format': 'csv', 'create': true, 'more': true}", "{'rows': 1");
     IMPORT("'u'", "2\n2.5\n", "{'format': 'csv', 'cursor': 2}",
-           "! WRONG_TYPE table.import: CSV line 4, column \"a\", row 3: \"2.5\" is no i64; 1 row "
-           "had been appended by earlier calls of this import");
+           "! WRONG_TYPE table.import: CSV line 4, column \"a\", record 3: \"2.5\" is no i64; 1 "
+           "row had been appended by earlier calls of this import");
     ASK(&p, "get", "'u'", "[{'a': 1}]");
 }
 END_TEST
@@ -490,7 +490,8 @@ START_TEST(parameters_are_checked)
     IMPORT("'t'", "b\n1\n", "{'format': 'csv'}",
            "! WRONG_TYPE table.import: CSV line 1, column \"b\": cell 1: the table has no column");
     IMPORT("'t'", "a,a\n1,2\n", "{'format': 'csv'}", "! WRONG_TYPE");
-    IMPORT("'u'", "a,a\n1,2\n", "{'format': 'csv', 'create': true}", "! BAD_PARAMS");
+    IMPORT("'u'", "a,a\n1,2\n", "{'format': 'csv', 'create': true}",
+           "! WRONG_TYPE table.import: CSV line 1, column \"a\": cell 2: a second column");
     ASK(&p, "len", "'t'", "0");
     ASK(&p, "exists", "'u', 'm'", "0");
     IMPORT("'v'", "a\n1\n", "{'format': 'csv', 'create': true, 'ttl': 50000}", "{'rows': 1");
@@ -538,8 +539,8 @@ START_TEST(what_is_not_whole_is_bounded)
     text[size] = 0;
     ASK(&p, "table.create", "'t', [['a', 'str']]", "true");
     IMPORT("'t'", "a\n\"", "{'format': 'csv', 'more': true}", "{'rows': 0, 'cursor': 1}");
-    IMPORT("'t'", text, "{'cursor': 1}", "! WRONG_TYPE table.import: CSV line 2, column \"a\", row "
-                                         "1: cell 1: more than 1048576 bytes");
+    IMPORT("'t'", text, "{'cursor': 1}", "! WRONG_TYPE table.import: CSV line 2, column \"a\", "
+                                         "record 1: cell 1: more than 1048576 bytes");
     p.host.import_bytes_max = (size_t)1 << 20;
     IMPORT("'t'", "{\"a\":\"", "{'format': 'jsonl', 'more': true}", "{'rows': 0, 'cursor': 2}");
     IMPORT("'t'", text, "{'cursor': 2}", "! LIMIT table.import: what is not whole yet takes ");
@@ -548,14 +549,14 @@ START_TEST(what_is_not_whole_is_bounded)
     for (int i = 0; i < 12; i++)
         IMPORT("'t'", text, "{'cursor': 3, 'more': true}", "{'rows': 0, 'cursor': 3}");
     IMPORT("'t'", text, "{'cursor': 3}",
-           "! WRONG_TYPE table.import: JSON line 1, column \"a\", row 1: a line of more than");
+           "! WRONG_TYPE table.import: JSON line 1, column \"a\", record 1: a line of more than");
     /* One text may have a mebibyte, in either. */
     text[((size_t)1 << 20) + 1] = 0;
     ASK(&p, "del", "'t'", "1");
     char *line = malloc(size + 20);
     sprintf(line, "{\"a\":\"%s\"}", text);
     IMPORT("'t'", line, "{'format': 'jsonl', 'create': true}",
-           "! LIMIT table.import: JSON line 1, row 1: column \"a\"");
+           "! LIMIT table.import: JSON line 1, record 1: column \"a\"");
     free(line);
     free(text);
 }

@@ -180,11 +180,14 @@ END_TEST
 
 START_TEST(errors_name_line_and_cell)
 {
-    refuse("a,b\n1,2\n3\n", "line 3, column \"a\", row 2: cell 1: 1 cells; the first line has 2");
-    refuse("a,b\n1,2,3\n", "line 2, row 1: cell 3: 3 cells");
-    refuse("a,b\n\"x\ny\",\"z\n", "line 3, column \"b\", row 1: cell 2: its quote is not closed");
-    refuse("a\nx\"y\n", "line 2, column \"a\", row 1: cell 1: a quote in a cell");
-    refuse("a\n\"x\"y\n", "line 2, column \"a\", row 1: cell 1: a byte after the closing quote");
+    refuse("a,b\n1,2\n3\n", "line 3, column \"b\", record 2: cell 2: it is missing: the line has 1 "
+                            "cell, and the first line 2");
+    refuse("a,b\n1,2,3\n", "line 2, record 1: cell 3: 3 cells, where the first line has 2; a cell "
+                            "with a comma in it stands in quotes");
+    refuse("a,b\n\"x\ny\",\"z\n",
+           "line 3, column \"b\", record 1: cell 2: its quote is not closed");
+    refuse("a\nx\"y\n", "line 2, column \"a\", record 1: cell 1: a quote in a cell");
+    refuse("a\n\"x\"y\n", "line 2, column \"a\", record 1: cell 1: a byte after the closing quote");
     refuse("a\rb\n", "line 1: cell 1: a carriage return");
     refuse("a\n\xff\n", "not UTF-8");
     refuse("", "not even a header");
@@ -192,7 +195,7 @@ START_TEST(errors_name_line_and_cell)
     static const enum table_type narrow[] = {TABLE_I8};
     struct csv_options options = {.types = narrow, .type_count = 1};
     ck_assert_int_eq(read_pieces("a\n1\n128\n", 8, 3, &options), -EINVAL);
-    ck_assert_msg(strstr(error.text, "line 3, column \"a\", row 2: \"128\" is no i8"), "%s",
+    ck_assert_msg(strstr(error.text, "line 3, column \"a\", record 2: \"128\" is no i8"), "%s",
                   error.text);
 }
 END_TEST
@@ -207,8 +210,8 @@ START_TEST(a_cell_after_the_sample_must_fit)
     ck_assert_uint_eq(table_row_count(table_of(h, table)), CSV_SAMPLE_ROWS + 500);
     length += (size_t)sprintf(csv + length, "1.5,z\n");
     ck_assert_int_eq(read_pieces(csv, length, 777, &usual), -EINVAL);
-    ck_assert_msg(strstr(error.text, "line 3002, column \"a\", row 1501: \"1.5\" is no i64"), "%s",
-                  error.text);
+    ck_assert_msg(strstr(error.text, "line 3002, column \"a\", record 1501: \"1.5\" is no i64"),
+                  "%s", error.text);
 }
 END_TEST
 
