@@ -268,6 +268,14 @@ struct table *table_first_uncompacted(struct heap *h)
     return NULL;
 }
 
+struct table *table_first_droppable(struct heap *h)
+{
+    for (struct external *e = h->external.living; e; e = e->next)
+        if (external_is_table(e) && table_drop_pending(table_of_external(e)))
+            return table_of_external(e);
+    return NULL;
+}
+
 struct table *table_first_recovering(struct heap *h)
 {
     for (struct external *e = h->external.living; e; e = e->next)

@@ -333,6 +333,64 @@ int version_replace_take(struct table *t, uint32_t first, uint32_t count, struct
     return 0;
 }
 
+/* --- dropping chunks ---------------------------------------------------------------------------*/
+
+static bool chunk_is_empty(const struct table_version *v, uint32_t chunk)
+{
+    const struct deletions *d = version_chunk(v, chunk)->deletions;
+    return d && d->count == version_slots(v, chunk);
+}
+
+uint32_t version_first_empty(const struct table_version *v)
+{
+    if (v->deleted == 0 || v->refs > 1 || v->directory->refs > 1) return UINT32_MAX;
+    uint32_t pages = page_count(v->chunk_count), page = pages, first;
+    while (page > 0 && v->directory->pages[page - 1]->refs == 1) page--;
+    for (first = page * CHUNK_PAGE_SLOTS; first < v->chunk_count; first++)
+        if (chunk_is_empty(v, first)) return first;
+    return UINT32_MAX;
+}
+
+/* The directory of `before` chunks now has fewer. */
+static void directory_trim(struct table *t, struct table_version *v, uint32_t before)
+{
+    struct directory *d = v->directory;
+    for (uint32_t i = page_count(v->chunk_count); i < page_count(before); i++)
+        external_free(&t->external, d->pages[i], sizeof **d->pages);
+    if (v->chunk_count > 0) return;
+    external_free(&t->external, d, directory_size(d->capacity));
+    v->directory = NULL;
+}
+
+void version_drop_empty(struct table *t, uint32_t first, uint64_t end_ns)
+{
+    struct table_version *v = t->current;
+    uint32_t count = v->chunk_count, kept = first, last_slots = 0;
+    uint64_t slots = 0;
+    bool go_on = true;
+    assert(v->refs == 1 && v->directory->refs == 1);
+    if (first > 0) last_slots = version_slots(v, first - 1);
+    for (uint32_t i = first; i < count; i++) {
+        struct chunk *c = version_chunk(v, i);
+        assert(v->directory->pages[i / CHUNK_PAGE_SLOTS]->refs == 1);
+        if (go_on && chunk_is_empty(v, i)) {
+            slots += version_slots(v, i);
+            chunk_unref(t, c);
+            go_on = clock_ns() < end_ns;
+            continue;
+        }
+        last_slots = version_slots(v, i);
+        v->directory->pages[kept / CHUNK_PAGE_SLOTS]->chunks[kept % CHUNK_PAGE_SLOTS] = c;
+        kept++;
+    }
+    v->chunk_count = kept;
+    v->tail_slots = last_slots;
+    v->slots -= slots;
+    v->deleted -= slots;
+    directory_trim(t, v, count);
+    v->even = version_is_even(v);
+}
+
 /* --- positions ---------------------------------------------------------------------------------*/
 
 /* The slot of the n-th row that is not deleted. */

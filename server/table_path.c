@@ -229,6 +229,9 @@ bool tables_work(struct heap *h, uint64_t budget_ns)
         table_recover_step(t, budget_ns);
         return true;
     }
+    /* Then what needs no memory and gives some back; the rest may be short of it. */
+    t = table_first_droppable(h);
+    if (t != NULL) return table_drop_step(t, budget_ns);
     t = table_first_unsealed(h);
     if (t != NULL) return table_seal_step(t, budget_ns) >= 0;
     t = table_first_uncompacted(h);
