@@ -341,6 +341,10 @@ bool table_compact_pending(const struct table *t, bool all);
 bool table_drop_step(struct table *t, uint64_t budget_ns);
 bool table_drop_pending(const struct table *t);
 
+/* Frees what is left of versions that nobody reads, which still counts as the table's; the caller
+ * holds the table. True if there is more of it. */
+bool table_settle_step(struct table *t, uint64_t budget_ns);
+
 /* Tables with something to seal, for the server's task: the first one, or NULL. The same for
  * compaction. */
 struct table *table_first_unsealed(struct heap *h);

@@ -78,13 +78,19 @@ size_t version_dispose(struct table_version *v, size_t words, bool *done)
     }
     /* Its memory is the caller's to free, its bytes are the table's. */
     external_subtract(&t->external, sizeof *v);
-    if (v->dying.dying) external_let_go(&t->external);
+    if (v->dying.dying) {
+        t->dying_versions--;
+        external_let_go(&t->external);
+    }
     *done = true;
     return work;
 }
 
 /* What is done at once when a version ends. */
 #define DISPOSE_WORDS 64
+
+/* Between two looks at the clock. */
+#define SETTLE_WORDS 4096
 
 /* The rest is left to the drop queue, which holds the table as long. */
 void version_unref(struct table_version *v)
@@ -97,7 +103,16 @@ void version_unref(struct table_version *v)
         return;
     }
     external_hold(&v->table->external);
+    v->table->dying_versions++;
     external_abandon(&v->dying);
+}
+
+bool table_settle_step(struct table *t, uint64_t budget_ns)
+{
+    uint64_t begin = clock_ns();
+    while (t->dying_versions && clock_ns() - begin < budget_ns)
+        external_drop_step(t->external.heap, SETTLE_WORDS);
+    return t->dying_versions;
 }
 
 /* --- pins --------------------------------------------------------------------------------------*/

@@ -1,6 +1,7 @@
 /* table_path.c - see table_value.h: tables at paths, their rows and cells as values, errors. */
 #include "server/table_value.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "heap/list.h"
@@ -36,6 +37,14 @@ int table_turn(struct call *call, struct table *t)
     call->waits = waits;
     call_fail(call, ERROR_BUSY, "%s: another call is changing the table; try again",
               call->method->name);
+    return -1;
+}
+
+int table_turn_keep(struct call *call, struct table *t)
+{
+    assert(call->state == NULL);
+    if (table_turn_hold(&call->turn, t)) return 0;
+    call->waits = true;
     return -1;
 }
 

@@ -78,7 +78,8 @@ unit_tests = \
 	unit_methods_change unit_methods_faults unit_methods_full unit_methods_hostile \
 	unit_methods_import \
 	unit_methods_index unit_methods_malloc unit_methods_more unit_methods_sets \
-	unit_methods_symbols unit_methods_table unit_methods_table_export unit_number \
+	unit_methods_symbols unit_methods_table unit_methods_table_export unit_methods_turns \
+	unit_number \
 	unit_packed_rows unit_path unit_pins unit_query unit_query_index unit_query_model \
 	unit_reply unit_rpc unit_set unit_settings unit_shape unit_sorted_set unit_table \
 	unit_table_arrow unit_table_csv unit_table_digits unit_table_drop unit_table_encode unit_table_fork \
@@ -267,6 +268,10 @@ unit_methods_table_LDADD = $(SESSION_TEST_LIBS)
 unit_methods_table_export_SOURCES = %D%/unit/test_methods_table_export.c
 unit_methods_table_export_CFLAGS = $(TEST_CFLAGS)
 unit_methods_table_export_LDADD = $(SESSION_TEST_LIBS)
+
+unit_methods_turns_SOURCES = %D%/unit/test_methods_turns.c
+unit_methods_turns_CFLAGS = $(TEST_CFLAGS)
+unit_methods_turns_LDADD = $(SESSION_TEST_LIBS)
 
 unit_number_SOURCES = %D%/unit/test_number.c
 unit_number_CFLAGS = $(TEST_CFLAGS)
