@@ -1,5 +1,5 @@
-/* test_methods_turns.c - table.compact and table.index beside changes of the same table: nobody
- * waits for ever, however many changes come, and each finds what the one before it left. */
+/* test_methods_turns.c - table.compact, table.index and table.import beside changes of the same table:
+ * nobody waits for ever, however many changes come, and each finds what the one before it left. */
 #include "server/call.h"
 
 #include <stdio.h>
@@ -206,6 +206,60 @@ START_TEST(the_bytes_after_compaction_are_what_is_left)
 }
 END_TEST
 
+#define ALTERED "! BUSY table.import: the columns of the table were altered since this import began, " \
+                "which ends it"
+
+START_TEST(an_import_ends_when_its_table_is_altered)
+{
+    ASK(&a, "table.create", "'i', [['n', 'i64']]", "true");
+    ASK(&a, "table.import", "'i', b'n\n1\n2\n', {'format': 'csv', 'more': true}",
+        "{'rows': 2, 'cursor': 1}");
+    ASK(&a, "table.import", "'i', b'n\n1\n2\n', {'format': 'csv', 'more': true, 'atomic': true}",
+        "{'rows': 2, 'cursor': 2}");
+    ASK(&b, "table.alter", "'i', [['rename', 'n', 'm']]", "true");
+    ASK(&a, "table.import", "'i', b'3\n', {'cursor': 1, 'more': true}",
+        ALTERED "; 2 rows had been appended by earlier calls of this import");
+    ASK(&a, "table.import", "'i', b'3\n', {'cursor': 2}", ALTERED);
+    ASK_BEGINS(&a, "table.import", "'i', b'3\n', {'cursor': 1}",
+               "! NOT_FOUND table.import: this session has no cursor 1");
+    ASK(&a, "table.close", "2", "false");
+    ASK(&a, "get", "'i'", "[{'m': 1}, {'m': 2}]");
+}
+END_TEST
+
+START_TEST(an_import_ends_when_its_table_is_altered_during_a_call)
+{
+    static char params[400000];
+    char *to = params + sprintf(params, "'i', b'");
+    for (int i = 0; i < 50000; i++) to += sprintf(to, "%d\n", i);
+    sprintf(to, "', {'cursor': 1}");
+    ASK(&a, "table.create", "'i', [['n', 'i64']]", "true");
+    ASK(&a, "table.import", "'i', b'n\n1\n2\n', {'format': 'csv', 'more': true}",
+        "{'rows': 2, 'cursor': 1}");
+    ask_begin(&a, "table.import", params);
+    ASK(&b, "table.alter", "'i', [['add', 'm', 'i8', {'null': true}]]", "true");
+    finish(&a);
+    expect_part(&a, "BUSY table.import: the columns of the table were altered since this import "
+                    "began, which ends it; 2 rows had been appended");
+    ASK(&a, "len", "'i'", "2");
+}
+END_TEST
+
+/* It may come back: the import goes on with the table that it began with. */
+START_TEST(an_import_says_how_far_it_was_when_its_table_is_another_one)
+{
+    ASK(&a, "table.create", "'i', [['n', 'i64']]", "true");
+    ASK(&a, "table.import", "'i', b'n\n1\n', {'format': 'csv', 'more': true}",
+        "{'rows': 1, 'cursor': 1}");
+    ASK(&b, "rename", "'i', 'j'", "true");
+    ASK(&b, "table.create", "'i', [['n', 'i64']]", "true");
+    ASK(&a, "table.import", "'i', b'3\n', {'cursor': 1}",
+        "! NOT_FOUND table.import: the table at \"i\" is another one than when this import began; "
+        "1 row had been appended by earlier calls of this import");
+    ASK(&a, "table.import", "'j', b'3\n', {'cursor': 1}", "{'rows': 2, 'cursor': nil}");
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("methods_turns");
@@ -219,6 +273,9 @@ Suite *test_suite(void)
     tcase_add_test(tcase, altering_waits_for_compaction);
     tcase_add_test(tcase, changes_go_on_while_an_index_is_built);
     tcase_add_test(tcase, the_bytes_after_compaction_are_what_is_left);
+    tcase_add_test(tcase, an_import_ends_when_its_table_is_altered);
+    tcase_add_test(tcase, an_import_ends_when_its_table_is_altered_during_a_call);
+    tcase_add_test(tcase, an_import_says_how_far_it_was_when_its_table_is_another_one);
     suite_add_tcase(suite, tcase);
     return suite;
 }
