@@ -339,11 +339,20 @@ bool tables_note_quiet(struct heap *h);
  * deleted. `all`: also those with fewer. Addresses change; positions do not. */
 int table_compact_step(struct table *t, bool all, uint64_t budget_ns);
 bool table_compact_pending(const struct table *t, bool all);
+/* The part of it that needs no memory, and gives some back: drops chunks whose rows are all deleted.
+ * False if there are none that can be. */
+bool table_drop_step(struct table *t, uint64_t budget_ns);
+bool table_drop_pending(const struct table *t);
+
+/* Frees what is left of versions that nobody reads, which still counts as the table's; the caller
+ * holds the table. True if there is more of it. */
+bool table_settle_step(struct table *t, uint64_t budget_ns);
 
 /* Tables with something to seal, for the server's task: the first one, or NULL. The same for
  * compaction. */
 struct table *table_first_unsealed(struct heap *h);
 struct table *table_first_uncompacted(struct heap *h);
+struct table *table_first_droppable(struct heap *h);
 
 /* --- versions ------------------------------------------------------------------------------------
  *

@@ -4,7 +4,10 @@
  * vector by vector, into a new chunk of plain columns, which then takes the group's place and is
  * sealed in its turn. The compactor holds references to the group's chunks: whoever changes one
  * meanwhile gets a copy, so that a change shows at the end; then the work is thrown away and
- * begun again. */
+ * begun again.
+ *
+ * Chunks of which nothing is left are dropped where they are, all of them before anything is copied,
+ * and without any memory, unless an older version that somebody reads shares the way to them. */
 #include "heap/table_int.h"
 
 #define GROUP_MAX 64
@@ -63,6 +66,13 @@ static uint32_t find_group(const struct table *t, bool all, uint32_t *first)
         return count;
     }
     return 0;
+}
+
+/* Work that needs no memory: so a full heap gets room by it. */
+bool table_drop_pending(const struct table *t)
+{
+    if (t->draft || t->altered || t->hidden) return false;
+    return version_first_empty(t->current) != UINT32_MAX;
 }
 
 static bool find_overlay(const struct table *t, bool all, uint32_t *chunk, uint32_t *column)
@@ -175,20 +185,42 @@ static bool unchanged(const struct table *t, const struct compactor *x)
     return true;
 }
 
+/* From `first` on, chunks are other ones than before. `closed`: the last one took no more rows. */
+static void chunks_have_moved(struct table *t, uint32_t first, bool closed)
+{
+    if (closed) table_close_tail(t); /* as it was, with fewer chunks */
+    if (first < t->sealed_below) t->sealed_below = first;
+    index_look_from(t, first);
+    sealer_close(t); /* its chunk may be another one now */
+}
+
+static bool tail_is_closed(const struct table *t)
+{
+    return t->closed_count == t->current->chunk_count;
+}
+
 static int finish(struct table *t, struct compactor *x)
 {
     if (unchanged(t, x) || planted(42)) {
-        bool closed = t->closed_count == t->current->chunk_count;
+        bool closed = tail_is_closed(t);
         if (x->out) x->out->slots = x->live;
         if (version_replace_take(t, x->first, x->count, x->out) != 0) return -ENOMEM;
         x->out = NULL;
-        if (closed) table_close_tail(t); /* as it was, with fewer chunks */
-        if (x->first < t->sealed_below) t->sealed_below = x->first;
-        index_look_from(t, x->first);
-        sealer_close(t); /* its chunk may be another one now */
+        chunks_have_moved(t, x->first, closed);
     }
     compactor_close(t);
     return 0;
+}
+
+bool table_drop_step(struct table *t, uint64_t budget_ns)
+{
+    if (!table_drop_pending(t)) return false;
+    uint32_t first = version_first_empty(t->current);
+    bool closed = tail_is_closed(t);
+    compactor_close(t); /* it may hold one of them, and counts from the first */
+    version_drop_empty(t, first, clock_ns() + budget_ns);
+    chunks_have_moved(t, first, closed);
+    return true;
 }
 
 static void next_vector(struct compactor *x, struct plain_column *p)
@@ -225,7 +257,8 @@ int table_compact_step(struct table *t, bool all, uint64_t budget_ns)
     if (t->draft) return 0;
     do {
         uint32_t first, count, column;
-        int error;
+        int error = 0;
+        if (!t->compactor && table_drop_step(t, budget_ns)) continue;
         if (t->compactor)
             error = compact_unit(t, t->compactor);
         else if ((count = find_group(t, all, &first)))
@@ -234,7 +267,7 @@ int table_compact_step(struct table *t, bool all, uint64_t budget_ns)
             error = table_merge_overlay(t, first, column);
         else
             return 0;
-        if (error) return error;
+        if (error && !table_drop_step(t, budget_ns)) return error;
     } while (clock_ns() - begin < budget_ns);
     return 1;
 }

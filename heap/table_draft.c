@@ -305,14 +305,8 @@ void table_turn_end(struct table_turn *turn)
     external_let_go(&t->external);
 }
 
-bool table_turn_take(struct table_turn *turn, struct table *t)
+static void stand_in_line(struct table_turn *turn, struct table *t)
 {
-    if (turn->t && turn->t != t) table_turn_end(turn);
-    if (!t->draft && (!t->turn_first || t->turn_first == turn)) {
-        table_turn_end(turn);
-        return true;
-    }
-    if (turn->t) return false;
     *turn = (struct table_turn){.t = t, .previous = t->turn_last};
     if (t->turn_last)
         t->turn_last->next = turn;
@@ -320,6 +314,23 @@ bool table_turn_take(struct table_turn *turn, struct table *t)
         t->turn_first = turn;
     t->turn_last = turn;
     external_hold(&t->external);
+}
+
+bool table_turn_hold(struct table_turn *turn, struct table *t)
+{
+    if (turn->t && turn->t != t) table_turn_end(turn);
+    if (!turn->t) stand_in_line(turn, t);
+    return table_turn_come(turn) && !t->draft;
+}
+
+bool table_turn_take(struct table_turn *turn, struct table *t)
+{
+    if (turn->t && turn->t != t) table_turn_end(turn);
+    if (!t->draft && (!t->turn_first || t->turn_first == turn)) {
+        table_turn_end(turn);
+        return true;
+    }
+    if (!turn->t) stand_in_line(turn, t);
     return false;
 }
 

@@ -211,6 +211,7 @@ struct table {
     bool hidden;                /* it is being made from another: table_alter.c */
     bool altered;               /* another table has taken the place of this one */
     struct table_turn *turn_first, *turn_last; /* writers in line */
+    uint32_t dying_versions;   /* that are yet to be taken apart */
     size_t struct_bytes;       /* of this structure, fields and names included */
 };
 
@@ -320,6 +321,11 @@ warn_unused int version_push_chunk_take(struct table *t, struct chunk *c, uint32
 /* Puts `by` (a reference, consumed; or NULL) in place of `count` chunks from `chunk` on. */
 warn_unused int version_replace_take(struct table *t, uint32_t chunk, uint32_t count,
                                      struct chunk *by);
+/* The first chunk of a version that can be dropped without memory: all of its rows are deleted, and
+ * nobody else shares what leads to it and to the chunks behind. UINT32_MAX: there is none. */
+uint32_t version_first_empty(const struct table_version *v);
+/* Drops it, and more like it until `end_ns` on the clock, from t->current. */
+void version_drop_empty(struct table *t, uint32_t first, uint64_t end_ns);
 /* Takes a version apart, about `words` of work; true once nothing is left but its memory. */
 size_t version_dispose(struct table_version *v, size_t words, bool *done);
 

@@ -78,13 +78,19 @@ size_t version_dispose(struct table_version *v, size_t words, bool *done)
     }
     /* Its memory is the caller's to free, its bytes are the table's. */
     external_subtract(&t->external, sizeof *v);
-    if (v->dying.dying) external_let_go(&t->external);
+    if (v->dying.dying) {
+        t->dying_versions--;
+        external_let_go(&t->external);
+    }
     *done = true;
     return work;
 }
 
 /* What is done at once when a version ends. */
 #define DISPOSE_WORDS 64
+
+/* Between two looks at the clock. */
+#define SETTLE_WORDS 4096
 
 /* The rest is left to the drop queue, which holds the table as long. */
 void version_unref(struct table_version *v)
@@ -97,7 +103,16 @@ void version_unref(struct table_version *v)
         return;
     }
     external_hold(&v->table->external);
+    v->table->dying_versions++;
     external_abandon(&v->dying);
+}
+
+bool table_settle_step(struct table *t, uint64_t budget_ns)
+{
+    uint64_t begin = clock_ns();
+    while (t->dying_versions && clock_ns() - begin < budget_ns)
+        external_drop_step(t->external.heap, SETTLE_WORDS);
+    return t->dying_versions;
 }
 
 /* --- pins --------------------------------------------------------------------------------------*/
@@ -331,6 +346,64 @@ int version_replace_take(struct table *t, uint32_t first, uint32_t count, struct
     chunk_unref(t, old);
     v->even = version_is_even(v);
     return 0;
+}
+
+/* --- dropping chunks ---------------------------------------------------------------------------*/
+
+static bool chunk_is_empty(const struct table_version *v, uint32_t chunk)
+{
+    const struct deletions *d = version_chunk(v, chunk)->deletions;
+    return d && d->count == version_slots(v, chunk);
+}
+
+uint32_t version_first_empty(const struct table_version *v)
+{
+    if (v->deleted == 0 || v->refs > 1 || v->directory->refs > 1) return UINT32_MAX;
+    uint32_t pages = page_count(v->chunk_count), page = pages, first;
+    while (page > 0 && v->directory->pages[page - 1]->refs == 1) page--;
+    for (first = page * CHUNK_PAGE_SLOTS; first < v->chunk_count; first++)
+        if (chunk_is_empty(v, first)) return first;
+    return UINT32_MAX;
+}
+
+/* The directory of `before` chunks now has fewer. */
+static void directory_trim(struct table *t, struct table_version *v, uint32_t before)
+{
+    struct directory *d = v->directory;
+    for (uint32_t i = page_count(v->chunk_count); i < page_count(before); i++)
+        external_free(&t->external, d->pages[i], sizeof **d->pages);
+    if (v->chunk_count > 0) return;
+    external_free(&t->external, d, directory_size(d->capacity));
+    v->directory = NULL;
+}
+
+void version_drop_empty(struct table *t, uint32_t first, uint64_t end_ns)
+{
+    struct table_version *v = t->current;
+    uint32_t count = v->chunk_count, kept = first, last_slots = 0;
+    uint64_t slots = 0;
+    bool go_on = true;
+    assert(v->refs == 1 && v->directory->refs == 1);
+    if (first > 0) last_slots = version_slots(v, first - 1);
+    for (uint32_t i = first; i < count; i++) {
+        struct chunk *c = version_chunk(v, i);
+        assert(v->directory->pages[i / CHUNK_PAGE_SLOTS]->refs == 1);
+        if (go_on && chunk_is_empty(v, i)) {
+            slots += version_slots(v, i);
+            chunk_unref(t, c);
+            go_on = clock_ns() < end_ns;
+            continue;
+        }
+        last_slots = version_slots(v, i);
+        v->directory->pages[kept / CHUNK_PAGE_SLOTS]->chunks[kept % CHUNK_PAGE_SLOTS] = c;
+        kept++;
+    }
+    v->chunk_count = kept;
+    v->tail_slots = last_slots;
+    v->slots -= slots;
+    v->deleted -= slots;
+    directory_trim(t, v, count);
+    v->even = version_is_even(v);
 }
 
 /* --- positions ---------------------------------------------------------------------------------*/

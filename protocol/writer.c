@@ -205,6 +205,11 @@ void writer_request(struct writer *w, uint32_t msgid, const char *method, size_t
 void writer_response(struct writer *w, uint32_t msgid)
 {
     writer_array(w, 4);
+    writer_response_rest(w, msgid);
+}
+
+void writer_response_rest(struct writer *w, uint32_t msgid)
+{
     writer_uint(w, 1);
     writer_uint(w, msgid);
 }

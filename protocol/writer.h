@@ -45,9 +45,14 @@ void writer_bytes(struct writer *w, const void *data, size_t length);
 void writer_array(struct writer *w, size_t count);
 void writer_map(struct writer *w, size_t count);
 
+/* With which every response begins: it is an array of four. */
+#define RPC_RESPONSE_FIRST_BYTE 0x94
+
 /* Envelopes; params, or error and result, follow. */
 void writer_request(struct writer *w, uint32_t msgid, const char *method, size_t params_count);
 void writer_response(struct writer *w, uint32_t msgid);
+/* The same without its first byte, RPC_RESPONSE_FIRST_BYTE, which has gone ahead. */
+void writer_response_rest(struct writer *w, uint32_t msgid);
 void writer_notification(struct writer *w, const char *method, size_t params_count);
 
 #endif

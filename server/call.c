@@ -59,11 +59,11 @@ static void call_made_release(struct call *call)
     call->made = (struct call_made){0};
 }
 
-void call_write_error(struct writer *out, uint32_t msgid, const struct session_features *features,
-                      enum error_code code, const char *message)
+/* What follows the head of an error response. */
+static void write_error(struct writer *out, const struct session_features *features,
+                        enum error_code code, const char *message)
 {
     const char *name = error_code_name(code);
-    writer_response(out, msgid);
     if (features->structured_errors) {
         writer_map(out, 2);
         writer_cstr(out, "code");
@@ -77,6 +77,20 @@ void call_write_error(struct writer *out, uint32_t msgid, const struct session_f
         writer_bytes(out, message, strlen(message));
     }
     writer_nil(out);
+}
+
+void call_write_error(struct writer *out, uint32_t msgid, const struct session_features *features,
+                      enum error_code code, const char *message)
+{
+    writer_response(out, msgid);
+    write_error(out, features, code, message);
+}
+
+/* The head of the response, or what has not been sent of it. */
+static void write_head(struct call *call)
+{
+    if (call->answer_begun) writer_response_rest(call->reply, call->msgid);
+    else writer_response(call->reply, call->msgid);
 }
 
 /* The step of a call that waits for its turn: then its handler runs as if for the first time. */
@@ -101,7 +115,7 @@ static enum call_outcome call_run(struct call *call, uint64_t budget_ns)
     enum call_outcome outcome = CALL_FAILED;
 
     if (call->wants_reply) {
-        writer_response(out, call->msgid);
+        write_head(call);
         writer_nil(out);
     }
     start = out->length;
@@ -138,7 +152,8 @@ static enum call_outcome call_run(struct call *call, uint64_t budget_ns)
         writer_rewind(out, mark);
     } else if (outcome == CALL_FAILED) {
         writer_rewind(out, mark);
-        call_write_error(out, call->msgid, call->features, call->error, call->message);
+        write_head(call);
+        write_error(out, call->features, call->error, call->message);
     }
     return outcome;
 }
@@ -179,7 +194,7 @@ enum call_outcome call_begin(struct call *call, const struct rpc_message *messag
     call->abort = NULL;
     call->state = NULL;
     call->turn = (struct table_turn){NULL, NULL, NULL};
-    call->waits = call->waited = false;
+    call->waits = call->waited = call->answer_begun = false;
     call->method = method_find(message->method, message->method_length);
     if (call->method == NULL) {
         call_fail(call, ERROR_UNKNOWN_METHOD, "there is no method %s; methods() lists them",

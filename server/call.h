@@ -94,6 +94,7 @@ struct call {
     bool wants_reply;     /* false for a notification */
     struct call_made made; /* call_keep_take */
     uint32_t msgid;
+    bool answer_begun; /* the session has sent its first byte: session_peer.c */
     struct table_turn turn; /* in line for a table that another call changes */
     bool waits;             /* the handler failed only because of that */
     bool waited;            /* it has, and the handler runs once more */

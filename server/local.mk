@@ -60,6 +60,7 @@ libserver_la_SOURCES = \
 	%D%/server.h \
 	%D%/session.c \
 	%D%/session.h \
+	%D%/session_peer.c \
 	%D%/session_read.c \
 	%D%/session_write.c \
 	%D%/settings.c \

@@ -335,56 +335,47 @@ enum call_outcome method_table_stats(struct call *call)
 
 /* --- compact ----------------------------------------------------------------------------------*/
 
-/* A pin keeps the table when its value goes; the steps work on what it is by then. */
+/* A change like the others, in line with them: whoever wants to change the table waits until it is
+ * done, since each change in a chunk that is being copied would have it begun anew. Its place in the
+ * line holds the table, whatever becomes of its value; no version of it is held, which would then be
+ * copied, and count, too. */
 struct compact_state {
-    struct table_version *pin;
     size_t bytes_before;
 };
 
-static void compact_abort(struct call *call)
+static void compact_free(struct call *call)
 {
-    struct compact_state *s = call->state;
-    table_unpin(s->pin);
-    free(s);
+    free(call->state);
     call->state = NULL;
 }
 
 static enum call_outcome compact_step(struct call *call, uint64_t budget_ns)
 {
     struct compact_state *s = call->state;
-    struct table *t = table_version_table(s->pin);
-    if (table_is_busy(t)) return CALL_PENDING;
-    if (table_is_altered(t)) { /* nobody would see what is compacted */
-        compact_abort(call);
-        return call_fail_altered(call);
-    }
-    /* The old version must not count in bytes_after, nor stay alive for nothing. */
-    struct table_version *now = table_pin(t);
-    table_unpin(s->pin);
-    s->pin = now;
+    struct table *t = call->turn.t;
     int status = table_compact_step(t, true, budget_ns);
     if (status == 0) status = table_seal_step(t, budget_ns);
+    if (status == 0) status = table_settle_step(t, budget_ns);
     if (status == 1) return CALL_PENDING;
     if (status == 0) {
-        struct writer *w = call->reply;
-        writer_map(w, 2);
-        reply_figure(w, "bytes_before", s->bytes_before);
-        reply_figure(w, "bytes_after", table_bytes(t));
+        writer_map(call->reply, 2);
+        reply_figure(call->reply, "bytes_before", s->bytes_before);
+        reply_figure(call->reply, "bytes_after", table_bytes(t));
     }
-    compact_abort(call);
+    compact_free(call);
     return status < 0 ? fail_no_memory(call) : CALL_DONE;
 }
 
 enum call_outcome method_table_compact(struct call *call)
 {
     struct table *t;
-    if (table_find(call, call->args[0], &t) < 0 || table_turn(call, t) < 0) return CALL_FAILED;
+    if (table_find(call, call->args[0], &t) < 0 || table_turn_keep(call, t) < 0) return CALL_FAILED;
     struct compact_state *s = malloc(sizeof *s);
     if (s == NULL) return fail_no_memory(call);
     table_close_tail(t);
-    *s = (struct compact_state){.pin = table_pin(t), .bytes_before = table_bytes(t)};
+    s->bytes_before = table_bytes(t);
     call->state = s;
-    call->abort = compact_abort;
+    call->abort = compact_free;
     call->step = compact_step;
     return CALL_PENDING;
 }

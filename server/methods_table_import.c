@@ -250,15 +250,45 @@ static struct table_cursor *cursor_new(struct call *call, const struct request *
     return NULL;
 }
 
-/* Whether the table is where it was when the import began. */
+/* Adds to the error how far the import was. */
+static void tell_rows(struct call *call, const struct table_import *x)
+{
+    unsigned long long rows = x->rows;
+    if (x->infers || x->atomic || rows == 0) return;
+    size_t length = strlen(call->message);
+    snprintf(call->message + length, sizeof call->message - length,
+             "; %llu row%s had been appended by earlier calls of this import", rows,
+             rows == 1 ? "" : "s");
+}
+
+/* Whether other columns have taken the place of those that the import reads into. */
+static bool is_altered(const struct table_import *x)
+{
+    return x->table != NULL && table_is_altered(x->table);
+}
+
+static void fail_altered(struct call *call, const struct table_import *x)
+{
+    call_fail(call, ERROR_BUSY, "%s: the columns of the table were altered since this import "
+              "began, which ends it", call->method->name);
+    tell_rows(call, x);
+}
+
+/* Whether the table is where it was when the import began. 0, or -1 after call_fail. */
 static int check_table(struct call *call, const struct table_import *x)
 {
     struct table *t;
     if (x->table == NULL || x->infers || x->fresh) return 0;
-    if (table_find(call, call->args[0], &t) < 0) return -1;
-    if (t == x->table) return 0;
-    call_fail(call, ERROR_NOT_FOUND, "%s: the table at %s is another one than when this import "
-              "began", call->method->name, quote_whole_path(call, call->args[0]));
+    if (is_altered(x)) {
+        fail_altered(call, x);
+        return -1;
+    }
+    int status = table_find(call, call->args[0], &t);
+    if (status == 0 && t == x->table) return 0;
+    if (status == 0)
+        call_fail(call, ERROR_NOT_FOUND, "%s: the table at %s is another one than when this import "
+                  "began", call->method->name, quote_whole_path(call, call->args[0]));
+    tell_rows(call, x);
     return -1;
 }
 
@@ -281,6 +311,10 @@ static struct table_cursor *cursor_known(struct call *call, const struct request
                   call->method->name, (long long)r->cursor);
     else if (check_table(call, cursor->import) == 0)
         return cursor;
+    else if (is_altered(cursor->import)) {
+        table_cursor_destroy(cursor);
+        return NULL;
+    }
     table_cursors_add(cursors, cursor);
     return NULL;
 }
@@ -321,16 +355,15 @@ static void clean(struct table_error *error)
 static enum call_outcome fail_import(struct call *call, struct table_error *error)
 {
     struct importing *s = call->state;
-    unsigned long long rows = s->cursor->import->rows;
-    bool none = s->cursor->import->infers || s->cursor->import->atomic;
+    const struct table_import *x = s->cursor->import;
+    if (is_altered(x)) {
+        fail_altered(call, x);
+    } else {
+        clean(error);
+        call_fail_table(call, error);
+        tell_rows(call, x);
+    }
     importing_free(call);
-    clean(error);
-    call_fail_table(call, error);
-    if (none || rows == 0) return CALL_FAILED;
-    size_t length = strlen(call->message);
-    snprintf(call->message + length, sizeof call->message - length,
-             "; %llu row%s had been appended by earlier calls of this import", rows,
-             rows == 1 ? "" : "s");
     return CALL_FAILED;
 }
 

@@ -3,7 +3,6 @@
 #include "server/session.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -157,8 +156,7 @@ void session_settle(struct session *s)
         s->state == SESSION_LINGERING || (may_run && !ready && !s->ended);
     list_set(&server->ready, LINK_READY, s, ready);
     list_set(&server->timed, LINK_TIMED, s,
-             s->write_busy || s->call_pending || s->state == SESSION_LINGERING ||
-                 s->refs.cursors.count > 0);
+             s->write_busy || s->state == SESSION_LINGERING || s->refs.cursors.count > 0);
     if (reading == s->reading) return;
     s->reading = reading;
     if (!reading)
@@ -271,17 +269,6 @@ static void check_pending_replies(struct session *s, uint64_t now_ms)
     session_close(s);
 }
 
-/* A session does not read while a call is pending, so that it would not learn that nobody
- * waits for the answer. An end of stream alone means nothing: the peer may still read. */
-static void check_peer(struct session *s)
-{
-    struct pollfd peer = {.events = 0};
-    if (uv_fileno(&s->handle, &peer.fd) != 0 || poll(&peer, 1, 0) <= 0) return;
-    if (!(peer.revents & (POLLERR | POLLHUP))) return;
-    log_debug("client %llu is gone; its call ends", (unsigned long long)s->id);
-    session_close(s);
-}
-
 static void check_unfinished(struct server *server, uint64_t now_ms)
 {
     static struct log_limit limit;
@@ -331,7 +318,6 @@ void session_check_deadlines(struct server *server)
         next = s->links[LINK_TIMED].next;
         if (!s->call_pending)
             table_cursors_expire(&s->refs.cursors, clock_ns(), server->host.cursor_idle_ns);
-        if (s->call_pending) check_peer(s);
         if (s->write_busy && s->state != SESSION_CLOSING) check_pending_replies(s, now_ms);
         if (s->state == SESSION_LINGERING && now_ms - s->progress_ms > LINGER_MS)
             session_close(s);

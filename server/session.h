@@ -18,7 +18,8 @@
  * a call is pending, or while too many replies wait to be read (`paused`).
  *
  * Failure: a stream that cannot be followed gets an error and is drained. A peer that is
- * gone, does not read, or is idle too long is closed. A pending call is then aborted.
+ * gone, does not read, or is idle too long is closed. A pending call is then aborted; whether
+ * the peer has gone meanwhile is looked for between its steps (session_peer.c).
  *
  * An idle session owns no buffers and no decoder: they are the server's, and are lent while
  * a message is under way (struct intake). */
@@ -51,6 +52,8 @@
 #define LINGER_BYTES_MAX ((size_t)4 << 20)
 #define REFUSED_MAX 64
 #define SPARE_INTAKES_MAX 8
+/* So often a session whose call is pending looks whether its peer is still there. */
+#define PEER_CHECK_MS 50
 
 enum session_state { SESSION_OPEN, SESSION_DRAINING, SESSION_LINGERING, SESSION_CLOSING };
 
@@ -91,6 +94,7 @@ struct session {
     struct session_refs refs;
     struct intake *intake;  /* NULL between messages */
     struct task call_task;  /* resumes the pending call */
+    uint64_t peer_ms;       /* uv_now when that began, or its peer was last looked for */
 
     size_t request_heap;    /* bytes of the heap that the unfinished request has taken */
     size_t request_bytes;   /* that it takes in all, as counted in unfinished_bytes */
@@ -168,6 +172,9 @@ void session_write_error(struct session *s, const struct rpc_message *message,
                          enum error_code code, const char *text);
 /* The request under way has ended, or is given up: it is no longer counted. */
 void session_request_end(struct session *s);
+/* Whether the peer, who waits for the pending call, is known to have gone. Looks, and asks it, every
+ * PEER_CHECK_MS; false in between. */
+bool session_peer_has_gone(struct session *s);
 /* Aborts the pending call. */
 void session_call_stop(struct session *s);
 

@@ -212,6 +212,10 @@ static enum task_outcome call_step(struct task *task, uint64_t budget_ns)
 {
     struct session *s =
         (struct session *)(void *)((char *)task - offsetof(struct session, call_task));
+    if (session_peer_has_gone(s)) {
+        session_close(s);
+        return TASK_DONE;
+    }
     builder_touch(&s->intake->builder);
     enum call_outcome outcome = call_resume(&s->intake->call, budget_ns);
     if (outcome == CALL_PENDING) {
@@ -259,6 +263,7 @@ static void call_run(struct session *s, const struct rpc_message *message)
         return;
     }
     s->call_pending = true;
+    s->peer_ms = uv_now(&server->loop);
     s->call_task = (struct task){.name = call->method->name, .step = call_step};
     tasks_start(&server->tasks, &s->call_task);
 }

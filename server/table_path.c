@@ -1,6 +1,7 @@
 /* table_path.c - see table_value.h: tables at paths, their rows and cells as values, errors. */
 #include "server/table_value.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "heap/list.h"
@@ -36,6 +37,14 @@ int table_turn(struct call *call, struct table *t)
     call->waits = waits;
     call_fail(call, ERROR_BUSY, "%s: another call is changing the table; try again",
               call->method->name);
+    return -1;
+}
+
+int table_turn_keep(struct call *call, struct table *t)
+{
+    assert(call->state == NULL);
+    if (table_turn_hold(&call->turn, t)) return 0;
+    call->waits = true;
     return -1;
 }
 
@@ -229,6 +238,9 @@ bool tables_work(struct heap *h, uint64_t budget_ns)
         table_recover_step(t, budget_ns);
         return true;
     }
+    /* Then what needs no memory and gives some back; the rest may be short of it. */
+    t = table_first_droppable(h);
+    if (t != NULL) return table_drop_step(t, budget_ns);
     t = table_first_unsealed(h);
     if (t != NULL) return table_seal_step(t, budget_ns) >= 0;
     t = table_first_uncompacted(h);

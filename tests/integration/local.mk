@@ -78,6 +78,13 @@ integration_session_SOURCES = %D%/test_session.c
 integration_session_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 integration_session_LDADD = $(SERVER_TEST_LIBS)
 
+# The server within the test.
+check_PROGRAMS += integration_gone
+TESTS += integration_gone
+integration_gone_SOURCES = %D%/test_gone.c
+integration_gone_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(UV_CFLAGS)
+integration_gone_LDADD = libservertest.la $(SESSION_TEST_LIBS) $(UV_LIBS) $(INIH_LIBS)
+
 # Ten million objects: only where nothing slows the server down.
 if !SANITIZE
 if !GC_STRESS

@@ -116,6 +116,12 @@ const struct method_case method_cases[] = {
                      "'more': true}", "{'rows': 1, 'cursor': "},
     {"table.import", "'y', b'a,b\\n1,a text of', {'format': 'csv', 'create': true, 'more': true}",
      "{'rows': 0, 'cursor'"},
+    {"table.import", "'table', b'id,a longer name\\n7,a text of a cell\\n8,\\n', {'format': 'csv', "
+                     "'atomic': true}", "{'rows': 2, 'cursor': nil"},
+    {"table.import", "'table', b'id,a longer name\\n7,a text of a cell\\n8', {'format': 'csv', "
+                     "'atomic': true, 'more': true}", "{'rows': 1, 'cursor': "},
+    {"table.import", "'y', b'{\"a\": 1, \"b\": \"a text of a cell\"}\\n{\"b\": \"more\"}', {'format': "
+                     "'jsonl', 'create': true, 'atomic': true}", "{'rows': 2, 'cursor': nil"},
     {"table.import", "'y', b'a,b\\n1,a text of a cell\\n', {'format': 'csv', 'create': true}",
      "{'rows': 1"},
     {"table.import", "'y', b'{\"a\": 1, \"b\": \"an \\\\u0041 and more of it\"}\\n{\"c\": 2}', "
@@ -251,7 +257,7 @@ char *method_cases_data(struct in_process *p)
     p->seed = 0;
     char *data = strdup(ask(p, "mget",
                             "['l', 'm', 's', 'n', 'rope', 'shared rope', 'weak', 'x', 'y', 'q', "
-                            "'a new key', 'set', 'sorted']"));
+                            "'a new key', 'set', 'sorted', 'table', 'indexed']"));
     const char *count = ask(p, "count", "");
     size_t length = strlen(data);
     data = realloc(data, length + strlen(count) + 1);

@@ -583,19 +583,6 @@ static void expect_part(struct in_process *session, const char *message)
     writer_rewind(&session->out, 0);
 }
 
-START_TEST(compacting_ends_when_the_table_is_altered)
-{
-    in_process_join(&other, &p);
-    make_numbers(TABLE_CHUNK_ROWS + 100);
-    ask_begin(&other, "table.compact", "'t'");
-    ck_assert_int_eq(ask_resume(&other, 0), CALL_PENDING);
-    ASK(&p, "table.alter", "'t', [['type', 'n', 'f64']]", "true");
-    ck_assert_int_eq(ask_resume(&other, 0), CALL_FAILED);
-    expect_part(&other, "BUSY table.compact: the columns of the table were altered meanwhile");
-    in_process_end(&other);
-}
-END_TEST
-
 START_TEST(indexing_ends_when_the_table_is_altered)
 {
     in_process_join(&other, &p);
@@ -707,7 +694,6 @@ Suite *test_suite(void)
     tcase_add_test(tcase, symbols_that_only_deleted_rows_have_stay);
     tcase_add_test(tcase, deleted_rows_get_a_symbol_that_exists);
     tcase_add_test(tcase, cells_of_deleted_rows_become_zeros);
-    tcase_add_test(tcase, compacting_ends_when_the_table_is_altered);
     tcase_add_test(tcase, indexing_ends_when_the_table_is_altered);
     tcase_add_test(tcase, indexing_waits_for_a_change);
     tcase_add_test(tcase, tables_are_sealed_after_a_change_that_was_given_up);

@@ -59,6 +59,44 @@ START_TEST(every_method_fails_whole)
 }
 END_TEST
 
+/* The last of several calls fails: an atomic import has appended nothing then, and ends; else what
+ * earlier calls have appended stays. */
+START_TEST(the_last_call_of_an_import_fails_whole)
+{
+    const char *first = _i ? "'table', b'id,a longer name\n7,a text of a cell\n8,', "
+                             "{'format': 'csv', 'more': true, 'atomic': true}"
+                           : "'table', b'id,a longer name\n7,a text of a cell\n8,', "
+                             "{'format': 'csv', 'more': true}";
+    uint64_t n = 1;
+    for (;; n++) {
+        char last[120];
+        fill();
+        const char *got = ask(&p, "table.import", first);
+        ck_assert_int_eq(strncmp(got, "{'rows': 1, 'cursor': ", 22), 0);
+        snprintf(last, sizeof last, "'table', b'another text\n9,\n', {'cursor': %s", got + 22);
+        heap_fail_nth(p.heap, n);
+        got = ask(&p, "table.import", last);
+        bool failed = !heap_fail_pending(p.heap);
+        heap_fail_nth(p.heap, 0);
+        bool done = strcmp(got, "{'rows': 3, 'cursor': nil}") == 0;
+        ck_assert_msg(done || (failed && strncmp(got, "! OUT_OF_MEMORY ", 16) == 0), "%s", got);
+        bool ended = p.refs.cursors.count == 0; /* else the request had not got so far */
+        ck_assert_msg((strstr(got, "; 1 row had been appended") != NULL) == (!done && ended && !_i),
+                      "%s", got);
+        if (!ended) {
+            ASK(&p, "len", "'table'", _i ? "3" : "4");
+            ASK(&p, "table.import", last, "{'rows': 3, 'cursor': nil}"); /* it goes on */
+            done = true;
+        }
+        in_process_verify(&p);
+        ASK(&p, "len", "'table'", done ? "6" : _i ? "3" : "4");
+        if (!failed) break;
+    }
+    ck_assert_uint_gt(n, 3);
+    check_collector(p.heap);
+}
+END_TEST
+
 START_TEST(the_first_set_fails_whole)
 {
     for (uint64_t n = 1;; n++) {
@@ -251,6 +289,7 @@ Suite *test_suite(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, every_method_fails_whole);
+    tcase_add_loop_test(tcase, the_last_call_of_an_import_fails_whole, 0, 2);
     tcase_add_test(tcase, the_first_set_fails_whole);
     tcase_add_test(tcase, a_push_of_many_fails_whole);
     tcase_add_test(tcase, the_first_handle_fails_whole);

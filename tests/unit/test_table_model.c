@@ -407,6 +407,7 @@ static void op_work(struct model *m)
     uint64_t budget = random_below(&m->random, 4) == 0 ? 100000 : 0;
     if (random_below(&m->random, 4) == 0) table_close_tail(m->t);
     if (random_below(&m->random, 3)) tables_note_quiet(m->h);
+    if (random_below(&m->random, 4) == 0) table_drop_step(m->t, budget);
     bool all = random_below(&m->random, 3) == 0, seal = random_below(&m->random, 3);
     for (uint64_t i = 0; i < steps; i++) {
         int more = seal ? table_seal_step(m->t, budget) : table_compact_step(m->t, all, budget);
