@@ -273,11 +273,12 @@ static struct table *first_table(struct heap *h, bool (*is)(struct table *t))
 
 static bool is_unsealed(struct table *t) { return table_seal_pending(t); }
 static bool is_uncompacted(struct table *t) { return table_compact_pending(t, false); }
+static bool is_droppable(struct table *t) { return table_drop_pending(t); }
 static bool is_recovering(struct table *t) { return table_is_recovering(t); }
 
 struct table *table_first_unsealed(struct heap *h) { return first_table(h, is_unsealed); }
 struct table *table_first_uncompacted(struct heap *h) { return first_table(h, is_uncompacted); }
-struct table *table_first_droppable(struct heap *h) { return first_table(h, table_drop_pending); }
+struct table *table_first_droppable(struct heap *h) { return first_table(h, is_droppable); }
 struct table *table_first_recovering(struct heap *h) { return first_table(h, is_recovering); }
 struct table *table_first_unindexed(struct heap *h) { return first_table(h, table_index_pending); }
 
