@@ -33,7 +33,8 @@ const char *ask_import_cut(struct in_process *s, const char *path, const char *d
  * whole response. Or it is given up, as the server does when a session ends. */
 void ask_begin(struct in_process *session, const char *method, const char *params);
 enum call_outcome ask_resume(struct in_process *session, uint64_t budget_ns);
-/* All steps that are left; ends the test if they never end, as of a call that waits for its turn. */
+/* All steps that are left; ends the test if they never end, as of a call that waits for its turn
+ * in vain. */
 void ask_finish(struct in_process *session);
 void ask_expect(struct in_process *session, const char *response);
 void ask_give_up(struct in_process *session);
