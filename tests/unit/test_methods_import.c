@@ -674,7 +674,8 @@ START_TEST(a_call_that_waits_keeps_its_cursor)
 {
     ASK(&p, "table.create", "'t', [['a', 'i64'], ['k', 'sym']]", "true");
     char *rows = many_rows(0, "");
-    IMPORT("'t'", rows, "{'format': 'csv'}", "{'rows': 20000");
+    /* So many that an update of all of them is not over with its first step. */
+    for (int i = 0; i < 10; i++) IMPORT("'t'", rows, "{'format': 'csv'}", "{'rows': 20000");
     free(rows);
     in_process_join(&other, &p);
     ck_assert_str_eq(ask_import(&other, "'t'", "a,k\n1,x\n2,y", 11,
