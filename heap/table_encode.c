@@ -10,7 +10,6 @@
 #include "heap/table_int.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #define ROWS TABLE_VECTOR_ROWS
 #define WORDS TABLE_VECTOR_WORDS
@@ -97,12 +96,6 @@ static struct fit fit_width(struct integers *in, uint64_t base, unsigned top, un
         consider_width(&best, width, beyond, element);
     }
     return best;
-}
-
-static int compare_signed(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
 }
 
 #define FIT_SAMPLES 32
@@ -416,13 +409,20 @@ static void sample_fix(struct encode_hints *hints, const uint64_t *lanes, size_t
     hints->fix_k = k;
 }
 
+/* The different lanes of a sample, found by their hashes in a table that is half empty at least. */
 static size_t count_different(const uint64_t *lanes, size_t count)
 {
-    uint64_t sorted[ENCODE_SAMPLES];
-    size_t different = 1;
-    memcpy(sorted, lanes, count * sizeof *lanes);
-    qsort(sorted, count, sizeof *sorted, compare_signed);
-    for (size_t i = 1; i < count; i++) different += sorted[i] != sorted[i - 1];
+    enum { PLACES = 2 * ENCODE_SAMPLES };
+    uint64_t found[PLACES];
+    bool taken[PLACES] = {false};
+    size_t different = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t place = (size_t)(lanes[i] * 0x9e3779b97f4a7c15 >> 32) % PLACES;
+        while (taken[place] && found[place] != lanes[i]) place = (place + 1) % PLACES;
+        different += !taken[place];
+        taken[place] = true;
+        found[place] = lanes[i];
+    }
     return different;
 }
 
