@@ -366,6 +366,11 @@ bool trim_wanted_when_idle(const struct heap *h);
 uint64_t trim_wait_ns(const struct heap *h);
 size_t trim_step(struct heap *h); /* gives some pages back; returns how many it looked at */
 
+/* ahead.c */
+/* Asks for the memory of `bytes` at `start`, in whole pages of the system. False: it did not give
+ * it, or cannot be asked. */
+bool memory_populate(void *start, size_t bytes);
+
 /* heap.c */
 bool heap_relieve(struct heap *h);
 

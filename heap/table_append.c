@@ -487,6 +487,14 @@ static int refuse_null(const struct table_append *a, uint32_t column, uint64_t r
                       (int)f->name_length, f->name);
 }
 
+/* Whether all are 0 or 1. */
+static bool all_booleans(const uint8_t *bytes, uint64_t count)
+{
+    uint8_t all = 0;
+    for (uint64_t i = 0; i < count; i++) all |= bytes[i];
+    return all <= 1;
+}
+
 /* Checks what the bytes of an array can have wrong, element by element. */
 static int check_raw(const struct table_append *a, uint32_t column, uint64_t count,
                      const void *elements, const uint8_t *valid, size_t offset,
@@ -495,6 +503,7 @@ static int check_raw(const struct table_append *a, uint32_t column, uint64_t cou
     const struct table_field *f = &a->t->fields[column];
     uint64_t first = a->columns[column].filled;
     uint32_t symbols = table_symbol_count(a->t, column);
+    if (f->type == TABLE_BOOL && !valid && all_booleans(elements, count)) return 0;
     for (uint64_t i = 0; i < count; i++) {
         if (!raw_valid(valid, offset + i)) {
             if (!f->null) return refuse_null(a, column, first + i, error);

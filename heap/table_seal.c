@@ -427,6 +427,8 @@ static void write_heads(struct sealer *s, struct sealed_column *c)
         valid_rows(s, i, rows_in(s, i), valid + (size_t)i * TABLE_VECTOR_WORDS);
 }
 
+#define POPULATE_BYTES_MIN ((size_t)32 << 10)
+
 static enum seal_phase seal_layout(struct table *t, struct sealer *s)
 {
     struct sealed_column c = {.head = {.refs = 1, .sealed = true}, .slots = s->slots};
@@ -441,6 +443,8 @@ static enum seal_phase seal_layout(struct table *t, struct sealer *s)
     c.head.bytes = at;
     s->out = external_alloc(&t->external, at);
     if (!s->out) return SEAL_LAYOUT;
+    /* All of it will be written: the system's pages cost less in one go than one by one. */
+    if (at >= POPULATE_BYTES_MIN) (void)!memory_populate(s->out, at);
     *s->out = c;
     write_heads(s, s->out);
     return SEAL_WRITE;
