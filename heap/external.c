@@ -276,7 +276,8 @@ int external_verify(struct heap *h, char *message, size_t size)
     }
     for (const struct external *e = h->external.dying; e; e = e->next) bytes += e->bytes;
     uint64_t leaves = count_leaves(h);
-    if (bytes == h->external.bytes && leaves == with_leaves) return 0;
+    if (bytes == h->external.bytes && leaves == with_leaves)
+        return external_spares_verify(h, message, size);
     snprintf(message, size,
              "the heap counts %zu external bytes, their owners %zu; %lu leaves, %lu owners",
              h->external.bytes, bytes, leaves, with_leaves);

@@ -12,6 +12,7 @@
  * So spares lie where nobody has claimed memory yet: they count for nothing, and nothing fails
  * because of them. What is above goes back to the system at once, and, when no block has been taken or
  * given for a second, all of it (trim.c). */
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -125,4 +126,18 @@ void external_block_give(struct external *e, const struct external_block *b)
     external_subtract(e, b->bytes);
     if (b->mapped) h->external.spares.used_ns = clock_ns();
     block_unmap(h, b);
+}
+
+int external_spares_verify(const struct heap *h, char *message, size_t size)
+{
+    const struct spares *s = &h->external.spares;
+    size_t bytes = 0;
+    for (const struct external_spare *spare = s->newest; spare; spare = spare->next)
+        bytes += spare->bytes;
+    if (bytes == s->bytes && bytes <= SPARES_BYTES_MAX &&
+        bytes <= (size_t)pages_unclaimed(h) * PAGE_BYTES)
+        return 0;
+    snprintf(message, size, "the heap counts %zu bytes of spare blocks, of %zu that there are",
+             s->bytes, bytes);
+    return -EINVAL;
 }

@@ -379,6 +379,8 @@ bool heap_relieve(struct heap *h);
 size_t external_spares_release(struct heap *h);
 /* Gives back those that do not fit below the limits. */
 void external_spares_limit(struct heap *h);
+/* For heap_verify: 0, or a sentence in `message`. */
+int external_spares_verify(const struct heap *h, char *message, size_t size);
 
 /* cell.c */
 bool allocation_fails(struct heap *h); /* tests: this one is to fail */

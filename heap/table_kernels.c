@@ -446,12 +446,22 @@ EXTREMES(extremes_doubles, double, double_wide, -__builtin_inf(), __builtin_inf(
 
 static unsigned runs(const uint64_t *in)
 {
-    uint64_t counts[SUMS] = {0};
     unsigned count = 1;
     for (unsigned i = 1; i < SUMS; i++) count += in[i] != in[i - 1];
+#ifdef __AVX512F__
+    __m512i before = _mm512_loadu_si512(in + SUMS - WIDE);
+    for (unsigned row = SUMS; row < KERNEL_ROWS; row += WIDE) {
+        __m512i x = _mm512_loadu_si512(in + row);
+        __m512i neighbours = _mm512_alignr_epi64(x, before, WIDE - 1);
+        count += (unsigned)__builtin_popcount(_mm512_cmpneq_epi64_mask(x, neighbours));
+        before = x;
+    }
+#else
+    uint64_t counts[SUMS] = {0};
     for (unsigned row = SUMS; row < KERNEL_ROWS; row += SUMS)
         for (unsigned i = 0; i < SUMS; i++) counts[i] += in[row + i] != in[row + i - 1];
     for (unsigned i = 0; i < SUMS; i++) count += (unsigned)counts[i];
+#endif
     return count;
 }
 
@@ -485,15 +495,22 @@ static void differences(const uint64_t *in, uint64_t origin, int64_t *least, int
     *most = maxs[0];
 }
 
-static unsigned count_beyond(const uint64_t *in, uint64_t base, unsigned width)
+/* Rows between two looks at whether there are enough. */
+#define COUNTED_ROWS 256
+
+static unsigned count_beyond(const uint64_t *in, uint64_t base, unsigned width, unsigned enough)
 {
     uint64_t counts[SUMS] = {0};
-    unsigned within = 0;
+    unsigned beyond = 0;
     if (width >= 64) return 0;
-    for (unsigned row = 0; row < KERNEL_ROWS; row += SUMS)
-        for (unsigned i = 0; i < SUMS; i++) counts[i] += (in[row + i] - base) >> width == 0;
-    for (unsigned i = 0; i < SUMS; i++) within += (unsigned)counts[i];
-    return KERNEL_ROWS - within;
+    for (unsigned row = 0; row < KERNEL_ROWS && beyond < enough;) {
+        for (unsigned end = row + COUNTED_ROWS; row < end; row += SUMS)
+            for (unsigned i = 0; i < SUMS; i++) counts[i] += (in[row + i] - base) >> width == 0;
+        unsigned within = 0;
+        for (unsigned i = 0; i < SUMS; i++) within += (unsigned)counts[i];
+        beyond = row - within;
+    }
+    return beyond;
 }
 
 /* The shift of a sum with 2^63 is a logical one, which every level has. */

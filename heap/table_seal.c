@@ -128,6 +128,17 @@ static uint32_t load_lanes(const struct sealer *s, uint32_t vector, uint64_t *la
     return rows;
 }
 
+/* The same, in `room`, or where they lie already. */
+static const uint64_t *find_lanes(const struct sealer *s, uint32_t vector, uint64_t *room,
+                                  uint32_t *rows)
+{
+    const struct plain_column *p = s->source;
+    bool as_they_are = !field_is_text(s->field) && lane_element(s->field) == sizeof *room &&
+                       !p->valid && rows_in(s, vector) == ROWS;
+    *rows = as_they_are ? ROWS : load_lanes(s, vector, room);
+    return as_they_are ? (const uint64_t *)(const void *)p->elements + (size_t)vector * ROWS : room;
+}
+
 /* --- sample, count -----------------------------------------------------------------------------*/
 
 static double mean_of(const uint64_t *lanes, uint64_t origin)
@@ -294,8 +305,9 @@ static void prefetch_vector(const struct sealer *s, uint32_t vector)
 
 static enum seal_phase seal_plan(struct table *t, struct sealer *s)
 {
-    uint64_t lanes[ROWS];
-    uint32_t rows = load_lanes(s, s->next, lanes);
+    uint64_t room[ROWS];
+    uint32_t rows;
+    const uint64_t *lanes = find_lanes(s, s->next, room, &rows);
     prefetch_vector(s, s->next + 1);
     s->bytes[s->next] = encode_plan(&s->hints, lanes, &s->headers[s->next]);
     plan_zone(s, s->next, rows, lanes);
@@ -454,12 +466,15 @@ static enum seal_phase seal_layout(struct table *t, struct sealer *s)
 
 static enum seal_phase seal_write(struct sealer *s)
 {
-    uint64_t lanes[ROWS];
+    uint64_t room[ROWS];
+    uint32_t rows;
     const struct vector_header *header = &s->headers[s->next];
-    uint32_t rows = load_lanes(s, s->next, lanes);
+    const uint64_t *lanes = find_lanes(s, s->next, room, &rows);
+    prefetch_vector(s, s->next + 1);
     if (header->encoding == TABLE_ENCODING_DICT) {
-        code_lanes(s, s->next, rows, lanes);
-        for (uint32_t i = rows; i < ROWS; i++) lanes[i] = lanes[rows - 1];
+        code_lanes(s, s->next, rows, room);
+        for (uint32_t i = rows; i < ROWS; i++) room[i] = room[rows - 1];
+        lanes = room;
     }
     encode_write(&s->hints, lanes, rows, header,
                  (unsigned char *)s->out + s->out->data + (size_t)header->offset * 8);
