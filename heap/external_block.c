@@ -2,16 +2,16 @@
  *
  * The workload: plain columns of tables, half a megabyte each, come with every chunk of rows and go
  * when it is sealed. Beside smaller memory that stays, what they leave in malloc's heap are holes
- * that do not go back to the system; and with a mapping of its own each new one is paid for a page
- * fault at a time, at more than filling it costs. So a block from BLOCK_BYTES_MIN on is a mapping,
- * and one that is given back is a spare for a while, which the next one of about its size takes, the
- * newest first, while the processor's caches still know it.
+ * that do not go back to the system; and if each new one is a new mapping, its page faults cost
+ * more than filling it. So a block from EXTERNAL_BLOCK_BYTES_MIN on is a mapping, and one that is
+ * given back is a spare for a while. The next one of about its size takes it, the newest first,
+ * while the processor's caches still know it.
  *
  *   spares.bytes <= SPARES_BYTES_MAX, and <= what is free below the heap's limit
  *
  * So spares lie where nobody has claimed memory yet: they count for nothing, and nothing fails
- * because of them. What is above goes back to the system at once, and, when no block has been taken or
- * given for a second, all of it (trim.c). */
+ * because of them. What is above goes back to the system at once; when no block has been taken or
+ * given back for a second, all of it does (trim.c). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>

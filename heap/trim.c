@@ -4,8 +4,8 @@
  * again: up to an eighth of what is in use, and TRIM_KEEP_BYTES; or, when no page was taken for
  * TRIM_IDLE_NS, a sixty-fourth and TRIM_KEEP_IDLE_BYTES; the pages that classes allocate from, and
  * that are empty, become free then. What is above goes back in small pieces while there is nothing
- * better to do, from the top of the heap down, where pages are taken last. An idle heap gives back its
- * spare blocks of external memory, too (external_block.c).
+ * better to do, from the top of the heap down, where pages are taken last. An idle heap gives back
+ * its spare blocks of external memory, too (external_block.c).
  *
  * With huge pages, the first page that is taken of a range (HUGE_BYTES) touches all of it, and only
  * a range that is free as a whole goes back: the system would split a huge page of which a part is
