@@ -490,9 +490,13 @@ static int refuse_null(const struct table_append *a, uint32_t column, uint64_t r
 /* Whether all are 0 or 1. */
 static bool all_booleans(const uint8_t *bytes, uint64_t count)
 {
-    uint8_t all = 0;
-    for (uint64_t i = 0; i < count; i++) all |= bytes[i];
-    return all <= 1;
+    uint64_t all = 0, eight;
+    for (; count >= sizeof eight; bytes += sizeof eight, count -= sizeof eight) {
+        memcpy(&eight, bytes, sizeof eight);
+        all |= eight;
+    }
+    while (count > 0) all |= bytes[--count];
+    return !(all & ~(uint64_t)0x0101010101010101);
 }
 
 /* Checks what the bytes of an array can have wrong, element by element. */

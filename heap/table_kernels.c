@@ -498,18 +498,34 @@ static void differences(const uint64_t *in, uint64_t origin, int64_t *least, int
 /* Rows between two looks at whether there are enough. */
 #define COUNTED_ROWS 256
 
+/* How many of COUNTED_ROWS. */
+INLINE unsigned count_rows_beyond(const uint64_t *in, uint64_t base, unsigned width)
+{
+#ifdef __AVX512F__
+    const __m512i origin = _mm512_set1_epi64((int64_t)base);
+    const __m512i most = _mm512_set1_epi64((int64_t)(((uint64_t)1 << width) - 1));
+    unsigned count = 0;
+    for (unsigned row = 0; row < COUNTED_ROWS; row += WIDE) {
+        __m512i x = _mm512_sub_epi64(_mm512_loadu_si512(in + row), origin);
+        count += (unsigned)__builtin_popcount(_mm512_cmpgt_epu64_mask(x, most));
+    }
+    return count;
+#else
+    uint64_t counts[SUMS] = {0};
+    unsigned within = 0;
+    for (unsigned row = 0; row < COUNTED_ROWS; row += SUMS)
+        for (unsigned i = 0; i < SUMS; i++) counts[i] += (in[row + i] - base) >> width == 0;
+    for (unsigned i = 0; i < SUMS; i++) within += (unsigned)counts[i];
+    return COUNTED_ROWS - within;
+#endif
+}
+
 static unsigned count_beyond(const uint64_t *in, uint64_t base, unsigned width, unsigned enough)
 {
-    uint64_t counts[SUMS] = {0};
     unsigned beyond = 0;
     if (width >= 64) return 0;
-    for (unsigned row = 0; row < KERNEL_ROWS && beyond < enough;) {
-        for (unsigned end = row + COUNTED_ROWS; row < end; row += SUMS)
-            for (unsigned i = 0; i < SUMS; i++) counts[i] += (in[row + i] - base) >> width == 0;
-        unsigned within = 0;
-        for (unsigned i = 0; i < SUMS; i++) within += (unsigned)counts[i];
-        beyond = row - within;
-    }
+    for (unsigned row = 0; row < KERNEL_ROWS && beyond < enough; row += COUNTED_ROWS)
+        beyond += count_rows_beyond(in + row, base, width);
     return beyond;
 }
 
