@@ -336,6 +336,28 @@ START_TEST(raw_arrays_are_checked)
 }
 END_TEST
 
+START_TEST(a_byte_that_is_no_boolean_is_found_anywhere)
+{
+    const struct table_field field = FIELD("b", BOOL, false, false);
+    enum { ROWS = 21 };
+    value v = make(&field, 1);
+    for (unsigned at = 0; at < ROWS; at++)
+        for (unsigned bit = 1; bit < 8; bit++) {
+            struct table_append a;
+            struct table_error error;
+            uint8_t flags[ROWS] = {1, 0, 1, [ROWS - 1] = 1};
+            flags[at] |= (uint8_t)(1 << bit);
+            ck_assert_int_eq(table_append_begin(table_of(h, v), ROWS, &a, &error), 0);
+            ck_assert_int_eq(table_append_raw(&a, 0, ROWS, flags, NULL, 0, &error), -ERANGE);
+            ck_assert_uint_eq(error.row, at);
+            flags[at] = 1;
+            ck_assert_int_eq(table_append_raw(&a, 0, ROWS, flags, NULL, 0, &error), 0);
+            table_append_abort(&a);
+        }
+    value_release(h, v);
+}
+END_TEST
+
 /* --- versions ----------------------------------------------------------------------------------*/
 
 START_TEST(a_pinned_version_outlives_everything)
@@ -741,6 +763,7 @@ Suite *test_suite(void)
     tcase_add_test(table, symbols_of_an_aborted_append_are_forgotten);
     tcase_add_test(table, a_sorted_column_stays_sorted);
     tcase_add_test(table, raw_arrays_are_checked);
+    tcase_add_test(table, a_byte_that_is_no_boolean_is_found_anywhere);
     tcase_add_test(table, a_pinned_version_outlives_everything);
     tcase_add_test(table, a_table_goes_back_to_a_version);
     tcase_add_test(table, versions_may_differ_in_where_a_chunk_ends);
