@@ -12,6 +12,7 @@ libheap_la_SOURCES = \
 	%D%/ext.c \
 	%D%/external.c \
 	%D%/external.h \
+	%D%/external_block.c \
 	%D%/gc.c \
 	%D%/gc.h \
 	%D%/gc_pace.c \

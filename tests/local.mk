@@ -77,8 +77,9 @@ EXTRA_DIST += %D%/soak.sh
 unit_tests = \
 	model_heap unit_barriers unit_build unit_change_model unit_cli_filter unit_cli_grid \
 	unit_cli_json unit_cli_path unit_cli_records unit_cli_words unit_compact unit_decoder \
-	unit_decoder_rows unit_equal unit_evict unit_expiry unit_fragmentation unit_gc_share \
-	unit_glob unit_heap unit_histogram unit_intern unit_keys unit_libcairn unit_list \
+	unit_decoder_rows unit_equal unit_evict unit_expiry unit_external_block \
+	unit_fragmentation unit_gc_share unit_glob unit_heap unit_histogram unit_intern \
+	unit_keys unit_libcairn unit_list \
 	unit_log unit_map unit_map_model unit_map_packed unit_map_track unit_methods \
 	unit_methods_change unit_methods_faults unit_methods_full unit_methods_hostile \
 	unit_methods_import unit_methods_index unit_methods_infer unit_methods_malloc \
@@ -404,6 +405,10 @@ unit_table_kernels_LDADD = $(HEAP_TEST_LIBS) -lm
 unit_table_model_SOURCES = %D%/unit/test_table_model.c
 unit_table_model_CFLAGS = $(TEST_CFLAGS)
 unit_table_model_LDADD = $(HEAP_TEST_LIBS) -lm
+
+unit_external_block_SOURCES = %D%/unit/test_external_block.c
+unit_external_block_CFLAGS = $(TEST_CFLAGS)
+unit_external_block_LDADD = $(HEAP_TEST_LIBS)
 
 unit_table_texts_SOURCES = %D%/unit/test_table_texts.c
 unit_table_texts_CFLAGS = $(TEST_CFLAGS)

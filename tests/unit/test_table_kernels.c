@@ -318,6 +318,7 @@ START_TEST(integers_are_looked_over_for_an_encoding)
         fill_near(values, &base, &random);
         unsigned runs = 1, width = (unsigned)random_below(&random, 65), beyond = 0;
         unsigned bits = (unsigned)random_below(&random, 17);
+        unsigned enough = (unsigned)random_below(&random, ROWS);
         int64_t least = 0, most = 0, slope = (int64_t)random_next(&random) >> 17;
         for (unsigned i = 0; i < ROWS; i++) {
             int64_t difference = (int64_t)(values[i] - base);
@@ -332,7 +333,10 @@ START_TEST(integers_are_looked_over_for_an_encoding)
             expect_equal(k->runs(values), runs);
             k->differences(values, base, &low, &high);
             expect_true(low == least && high == most);
-            expect_equal(k->count_beyond(values, base, width), beyond);
+            expect_equal(k->count_beyond(values, base, width, ROWS + 1), beyond);
+            unsigned counted = k->count_beyond(values, base, width, enough);
+            expect_true(beyond < enough ? counted == beyond
+                                        : counted >= enough && counted <= beyond);
             k->subtract_line(values, slope, bits, out);
             k->add_line(out, slope, bits);
             expect_true(memcmp(out, values, sizeof out) == 0);
