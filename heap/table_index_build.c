@@ -69,8 +69,8 @@ static void add_entry(const struct table *t, struct indexer *x, uint32_t slot, u
     x->from->slots[x->valid++] = (uint16_t)slot;
 }
 
-/* The texts of a vector, of a str, bin or sym column; NULL data where null. The lane of a null is no
- * code: there may be no symbol at all. */
+/* The texts of a vector, of a str, bin or sym column; NULL data where null. The lane of a null is
+ * no code: there may be no symbol at all. */
 static void load_texts(const struct table *t, const struct indexer *x, uint32_t vector,
                        const uint64_t *lanes, struct table_text *texts, uint32_t rows)
 {

@@ -77,7 +77,8 @@ unit_tests = \
 	unit_log unit_map unit_map_model unit_map_packed unit_map_track unit_methods \
 	unit_methods_change unit_methods_faults unit_methods_hostile unit_methods_import \
 	unit_methods_index unit_methods_malloc unit_methods_more unit_methods_sets \
-	unit_methods_symbols unit_methods_table unit_methods_table_export unit_number \
+	unit_methods_symbols unit_methods_table unit_methods_table_convert \
+	unit_methods_table_export unit_number \
 	unit_packed_rows unit_path unit_pins unit_query unit_query_index unit_query_model \
 	unit_reply unit_rpc unit_set unit_settings unit_shape unit_sorted_set unit_table \
 	unit_table_arrow unit_table_csv unit_table_digits unit_table_encode unit_table_fork \
@@ -258,6 +259,10 @@ unit_methods_symbols_LDADD = $(SESSION_TEST_LIBS)
 unit_methods_table_SOURCES = %D%/unit/test_methods_table.c
 unit_methods_table_CFLAGS = $(TEST_CFLAGS)
 unit_methods_table_LDADD = $(SESSION_TEST_LIBS)
+
+unit_methods_table_convert_SOURCES = %D%/unit/test_methods_table_convert.c
+unit_methods_table_convert_CFLAGS = $(TEST_CFLAGS)
+unit_methods_table_convert_LDADD = $(SESSION_TEST_LIBS)
 
 unit_methods_table_export_SOURCES = %D%/unit/test_methods_table_export.c
 unit_methods_table_export_CFLAGS = $(TEST_CFLAGS)

@@ -1,9 +1,9 @@
-/* methods_table_convert.c - table.from: a list of records becomes a table; table.to: and back.
+/* methods_table_from.c - table.from: a list of records becomes a table.
  *
- * Both work in steps. `from`: how large the list is (heap_walk), what types its fields have (unless
+ * It works in steps: how large the list is (heap_walk), what types its fields have (unless
  * a schema is given), then the rows, a thousand a time, then sealing; only the finished table is
- * stored. The list is held meanwhile, and must not change: a list that does is refused. `to` reads
- * a pinned version. Failure at any time gives up what was made; nothing was changed. */
+ * stored. The list is held meanwhile, and must not change: a list that does is refused. Failure at
+ * any time gives up what was made; nothing was changed. */
 #include "server/method_list.h"
 
 #include <errno.h>
@@ -346,98 +346,5 @@ enum call_outcome method_table_from(struct call *call)
     }
     call->abort = from_free;
     call->step = from_step;
-    return CALL_PENDING;
-}
-
-/* --- table.to ---------------------------------------------------------------------------------*/
-
-struct to {
-    struct table_version *version;
-    struct row_walk walk;
-    struct root_frame frame; /* the list */
-};
-
-static void to_free(struct call *call)
-{
-    struct to *s = call->state;
-    table_unpin(s->version);
-    root_frame_close(call->heap, &s->frame);
-    free(s);
-    call->state = NULL;
-}
-
-/* Adds some rows. 1 when all are there, 0 if not yet, -1 when memory is short. */
-static int to_batch(struct call *call, struct to *s)
-{
-    struct heap *h = call->heap;
-    value rows[ROWS_BATCH];
-    size_t count = 0;
-    uint32_t chunk, slot;
-    while (count < ROWS_BATCH && row_walk_next(&s->walk, &chunk, &slot)) {
-        rows[count] = table_row_make(h, s->version, chunk, slot);
-        if (rows[count] == VALUE_ABSENT) break;
-        count++;
-    }
-    bool failed = count < ROWS_BATCH && s->walk.chunk < table_version_chunks(s->version);
-    value list = s->frame.slots[0];
-    if (!failed && list_insert_take(h, list, list_length(h, list), rows, count) == 0)
-        return count < ROWS_BATCH;
-    for (size_t i = 0; i < count; i++) value_release(h, rows[i]);
-    fail_no_memory(call);
-    return -1;
-}
-
-static enum call_outcome to_finish(struct call *call, struct to *s)
-{
-    struct place place;
-    uint64_t rows = table_version_rows(s->version);
-    value list = s->frame.slots[0];
-    enum call_outcome outcome = CALL_FAILED;
-    if (place_find(call, target_path(call), 0, &place) == 0) {
-        s->frame.slots[0] = VALUE_NIL;
-        if (place_set_take(call, &place, list) == 0) outcome = CALL_DONE;
-    }
-    to_free(call);
-    return outcome == CALL_DONE ? reply_uint(call, rows) : outcome;
-}
-
-static enum call_outcome to_step(struct call *call, uint64_t budget_ns)
-{
-    struct to *s = call->state;
-    uint64_t end = clock_ns() + budget_ns;
-    int done;
-    root_frame_touch(call->heap, &s->frame);
-    do done = to_batch(call, s);
-    while (done == 0 && clock_ns() < end);
-    if (done == 0) return CALL_PENDING;
-    if (done > 0) return to_finish(call, s);
-    to_free(call);
-    return CALL_FAILED;
-}
-
-enum call_outcome method_table_to(struct call *call)
-{
-    struct table *t;
-    struct place place;
-    if (table_find(call, call->args[0], &t) < 0 ||
-        place_find(call, target_path(call), 0, &place) < 0)
-        return CALL_FAILED;
-    struct to *s = calloc(1, sizeof *s);
-    value list = s == NULL ? VALUE_ABSENT : list_new(call->heap);
-    if (list == VALUE_ABSENT) {
-        free(s);
-        return fail_no_memory(call);
-    }
-    root_frame_open(call->heap, &s->frame);
-    s->version = table_pin(t);
-    row_walk_from(&s->walk, s->version, 0);
-    call->state = s;
-    if (root_frame_push_take(call->heap, &s->frame, list) < 0) {
-        value_release(call->heap, list);
-        to_free(call);
-        return fail_no_memory(call);
-    }
-    call->abort = to_free;
-    call->step = to_step;
     return CALL_PENDING;
 }

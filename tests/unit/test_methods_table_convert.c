@@ -1,0 +1,190 @@
+/* test_methods_table_convert.c - table.from and table.to beside others: that no change which was
+ * answered is lost, that each step is short, and what the figures of the answers say. */
+#include "server/call.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/ask.h"
+#include "tests/support/literal.h"
+#include "tests/support/random.h"
+#include "tests/support/runner.h"
+
+static struct in_process p, other, third;
+
+static void setup(void)
+{
+    in_process_open(&p, (size_t)512 << 20);
+    in_process_join(&other, &p);
+    in_process_join(&third, &p);
+    p.seed = random_seed();
+    printf("# CAIRN_SEED=%llu\n", (unsigned long long)p.seed);
+}
+static void teardown(void)
+{
+    in_process_end(&third);
+    in_process_end(&other);
+    in_process_close(&p);
+}
+
+/* Sends a request whose last parameter has `count` items, as `write_item` says. */
+static void ask_items(const char *method, const char *key, bool rows, int count,
+                      void (*write_item)(struct writer *w, int i))
+{
+    struct writer w;
+    writer_init(&w, 0);
+    writer_array(&w, 2);
+    writer_cstr(&w, key);
+    if (rows) {
+        writer_map(&w, 1);
+        writer_cstr(&w, "rows");
+    }
+    writer_array(&w, (size_t)count);
+    for (int i = 0; i < count; i++) write_item(&w, i);
+    const char *got = ask_bytes(&p, method, &w);
+    ck_assert_msg(got[0] != '!', "%s", got);
+    writer_close(&w);
+}
+
+static void number_cells(struct writer *w, int i)
+{
+    writer_array(w, 2);
+    writer_int(w, i);
+    writer_int(w, i % 7);
+}
+
+/* Rows of i and k = i % 7. */
+static void make_table(const char *key, int rows)
+{
+    char params[80];
+    sprintf(params, "'%s', [['i', 'i64'], ['k', 'u8']]", key);
+    ASK(&p, "table.create", params, "true");
+    ask_items("table.append", key, true, rows, number_cells);
+}
+
+/* The rest of the call of `s`, which must not wait for others. */
+static void finish(struct in_process *s)
+{
+    for (int i = 0; i < 1000000; i++)
+        if (ask_resume(s, 100000) != CALL_PENDING) return;
+    ck_abort_msg("a call that does not end");
+}
+
+/* The answer is an error that begins so. */
+static void expect_error(struct in_process *s, const char *beginning)
+{
+    char expected[200];
+    size_t used;
+    char *text = literal_read(s->out.data, s->out.length, &used);
+    snprintf(expected, sizeof expected, "[1, 1, '%s", beginning);
+    ck_assert_msg(strncmp(text, expected, strlen(expected)) == 0, "%s, not %s", text, expected);
+    free(text);
+    writer_rewind(&s->out, 0);
+}
+
+/* --- table.to ---------------------------------------------------------------------------------*/
+
+START_TEST(writers_wait_for_a_table_that_becomes_a_list)
+{
+    make_table("t", 3000);
+    ask_begin(&p, "table.to", "'t'");
+    ck_assert_int_eq(ask_resume(&p, 0), CALL_PENDING);
+    ask_begin(&other, "table.append", "'t', {'rows': [[-1, 1]]}");
+    ask_begin(&third, "set", "['t', 0, 'k'], 77");
+    ck_assert_int_eq(ask_resume(&p, 0), CALL_PENDING);
+    ck_assert_int_eq(ask_resume(&other, 0), CALL_PENDING);
+    ck_assert_int_eq(ask_resume(&third, 0), CALL_PENDING);
+    finish(&p);
+    /* They find a list. */
+    finish(&other);
+    expect_error(&other, "WRONG_TYPE table.append: ");
+    finish(&third);
+    ask_expect(&third, "[1, 1, nil, true]");
+    ASK(&p, "type", "'t'", "'list'");
+    ASK(&p, "len", "'t'", "3000");
+    ASK(&p, "get", "['t', 0]", "{'i': 0, 'k': 77}");
+}
+END_TEST
+
+START_TEST(it_waits_for_writers)
+{
+    make_table("t", 100000);
+    ask_begin(&other, "table.update", "'t', nil, {'k': 255}");
+    ask_begin(&p, "table.to", "'t'");
+    for (int i = 0; i < 3; i++) ck_assert_int_eq(ask_resume(&p, 0), CALL_PENDING);
+    finish(&other);
+    finish(&p);
+    ASK(&p, "get", "['t', 99999]", "{'i': 99999, 'k': 255}");
+}
+END_TEST
+
+START_TEST(a_key_that_was_set_meanwhile_stays)
+{
+    make_table("t", 3000);
+    ask_begin(&p, "table.to", "'t'");
+    ASK(&other, "set", "'t', 'precious'", "true");
+    finish(&p);
+    expect_error(&p, "NOT_FOUND table.to: the table is not at \"t\" any more");
+    ASK(&p, "get", "'t'", "'precious'");
+}
+END_TEST
+
+START_TEST(a_link_to_the_table_is_its_place_too)
+{
+    make_table("t", 3000);
+    ASK(&p, "link", "'u', 't'", "true");
+    ask_begin(&p, "table.to", "'t', 'u'");
+    ask_begin(&other, "table.append", "'u', {'rows': [[-1, 1]]}");
+    finish(&p);
+    finish(&other);
+    expect_error(&other, "WRONG_TYPE table.append: ");
+    ASK(&p, "len", "'t'", "3000");
+    /* One that is made later. */
+    ask_begin(&p, "table.to", "'t', 'v'");
+    ASK(&other, "link", "'v', 't'", "true");
+    ASK(&other, "table.append", "'v', {'rows': [[-1, 1]]}", "{'first': 3000, 'n': 1}");
+    finish(&p);
+    expect_error(&p, "BUSY table.to: ");
+    ASK(&p, "len", "'v'", "3001");
+}
+END_TEST
+
+START_TEST(a_copy_is_of_the_moment_when_it_began)
+{
+    make_table("t", 3000);
+    ask_begin(&p, "table.to", "'t', 'l'");
+    ASK(&other, "table.append", "'t', {'rows': [[-1, 1]]}", "{'first': 3000, 'n': 1}");
+    finish(&p);
+    ASK(&p, "len", "'l'", "3000");
+    ASK(&p, "len", "'t'", "3001");
+}
+END_TEST
+
+START_TEST(who_gives_it_up_lets_writers_go_on)
+{
+    make_table("t", 3000);
+    ask_begin(&p, "table.to", "'t'");
+    ask_begin(&other, "table.append", "'t', {'rows': [[-1, 1]]}");
+    call_abort(&p.call);
+    builder_reset(&p.builder);
+    finish(&other);
+    ask_expect(&other, "[1, 1, nil, {'first': 3000, 'n': 1}]");
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("methods_table_convert");
+    TCase *tcase = tcase_create("convert");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, writers_wait_for_a_table_that_becomes_a_list);
+    tcase_add_test(tcase, it_waits_for_writers);
+    tcase_add_test(tcase, a_key_that_was_set_meanwhile_stays);
+    tcase_add_test(tcase, a_link_to_the_table_is_its_place_too);
+    tcase_add_test(tcase, a_copy_is_of_the_moment_when_it_began);
+    tcase_add_test(tcase, who_gives_it_up_lets_writers_go_on);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
