@@ -460,7 +460,10 @@ uint32_t intern_table_drain(struct heap *h, uint32_t slot, uint32_t count);
 value intern_table_slot(const struct heap *h, uint32_t slot);
 bool intern_slot_fits(const struct heap *h, uint32_t slot, value string);
 
-/* walk.c: cells of `group` whose bits are in `freed` are gone */
+/* walk.c: a plane of zeros in address space that takes memory where it is written; NULL if there is
+ * none. And cells of `group` whose bits are in `freed` are gone */
+void *plane_map(size_t words);
+void plane_unmap(void *plane, size_t words);
 void heap_walk_freed(struct heap *h, uint64_t group, uint64_t freed);
 
 #endif

@@ -77,7 +77,9 @@ libserver_la_SOURCES = \
 	%D%/table_schema.h \
 	%D%/table_value.h \
 	%D%/tasks.c \
-	%D%/tasks.h
+	%D%/tasks.h \
+	%D%/watch.c \
+	%D%/watch.h
 libserver_la_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(INIH_CFLAGS) $(YAJL_CFLAGS)
 libserver_la_LIBADD = $(YAJL_LIBS)
 

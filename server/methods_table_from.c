@@ -1,11 +1,14 @@
 /* methods_table_from.c - table.from: a list of records becomes a table.
  *
- * It works in steps: how large the list is (heap_walk), what types its fields have (unless
- * a schema is given), then the rows, a thousand a time, then sealing; only the finished table is
- * stored. The list is held meanwhile, and must not change: a list that does is refused. Failure at
- * any time gives up what was made; nothing was changed. */
+ * It works in steps: how large the list is (heap_walk), what types its fields have (unless a schema
+ * is given), then the rows, then sealing; only the finished table is stored. The list is held and
+ * watched (watch.h) meanwhile: if it is changed, or a record that was read, what has been made is not
+ * what is there, and the call fails, so that no change which was answered is lost. So it does if the
+ * list is not at its path in the end. Failure at any time gives up what was made; nothing was
+ * changed. */
 #include "server/method_list.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -20,6 +23,7 @@
 #include "server/reply.h"
 #include "server/table_schema.h"
 #include "server/table_value.h"
+#include "server/watch.h"
 
 #define ROWS_BATCH 128
 #define WALK_WORDS 2048
@@ -36,6 +40,7 @@ struct from {
     struct heap_walk *walk;
     uint64_t bytes_before;
     struct root_frame frame; /* the list; then the table */
+    struct watch watch;
     size_t length, at;
     bool given;              /* the schema is */
     struct table_schema schema;
@@ -47,6 +52,7 @@ static void from_free(struct call *call)
 {
     struct from *f = call->state;
     if (f->walk != NULL) heap_walk_end(f->walk);
+    watch_close(&f->watch);
     root_frame_close(call->heap, &f->frame);
     table_schema_close(&f->schema);
     free(f->seen);
@@ -65,6 +71,24 @@ static int fail_row(struct call *call, size_t row, const char *what)
 {
     call_fail(call, ERROR_WRONG_TYPE, "%s: row %zu %s", call->method->name, row, what);
     return -1;
+}
+
+/* --- reading ----------------------------------------------------------------------------------*/
+
+/* The next record, which is watched from now on. (Its texts need not be: one that is known from
+ * elsewhere, too, never changes.) */
+static value record_read(struct call *call, struct from *f)
+{
+    value record = list_get(call->heap, f->frame.slots[0], f->at);
+    watch_add(&f->watch, record);
+    return record;
+}
+
+static value record_get(struct heap *h, value record, const struct table_field *field)
+{
+    struct map_key key;
+    map_key_text(h, &key, field->name, field->name_length);
+    return map_get(h, record, &key);
 }
 
 /* --- inference --------------------------------------------------------------------------------*/
@@ -86,13 +110,6 @@ static int infer_begin(struct call *call, struct from *f, value record)
         f->schema.count++;
     }
     return 0;
-}
-
-static value record_get(struct heap *h, value record, const struct table_field *field)
-{
-    struct map_key key;
-    map_key_text(h, &key, field->name, field->name_length);
-    return map_get(h, record, &key);
 }
 
 static int see_value(struct call *call, struct from *f, uint32_t column, value v)
@@ -179,7 +196,7 @@ static int fill_batch(struct call *call, struct from *f)
     uint32_t columns = f->schema.count;
     size_t first = f->at, count = f->length - first < ROWS_BATCH ? f->length - first : ROWS_BATCH;
     for (; f->at < first + count; f->at++)
-        if (record_cells(call, f, list_get(h, f->frame.slots[0], f->at),
+        if (record_cells(call, f, record_read(call, f),
                          f->cells + (f->at - first) * columns) < 0)
             return -1;
     int status = table_append_begin(t, count, &a, &error);
@@ -230,7 +247,7 @@ static int from_infer(struct call *call, struct from *f)
     value list = f->frame.slots[0];
     if (f->at == 0 && !f->given && infer_begin(call, f, list_get(h, list, 0)) < 0) return -1;
     for (size_t i = 0; i < ROWS_BATCH && !f->given && f->at < f->length; i++, f->at++)
-        if (see_record(call, f, list_get(h, list, f->at)) < 0) return -1;
+        if (see_record(call, f, record_read(call, f)) < 0) return -1;
     if (!f->given && f->at < f->length) return 0;
     if (!f->given) infer_end(f);
     f->at = 0;
@@ -246,6 +263,17 @@ static int from_seal(struct call *call, struct from *f, uint64_t budget_ns)
     return status < 0 ? -1 : status == 0;
 }
 
+/* Whether the list is still at its path. 0, or -1 after call_fail. */
+static int check_source(struct call *call, const struct from *f)
+{
+    value v;
+    if (path_read_through(call, call->args[0], PATH_LOOKS, &v) < 0) return -1;
+    if (v == f->frame.slots[0]) return 0;
+    call_fail(call, ERROR_NOT_FOUND, "%s: the list is not at %s any more", call->method->name,
+              quote_whole_path(call, call->args[0]));
+    return -1;
+}
+
 static enum call_outcome from_finish(struct call *call, struct from *f)
 {
     struct heap *h = call->heap;
@@ -257,7 +285,8 @@ static enum call_outcome from_finish(struct call *call, struct from *f)
     reply_figure(w, "bytes_before", f->bytes_before);
     reply_figure(w, "bytes_after", value_cell_bytes(h, table) + table_bytes(table_of(h, table)));
     enum call_outcome outcome = CALL_FAILED;
-    if (reply_check(call) == 0 && place_find(call, target_path(call), 0, &place) == 0) {
+    if (reply_check(call) == 0 && check_source(call, f) == 0 &&
+        place_find(call, target_path(call), 0, &place) == 0) {
         f->frame.slots[1] = VALUE_NIL;
         outcome = place_set_take(call, &place, table) < 0 ? CALL_FAILED : CALL_DONE;
     }
@@ -267,11 +296,12 @@ static enum call_outcome from_finish(struct call *call, struct from *f)
 
 static int from_work(struct call *call, struct from *f, uint64_t budget_ns)
 {
-    if (f->phase != FROM_SEAL && list_length(call->heap, f->frame.slots[0]) != f->length) {
-        call_fail(call, ERROR_BUSY, "%s: the list was changed meanwhile; try again",
-                  call->method->name);
+    if (f->watch.touched) {
+        call_fail(call, ERROR_BUSY, "%s: the list, or a record in it, was changed meanwhile; try "
+                  "again", call->method->name);
         return -1;
     }
+    assert(list_length(call->heap, f->frame.slots[0]) == f->length);
     switch (f->phase) {
     case FROM_MEASURE: return from_measure(f);
     case FROM_INFER: return from_infer(call, f);
@@ -317,6 +347,11 @@ static int from_begin(struct call *call, struct from *f, value list)
         fail_no_memory(call);
         return -1;
     }
+    if (watch_open(&f->watch, call->host->keys) != 0) {
+        fail_no_memory(call);
+        return -1;
+    }
+    watch_add(&f->watch, list);
     f->walk = heap_walk_start(call->heap, list, &error);
     if (f->walk != NULL) return 0;
     if (error == -EBUSY)
@@ -331,7 +366,7 @@ enum call_outcome method_table_from(struct call *call)
 {
     value list;
     struct place place;
-    if (path_read_through(call, call->args[0], 0, &list) < 0) return CALL_FAILED;
+    if (path_read_through(call, call->args[0], PATH_LOOKS, &list) < 0) return CALL_FAILED;
     if (list == VALUE_ABSENT) return fail_not_found(call, call->args[0]);
     if (!value_is_kind(list, KIND_LIST))
         return fail_type(call, call->args[0], list, "a list of records");

@@ -173,6 +173,132 @@ START_TEST(who_gives_it_up_lets_writers_go_on)
 }
 END_TEST
 
+/* --- table.from -------------------------------------------------------------------------------*/
+
+static void number_record(struct writer *w, int i)
+{
+    writer_map(w, 2);
+    writer_cstr(w, "i");
+    writer_int(w, i);
+    writer_cstr(w, "text");
+    writer_cstr(w, "of more than seven bytes");
+}
+
+/* A thousand records, of which two are known from elsewhere. */
+static void make_list(void)
+{
+    ask_items("set", "l", false, 1000, number_record);
+    ASK(&p, "link", "'linked', ['l', 3]", "true");
+    ASK(&p, "weak", "'weak', ['l', 4]", "true");
+}
+
+/* Another session makes a change when the call has taken so many steps. False if it is over by
+ * then. What `look` finds after both is what the change has made of it. */
+static bool change_amid(unsigned steps, const char *method, const char *change, const char *look,
+                        const char *seen, unsigned *busy)
+{
+    make_list();
+    ask_begin(&p, "table.from", "'l'");
+    for (unsigned i = 0; i < steps; i++)
+        if (ask_resume(&p, 0) != CALL_PENDING) return false;
+    const char *got = ask(&other, method, change);
+    ck_assert_msg(got[0] != '!', "%s", got);
+    finish(&p);
+    *busy += p.call.error == ERROR_BUSY;
+    p.call.error = ERROR_INTERNAL;
+    got = ask(&p, "get", look);
+    ck_assert_msg(strcmp(got, seen) == 0, "%s %s after %u steps: %s", method, change, steps, got);
+    return true;
+}
+
+START_TEST(no_change_of_the_list_is_lost)
+{
+    static const struct {
+        const char *method, *change, *look, *seen;
+        bool always; /* busy; else only if the record has been read by then */
+    } changes[] = {
+        {"push", "'l', [{'i': 1, 'text': ''}]", "['l', -1, 'i']", "1", true},
+        {"set", "['l', 0, 'i'], 77", "['l', 0, 'i']", "77", true},
+        {"set", "['l', -1, 'text'], 'x'", "['l', -1, 'text']", "'x'", true},
+        {"add", "['l', 999, 'i'], 1", "['l', 999, 'i']", "1000", true},
+        {"del", "['l', 0]", "['l', 0, 'i']", "1", true},
+        {"splice", "'l', 0, 1, [{'i': 9, 'text': ''}]", "['l', 0, 'i']", "9", true},
+        {"append", "['l', 7, 'text'], '!'", "['l', 7, 'text']", "'of more than seven bytes!'", true},
+        {"del", "'l'", "'l'", "nil", true},
+        {"set", "'l', 'precious'", "'l'", "'precious'", false},
+        {"rename", "'l', 'm'", "'l'", "nil", true},
+        {"clear", "", "'l'", "nil", false},
+        {"set", "['linked', 'text'], 'x'", "['l', 3, 'text']", "'x'", false},
+        {"set", "['weak', 'i'], 5", "['l', 4, 'i']", "5", false},
+    };
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        unsigned steps = 0, busy = 0;
+        while (change_amid(steps, changes[i].method, changes[i].change, changes[i].look,
+                           changes[i].seen, &busy))
+            steps++;
+        ck_assert_uint_gt(steps, 16);
+        ck_assert_msg(!changes[i].always || busy == steps, "%s: %u of %u", changes[i].change, busy,
+                      steps);
+        writer_rewind(&p.out, 0);
+    }
+}
+END_TEST
+
+/* It is another text then, and the record keeps what it had. */
+START_TEST(a_long_text_that_grows_elsewhere_is_no_change)
+{
+    char *params = malloc(20100);
+    memset(params, 'x', 20000);
+    memcpy(params, "'l', [{'text': '", 16);
+    strcpy(params + 20000, "'}]");
+    ASK(&p, "set", params, "true");
+    ask_begin(&p, "table.from", "'l'");
+    for (unsigned i = 0; ask_resume(&p, 0) == CALL_PENDING; i++) {
+        sprintf(params, "'%u', ['l', 0, 'text']", i);
+        ASK(&other, "link", params, "true");
+        sprintf(params, "'%u', 'y'", i);
+        ASK(&other, "append", params, "19985");
+    }
+    writer_rewind(&p.out, 0);
+    ASK(&p, "type", "'l'", "'table'");
+    ASK_HAS(&p, "table.scan", "'l', {'where': ['contains', 'text', 'y']}", "'data': []");
+    free(params);
+}
+END_TEST
+
+START_TEST(others_may_read_it_and_change_what_is_beside_it)
+{
+    char link[40];
+    unsigned steps = 0;
+    make_list();
+    ASK(&p, "set", "'record', {'i': 1}", "true");
+    ask_begin(&p, "table.from", "'l', 'a'");
+    for (bool more = true; more; more = ask_resume(&p, 0) == CALL_PENDING) {
+        ASK(&other, "get", "['l', 3, 'i']", "3");
+        ASK(&other, "set", "['record', 'i'], 2", "true");
+        sprintf(link, "'%u', ['l', 3]", steps++);
+        ASK(&other, "link", link, "true");
+        ASK_BEGINS(&other, "table.from", "'l', 'b', [['i', 'i64'], ['text', 'sym']]", "");
+    }
+    ASK(&p, "len", "'a'", "1000");
+    ASK(&p, "len", "'b'", "1000");
+}
+END_TEST
+
+START_TEST(what_is_given_up_is_watched_no_more)
+{
+    make_list();
+    ask_begin(&p, "table.from", "'l'");
+    for (unsigned i = 0; i < 10; i++) ck_assert_int_eq(ask_resume(&p, 0), CALL_PENDING);
+    ck_assert_ptr_nonnull(p.host.keys->watches);
+    call_abort(&p.call);
+    builder_reset(&p.builder);
+    ck_assert_ptr_null(p.host.keys->watches);
+    ASK_BEGINS(&p, "table.from", "'l'", "{'rows': 1000");
+    ck_assert_ptr_null(p.host.keys->watches);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("methods_table_convert");
@@ -185,6 +311,10 @@ Suite *test_suite(void)
     tcase_add_test(tcase, a_link_to_the_table_is_its_place_too);
     tcase_add_test(tcase, a_copy_is_of_the_moment_when_it_began);
     tcase_add_test(tcase, who_gives_it_up_lets_writers_go_on);
+    tcase_add_test(tcase, no_change_of_the_list_is_lost);
+    tcase_add_test(tcase, a_long_text_that_grows_elsewhere_is_no_change);
+    tcase_add_test(tcase, others_may_read_it_and_change_what_is_beside_it);
+    tcase_add_test(tcase, what_is_given_up_is_watched_no_more);
     suite_add_tcase(suite, tcase);
     return suite;
 }
