@@ -16,6 +16,7 @@
 #include "heap/list.h"
 #include "heap/map.h"
 #include "heap/number.h"
+#include "heap/table_draft.h"
 #include "heap/text.h"
 #include "server/clock.h"
 #include "server/params.h"
@@ -25,7 +26,11 @@
 #include "server/table_value.h"
 #include "server/watch.h"
 
-#define ROWS_BATCH 128
+#define ROWS_BATCH 512
+/* A unit of work, some tens of microseconds: so many cells, or bytes of texts. One text may be
+ * longer. */
+#define UNIT_CELLS 1024
+#define UNIT_BYTES ((size_t)1 << 16)
 #define WALK_WORDS 2048
 
 enum from_phase { FROM_MEASURE, FROM_INFER, FROM_FILL, FROM_SEAL };
@@ -45,18 +50,29 @@ struct from {
     bool given;              /* the schema is */
     struct table_schema schema;
     struct seen *seen;
-    value *cells;            /* of a batch: room for columns * ROWS_BATCH */
+    struct {                 /* rows under way */
+        struct table_draft *draft; /* NULL: none are */
+        struct table_append append;
+        size_t count, row;   /* the next one, of the next column */
+        uint32_t column;
+        bool reserved;
+        value records[ROWS_BATCH]; /* watched, so they stay where they are */
+        uint32_t met[ROWS_BATCH];  /* columns that are fields of each */
+    } batch;
 };
 
 static void from_free(struct call *call)
 {
     struct from *f = call->state;
     if (f->walk != NULL) heap_walk_end(f->walk);
+    if (f->batch.draft != NULL) {
+        table_append_close(&f->batch.append);
+        table_draft_abandon(f->batch.draft);
+    }
     watch_close(&f->watch);
     root_frame_close(call->heap, &f->frame);
     table_schema_close(&f->schema);
     free(f->seen);
-    free(f->cells);
     free(f);
     call->state = NULL;
 }
@@ -172,46 +188,108 @@ static void infer_end(struct from *f)
 
 /* --- rows -------------------------------------------------------------------------------------*/
 
-/* The cells of a record. With a schema that was given, fields may be missing: they are nil. */
-static int record_cells(struct call *call, struct from *f, value record, value *cells)
+static struct table *from_table(const struct call *call, const struct from *f)
 {
-    size_t met = 0;
-    if (!value_is_kind(record, KIND_MAP)) return fail_row(call, f->at, "is not a map");
-    for (uint32_t i = 0; i < f->schema.count; i++) {
-        cells[i] = record_get(call->heap, record, &f->schema.fields[i]);
-        met += cells[i] != VALUE_ABSENT;
-        if (cells[i] == VALUE_ABSENT) cells[i] = VALUE_NIL;
-    }
-    if (met == map_count(call->heap, record)) return 0;
-    return fail_row(call, f->at, "has a field that is no column");
+    return table_of(call->heap, f->frame.slots[1]);
 }
 
-/* The next rows. 0, or -1 after call_fail. */
-static int fill_batch(struct call *call, struct from *f)
+static int fail_batch(struct call *call, const struct from *f, const struct table_error *error)
 {
-    struct heap *h = call->heap;
-    struct table_error error;
-    struct table_append a;
-    struct table *t = table_of(h, f->frame.slots[1]);
-    uint32_t columns = f->schema.count;
-    size_t first = f->at, count = f->length - first < ROWS_BATCH ? f->length - first : ROWS_BATCH;
-    for (; f->at < first + count; f->at++)
-        if (record_cells(call, f, record_read(call, f),
-                         f->cells + (f->at - first) * columns) < 0)
-            return -1;
-    int status = table_append_begin(t, count, &a, &error);
-    bool begun = status == 0;
-    for (uint32_t i = 0; i < columns && status == 0; i++)
-        status = table_append_values(&a, i, count, f->cells + i, columns, &error);
-    if (status == 0) status = table_append_commit(&a, NULL, &error);
-    if (status == 0) return 0;
-    if (begun) table_append_abort(&a);
-    if (error.fault != TABLE_FAULT_MEMORY && first > 0 && error.row != UINT64_MAX)
-        call_fail(call, ERROR_WRONG_TYPE, "%s: behind row %zu: %s", call->method->name, first,
-                  error.text);
+    if (error->fault != TABLE_FAULT_MEMORY && f->at > 0 && error->row != UINT64_MAX)
+        call_fail(call, ERROR_WRONG_TYPE, "%s: behind row %zu: %s", call->method->name, f->at,
+                  error->text);
     else
-        call_fail_table(call, &error);
+        call_fail_table(call, error);
     return -1;
+}
+
+/* The next records, and room for their rows. */
+static int batch_begin(struct call *call, struct from *f)
+{
+    struct table_error error;
+    size_t left = f->length - f->at;
+    f->batch.count = list_read(call->heap, f->frame.slots[0], f->at, f->batch.records,
+                               left < ROWS_BATCH ? left : ROWS_BATCH);
+    for (size_t i = 0; i < f->batch.count; i++) {
+        watch_add(&f->watch, f->batch.records[i]);
+        f->batch.met[i] = 0;
+        if (!value_is_kind(f->batch.records[i], KIND_MAP))
+            return fail_row(call, f->at + i, "is not a map");
+    }
+    if (table_draft_open(from_table(call, f), &f->batch.draft, &error) != 0) {
+        f->batch.draft = NULL;
+        return fail_batch(call, f, &error);
+    }
+    f->batch.append = (struct table_append){.before = NULL};
+    f->batch.column = 0;
+    f->batch.row = 0;
+    f->batch.reserved = false;
+    table_draft_enter(f->batch.draft);
+    int failed = table_append_open(f->batch.draft, f->batch.count, &f->batch.append, &error);
+    table_draft_leave(f->batch.draft);
+    return failed ? fail_batch(call, f, &error) : 0;
+}
+
+/* Some cells of the next column. With a schema that was given, fields may be missing: they are
+ * nil. 0, or an error. */
+static int batch_cells(struct call *call, struct from *f, size_t *cells, size_t *bytes,
+                       struct table_error *error)
+{
+    value some[ROWS_BATCH];
+    const struct table_field *field = &f->schema.fields[f->batch.column];
+    size_t count = 0, first = f->batch.row;
+    while (f->batch.row < f->batch.count && *cells < UNIT_CELLS && *bytes < UNIT_BYTES) {
+        value v = record_get(call->heap, f->batch.records[f->batch.row], field);
+        f->batch.met[f->batch.row++] += v != VALUE_ABSENT;
+        if (value_is_text(v)) *bytes += text_length(call->heap, v);
+        some[count++] = v == VALUE_ABSENT ? VALUE_NIL : v;
+        ++*cells;
+    }
+    assert(count == f->batch.row - first);
+    int failed = table_append_values(&f->batch.append, f->batch.column, count, some, 1, error);
+    if (f->batch.row < f->batch.count) return failed;
+    f->batch.column++;
+    f->batch.row = 0;
+    return failed;
+}
+
+static int batch_unit(struct call *call, struct from *f, uint64_t end_ns, struct table_error *error)
+{
+    size_t cells = 0, bytes = 0;
+    int failed = 0;
+    if (!f->batch.reserved) {
+        int more = table_append_reserve(&f->batch.append, end_ns);
+        f->batch.reserved = more == 0;
+        if (more >= 0) return 1;
+        *error = (struct table_error){.fault = TABLE_FAULT_MEMORY};
+        return more;
+    }
+    while (f->batch.column < f->schema.count && cells < UNIT_CELLS && bytes < UNIT_BYTES && !failed)
+        failed = batch_cells(call, f, &cells, &bytes, error);
+    if (failed) return failed;
+    if (cells > 0) return 1;
+    int more = table_append_check(&f->batch.append, end_ns, error);
+    if (more == 0) more = table_append_commit(&f->batch.append, NULL, error);
+    return more;
+}
+
+/* A unit of the rows that are next. 0, or -1 after call_fail. */
+static int fill_unit(struct call *call, struct from *f, uint64_t end_ns)
+{
+    struct table_error error;
+    if (f->batch.draft == NULL) return batch_begin(call, f);
+    table_draft_enter(f->batch.draft);
+    int more = batch_unit(call, f, end_ns, &error);
+    table_draft_leave(f->batch.draft);
+    if (more < 0) return fail_batch(call, f, &error);
+    if (more > 0) return 0;
+    for (size_t i = 0; i < f->batch.count; i++)
+        if (f->batch.met[i] != map_count(call->heap, f->batch.records[i]))
+            return fail_row(call, f->at + i, "has a field that is no column");
+    table_draft_publish(f->batch.draft);
+    f->batch.draft = NULL;
+    f->at += f->batch.count;
+    return 0;
 }
 
 static int fill_begin(struct call *call, struct from *f)
@@ -223,10 +301,7 @@ static int fill_begin(struct call *call, struct from *f)
         fail_no_memory(call);
         return -1;
     }
-    f->cells = malloc((size_t)f->schema.count * ROWS_BATCH * sizeof *f->cells);
-    if (f->cells != NULL) return 0;
-    fail_no_memory(call);
-    return -1;
+    return 0;
 }
 
 /* --- steps ------------------------------------------------------------------------------------*/
@@ -246,7 +321,8 @@ static int from_infer(struct call *call, struct from *f)
     struct heap *h = call->heap;
     value list = f->frame.slots[0];
     if (f->at == 0 && !f->given && infer_begin(call, f, list_get(h, list, 0)) < 0) return -1;
-    for (size_t i = 0; i < ROWS_BATCH && !f->given && f->at < f->length; i++, f->at++)
+    for (size_t cells = 0; cells < UNIT_CELLS && !f->given && f->at < f->length;
+         cells += f->schema.count + 1, f->at++)
         if (see_record(call, f, record_read(call, f)) < 0) return -1;
     if (!f->given && f->at < f->length) return 0;
     if (!f->given) infer_end(f);
@@ -254,11 +330,12 @@ static int from_infer(struct call *call, struct from *f)
     return fill_begin(call, f) < 0 ? -1 : 1;
 }
 
-static int from_seal(struct call *call, struct from *f, uint64_t budget_ns)
+static int from_seal(struct call *call, struct from *f, uint64_t end_ns)
 {
-    struct table *t = table_of(call->heap, f->frame.slots[1]);
+    struct table *t = from_table(call, f);
+    uint64_t now = clock_ns();
     table_close_tail(t);
-    int status = table_seal_step(t, budget_ns);
+    int status = table_seal_step(t, now < end_ns ? end_ns - now : 0);
     if (status < 0) fail_no_memory(call);
     return status < 0 ? -1 : status == 0;
 }
@@ -294,7 +371,7 @@ static enum call_outcome from_finish(struct call *call, struct from *f)
     return outcome;
 }
 
-static int from_work(struct call *call, struct from *f, uint64_t budget_ns)
+static int from_work(struct call *call, struct from *f, uint64_t end_ns)
 {
     if (f->watch.touched) {
         call_fail(call, ERROR_BUSY, "%s: the list, or a record in it, was changed meanwhile; try "
@@ -306,11 +383,11 @@ static int from_work(struct call *call, struct from *f, uint64_t budget_ns)
     case FROM_MEASURE: return from_measure(f);
     case FROM_INFER: return from_infer(call, f);
     case FROM_FILL:
-        if (f->at < f->length && fill_batch(call, f) < 0) return -1;
+        if (f->at < f->length && fill_unit(call, f, end_ns) < 0) return -1;
         return f->at == f->length;
     case FROM_SEAL: break;
     }
-    return from_seal(call, f, budget_ns);
+    return from_seal(call, f, end_ns);
 }
 
 static enum call_outcome from_step(struct call *call, uint64_t budget_ns)
@@ -319,7 +396,7 @@ static enum call_outcome from_step(struct call *call, uint64_t budget_ns)
     uint64_t end = clock_ns() + budget_ns;
     root_frame_touch(call->heap, &f->frame);
     do {
-        int done = from_work(call, f, budget_ns);
+        int done = from_work(call, f, end);
         if (done < 0) {
             from_free(call);
             return CALL_FAILED;

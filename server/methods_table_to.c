@@ -6,24 +6,35 @@
  * nothing, so that writers wait for theirs. They then find what has become of the table. */
 #include "server/method_list.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "heap/list.h"
+#include "heap/map.h"
 #include "heap/table_draft.h"
+#include "heap/text.h"
 #include "server/clock.h"
 #include "server/params.h"
 #include "server/path.h"
 #include "server/reply.h"
 #include "server/table_value.h"
 
+/* Rows go into the list so many at a time. */
 #define ROWS_BATCH 128
+/* A unit of work, some tens of microseconds: so many cells, or bytes of texts. One text may be
+ * longer. */
+#define UNIT_CELLS 1024
+#define UNIT_BYTES ((size_t)1 << 16)
 
 struct to {
     struct table *table;         /* held by the version */
     struct table_version *version;
     struct table_draft *draft;   /* the list is to take the table's place; else NULL */
     struct row_walk walk;
-    struct root_frame frame; /* the list */
+    struct root_frame frame;     /* the list, rows that are to go there, pairs of the next row */
+    size_t rows;
+    bool in_row;
+    uint32_t chunk, slot, column; /* of the next cell then */
 };
 
 /* Where the list goes: the second path, or the first. */
@@ -48,25 +59,66 @@ static void to_free(struct call *call)
     call->state = NULL;
 }
 
-/* Adds some rows. 1 when all are there, 0 if not yet, -1 when memory is short. */
-static int to_batch(struct call *call, struct to *s)
+/* The rows that are made go into the list. 0 or -ENOMEM. */
+static int to_flush(struct heap *h, struct to *s)
 {
-    struct heap *h = call->heap;
-    value rows[ROWS_BATCH];
-    size_t count = 0;
-    uint32_t chunk, slot;
-    while (count < ROWS_BATCH && row_walk_next(&s->walk, &chunk, &slot)) {
-        rows[count] = table_row_make(h, s->version, chunk, slot);
-        if (rows[count] == VALUE_ABSENT) break;
-        count++;
-    }
-    bool failed = count < ROWS_BATCH && s->walk.chunk < table_version_chunks(s->version);
     value list = s->frame.slots[0];
-    if (!failed && list_insert_take(h, list, list_length(h, list), rows, count) == 0)
-        return count < ROWS_BATCH;
-    for (size_t i = 0; i < count; i++) value_release(h, rows[i]);
-    fail_no_memory(call);
-    return -1;
+    int failed = list_insert_take(h, list, list_length(h, list), s->frame.slots + 1, s->rows);
+    if (failed) return failed;
+    s->frame.count -= s->rows;
+    s->rows = 0;
+    return 0;
+}
+
+/* The next cell of the row. 0 or -ENOMEM. */
+static int to_cell(struct heap *h, struct to *s, size_t *bytes)
+{
+    const struct table_field *field = table_field(table_version_table(s->version), s->column);
+    struct table_cell cell;
+    table_cell(s->version, s->chunk, s->slot, s->column, &cell);
+    enum table_class class = table_type_class(field->type);
+    if (!cell.null && (class == TABLE_CLASS_TEXT || class == TABLE_CLASS_SYMBOL))
+        *bytes += cell.text.length;
+    value pair[2] = {text_new(h, field->name, field->name_length, false),
+                     table_cell_to_value(h, &cell)};
+    size_t kept = 0;
+    while (kept < 2 && pair[kept] != VALUE_ABSENT &&
+           root_frame_push_take(h, &s->frame, pair[kept]) == 0)
+        kept++;
+    for (size_t i = kept; i < 2; i++) value_release(h, pair[i]);
+    s->column++;
+    return kept == 2 ? 0 : -ENOMEM;
+}
+
+/* All pairs of the row are there. 0 or -ENOMEM. */
+static int to_row(struct heap *h, struct to *s)
+{
+    value *pairs = s->frame.slots + 1 + s->rows;
+    value map = map_from_take(h, pairs, s->column);
+    if (map == VALUE_ABSENT) return -ENOMEM;
+    *pairs = map;
+    s->frame.count = 2 + s->rows++;
+    s->in_row = false;
+    return 0;
+}
+
+/* A unit of work. 1 when all rows are in the list, 0 if not yet, -ENOMEM. */
+static int to_unit(struct heap *h, struct to *s)
+{
+    uint32_t columns = table_column_count(table_version_table(s->version));
+    size_t bytes = 0;
+    int failed = 0;
+    for (size_t cells = 0; cells < UNIT_CELLS && bytes < UNIT_BYTES && !failed; cells++) {
+        if (!s->in_row) {
+            if (s->rows == ROWS_BATCH && (failed = to_flush(h, s)) != 0) break;
+            s->in_row = row_walk_next(&s->walk, &s->chunk, &s->slot);
+            s->column = 0;
+            if (!s->in_row) return (failed = to_flush(h, s)) != 0 ? failed : 1;
+        }
+        failed = to_cell(h, s, &bytes);
+        if (!failed && s->column == columns) failed = to_row(h, s);
+    }
+    return failed;
 }
 
 /* Whether the list may go to `place`: not if changes would be lost that were answered. 0, or -1 after
@@ -112,10 +164,11 @@ static enum call_outcome to_step(struct call *call, uint64_t budget_ns)
     uint64_t end = clock_ns() + budget_ns;
     int done;
     root_frame_touch(call->heap, &s->frame);
-    do done = to_batch(call, s);
+    do done = to_unit(call->heap, s);
     while (done == 0 && clock_ns() < end);
     if (done == 0) return CALL_PENDING;
     if (done > 0) return to_finish(call, s);
+    fail_no_memory(call);
     to_free(call);
     return CALL_FAILED;
 }

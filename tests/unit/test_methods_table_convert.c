@@ -299,6 +299,87 @@ START_TEST(what_is_given_up_is_watched_no_more)
 }
 END_TEST
 
+/* --- steps ------------------------------------------------------------------------------------*/
+
+static size_t external_bytes(void)
+{
+    struct heap_stats stats;
+    heap_stats(p.heap, &stats);
+    return stats.external_bytes;
+}
+
+/* How many units of work the call takes, and what one of them adds to the tables at most. */
+static unsigned units_of(const char *method, const char *params, size_t *growth)
+{
+    unsigned units = 0;
+    size_t before, now = external_bytes();
+    *growth = 0;
+    ask_begin(&p, method, params);
+    do {
+        units++;
+        before = now;
+        now = external_bytes();
+        if (now > before && now - before > *growth) *growth = now - before;
+    } while (ask_resume(&p, 0) == CALL_PENDING);
+    ck_assert_int_eq(p.out.error, WRITER_OK);
+    writer_rewind(&p.out, 0);
+    return units;
+}
+
+#define WIDE 1024
+static void wide_record(struct writer *w, int i)
+{
+    char name[8];
+    writer_map(w, WIDE);
+    for (int k = 0; k < WIDE; k++) {
+        char text[65];
+        sprintf(name, "f%d", k);
+        sprintf(text, "%064d", i * k);
+        writer_cstr(w, name);
+        writer_cstr(w, text);
+    }
+}
+
+START_TEST(a_unit_has_so_many_cells)
+{
+    enum { ROWS = 40 };
+    ask_items("set", "l", false, ROWS, wide_record);
+    size_t growth, all = ROWS * WIDE * 64;
+    ck_assert_uint_gt(units_of("table.from", "'l', 't'", &growth), 2 * ROWS * WIDE / 1024);
+    ck_assert_uint_lt(growth, all / 4);
+    ck_assert_uint_gt(units_of("table.to", "'t', 'back'", &growth), ROWS * WIDE / 1024);
+    ASK(&p, "len", "['back', 39, 'f1023']", "64");
+    ASK(&p, "len", "'back'", "40");
+}
+END_TEST
+
+#define LONG ((size_t)1 << 18)
+static void long_record(struct writer *w, int i)
+{
+    static char text[LONG];
+    memset(text, 'a' + i, LONG);
+    writer_map(w, 4);
+    for (int k = 0; k < 4; k++) {
+        char name[2] = {(char)('a' + k), 0};
+        writer_cstr(w, name);
+        writer_str(w, text, LONG);
+    }
+}
+
+START_TEST(a_unit_has_so_many_bytes)
+{
+    enum { ROWS = 12 };
+    ask_items("set", "l", false, ROWS, long_record);
+    size_t growth;
+    ck_assert_uint_gt(units_of("table.from", "'l', 't'", &growth), ROWS * 4);
+    /* Sealing makes room for a column. */
+    ck_assert_uint_lt(growth, ROWS * 2 * LONG);
+    ck_assert_uint_gt(units_of("table.to", "'t', 'back'", &growth), ROWS * 4);
+    ASK(&p, "len", "['back', 11, 'd']", "262144");
+    ASK(&p, "len", "['t', 11, 'a']", "262144");
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("methods_table_convert");
@@ -315,6 +396,8 @@ Suite *test_suite(void)
     tcase_add_test(tcase, a_long_text_that_grows_elsewhere_is_no_change);
     tcase_add_test(tcase, others_may_read_it_and_change_what_is_beside_it);
     tcase_add_test(tcase, what_is_given_up_is_watched_no_more);
+    tcase_add_test(tcase, a_unit_has_so_many_cells);
+    tcase_add_test(tcase, a_unit_has_so_many_bytes);
     suite_add_tcase(suite, tcase);
     return suite;
 }
