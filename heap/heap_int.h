@@ -487,7 +487,10 @@ bool intern_slot_fits(const struct heap *h, uint32_t slot, value string);
 __attribute__((format(printf, 3, 4)))
 int verify_fail(char *message, size_t size, const char *format, ...);
 
-/* walk.c: cells of `group` whose bits are in `freed` are gone */
+/* walk.c: a plane of zeros in address space that takes memory where it is written; NULL if there is
+ * none. And cells of `group` whose bits are in `freed` are gone */
+void *plane_map(size_t words);
+void plane_unmap(void *plane, size_t words);
 void heap_walk_freed(struct heap *h, uint64_t group, uint64_t freed);
 
 #endif

@@ -48,6 +48,8 @@ libheap_la_SOURCES = \
 	%D%/map_verify.c \
 	%D%/number.c \
 	%D%/number.h \
+	%D%/object_set.c \
+	%D%/object_set.h \
 	%D%/oracle.c \
 	%D%/oracle.h \
 	%D%/page.c \
