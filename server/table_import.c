@@ -157,6 +157,7 @@ static bool open_reader(struct table_import *x, bool types)
         .metadata_bytes = (size_t)4 << 20,
         .body_bytes = x->bytes_max / 2, /* buffers grow by half, so they may take more */
         .dictionary_bytes = x->bytes_max / 8,
+        .codes_bytes = x->bytes_max / 2,
     };
     switch (x->format) {
     case IMPORT_CSV: return (x->csv = open_csv(x, types)) != NULL;

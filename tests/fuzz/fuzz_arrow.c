@@ -46,7 +46,7 @@ static int open_table(void *data, const struct table_field *fields, uint32_t cou
 static struct outcome read_stream(struct target *target, const uint8_t *data, size_t size,
                                   uint64_t *rng)
 {
-    struct arrow_limits limits = {1 << 16, 1 << 20, 1 << 20};
+    struct arrow_limits limits = {1 << 16, 1 << 20, 1 << 20, 1 << 20};
     struct arrow_reader *r = arrow_reader_create(&limits, open_table, target);
     struct table_error error = {.text = ""};
     size_t at = 0;
