@@ -258,7 +258,9 @@ int query_append(struct query *q, const struct query_source *s, uint64_t *mask, 
                  size_t bytes_max)
 {
     uint16_t positions[QUERY_ROWS_VECTOR];
-    uint32_t count = query_positions(mask, positions), room = rows_max - q->output_rows;
+    /* More may wait already, of a call that ran out of its budget with a larger `rows_max`. */
+    uint32_t room = rows_max > q->output_rows ? rows_max - q->output_rows : 0;
+    uint32_t count = query_positions(mask, positions);
     if (count > room) count = room;
     for (uint32_t c = 0; c < q->column_count; c++) {
         bool result = s->form == SOURCE_RESULT;

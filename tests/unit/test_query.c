@@ -468,6 +468,38 @@ static unsigned steps_of(struct place *p, const char *text)
     return steps;
 }
 
+/* Rows that a call with larger limits has found wait for the next call, whatever its limits. */
+START_TEST(rows_wait_when_limits_shrink)
+{
+    struct place p;
+    struct query *q;
+    struct query_error error;
+    struct query_batch batch;
+    uint64_t rows = 0;
+    int outcome;
+    open_place(&p);
+    int failed = create(&p, "{'where': ['cmp', '<', ['%', ['col', 'n'], ['lit', 10]], ['lit', 6]]}",
+                        0, &q, &error);
+    ck_assert_msg(failed == 0, "%s", error.text);
+    while (q->output_rows == 0)
+        ck_assert_int_eq(query_next(q, 0, 1024, 0, &batch, &error), QUERY_BUSY);
+    ck_assert_uint_gt(q->output_rows, 512);
+    while ((outcome = query_next(q, 0, 10, 0, &batch, &error)) > 0) {
+        if (outcome == QUERY_BUSY) continue;
+        ck_assert_uint_le(batch.rows, rows ? 10 : 1024);
+        for (uint32_t i = 0; i < batch.rows; i++, rows++) {
+            struct table_cell cell;
+            query_batch_cell(q, &batch, i, 0, &cell);
+            ck_assert_int_eq(cell.i, (int64_t)(rows / 6 * 10 + rows % 6));
+        }
+    }
+    ck_assert_int_eq(outcome, QUERY_END);
+    ck_assert_uint_eq(rows, ROWS / 10 * 6 + (ROWS % 10 < 6 ? ROWS % 10 : 6));
+    query_destroy(q);
+    close_place(&p);
+}
+END_TEST
+
 START_TEST(rows_that_do_not_match_take_steps_too)
 {
     struct place p;
@@ -651,6 +683,7 @@ Suite *test_suite(void)
     tcase_add_test(all, texts_with_a_dictionary_are_grouped_by_their_codes);
     tcase_add_test(all, approximate_counts_are_near);
     tcase_add_test(all, few_values_take_little_memory_and_give_the_same_estimate);
+    tcase_add_test(all, rows_wait_when_limits_shrink);
     tcase_add_test(all, rows_that_do_not_match_take_steps_too);
     tcase_add_test(all, many_aggregates_take_a_step_for_each_vector);
     tcase_add_test(all, groups_that_take_long_to_finish_are_finished_in_pieces);
