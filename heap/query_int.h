@@ -13,6 +13,8 @@
 #ifndef CAIRN_HEAP_QUERY_INT_H
 #define CAIRN_HEAP_QUERY_INT_H
 
+#include <float.h>
+#include <math.h>
 #include <stdarg.h>
 
 #include "heap/external.h"
@@ -566,6 +568,16 @@ void query_weigh(struct query *q);
 int query_give(struct query *q, struct query_batch *batch);
 
 /* query_scan.c */
+/* The largest multiple of `width`, above 0, that is not above `x`: the same double for all values
+ * between two multiples. `x` itself where doubles are too coarse for that, or if it is no number. */
+static inline double query_bucket(double x, double width)
+{
+    double n = floor(x / width), multiple = n * width;
+    if (multiple > x) multiple = (n - 1) * width; /* the quotient was rounded up */
+    bool exists = n >= -DBL_MAX && n <= DBL_MAX && multiple <= x;
+    return exists ? multiple : x;
+}
+
 warn_unused int scan_step(struct query *q, uint64_t deadline, uint32_t rows_max,
                           size_t bytes_max);
 

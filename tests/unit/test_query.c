@@ -205,6 +205,41 @@ START_TEST(nulls_nan_and_literals_mean_what_query_h_says)
 }
 END_TEST
 
+/* Never above the value, though the quotient is rounded; the value where there is no quotient. */
+START_TEST(buckets_of_doubles_are_not_above)
+{
+    static const struct { const char *x, *width, *wanted; } cases[] = {
+        {"644.0999999999999", "0.3", "643.8"}, {"643.9", "0.3", "643.8"},
+        {"644.2", "0.3", "644.1"},             {"-0.1", "0.3", "-0.3"},
+        {"1e300", "1e-300", "1e+300"},         {"-1e300", "1e-300", "-1e+300"},
+        {"7", "2.5", "5"},                     {"-5e-324", "1e300", "-1e+300"},
+    };
+    struct place p;
+    open_place(&p);
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[200];
+        snprintf(text, sizeof text, "{'let': {'b': ['bucket', ['lit', %s], %s]}, 'select': ['b'], "
+                 "'limit': 1}", cases[i].x, cases[i].width);
+        expect_answer(&p, text, cases[i].wanted);
+    }
+    /* The same double for all values of a bucket, and none of them below it. */
+    for (double width = 0.1; width < 4; width += 0.37) {
+        for (double x = -700; x < 700; x += 0.0917) {
+            double near = nextafter(rint(x / width) * width, x);
+            for (int k = 0; k < 2; k++) {
+                double v = k ? x : near, b = query_bucket(v, width);
+                expect(b <= v && v - b <= width * 1.0000001, "bucket(%.17g, %g) = %.17g", v, width,
+                       b);
+                expect_true(b == rint(b / width) * width);
+            }
+        }
+    }
+    expect_true(isnan(query_bucket(NAN, 1)) && query_bucket(INFINITY, 1) == INFINITY);
+    expect_true(query_bucket(-INFINITY, 1) == -INFINITY);
+    close_place(&p);
+}
+END_TEST
+
 START_TEST(groups_are_filtered_ordered_and_limited)
 {
     struct place p;
@@ -679,6 +714,7 @@ Suite *test_suite(void)
     TCase *all = tcase_create("query");
     tcase_set_timeout(all, 120);
     tcase_add_test(all, nulls_nan_and_literals_mean_what_query_h_says);
+    tcase_add_test(all, buckets_of_doubles_are_not_above);
     tcase_add_test(all, groups_are_filtered_ordered_and_limited);
     tcase_add_test(all, texts_with_a_dictionary_are_grouped_by_their_codes);
     tcase_add_test(all, approximate_counts_are_near);
