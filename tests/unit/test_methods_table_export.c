@@ -136,6 +136,53 @@ START_TEST(csv_has_the_options_of_csv)
 }
 END_TEST
 
+/* What no column of the type holds is refused, and what is whole is exact, as in table.append. */
+START_TEST(numbers_are_exact_or_refused)
+{
+    static const struct {
+        const char *type, *number, *stored;
+    } cases[] = {
+        {"f32", "1e39", NULL}, {"f32", "-3.5e38", NULL}, {"f32", "3.4e38", "3.4e38"},
+        {"f64", "1e39", "1e39"}, {"f64", "1e309", NULL},
+        {"i64", "9007199254740993.0", "9007199254740993"},
+        {"i64", "-9007199254740993.000", "-9007199254740993"},
+        {"i64", "9.007199254740993e15", "9007199254740993"},
+        {"i64", "9223372036854775807.0", "9223372036854775807"},
+        {"i64", "9223372036854775808.0", NULL}, {"i64", "-9223372036854775808e0",
+                                                 "-9223372036854775808"},
+        {"u64", "18446744073709551615.0", "18446744073709551615"},
+        {"u64", "184467440737095516150e-1", "18446744073709551615"},
+        {"u64", "18446744073709551616.0", NULL}, {"u64", "-1.0", NULL},
+        {"i64", "9007199254740993.5", NULL}, {"i64", "1e-1", NULL}, {"i64", "10e-1", "1"},
+        {"i64", "0.0", "0"}, {"i64", "0e999999999999999999999", "0"}, {"i8", "1.2e2", "120"},
+        {"i8", "1.29e2", NULL}, {"i64", "1e30", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[80], wanted[80];
+        snprintf(text, sizeof text, "'n', [['a', '%s']]", cases[i].type);
+        ASK(&p, "table.create", text, "true");
+        for (int csv = 0; csv < 2; csv++) {
+            bool is_float = cases[i].type[0] == 'f';
+            if (csv && !is_float) continue; /* integers have digits only there */
+            snprintf(text, sizeof text, csv ? "'n', 'a\\n%s', {'format': 'csv'}"
+                                            : "'n', '{\"a\":%s}', {'format': 'jsonl'}",
+                     cases[i].number);
+            const char *answer = ask(&p, "table.import", text);
+            snprintf(wanted, sizeof wanted, "\"%s\" is no %s", cases[i].number, cases[i].type);
+            const char *part = cases[i].stored ? "{'rows': 1" : wanted;
+            ck_assert_msg(strstr(answer, part) != NULL, "%s: %s", text, answer);
+            if (!cases[i].stored) continue;
+            if (!is_float) {
+                snprintf(text, sizeof text, "'n', ['=', 'a', %s]", cases[i].stored);
+                ASK(&p, "table.delete", text, "1");
+            }
+            ask(&p, "table.delete", "'n', ['and']");
+        }
+        ASK(&p, "del", "'n'", "1");
+    }
+}
+END_TEST
+
 /* What is exported without a schema and imported again has the types that it had. */
 START_TEST(whole_doubles_come_back_as_doubles)
 {
@@ -580,6 +627,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, rows_of_a_scan);
     tcase_add_test(tcase, long_exports_are_done_in_steps);
     tcase_add_test(tcase, an_export_goes_on_or_fails_whole);
+    tcase_add_test(tcase, numbers_are_exact_or_refused);
     suite_add_tcase(suite, tcase);
     return suite;
 }
