@@ -127,12 +127,53 @@ START_TEST(csv_has_the_options_of_csv)
     check_text("'t', {'format': 'csv', 'null': 'NULL', 'select': ['name']}",
                "name\r\na\r\nNULL\r\n\"c,\"\"\"\r\n");
     ASK_BEGINS(&p, "table.export", "'t', {'format': 'csv', 'delimiter': '\"'}",
-               "! BAD_PARAMS table.export: delimiter must be one byte");
+               "! BAD_PARAMS table.export: option delimiter must be a string of one byte");
     ASK_BEGINS(&p, "table.export", "'t', {'format': 'csv', 'delimiter': ''}", "! BAD_PARAMS");
     ASK_BEGINS(&p, "table.export", "'t', {'format': 'csv', 'delimiter': 1}", "! BAD_PARAMS");
     ASK_BEGINS(&p, "table.export", "'t', {'format': 'csv', 'header': 1}", "! BAD_PARAMS");
     ASK_BEGINS(&p, "table.export", "'t', {'format': 'jsonl', 'header': true}",
                "! BAD_PARAMS table.export: header is an option of format \"csv\"");
+}
+END_TEST
+
+/* Both ways refuse what would break a file, in the same words. */
+START_TEST(options_of_csv_are_those_of_both_ways)
+{
+    static const struct {
+        const char *format, *options, *why;
+    } cases[] = {
+        {"csv", "'null': 'a,b'", "option null is \"a,b\"; since it has no quotes"},
+        {"csv", "'null': 'a;b', 'delimiter': ';'", "option null is \"a;b\""},
+        {"csv", "'null': '\"'", "it must not have a delimiter, quote, line end or NUL"},
+        {"csv", "'null': 'a\\n'", "option null is"},
+        {"csv", "'null': '\\x0d'", "option null is"},
+        {"csv", "'null': 7", "option null must be a string of up to 64 bytes, not 7"},
+        {"csv", "'delimiter': ''", "option delimiter must be a string of one byte, which is no "
+                                   "quote, line end or NUL, not \"\""},
+        {"csv", "'delimiter': ';;'", "option delimiter must be"},
+        {"csv", "'delimiter': '\\x00'", "option delimiter must be"},
+        {"csv", "'delimiter': '\\n'", "option delimiter must be"},
+        {"csv", "'delimiter': '\\x0d'", "option delimiter must be"},
+        {"csv", "'delimiter': '\"'", "option delimiter must be"},
+        {"csv", "'header': 1", "header"},
+        {"jsonl", "'header': true", "header is an option of format \"csv\", not of \"jsonl\""},
+        {"arrow", "'delimiter': ','", "delimiter is an option of format \"csv\""},
+        {"npy", "'null': ''", "null is an option of format \"csv\", not of \"npy\""},
+    };
+    fill();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int in = 0; in < 2; in++) {
+            char text[200];
+            const char *method = in ? "table.import" : "table.export", *answer;
+            snprintf(text, sizeof text, "'t', %s{'format': '%s', %s}", in ? "'', " : "",
+                     cases[i].format, cases[i].options);
+            answer = ask(&p, method, text);
+            ck_assert_msg(strncmp(answer, "! BAD_PARAMS table.", 19) == 0 &&
+                          strstr(answer, cases[i].why) != NULL, "%s: %s", text, answer);
+        }
+    ASK_BEGINS(&p, "table.export", "'t', {'format': 'csv', 'delimitr': ','}",
+               "! BAD_PARAMS table.export: the query: there is no option \"delimitr\"; it can be "
+               "where, let, select, batch, order, limit, offset, format, header, delimiter, null");
 }
 END_TEST
 
@@ -627,6 +668,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, rows_of_a_scan);
     tcase_add_test(tcase, long_exports_are_done_in_steps);
     tcase_add_test(tcase, an_export_goes_on_or_fails_whole);
+    tcase_add_test(tcase, options_of_csv_are_those_of_both_ways);
     tcase_add_test(tcase, numbers_are_exact_or_refused);
     suite_add_tcase(suite, tcase);
     return suite;
