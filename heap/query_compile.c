@@ -182,6 +182,20 @@ int query_find_name(struct query *q, const struct query_scope *scope, value name
                       query_show(q->heap, name, shown, sizeof shown));
 }
 
+int query_check_name(struct query *q, uint32_t index, const char *place)
+{
+    const struct query_column *c = &q->columns[index];
+    for (uint32_t i = 0; i < index; i++) {
+        const struct query_column *other = &q->columns[i];
+        if (other->name_length == c->name_length &&
+            memcmp(other->name, c->name, c->name_length) == 0)
+            return query_fail(q, QUERY_FAULT_SYNTAX, "%s: column \"%.*s\" comes twice; a result "
+                              "has each name once", place,
+                              (int)(c->name_length < 80 ? c->name_length : 80), c->name);
+    }
+    return 0;
+}
+
 /* --- frames ------------------------------------------------------------------------------------*/
 
 static int push(struct compiler *c, value list, bool predicate, bool negate, unsigned reg)

@@ -463,6 +463,9 @@ int query_new_failed(struct query *q, int status, struct query_error *error);
 /* query_compile.c */
 warn_unused int query_compile(struct query *q, const struct query_scope *scope, value source,
                               bool predicate, const char *place, struct query_code *code);
+/* That no column of the result before column `index` has the same name: a row may go out as a map.
+ * `place` is for the error. */
+warn_unused int query_check_name(struct query *q, uint32_t index, const char *place);
 warn_unused int query_find_name(struct query *q, const struct query_scope *scope, value name,
                                 const char *place, uint32_t *field);
 /* A short form of a value for messages. Returns `out`. */

@@ -466,13 +466,13 @@ int query_open_sorter(struct query *q)
 /* --- creation ----------------------------------------------------------------------------------*/
 
 static int select_column(struct query *q, const struct query_scope *scope, uint32_t index,
-                         uint32_t field, const struct query_code *code)
+                         uint32_t field, const struct query_code *code, const char *place)
 {
     q->scan->columns[index] = *code;
     q->columns[index] = (struct query_column){
         .name = scope->fields[field].name, .name_length = scope->fields[field].length,
         .type = code->type, .null = code->null, .column = code->column};
-    return 0;
+    return query_check_name(q, index, place);
 }
 
 static int compile_select(struct query *q, const struct query_scope *scope, value select)
@@ -496,7 +496,7 @@ static int compile_select(struct query *q, const struct query_scope *scope, valu
         value name = all ? VALUE_ABSENT : list_get(q->heap, select, i);
         if (!all) error = query_find_name(q, scope, name, place, &field);
         if (!error) error = query_compile_field(q, scope, field, &code);
-        if (!error) error = select_column(q, scope, i, field, &code);
+        if (!error) error = select_column(q, scope, i, field, &code, place);
     }
     return error ? error : query_open_output_vectors(q);
 }

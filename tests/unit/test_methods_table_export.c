@@ -136,6 +136,20 @@ START_TEST(csv_has_the_options_of_csv)
 }
 END_TEST
 
+/* Rows are maps here, and objects in JSON. */
+START_TEST(no_column_comes_twice)
+{
+    fill();
+    ASK(&p, "table.get", "'t', 0, ['n', 'x']", "{'n': 1, 'x': 0.5}");
+    ASK_BEGINS(&p, "table.get", "'t', 0, ['n', 'x', 'n']",
+               "! BAD_PARAMS table.get: column \"n\" comes twice");
+    ASK_BEGINS(&p, "table.scan", "'t', {'select': ['n', 'n']}",
+               "! BAD_PARAMS table.scan: select[1]: column \"n\" comes twice");
+    ASK_BEGINS(&p, "table.export", "'t', {'format': 'jsonl', 'select': ['n', 'n']}",
+               "! BAD_PARAMS table.export: select[1]: column \"n\" comes twice");
+}
+END_TEST
+
 /* Both ways refuse what would break a file, in the same words. */
 START_TEST(options_of_csv_are_those_of_both_ways)
 {
@@ -668,6 +682,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, rows_of_a_scan);
     tcase_add_test(tcase, long_exports_are_done_in_steps);
     tcase_add_test(tcase, an_export_goes_on_or_fails_whole);
+    tcase_add_test(tcase, no_column_comes_twice);
     tcase_add_test(tcase, options_of_csv_are_those_of_both_ways);
     tcase_add_test(tcase, numbers_are_exact_or_refused);
     suite_add_tcase(suite, tcase);

@@ -365,6 +365,21 @@ START_TEST(what_is_wrong_is_said_with_its_place)
 }
 END_TEST
 
+/* A row is a map in some of the formats. */
+START_TEST(a_result_has_no_name_twice)
+{
+    struct place p;
+    open_place(&p);
+    expect_refused(&p, "{'select': ['n', 'g', 'n']}", "select[2]: column \"n\" comes twice");
+    expect_refused(&p, "{'let': {'l': ['+', ['col', 'n'], ['lit', 1]]}, 'select': ['l', 'l']}",
+                   "select[1]: column \"l\" comes twice");
+    expect_refused(&p, "{'group': ['g', 'g']}", "group[1]: column \"g\" comes twice");
+    expect_refused(&p, "{'let': {'group1': ['+', ['col', 'n'], ['lit', 1]]}, 'group': ['group1', "
+                       "['bucket', ['col', 'n'], 5]]}", "group[1]: column \"group1\" comes twice");
+    close_place(&p);
+}
+END_TEST
+
 START_TEST(depth_and_size_are_limited)
 {
     static char text[200000];
@@ -726,6 +741,7 @@ Suite *test_suite(void)
     tcase_add_test(all, texts_are_sorted_in_small_parts);
     tcase_add_test(all, rows_of_many_columns_are_fetched_in_pieces);
     tcase_add_test(all, what_is_wrong_is_said_with_its_place);
+    tcase_add_test(all, a_result_has_no_name_twice);
     tcase_add_test(all, depth_and_size_are_limited);
     tcase_add_test(all, a_branch_of_if_is_converted_in_its_own_rows);
     tcase_add_test(all, overflows_and_memory_end_a_query_with_a_reason);
