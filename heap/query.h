@@ -144,7 +144,7 @@ enum query_outcome {
 };
 /* Works until there is a batch, or for about `budget_ns`. A batch has at most `rows_max` rows (0:
  * 1,024) and ends with the row that reaches `bytes_max` (8 for each cell, plus texts; 0: no limit);
- * but rows that were found under larger limits, by a call that ended with QUERY_BUSY, come together.
+ * but rows that were found under larger limits, before QUERY_BUSY, come together.
  * One of enum query_outcome, or a negative error; after that only query_destroy. */
 warn_unused int query_next(struct query *query, uint64_t budget_ns, uint32_t rows_max,
                            size_t bytes_max, struct query_batch *batch,

@@ -572,7 +572,7 @@ int query_give(struct query *q, struct query_batch *batch);
 
 /* query_scan.c */
 /* The largest multiple of `width`, above 0, that is not above `x`: the same double for all values
- * between two multiples. `x` itself where doubles are too coarse for that, or if it is no number. */
+ * between two multiples. `x` itself where doubles are too coarse for that, or if it is NaN. */
 static inline double query_bucket(double x, double width)
 {
     double n = floor(x / width), multiple = n * width;

@@ -32,16 +32,16 @@ static int read_null(struct call *call, value v, struct csv_form *form)
 {
     form->null_length = value_is_text(v) ? text_length(call->heap, v) : SIZE_MAX;
     if (form->null_length > sizeof form->null_text) {
-        call_fail(call, ERROR_BAD_PARAMS, "%s: option null must be a string of up to %zu bytes, not "
-                  "%s", call->method->name, sizeof form->null_text, call_quote_value(call, v));
+        call_fail(call, ERROR_BAD_PARAMS, "%s: option null must be a string of up to %zu bytes, "
+                  "not %s", call->method->name, sizeof form->null_text, call_quote_value(call, v));
         return -1;
     }
     text_copy(call->heap, v, 0, form->null_text, form->null_length);
     for (size_t i = 0; i < form->null_length; i++) {
         char byte = form->null_text[i];
         if (!is_special(byte) && byte != form->delimiter) continue;
-        call_fail(call, ERROR_BAD_PARAMS, "%s: option null is %s; since it has no quotes in the file, "
-                  "it must not have a delimiter, quote, line end or NUL in it", call->method->name,
+        call_fail(call, ERROR_BAD_PARAMS, "%s: option null is %s; since it has no quotes in the "
+                  "file, it must not have a delimiter, quote, line end or NUL in it", call->method->name,
                   call_quote_value(call, v));
         return -1;
     }

@@ -12,8 +12,8 @@ struct csv_form {
     size_t null_length;
 };
 
-/* Reads the options; absent ones and nil leave a header, commas, and nothing for nil. `format` is the
- * one that the call names, or NULL: any but "csv" has none of these options. 0, or -1 and the
+/* Reads the options; absent ones and nil leave a header, commas, and nothing for nil. `format` is
+ * the one that the call names, or NULL: any but "csv" has none of these options. 0, or -1 and the
  * call has failed. */
 warn_unused int csv_form_read(struct call *call, const char *format, value header, value delimiter,
                               value null, struct csv_form *form);

@@ -288,8 +288,8 @@ static struct table_cell bucket(struct model_query *m, value e, value width)
         return c;
     }
     if (a.null) return a;
-    __int128 rest = whole(&a) % w.i;
-    if (rest < 0) rest += w.i;
+    __int128 rest = whole(&a) % whole(&w);
+    if (rest < 0) rest += whole(&w);
     return fitted(m, a.type, whole(&a) - rest);
 }
 

@@ -14,7 +14,6 @@
 #include "tests/support/heap_literal.h"
 #include "tests/support/runner.h"
 
-
 #define ROWS (TABLE_VECTOR_ROWS * 3 + 10)
 
 /* A table of ROWS rows: n ascending, half of the rows grouped alike, some nulls and NaN. */
@@ -224,18 +223,65 @@ START_TEST(buckets_of_doubles_are_not_above)
     }
     /* The same double for all values of a bucket, and none of them below it. */
     for (double width = 0.1; width < 4; width += 0.37) {
-        for (double x = -700; x < 700; x += 0.0917) {
-            double near = nextafter(rint(x / width) * width, x);
-            for (int k = 0; k < 2; k++) {
-                double v = k ? x : near, b = query_bucket(v, width);
-                expect(b <= v && v - b <= width * 1.0000001, "bucket(%.17g, %g) = %.17g", v, width,
-                       b);
-                expect_true(b == rint(b / width) * width);
-            }
+        for (int i = -16000; i < 16000; i++) {
+            double x = i * 0.0458, v = i % 2 ? x : nextafter(rint(x / width) * width, x);
+            double b = query_bucket(v, width);
+            expect(b <= v && v - b <= width * 1.0000001 && b == rint(b / width) * width,
+                   "bucket(%.17g, %g) = %.17g", v, width, b);
         }
     }
-    expect_true(isnan(query_bucket(NAN, 1)) && query_bucket(INFINITY, 1) == INFINITY);
-    expect_true(query_bucket(-INFINITY, 1) == -INFINITY);
+    expect_true(isnan(query_bucket(NAN, 1)) && query_bucket(-INFINITY, 1) == -INFINITY);
+    close_place(&p);
+}
+END_TEST
+
+/* Between two values, whatever lies between them. */
+START_TEST(quantiles_of_values_far_apart)
+{
+    static const struct { double low, high; const char *wanted; } cases[] = {
+        {-1.5e308, 1.5e308, "0"}, {-INFINITY, 7, "-inf"}, {7, INFINITY, "inf"}, {1, 2, "1.5"},
+        {-INFINITY, INFINITY, "nan"}, {INFINITY, INFINITY, "inf"},
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct place p = {.h = heap_fixture_open(0)};
+        static const struct table_field field = {"x", 1, TABLE_F64, false, false};
+        struct table_append a;
+        double both[] = {cases[i].high, cases[i].low};
+        ck_assert_int_eq(table_create(p.h, &field, 1, &p.table, NULL), 0);
+        p.t = table_of(p.h, p.table);
+        ck_assert(!table_append_begin(p.t, 2, &a, NULL) &&
+                  !table_append_raw(&a, 0, 2, both, NULL, 0, NULL) &&
+                  !table_append_commit(&a, NULL, NULL));
+        const char *got = ask(&p, "{'agg': {'m': ['median', 'x']}}"), *wanted = cases[i].wanted;
+        got += strcmp(got, "-nan") == 0;
+        expect(strcmp(got, wanted) == 0, "%g: %s", cases[i].low, got);
+        close_place(&p);
+    }
+}
+END_TEST
+
+START_TEST(nothing_and_large_numbers_have_their_place)
+{
+    struct place p;
+    open_place(&p);
+    expect_answer(&p, "{'let': {'a': ['+', ['col', 'd'], ['lit', nil]], 'b': ['+', ['lit', nil], "
+                      "['col', 'd']], 'c': ['-', ['col', 'd'], ['lit', nil]], 'e': ['-', ['lit', "
+                      "nil], ['col', 'd']]}, 'select': ['a', 'b', 'c', 'e'], 'limit': 1}",
+                  "null null null null");
+    expect_answer(&p, "{'let': {'b': ['bucket', ['col', 'u'], 9223372036854775808]}, 'select': "
+                      "['b'], 'limit': 1, 'offset': 2}", "9223372036854775808");
+    expect_answer(&p, "{'let': {'b': ['bucket', ['col', 'u'], 18446744073709551615]}, 'select': "
+                      "['b'], 'limit': 2, 'offset': 2}", "18446744073709551615; 0");
+    expect_answer(&p, "{'let': {'b': ['bucket', ['col', 'x'], 9223372036854775808]}, 'select': "
+                      "['b'], 'limit': 1, 'offset': 3}", "0");
+    expect_refused(&p, "{'let': {'b': ['bucket', ['col', 'n'], 9223372036854775808]}}",
+                   "is an integer from 1 to 9223372036854775807");
+    expect_answer(&p, "{'select': ['n'], 'where': ['<', 'n', 2], 'limit': 18446744073709551615}",
+                  "0; 1");
+    expect_answer(&p, "{'select': ['n'], 'offset': 18446744073709551615}", "");
+    expect_answer(&p, "{'select': ['n'], 'order': ['n'], 'limit': 18446744073709551615, 'offset': "
+                      "18446744073709551615}", "");
+    expect_refused(&p, "{'limit': -1}", "limit: an integer from 0 on is needed, not -1");
     close_place(&p);
 }
 END_TEST
@@ -528,9 +574,8 @@ START_TEST(rows_wait_when_limits_shrink)
     uint64_t rows = 0;
     int outcome;
     open_place(&p);
-    int failed = create(&p, "{'where': ['cmp', '<', ['%', ['col', 'n'], ['lit', 10]], ['lit', 6]]}",
-                        0, &q, &error);
-    ck_assert_msg(failed == 0, "%s", error.text);
+    ck_assert_int_eq(create(&p, "{'where': ['cmp', '<', ['%', ['col', 'n'], ['lit', 10]], "
+                                "['lit', 6]]}", 0, &q, &error), 0);
     while (q->output_rows == 0)
         ck_assert_int_eq(query_next(q, 0, 1024, 0, &batch, &error), QUERY_BUSY);
     ck_assert_uint_gt(q->output_rows, 512);
@@ -730,6 +775,8 @@ Suite *test_suite(void)
     tcase_set_timeout(all, 120);
     tcase_add_test(all, nulls_nan_and_literals_mean_what_query_h_says);
     tcase_add_test(all, buckets_of_doubles_are_not_above);
+    tcase_add_test(all, quantiles_of_values_far_apart);
+    tcase_add_test(all, nothing_and_large_numbers_have_their_place);
     tcase_add_test(all, groups_are_filtered_ordered_and_limited);
     tcase_add_test(all, texts_with_a_dictionary_are_grouped_by_their_codes);
     tcase_add_test(all, approximate_counts_are_near);

@@ -347,7 +347,8 @@ static struct table_cell model_aggregate(struct model_query *m, const char *name
     if (strcmp(name, "max") == 0) return v[count - 1];
     double rank = quantile * (double)(count - 1), low = floor(rank), share = rank - low;
     double a = as_double(&v[(size_t)low]), b = as_double(&v[(size_t)low + (share > 0)]);
-    return of_double(a == b || share == 0 ? a : a + (b - a) * share);
+    double between = a == b || share == 0 ? a : a + (b - a) * share;
+    return of_double(a == b || isfinite(between) ? between : a * (1 - share) + b * share);
 }
 
 static void expect_aggregate(struct world *w, struct model_query *m, const struct group *g,

@@ -1,5 +1,5 @@
-/* test_table_arrow_bounds.c - what one call of the Arrow reader does is bounded: columns that share a
- * long dictionary, long dictionaries, long texts. Streams are made here, since the writer gives
+/* test_table_arrow_bounds.c - what one call of the Arrow reader does is bounded: columns that share
+ * a long dictionary, long dictionaries, long texts. Streams are made here, since the writer gives
  * every column a dictionary of its own. */
 #include <stdio.h>
 #include <string.h>
