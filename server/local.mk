@@ -68,6 +68,8 @@ libserver_la_SOURCES = \
 	%D%/settings.h \
 	%D%/table_cursor.c \
 	%D%/table_cursor.h \
+	%D%/table_csv_form.c \
+	%D%/table_csv_form.h \
 	%D%/table_import.c \
 	%D%/table_import.h \
 	%D%/table_json.c \

@@ -87,10 +87,10 @@ unit_tests = \
 	unit_methods_turns unit_methods_types unit_number unit_packed_rows unit_path unit_pins \
 	unit_query unit_query_index unit_query_lists unit_query_model unit_reply unit_rpc \
 	unit_set unit_settings unit_shape unit_sorted_set unit_table unit_table_arrow \
-	unit_table_csv unit_table_digits unit_table_drop unit_table_encode unit_table_fork \
-	unit_table_index unit_table_json unit_table_kernels unit_table_model unit_table_texts \
-	unit_table_versions unit_tasks unit_text unit_text_cell unit_torture unit_utf8 \
-	unit_value unit_workload unit_writer
+	unit_table_arrow_bounds unit_table_csv unit_table_digits unit_table_drop \
+	unit_table_encode unit_table_fork unit_table_index unit_table_json unit_table_kernels \
+	unit_table_model unit_table_texts unit_table_versions unit_tasks unit_text \
+	unit_text_cell unit_torture unit_utf8 unit_value unit_workload unit_writer
 if DEBUG_BUILD
 unit_tests += unit_oracle
 endif
@@ -370,6 +370,13 @@ unit_table_arrow_SOURCES = \
 unit_table_arrow_CFLAGS = $(TEST_CFLAGS)
 unit_table_arrow_LDADD = $(HEAP_TEST_LIBS) -lm
 unit_table_arrow_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
+
+unit_table_arrow_bounds_SOURCES = \
+	%D%/support/export_all.c \
+	%D%/support/export_all.h \
+	%D%/unit/test_table_arrow_bounds.c
+unit_table_arrow_bounds_CFLAGS = $(TEST_CFLAGS)
+unit_table_arrow_bounds_LDADD = $(HEAP_TEST_LIBS) -lm
 
 unit_table_csv_SOURCES = \
 	%D%/support/export_all.c \

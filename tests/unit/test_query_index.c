@@ -241,7 +241,11 @@ static void put_order(struct world *w)
 
 static void put_scan(struct world *w)
 {
-    put(w, "{'select': ['b', '%s', '%s']", names[below(w, 12)], names[below(w, 12)]);
+    const char *one = names[below(w, 12)], *two = names[below(w, 12)];
+    put(w, "{'select': ['b'");
+    if (strcmp(one, "b") != 0) put(w, ", '%s'", one);
+    if (strcmp(two, "b") != 0 && two != one) put(w, ", '%s'", two);
+    put(w, "]");
     if (chance(w, 75)) {
         put(w, ", 'where': ");
         put_where(w);

@@ -205,6 +205,21 @@ static void check_scan(struct world *w, value spec, struct result *r)
     free(out);
 }
 
+/* ", 'option': [...]" of 1 to `most` names, none of them twice. */
+static void put_names(struct world *w, const char *option_name, const char *const *names,
+                      unsigned most)
+{
+    unsigned used = 0;
+    put(w, ", '%s': [", option_name);
+    for (unsigned i = 1 + (unsigned)below(w, most); i > 0; i--) {
+        unsigned name = (unsigned)below(w, 14);
+        while (used >> name & 1) name = (name + 1) % 14;
+        put(w, "%s'%s'", used ? ", " : "", names[name]);
+        used |= 1u << name;
+    }
+    put(w, "]");
+}
+
 static void random_scan(struct world *w)
 {
     static const char *const names[] = {"a", "b", "c", "d", "x", "y", "t", "s",
@@ -215,9 +230,8 @@ static void random_scan(struct world *w)
     put_expression(w, 3, false);
     put(w, ", 'r': ");
     put_expression(w, 2, true);
-    put(w, "}, 'select': ['%s'", names[below(w, 14)]);
-    for (unsigned i = (unsigned)below(w, 5); i > 0; i--) put(w, ", '%s'", names[below(w, 14)]);
-    put(w, "]");
+    put(w, "}");
+    put_names(w, "select", names, 5);
     if (chance(w, 85)) {
         put(w, ", 'where': ");
         put_predicate(w, 3);
@@ -343,7 +357,8 @@ static struct table_cell model_aggregate(struct model_query *m, const char *name
     if (strcmp(name, "max") == 0) return v[count - 1];
     double rank = quantile * (double)(count - 1), low = floor(rank), share = rank - low;
     double a = as_double(&v[(size_t)low]), b = as_double(&v[(size_t)low + (share > 0)]);
-    return of_double(a == b || share == 0 ? a : a + (b - a) * share);
+    double between = a == b || share == 0 ? a : a + (b - a) * share;
+    return of_double(a == b || isfinite(between) ? between : a * (1 - share) + b * share);
 }
 
 static void expect_aggregate(struct world *w, struct model_query *m, const struct group *g,
@@ -456,11 +471,7 @@ static void random_agg(struct world *w)
     put(w, "}, 'agg': {");
     for (unsigned i = 0, count = 1 + (unsigned)below(w, 5); i < count; i++) put_function(w, i);
     put(w, "}");
-    if (chance(w, 75)) {
-        put(w, ", 'group': ['%s'", names[below(w, 14)]);
-        for (unsigned i = (unsigned)below(w, 3); i > 0; i--) put(w, ", '%s'", names[below(w, 14)]);
-        put(w, "]");
-    }
+    if (chance(w, 75)) put_names(w, "group", names, 3);
     if (chance(w, 50)) {
         put(w, ", 'where': ");
         put_predicate(w, 2);
