@@ -494,7 +494,10 @@ int query_look_ahead(struct query *q, uint64_t budget_ns)
     const struct query_sorter *sorter = q->sorter;
     assert(q->scan);
     if (q->failed || q->output_rows) return QUERY_ROWS;
-    if (!sorter) return look_for_rows(q, clock_ns() + budget_ns);
+    if (!sorter) {
+        uint64_t now = clock_ns();
+        return look_for_rows(q, budget_ns < UINT64_MAX - now ? now + budget_ns : UINT64_MAX);
+    }
     if (q->limit == 0) return QUERY_END;
     if (q->scan->phase != SCAN_WRITE) return QUERY_BUSY;
     return sorter->read < sorter->count ? QUERY_ROWS : QUERY_END;
