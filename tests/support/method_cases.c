@@ -118,8 +118,9 @@ const struct method_case method_cases[] = {
                      "'atomic': true}", "{'rows': 2, 'cursor': nil"},
     {"table.import", "'table', b'id,a longer name\\n7,a text of a cell\\n8', {'format': 'csv', "
                      "'atomic': true, 'more': true}", "{'rows': 1, 'cursor': "},
-    {"table.import", "'y', b'{\"a\": 1, \"b\": \"a text of a cell\"}\\n{\"b\": \"more\"}', {'format': "
-                     "'jsonl', 'create': true, 'atomic': true}", "{'rows': 2, 'cursor': nil"},
+    {"table.import", "'y', b'{\"a\": 1, \"b\": \"a text of a cell\"}\\n{\"b\": \"more\"}', "
+                     "{'format': 'jsonl', 'create': true, 'atomic': true}",
+     "{'rows': 2, 'cursor': nil"},
     {"table.import", "'y', b'a,b\\n1,a text of a cell\\n', {'format': 'csv', 'create': true}",
      "{'rows': 1"},
     {"table.import", "'y', b'{\"a\": 1, \"b\": \"an \\\\u0041 and more of it\"}\\n{\"c\": 2}', "
