@@ -343,9 +343,9 @@ enum call_outcome method_table_stats(struct call *call)
 /* --- compact ----------------------------------------------------------------------------------*/
 
 /* A change like the others, in line with them: whoever wants to change the table waits until it is
- * done, since each change in a chunk that is being copied would have it begun anew. Its place in the
- * line holds the table, whatever becomes of its value; no version of it is held, which would then be
- * copied, and count, too. */
+ * done, since each change in a chunk that is being copied would have it begun anew. Its place in
+ * the line holds the table, whatever becomes of its value; no version of it is held, which would
+ * then be copied, and count, too. */
 struct compact_state {
     size_t bytes_before;
 };
