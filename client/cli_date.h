@@ -18,8 +18,8 @@ size_t cli_date_format(char text[CLI_DATE_BYTES_MAX], int64_t days);
 size_t cli_time_format(char text[CLI_DATE_BYTES_MAX], int64_t us, char separator);
 
 /* Reads YYYY-MM-DD, with a year as cli_date_format writes it, or that with T or a blank and HH:MM,
- * HH:MM:SS or HH:MM:SS.ffffff behind it, and
- * Z or nothing. *us is the time; *is_date: it was a date alone. False if it is none of these. */
+ * HH:MM:SS or HH:MM:SS.ffffff behind it, and Z or nothing. *us is the time; *is_date: it was a date
+ * alone. False if it is none of these. */
 bool cli_time_parse(const char *text, size_t length, int64_t *us, bool *is_date);
 #define CLI_DAY_US ((int64_t)86400000000)
 
