@@ -58,21 +58,30 @@ SESSION_TEST_LIBS = libsessiontest.la libserver.la libprotocol.la $(HEAP_TEST_LI
 SESSION_TEST_WRAP = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime -Wl,-u,__wrap_clock_gettime
 
 # Random programs for as long as asked, with seeds that no run has seen: make soak HOURS=8. They run
-# in the stress build, which is made in the directory soak if this is another one.
+# in the stress build, which is made in the directory soak if this is another one. Fuzzers of this
+# build, if it has any, run between them.
 HOURS = 1
 soak_tests = model_heap unit_build unit_change_model unit_decoder_rows unit_heap unit_keys \
 	unit_list unit_map unit_map_model unit_methods unit_methods_more unit_packed_rows \
 	unit_path unit_query_index unit_query_model unit_reply unit_table_fork unit_table_model \
 	unit_text unit_text_cell
+soak_fuzzers =
+if FUZZ
+soak_fuzzers += fuzz_arrow fuzz_calls fuzz_csv fuzz_decoder fuzz_filter fuzz_json fuzz_query \
+	fuzz_session
+endif
 if GC_STRESS
-soak: $(soak_tests)
-	$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/%D%/soak.sh $(HOURS) $(soak_tests:%=./%)
+SOAK_ALSO =
+soak: $(soak_tests) $(soak_fuzzers)
+	$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/%D%/soak.sh $(HOURS) $(soak_tests:%=./%) \
+	    $(soak_fuzzers:%=./%) $(SOAK_ALSO)
 else
-soak:
+soak: $(soak_fuzzers)
 	$(MKDIR_P) soak
 	cd soak && { test -e Makefile || \
 	    $(SHELL) $(abs_top_srcdir)/configure -q --enable-debug --enable-gc-stress; }
-	cd soak && $(MAKE) $(AM_MAKEFLAGS) soak HOURS=$(HOURS)
+	cd soak && $(MAKE) $(AM_MAKEFLAGS) soak HOURS=$(HOURS) \
+	    SOAK_ALSO='$(soak_fuzzers:%=$(abs_builddir)/%)'
 endif
 EXTRA_DIST += %D%/soak.sh
 

@@ -15,6 +15,7 @@
 #include "tests/support/heap_literal.h"
 #include "tests/support/query_world.h"
 #include "tests/support/runner.h"
+#include "tests/support/seeds.h"
 
 /* --- running -----------------------------------------------------------------------------------*/
 
@@ -489,38 +490,43 @@ static void random_agg(struct world *w)
 
 /* --- cases -------------------------------------------------------------------------------------*/
 
-static void many(void (*one)(struct world *), unsigned tables, size_t rows_max, unsigned queries)
+static void many(const char *tcase, void (*one)(struct world *), unsigned tables, size_t rows_max,
+                 unsigned queries)
 {
     struct world *w = malloc(sizeof *w);
-    uint64_t seed = random_seed();
-    for (unsigned i = 0; i < tables; i++) {
-        uint64_t mixed = seed + i;
-        world_open(w, seed + i, random_below(&mixed, rows_max));
+    uint64_t seed;
+    struct seeds seeds = seeds_open(tcase, tables);
+    while (seeds_next(&seeds, &seed)) {
+        /* Large tables take long: of a range of seeds only some make one. */
+        if (getenv("CAIRN_SEEDS") && seed % 20 >= tables) continue;
+        uint64_t mixed = seed;
+        world_open(w, seed, random_below(&mixed, rows_max));
         for (unsigned j = 0; j < queries; j++) one(w);
         world_close(w);
     }
     free(w);
 }
 
-START_TEST(scans_give_what_the_model_gives) { many(random_scan, 20, 3000, 60); }
+START_TEST(scans_give_what_the_model_gives) { many("scan", random_scan, 20, 3000, 60); }
 END_TEST
 
-START_TEST(scans_of_several_chunks) { many(random_scan, 2, TABLE_CHUNK_ROWS * 3 / 2, 15); }
+START_TEST(scans_of_several_chunks)
+{
+    many("scan", random_scan, 2, TABLE_CHUNK_ROWS * 3 / 2, 15);
+}
 END_TEST
 
-START_TEST(aggregates_give_what_the_model_gives) { many(random_agg, 20, 1500, 60); }
+START_TEST(aggregates_give_what_the_model_gives) { many("agg", random_agg, 20, 1500, 60); }
 END_TEST
 
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("query_model");
-    TCase *scans = tcase_create("scan");
-    tcase_set_timeout(scans, 300);
+    TCase *scans = seeds_tcase("scan");
     tcase_add_test(scans, scans_give_what_the_model_gives);
     tcase_add_test(scans, scans_of_several_chunks);
     suite_add_tcase(suite, scans);
-    TCase *aggregates = tcase_create("agg");
-    tcase_set_timeout(aggregates, 300);
+    TCase *aggregates = seeds_tcase("agg");
     tcase_add_test(aggregates, aggregates_give_what_the_model_gives);
     suite_add_tcase(suite, aggregates);
     return suite;

@@ -276,6 +276,17 @@ START_TEST(lines_floats_and_widths)
 }
 END_TEST
 
+/* What the compiler knows of a level may use is what the machine is asked for. */
+START_TEST(levels_are_those_of_the_machine)
+{
+#if defined HAVE_X86_LEVELS && __GNUC__ >= 12
+    expect_equal(table_kernels_use(KERNEL_V3), __builtin_cpu_supports("x86-64-v3") != 0);
+    expect_equal(table_kernels_use(KERNEL_V4), __builtin_cpu_supports("x86-64-v4") != 0);
+#endif
+    expect_true(table_kernels_use(KERNEL_GENERIC));
+}
+END_TEST
+
 START_TEST(selected_elements_are_brought_together)
 {
     uint64_t random = seed, values[ROWS], bits[KERNEL_WORDS], out[ROWS];
@@ -483,6 +494,7 @@ Suite *test_suite(void)
     tcase_add_test(kernels, doubles_are_summed_to_the_same_bits_everywhere);
     tcase_add_test(kernels, integers_are_scaled_alike_everywhere);
     tcase_add_test(kernels, lines_floats_and_widths);
+    tcase_add_test(kernels, levels_are_those_of_the_machine);
     tcase_add_test(kernels, selected_elements_are_brought_together);
     tcase_add_test(kernels, integers_are_looked_over_for_an_encoding);
     tcase_add_test(kernels, halves_differ_by_the_same_bits_everywhere);
