@@ -2,10 +2,10 @@
  *
  * It works in steps: how large the list is (heap_walk), what types its fields have (unless a schema
  * is given), then the rows, then sealing; only the finished table is stored. The list is held and
- * watched (watch.h) meanwhile: if it is changed, or a record that was read, what has been made is not
- * what is there, and the call fails, so that no change which was answered is lost. So it does if the
- * list is not at its path in the end. Failure at any time gives up what was made; nothing was
- * changed. */
+ * watched (watch.h) meanwhile: if it is changed, or a record that was read, what has been made is
+ * not what is there, and the call fails, so that no change which was answered is lost. So it does
+ * if the list is not at its path in the end. Failure at any time gives up what was made; nothing
+ * was changed. */
 #include "server/method_list.h"
 
 #include <assert.h>

@@ -1,14 +1,16 @@
 /* methods_table_to.c - table.to: a table becomes a list of records.
  *
- * It works in steps, on a pinned version, and stores the list when it is whole. Where the list takes
- * the table's own place, what others do to the table meanwhile would be gone. So the call is a change
- * of the table like any other: it waits for its turn, and keeps a draft open, in which it changes
- * nothing, so that writers wait for theirs. They then find what has become of the table. */
+ * It works in steps, on a pinned version: makes the rows, finds out how large the list is
+ * (heap_walk, of which there is one at a time: then it waits), and stores the list. Where the list
+ * takes the table's own place, what others do to the table meanwhile would be gone. So the call is
+ * a change of the table like any other: it waits for its turn, and keeps a draft open, in which it
+ * changes nothing, so that writers wait for theirs. They then find what has become of the table. */
 #include "server/method_list.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
+#include "heap/census.h"
 #include "heap/list.h"
 #include "heap/map.h"
 #include "heap/table_draft.h"
@@ -25,12 +27,16 @@
  * longer. */
 #define UNIT_CELLS 1024
 #define UNIT_BYTES ((size_t)1 << 16)
+#define WALK_WORDS 2048
 
 struct to {
     struct table *table;         /* held by the version */
     struct table_version *version;
     struct table_draft *draft;   /* the list is to take the table's place; else NULL */
-    struct row_walk walk;
+    uint64_t bytes_before;
+    struct row_walk walk;        /* over the rows */
+    bool made;                   /* all of them are in the list */
+    struct heap_walk *sizing;    /* of the list then, or NULL: not yet */
     struct root_frame frame;     /* the list, rows that are to go there, pairs of the next row */
     size_t rows;
     bool in_row;
@@ -52,6 +58,7 @@ static bool is_table(const struct call *call, value v, const struct table *t)
 static void to_free(struct call *call)
 {
     struct to *s = call->state;
+    if (s->sizing != NULL) heap_walk_end(s->sizing);
     if (s->draft != NULL) table_draft_abandon(s->draft);
     table_unpin(s->version);
     root_frame_close(call->heap, &s->frame);
@@ -102,8 +109,8 @@ static int to_row(struct heap *h, struct to *s)
     return 0;
 }
 
-/* A unit of work. 1 when all rows are in the list, 0 if not yet, -ENOMEM. */
-static int to_unit(struct heap *h, struct to *s)
+/* Some rows. 1 when all are in the list, 0 if not yet, -ENOMEM. */
+static int to_rows(struct heap *h, struct to *s)
 {
     uint32_t columns = table_column_count(table_version_table(s->version));
     size_t bytes = 0;
@@ -121,8 +128,26 @@ static int to_unit(struct heap *h, struct to *s)
     return failed;
 }
 
-/* Whether the list may go to `place`: not if changes would be lost that were answered. 0, or -1 after
- * call_fail. */
+/* A part of finding out how large the list is. The same. */
+static int to_size(struct heap *h, struct to *s)
+{
+    int error = 0;
+    if (s->sizing == NULL) s->sizing = heap_walk_start(h, s->frame.slots[0], &error);
+    if (s->sizing == NULL) return error == -EBUSY ? 0 : -ENOMEM;
+    return heap_walk_step(s->sizing, WALK_WORDS);
+}
+
+/* A unit of work. 1 when nothing is left but to store the list, 0 if not yet, -ENOMEM. */
+static int to_unit(struct heap *h, struct to *s)
+{
+    if (s->made) return to_size(h, s);
+    int done = to_rows(h, s);
+    s->made = done > 0;
+    return done > 0 ? 0 : done;
+}
+
+/* Whether the list may go to `place`: not if changes would be lost that were answered. 0, or -1
+ * after call_fail. */
 static int to_check(struct call *call, struct to *s, const struct place *place)
 {
     value v;
@@ -147,15 +172,20 @@ static int to_check(struct call *call, struct to *s, const struct place *place)
 static enum call_outcome to_finish(struct call *call, struct to *s)
 {
     struct place place;
-    uint64_t rows = table_version_rows(s->version);
     value list = s->frame.slots[0];
+    struct writer *w = call->reply;
     enum call_outcome outcome = CALL_FAILED;
-    if (place_find(call, target_path(call), 0, &place) == 0 && to_check(call, s, &place) == 0) {
+    writer_map(w, 3);
+    reply_figure(w, "rows", table_version_rows(s->version));
+    reply_figure(w, "bytes_before", s->bytes_before);
+    reply_figure(w, "bytes_after", heap_walk_total(s->sizing).bytes);
+    if (reply_check(call) == 0 && place_find(call, target_path(call), 0, &place) == 0 &&
+        to_check(call, s, &place) == 0) {
         s->frame.slots[0] = VALUE_NIL;
         if (place_set_take(call, &place, list) == 0) outcome = CALL_DONE;
     }
     to_free(call);
-    return outcome == CALL_DONE ? reply_uint(call, rows) : outcome;
+    return outcome;
 }
 
 static enum call_outcome to_step(struct call *call, uint64_t budget_ns)
@@ -165,7 +195,7 @@ static enum call_outcome to_step(struct call *call, uint64_t budget_ns)
     int done;
     root_frame_touch(call->heap, &s->frame);
     do done = to_unit(call->heap, s);
-    while (done == 0 && clock_ns() < end);
+    while (done == 0 && clock_ns() < end && !(s->made && s->sizing == NULL));
     if (done == 0) return CALL_PENDING;
     if (done > 0) return to_finish(call, s);
     fail_no_memory(call);
@@ -193,7 +223,9 @@ enum call_outcome method_table_to(struct call *call)
 {
     struct table *t;
     struct place place;
+    value table;
     if (table_find(call, call->args[0], &t) < 0 ||
+        path_read_through(call, call->args[0], 0, &table) < 0 ||
         place_find(call, target_path(call), 0, &place) < 0)
         return CALL_FAILED;
     bool in_place = is_table(call, place.held, t);
@@ -202,6 +234,7 @@ enum call_outcome method_table_to(struct call *call)
     if (s == NULL) return fail_no_memory(call);
     root_frame_open(call->heap, &s->frame);
     s->table = t;
+    s->bytes_before = value_cell_bytes(call->heap, table) + table_bytes(t);
     s->version = table_pin(t);
     row_walk_from(&s->walk, s->version, 0);
     call->state = s;

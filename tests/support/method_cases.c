@@ -137,7 +137,8 @@ const struct method_case method_cases[] = {
                      "\\'fortran_order\\': False, \\'shape\\': (1,), }\\nabcdefgh', "
                      "{'format': 'npy', 'create': true}", "{'rows': 1"},
     {"table.import", "'y', ARROW, {'format': 'arrow', 'create': true}", "{'rows'"},
-    {"table.to", "'table', 'x'", "3"},
+    {"table.to", "'table', 'x'", "{'rows': 3"},
+    {"table.to", "'table'", "{'rows': 3"},
     {"get", "['table', 0]", "{'id': 1"},
     {"get", "['table', 1, 'a longer name']", "nil"},
     {"set", "['table', 1, 'a longer name'], 'a text of a cell'", "true"},

@@ -161,6 +161,54 @@ START_TEST(a_copy_is_of_the_moment_when_it_began)
 }
 END_TEST
 
+static unsigned long long figure(const char *answer, const char *name)
+{
+    char quoted[40];
+    snprintf(quoted, sizeof quoted, "'%s': ", name);
+    const char *at = strstr(answer, quoted);
+    ck_assert_msg(at != NULL, "no %s in %s", name, answer);
+    return strtoull(at + strlen(quoted), NULL, 10);
+}
+
+/* Both tell what mem.size does. */
+START_TEST(figures_are_those_of_the_values)
+{
+    unsigned long long before, after;
+    make_table("t", 3000);
+    ASK_BEGINS(&p, "table.compact", "'t'", "{");
+    ASK(&p, "link", "'kept', 't'", "true");
+    before = strtoull(ask(&p, "mem.size", "'t'"), NULL, 10);
+    char *answer = strdup(ask(&p, "table.to", "'t'"));
+    ck_assert_uint_eq(figure(answer, "rows"), 3000);
+    ck_assert_uint_eq(figure(answer, "bytes_before"), before);
+    after = strtoull(ask(&p, "mem.size", "'t'"), NULL, 10);
+    ck_assert_uint_eq(figure(answer, "bytes_after"), after);
+    ck_assert_uint_gt(after, before);
+    free(answer);
+    answer = strdup(ask(&p, "table.from", "'t'"));
+    ck_assert_uint_eq(figure(answer, "bytes_before"), after);
+    before = strtoull(ask(&p, "mem.size", "'t'"), NULL, 10);
+    ck_assert_uint_eq(figure(answer, "bytes_after"), before);
+    free(answer);
+    answer = strdup(ask(&p, "table.to", "'t', 'copy'"));
+    ck_assert_uint_eq(figure(answer, "bytes_after"), after);
+    free(answer);
+}
+END_TEST
+
+START_TEST(it_waits_for_another_value_to_be_measured)
+{
+    make_table("t", 3000);
+    ASK_BEGINS(&p, "table.to", "'t', 'l'", "{'rows': 3000");
+    ask_begin(&other, "mem.size", "'l'");
+    ask_begin(&p, "table.to", "'t'");
+    for (int i = 0; i < 100; i++) ck_assert_int_eq(ask_resume(&p, 0), CALL_PENDING);
+    finish(&other);
+    finish(&p);
+    ASK(&p, "type", "'t'", "'list'");
+}
+END_TEST
+
 START_TEST(who_gives_it_up_lets_writers_go_on)
 {
     make_table("t", 3000);
@@ -223,7 +271,8 @@ START_TEST(no_change_of_the_list_is_lost)
         {"add", "['l', 999, 'i'], 1", "['l', 999, 'i']", "1000", true},
         {"del", "['l', 0]", "['l', 0, 'i']", "1", true},
         {"splice", "'l', 0, 1, [{'i': 9, 'text': ''}]", "['l', 0, 'i']", "9", true},
-        {"append", "['l', 7, 'text'], '!'", "['l', 7, 'text']", "'of more than seven bytes!'", true},
+        {"append", "['l', 7, 'text'], '!'", "['l', 7, 'text']", "'of more than seven bytes!'",
+         true},
         {"del", "'l'", "'l'", "nil", true},
         {"set", "'l', 'precious'", "'l'", "'precious'", false},
         {"rename", "'l', 'm'", "'l'", "nil", true},
@@ -391,6 +440,8 @@ Suite *test_suite(void)
     tcase_add_test(tcase, a_key_that_was_set_meanwhile_stays);
     tcase_add_test(tcase, a_link_to_the_table_is_its_place_too);
     tcase_add_test(tcase, a_copy_is_of_the_moment_when_it_began);
+    tcase_add_test(tcase, figures_are_those_of_the_values);
+    tcase_add_test(tcase, it_waits_for_another_value_to_be_measured);
     tcase_add_test(tcase, who_gives_it_up_lets_writers_go_on);
     tcase_add_test(tcase, no_change_of_the_list_is_lost);
     tcase_add_test(tcase, a_long_text_that_grows_elsewhere_is_no_change);
