@@ -41,7 +41,12 @@ enum table_feed {
     TABLE_FEED_DONE, /* the stream has ended; the rest of the input does not belong to it */
 };
 
+/* The error of an append, "row 3, column ...", counts from its first row: it becomes that of `what`
+ * ("Arrow row"), counted from 1, of which `before` rows came before. */
+void feed_tell_row(struct table_error *error, const char *what, uint64_t before);
+
 struct arrow_reader;
+/* `limits` are copied; arrow_reader_feed calls `open` with `data`, once. NULL: no memory. */
 struct arrow_reader *arrow_reader_create(const struct arrow_limits *limits, table_open_cb *open,
                                          void *data);
 /* Takes bytes, cut anywhere. One call appends at most some thousands of rows, or one row if it is

@@ -3,7 +3,6 @@
 #include "heap/table_arrow_int.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
 #define NAME(length, data) (int)((length) > 64 ? 64 : (length)), (const char *)(data)
 
@@ -226,17 +225,6 @@ static int append_column(struct arrow_reader *r, struct table_append *a, uint32_
     return failed;
 }
 
-/* "row 3, column ..." counts from this append; tells the row of the stream. */
-static void tell_row(struct arrow_reader *r)
-{
-    char what[TABLE_ERROR_BYTES];
-    const char *rest = strchr(r->error.text, ',');
-    if (r->error.row == UINT64_MAX || strncmp(r->error.text, "row ", 4) != 0 || !rest) return;
-    snprintf(what, sizeof what, "%s", rest);
-    snprintf(r->error.text, sizeof r->error.text, "Arrow row %" PRIu64 "%.280s",
-             r->rows + r->error.row + 1, what);
-}
-
 static int append_columns(struct arrow_reader *r, struct table_append *a, uint32_t rows)
 {
     int failed = 0;
@@ -321,7 +309,7 @@ int arrow_append_rows(struct arrow_reader *r)
     if (!failed) failed = table_append_commit(&a, NULL, &r->error);
     if (failed) {
         table_append_abort(&a);
-        tell_row(r);
+        feed_tell_row(&r->error, "Arrow row", r->rows);
         return failed;
     }
     r->batch_done += rows;

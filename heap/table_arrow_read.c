@@ -41,6 +41,16 @@ int arrow_fail_memory(struct arrow_reader *r)
     return -ENOMEM;
 }
 
+void feed_tell_row(struct table_error *error, const char *what, uint64_t before)
+{
+    char rest[TABLE_ERROR_BYTES];
+    const char *comma = strchr(error->text, ',');
+    if (error->row == UINT64_MAX || strncmp(error->text, "row ", 4) != 0 || !comma) return;
+    snprintf(rest, sizeof rest, "%s", comma);
+    snprintf(error->text, sizeof error->text, "%s %" PRIu64 "%.280s", what,
+             before + error->row + 1, rest);
+}
+
 /* --- collecting --------------------------------------------------------------------------------*/
 
 /* Fills `out` up to `wanted` bytes. Returns how many were taken. */
@@ -233,14 +243,14 @@ uint64_t arrow_reader_rows(const struct arrow_reader *r)
 
 size_t arrow_reader_bytes(const struct arrow_reader *r)
 {
-    size_t bytes = sizeof *r + r->codes_bytes + r->metadata.capacity + r->body.capacity + r->names.capacity;
+    size_t bytes = sizeof *r + r->metadata.capacity + r->body.capacity + r->names.capacity;
     bytes += r->column_count * (sizeof *r->columns + sizeof *r->arrays);
     for (uint32_t i = 0; i < r->column_count; i++)
         bytes += r->columns[i].block_count * sizeof *r->columns[i].blocks;
     for (uint32_t i = 0; i < r->dictionary_count; i++)
         bytes += r->dictionaries[i].bytes.capacity +
                  r->dictionaries[i].capacity * sizeof *r->dictionaries[i].ends;
-    return bytes;
+    return bytes + r->codes_bytes;
 }
 
 /* --- from beginning to end --------------------------------------------------------------------*/

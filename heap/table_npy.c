@@ -151,17 +151,6 @@ static int read_header(struct npy_reader *r)
     return failed;
 }
 
-/* "row 3, column ..." counts from what was appended last; tells the row of the array. */
-static void tell_row(struct npy_reader *r)
-{
-    char what[TABLE_ERROR_BYTES];
-    const char *rest = strchr(r->error.text, ',');
-    if (r->error.row == UINT64_MAX || strncmp(r->error.text, "row ", 4) != 0 || !rest) return;
-    snprintf(what, sizeof what, "%s", rest);
-    snprintf(r->error.text, sizeof r->error.text, ".npy: row %" PRIu64 "%.280s",
-             r->done + r->error.row + 1, what);
-}
-
 /* What one call appends: some thousand elements, however wide the rows are. */
 static uint32_t step_rows(const struct npy_reader *r)
 {
@@ -184,7 +173,7 @@ static int append_rows(struct npy_reader *r, const unsigned char *data, uint32_t
     }
     if (!failed) failed = table_append_commit(&a, NULL, &r->error);
     if (failed) table_append_abort(&a);
-    if (failed) tell_row(r);
+    if (failed) feed_tell_row(&r->error, ".npy: row", r->done);
     r->done += rows;
     return failed;
 }
