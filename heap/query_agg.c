@@ -14,8 +14,6 @@
 #include "heap/map.h"
 #include "heap/number.h"
 
-static bool given(value v) { return v != VALUE_ABSENT && v != VALUE_NIL; }
-
 /* --- reading -----------------------------------------------------------------------------------*/
 
 static int read_ungrouped(struct query *q, uint32_t count)

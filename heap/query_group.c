@@ -205,10 +205,9 @@ static int load_by_code(struct query *q, const struct query_source *s, struct qu
     return missing ? number_entries(q, s, k, count) : 0;
 }
 
-static int load_texts(struct query *q, const struct query_source *s, struct query_key *k,
-                      const struct query_vector *texts, uint32_t count)
+static int load_texts(struct query *q, struct query_key *k, const struct query_vector *texts,
+                      uint32_t count)
 {
-    (void)s;
     bits_copy(k->lanes.valid, texts->valid);
     for (uint32_t i = 0; i < count; i++) {
         unsigned row = q->agg->positions[i];
@@ -231,12 +230,12 @@ static int load_key(struct query *q, const struct query_source *s, struct query_
         uint32_t entries = table_chunk_dictionary(q->version, s->chunk, column);
         if (entries) return load_by_code(q, s, k, entries, count);
         query_load(q, s, column, &q->scratch);
-        return load_texts(q, s, k, &q->scratch, count);
+        return load_texts(q, k, &q->scratch, count);
     } else {
         int error = query_run(q, s, &k->code, mask);
         if (error) return error;
         q->agg->loaded = QUERY_NONE;
-        if (k->text) return load_texts(q, s, k, &q->registers[0], count);
+        if (k->text) return load_texts(q, k, &q->registers[0], count);
         memcpy(k->lanes.u, q->registers[0].u, QUERY_ROWS_VECTOR * sizeof *k->lanes.u);
         bits_copy(k->lanes.valid, q->registers[0].valid);
     }

@@ -40,6 +40,7 @@ enum query_kind {
     QUERY_TS,
     QUERY_NOTHING, /* a literal null */
 };
+/* In which kind of lane expressions compute with cells of a type. */
 enum query_kind query_kind_of(enum table_type type);
 enum table_type query_type_of(enum query_kind kind);
 const char *query_kind_name(enum query_kind kind);
@@ -479,6 +480,9 @@ warn_unused int query_new(struct heap *h, struct table_version *version, size_t 
 /* After a failed creation: q's error goes to *error, the version stays the caller's. */
 int query_new_failed(struct query *q, int status, struct query_error *error);
 
+/* Whether an option was given: nil is as if it was not. */
+static inline bool given(value v) { return v != VALUE_ABSENT && v != VALUE_NIL; }
+
 /* query_compile.c */
 warn_unused int query_compile(struct query *q, const struct query_scope *scope, value source,
                               bool predicate, const char *place, struct query_code *code);
@@ -649,6 +653,7 @@ warn_unused int accumulate(struct query *q, const struct query_source *s,
  * form are up to SKETCH_SLOTS_MAX, half of what the dense form takes. */
 #define SKETCH_SLOTS_MAX 512
 struct query_sketch;
+/* Adds a hash; makes the sketch, or a larger form of it, if need be. 0 or -ENOMEM. */
 warn_unused int sketch_add(struct query *q, struct query_sketch **sketch, uint64_t hash);
 uint64_t sketch_estimate(const struct query_sketch *sketch);
 

@@ -81,8 +81,6 @@ int query_spec_read_also(const struct heap *h, value options, bool aggregate,
     return 0;
 }
 
-static bool given(value v) { return v != VALUE_ABSENT && v != VALUE_NIL; }
-
 int query_read_count(struct query *q, value v, const char *place, uint64_t *count)
 {
     char shown[80];

@@ -42,6 +42,7 @@ enum table_feed {
 };
 
 struct arrow_reader;
+/* `limits` are copied; arrow_reader_feed calls `open` with `data`, once. NULL: no memory. */
 struct arrow_reader *arrow_reader_create(const struct arrow_limits *limits, table_open_cb *open,
                                          void *data);
 /* Takes bytes, cut anywhere. One call appends at most some thousands of rows, or one row if it is

@@ -3,7 +3,6 @@
 #include "heap/table_arrow_int.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
 #define NAME(length, data) (int)((length) > 64 ? 64 : (length)), (const char *)(data)
 

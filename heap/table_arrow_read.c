@@ -233,14 +233,14 @@ uint64_t arrow_reader_rows(const struct arrow_reader *r)
 
 size_t arrow_reader_bytes(const struct arrow_reader *r)
 {
-    size_t bytes = sizeof *r + r->codes_bytes + r->metadata.capacity + r->body.capacity + r->names.capacity;
+    size_t bytes = sizeof *r + r->metadata.capacity + r->body.capacity + r->names.capacity;
     bytes += r->column_count * (sizeof *r->columns + sizeof *r->arrays);
     for (uint32_t i = 0; i < r->column_count; i++)
         bytes += r->columns[i].block_count * sizeof *r->columns[i].blocks;
     for (uint32_t i = 0; i < r->dictionary_count; i++)
         bytes += r->dictionaries[i].bytes.capacity +
                  r->dictionaries[i].capacity * sizeof *r->dictionaries[i].ends;
-    return bytes;
+    return bytes + r->codes_bytes;
 }
 
 /* --- from beginning to end --------------------------------------------------------------------*/

@@ -640,15 +640,6 @@ static void fix_integers(const uint64_t *lanes, bool is_f32, const double *facto
 
 /* --- moving elements ---------------------------------------------------------------------------*/
 
-static size_t compress(const uint64_t *in, const uint64_t *selected, uint64_t *out)
-{
-    size_t count = 0;
-    for (unsigned word = 0; word < KERNEL_WORDS; word++)
-        for (uint64_t bits = selected[word]; bits; bits &= bits - 1)
-            out[count++] = in[word * 64 + (unsigned)__builtin_ctzl(bits)];
-    return count;
-}
-
 static size_t positions(const uint64_t *selected, uint16_t *out)
 {
     size_t count = 0;
@@ -732,7 +723,6 @@ const struct table_kernels JOIN(table_kernels_, KERNEL_SUFFIX) = {
     .half_difference = half_difference,
     .alp_integers = alp_integers,
     .fix_integers = fix_integers,
-    .compress = compress,
     .positions = positions,
     .widen = widen,
     .narrow = narrow,

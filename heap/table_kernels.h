@@ -96,8 +96,6 @@ struct table_kernels {
     void (*fix_integers)(const uint64_t *lanes, bool is_f32, const double *factors,
                          uint64_t *integers, uint64_t *failed);
 
-    /* The selected elements, close together. Returns how many. `out` has room for 1,024. */
-    size_t (*compress)(const uint64_t *in, const uint64_t *selected, uint64_t *out);
     /* The positions of the set bits. */
     size_t (*positions)(const uint64_t *selected, uint16_t *out);
 
