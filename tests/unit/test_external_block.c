@@ -1,11 +1,12 @@
 /* test_external_block.c - large blocks of external memory: spare ones are used again, make way for
- * whatever else needs memory, and go back to the system. */
+ * whatever else needs memory, hold columns like new ones, and go back to the system. */
 #include "heap/external.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "heap/heap_int.h"
+#include "heap/table_int.h"
 #include "heap/text.h"
 #include "tests/support/heap_fixture.h"
 #include "tests/support/runner.h"
@@ -194,6 +195,43 @@ START_TEST(an_allocation_that_fails_leaves_the_spare)
 }
 END_TEST
 
+/* Rows of the table, as many as there may be in a chunk or less: their texts are `text`, or nil. */
+static struct plain_column *append_texts(struct table *t, uint32_t rows, const char *text)
+{
+    struct table_append a;
+    struct table_text cell = {text, text ? strlen(text) : 0};
+    ck_assert_int_eq(table_append_begin(t, rows, &a, NULL), 0);
+    for (uint32_t i = 0; i < rows && text; i++)
+        ck_assert(table_append_texts(&a, 0, 1, &cell, NULL) == 0);
+    if (!text) ck_assert_int_eq(table_append_nulls(&a, 0, rows, NULL), 0);
+    ck_assert_int_eq(table_append_commit(&a, NULL, NULL), 0);
+    return (struct plain_column *)version_chunk(t->current, 0)->columns[0].column;
+}
+
+START_TEST(a_column_in_a_spare_block_is_as_good_as_new)
+{
+    const struct table_field f = {.name = "s", .name_length = 1, .type = TABLE_STR, .null = true};
+    value v, w;
+    struct table_error error;
+    ck_assert_int_eq(table_create(h, &f, 1, &v, &error), 0);
+    ck_assert_int_eq(table_create(h, &f, 1, &w, &error), 0);
+    void *block = append_texts(table_of(h, v), TABLE_CHUNK_ROWS, "not nil");
+    while (table_seal_step(table_of(h, v), 1000000) == 1) continue;
+    ck_assert(!table_seal_pending(table_of(h, v)));
+    ck_assert_uint_gt(h->external.spares.bytes, 0);
+    const uint32_t rows = TABLE_CHUNK_ROWS - 10; /* so the room is for all of a chunk */
+    const struct plain_column *p = append_texts(table_of(h, w), rows, NULL);
+    ck_assert_ptr_eq(p, block);
+    ck_assert_uint_eq(h->external.spares.bytes, 0);
+    const struct table_text *texts = (const void *)p->elements;
+    for (uint32_t i = 0; i < p->capacity; i++)
+        ck_assert(!bit_get(p->valid, i) && !texts[i].data && !texts[i].length);
+    value_release(h, v);
+    value_release(h, w);
+    while (heap_drop_pending(h)) heap_drop_step(h, SIZE_MAX / 2);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("external_block");
@@ -207,6 +245,7 @@ Suite *test_suite(void)
     tcase_add_test(c, spares_make_way_for_pages);
     tcase_add_test(c, a_heap_that_rests_gives_them_back);
     tcase_add_test(c, an_allocation_that_fails_leaves_the_spare);
+    tcase_add_test(c, a_column_in_a_spare_block_is_as_good_as_new);
     suite_add_tcase(suite, c);
     return suite;
 }
