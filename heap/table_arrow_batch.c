@@ -183,8 +183,8 @@ int arrow_read_dictionary(struct arrow_reader *r, struct flat *f, const struct f
 
 /* --- record batches ----------------------------------------------------------------------------*/
 
-/* Places for the blocks of a map from a dictionary's codes to the table's, as long as the dictionary
- * is now. */
+/* Places for the blocks of a map from a dictionary's codes to the table's, as long as the
+ * dictionary is now. */
 static int prepare_codes(struct arrow_reader *r, struct arrow_column *c)
 {
     const struct arrow_dictionary *d = &r->dictionaries[c->dictionary];

@@ -41,8 +41,8 @@ static int read_null(struct call *call, value v, struct csv_form *form)
         char byte = form->null_text[i];
         if (!is_special(byte) && byte != form->delimiter) continue;
         call_fail(call, ERROR_BAD_PARAMS, "%s: option null is %s; since it has no quotes in the "
-                  "file, it must not have a delimiter, quote, line end or NUL in it", call->method->name,
-                  call_quote_value(call, v));
+                  "file, it must not have a delimiter, quote, line end or NUL in it",
+                  call->method->name, call_quote_value(call, v));
         return -1;
     }
     return 0;
