@@ -352,6 +352,15 @@ static void compact_abort(struct call *call)
     call->state = NULL;
 }
 
+/* Keeps the table by its version of now: an older one must not stay alive for nothing, nor count
+ * in bytes_after. */
+static void compact_pin(struct compact_state *s, struct table *t)
+{
+    struct table_version *now = table_pin(t);
+    table_unpin(s->pin);
+    s->pin = now;
+}
+
 static enum call_outcome compact_step(struct call *call, uint64_t budget_ns)
 {
     struct compact_state *s = call->state;
@@ -361,15 +370,13 @@ static enum call_outcome compact_step(struct call *call, uint64_t budget_ns)
         compact_abort(call);
         return call_fail_altered(call);
     }
-    /* The old version must not count in bytes_after, nor stay alive for nothing. */
-    struct table_version *now = table_pin(t);
-    table_unpin(s->pin);
-    s->pin = now;
+    compact_pin(s, t);
     int status = table_compact_step(t, true, budget_ns);
     if (status == 0) status = table_seal_step(t, budget_ns);
     if (status == 1) return CALL_PENDING;
     if (status == 0) {
         struct writer *w = call->reply;
+        compact_pin(s, t);
         writer_map(w, 2);
         reply_figure(w, "bytes_before", s->bytes_before);
         reply_figure(w, "bytes_after", table_bytes(t));
