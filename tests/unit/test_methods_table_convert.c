@@ -196,6 +196,21 @@ START_TEST(figures_are_those_of_the_values)
 }
 END_TEST
 
+START_TEST(what_only_the_call_keeps_does_not_count)
+{
+    char answer[200];
+    for (int rows = 1; rows <= 10000; rows *= 100) {
+        make_table("t", rows);
+        for (int i = 0; i < 2; i++) {
+            snprintf(answer, sizeof answer, "%s", ask(&p, "table.compact", "'t'"));
+            ck_assert_uint_eq(figure(answer, "bytes_after"),
+                              figure(ask(&p, "table.stats", "'t'"), "bytes"));
+        }
+        ASK(&p, "del", "'t'", "1");
+    }
+}
+END_TEST
+
 START_TEST(it_waits_for_another_value_to_be_measured)
 {
     make_table("t", 3000);
@@ -441,6 +456,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, a_link_to_the_table_is_its_place_too);
     tcase_add_test(tcase, a_copy_is_of_the_moment_when_it_began);
     tcase_add_test(tcase, figures_are_those_of_the_values);
+    tcase_add_test(tcase, what_only_the_call_keeps_does_not_count);
     tcase_add_test(tcase, it_waits_for_another_value_to_be_measured);
     tcase_add_test(tcase, who_gives_it_up_lets_writers_go_on);
     tcase_add_test(tcase, no_change_of_the_list_is_lost);
