@@ -1,6 +1,8 @@
 /* cli_table.c - cairn-cli table: its commands, their options, and what they share. */
 #include "client/cli_table.h"
 
+#include <float.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -322,7 +324,8 @@ static void float_cell(struct cli_text *out, double value)
     if (value != value || value - value != 0) {
         cli_double_format(text, value);
     } else {
-        for (int precision = 6; precision <= 9; precision++) {
+        /* Below the normal ones fewer digits tell floats apart. */
+        for (int precision = fabs(value) < FLT_MIN ? 1 : 6; precision <= 9; precision++) {
             snprintf(text, sizeof text, "%.*g", precision, value);
             if (strtof(text, NULL) == (float)value) break;
         }
