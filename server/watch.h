@@ -1,8 +1,8 @@
 /* watch.h - whether what a call reads in steps is changed meanwhile.
  *
  * A value has no stamp that tells of changes. But a call changes only what a path of its leads to
- * or through, and finds its place in the event in which it changes it. So path.c tells the watches of
- * each object that a call which may change data (METHOD_WRITE) meets on a path. A watch knows
+ * or through, and finds its place in the event in which it changes it. So path.c tells the watches
+ * of each object that a call which may change data (METHOD_WRITE) meets on a path. A watch knows
  * which objects have been read, and notes if one of them is met: that may be a change, and what
  * has been read is not to be relied on any more. It costs other calls a comparison or two for each
  * segment while somebody watches, and nothing else.
