@@ -28,6 +28,7 @@ int query_rows_next(struct query *query, uint32_t *chunk, uint32_t *vector, uint
                     struct query_error *error)
 {
     struct query_source source;
+    query->work = 0; /* the caller looks at the clock each time */
     int found = query_next_vector(query, &source, rows);
     if (found == 0) return QUERY_END;
     if (found == QUERY_ROWS) {

@@ -266,6 +266,7 @@ int query_next(struct query *q, uint64_t budget_ns, uint32_t rows_max, size_t by
     uint64_t now = clock_ns(), deadline = budget_ns < UINT64_MAX - now ? now + budget_ns
                                                                        : UINT64_MAX;
     if (rows_max == 0 || rows_max > QUERY_ROWS_VECTOR) rows_max = QUERY_ROWS_VECTOR;
+    q->work = 0;
     int outcome = q->limit == 0 && q->output_rows == 0 && !q->agg && q->sorter
                       ? QUERY_END
                   : q->scan ? scan_step(q, deadline, rows_max, bytes_max)

@@ -78,7 +78,8 @@ unit_tests = \
 	unit_methods_change unit_methods_faults unit_methods_hostile unit_methods_import \
 	unit_methods_index unit_methods_malloc unit_methods_more unit_methods_sets \
 	unit_methods_symbols unit_methods_table unit_methods_table_export unit_number \
-	unit_packed_rows unit_path unit_pins unit_query unit_query_index unit_query_model \
+	unit_packed_rows unit_path unit_pins unit_query unit_query_bounds unit_query_index \
+	unit_query_model \
 	unit_reply unit_rpc unit_set unit_settings unit_shape unit_sorted_set unit_table \
 	unit_table_arrow unit_table_csv unit_table_digits unit_table_encode unit_table_fork \
 	unit_table_index unit_table_json unit_table_kernels unit_table_model unit_table_texts \
@@ -286,6 +287,10 @@ unit_pins_LDADD = $(SESSION_TEST_LIBS)
 unit_query_SOURCES = %D%/unit/test_query.c
 unit_query_CFLAGS = $(TEST_CFLAGS)
 unit_query_LDADD = $(HEAP_TEST_LIBS) -lm
+
+unit_query_bounds_SOURCES = %D%/unit/test_query_bounds.c
+unit_query_bounds_CFLAGS = $(TEST_CFLAGS)
+unit_query_bounds_LDADD = $(HEAP_TEST_LIBS) -lm
 
 unit_query_index_SOURCES = \
 	%D%/support/query_rows.h \

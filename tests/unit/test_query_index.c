@@ -49,6 +49,7 @@ static void ask(struct world *w, struct table_version *v, value spec, bool aggre
     expect(status == 0, "%s: %s", w->text, r->error.text);
     if (!indexed) r->q->index = NULL;
     if (use_everywhere && r->q->index) r->q->index->rows_per_vector = TABLE_VECTOR_ROWS;
+    if (budget == 0) r->q->work_max = rows_max * 8; /* it stops often, or wherever it can */
     r->columns = query_column_count(r->q);
     while ((r->status = query_next(r->q, budget, rows_max, bytes_max, &batch, &r->error)) > 0) {
         if (r->status == QUERY_BUSY) continue;
