@@ -5,7 +5,7 @@
  * that has no row left to decide is jumped over.
  *
  * Code may be long, and a test of texts may take long, so that it all stops between instructions
- * or within a test, and goes on there: q->eval. Nothing else of the query is evaluated meanwhile. */
+ * or within a test, and goes on there: q->eval. Nothing else of the query is evaluated then. */
 #include "heap/query_int.h"
 
 int query_eval_open(struct query *q)

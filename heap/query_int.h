@@ -464,7 +464,7 @@ struct query {
     struct query_vector scratch; /* of tests */
     uint32_t *codes;             /* 1,024 of them */
     struct query_frame *frames;
-    uint64_t work, work_max;     /* since the last look at the clock; QUERY_WORK_MAX (tests: less) */
+    uint64_t work, work_max;     /* since the last look at the clock; QUERY_WORK_MAX, or less */
     uint64_t work_most;          /* that there was between two looks; for tests */
     struct query_eval eval;
     struct query_zones zones;
