@@ -56,7 +56,8 @@ static int group_rows(struct query *q)
         *(uint64_t *)array_at(&agg->records, 0) += bitmap_count(mask);
         agg->read_count = 0;
     } else {
-        uint32_t count = agg->read_count = query_positions(mask, agg->positions);
+        if (!agg->finding) agg->read_count = query_positions(mask, agg->positions);
+        uint32_t count = agg->read_count;
         error = agg->key_count ? groups_find(q, s, mask, count) : read_ungrouped(q, count);
         if (agg->key_count && agg->count_rows)
             for (uint32_t i = 0; i < count && !error; i++) ++*(uint64_t *)(void *)agg->at[i];
@@ -425,6 +426,7 @@ static int compile_aggregates(struct query *q, const struct query_scope *scope, 
     struct query_agg *agg = q->agg;
     value name, list;
     char place[100], shown[80];
+    bool bytes = false;
     for (uint32_t i = 0; map_next(q->heap, map, &it, &name, &list); i++) {
         struct query_aggregate *a = &agg->aggregates[i];
         struct table_text copy;
@@ -437,7 +439,9 @@ static int compile_aggregates(struct query *q, const struct query_scope *scope, 
         if (error) return error;
         snprintf(place, sizeof place, "agg.%.*s", (int)(copy.length < 60 ? copy.length : 60),
                  copy.data);
-        for (uint32_t j = 0; j < agg->key_count + i; j++)
+        /* Keys of a map differ, but the same one may be there as str and as bin. */
+        bytes |= text_is_bytes(name);
+        for (uint32_t j = 0; j < agg->key_count + (bytes ? i : 0); j++)
             if (text_equals(q->heap, name, q->columns[j].name, q->columns[j].name_length))
                 return query_fail(q, QUERY_FAULT_NAME, "%s: the result has a column of that name "
                                   "already", place);

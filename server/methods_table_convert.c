@@ -22,6 +22,9 @@
 #include "server/table_value.h"
 
 #define ROWS_BATCH 128
+/* A batch has so many rows, but ends with the one that reaches this many cells or bytes of texts. */
+#define CELLS_BATCH 1024
+#define BYTES_BATCH ((size_t)1 << 18)
 #define WALK_WORDS 2048
 
 enum from_phase { FROM_MEASURE, FROM_INFER, FROM_FILL, FROM_SEAL };
@@ -40,8 +43,15 @@ struct from {
     bool given;              /* the schema is */
     struct table_schema schema;
     struct seen *seen;
-    value *cells;            /* of a batch: room for columns * ROWS_BATCH */
+    value *cells;            /* of a batch: room for columns * batch_rows */
+    size_t bytes;            /* of its texts */
 };
+
+static size_t batch_rows(uint32_t columns)
+{
+    size_t rows = CELLS_BATCH / (columns ? columns : 1);
+    return rows == 0 ? 1 : rows < ROWS_BATCH ? rows : ROWS_BATCH;
+}
 
 static void from_free(struct call *call)
 {
@@ -163,6 +173,7 @@ static int record_cells(struct call *call, struct from *f, value record, value *
     for (uint32_t i = 0; i < f->schema.count; i++) {
         cells[i] = record_get(call->heap, record, &f->schema.fields[i]);
         met += cells[i] != VALUE_ABSENT;
+        if (value_is_text(cells[i])) f->bytes += text_length(call->heap, cells[i]);
         if (cells[i] == VALUE_ABSENT) cells[i] = VALUE_NIL;
     }
     if (met == map_count(call->heap, record)) return 0;
@@ -177,11 +188,14 @@ static int fill_batch(struct call *call, struct from *f)
     struct table_append a;
     struct table *t = table_of(h, f->frame.slots[1]);
     uint32_t columns = f->schema.count;
-    size_t first = f->at, count = f->length - first < ROWS_BATCH ? f->length - first : ROWS_BATCH;
-    for (; f->at < first + count; f->at++)
+    size_t first = f->at, count = batch_rows(columns);
+    if (count > f->length - first) count = f->length - first;
+    f->bytes = 0;
+    for (; f->at < first + count && f->bytes < BYTES_BATCH; f->at++)
         if (record_cells(call, f, list_get(h, f->frame.slots[0], f->at),
                          f->cells + (f->at - first) * columns) < 0)
             return -1;
+    count = f->at - first;
     int status = table_append_begin(t, count, &a, &error);
     bool begun = status == 0;
     for (uint32_t i = 0; i < columns && status == 0; i++)
@@ -206,7 +220,7 @@ static int fill_begin(struct call *call, struct from *f)
         fail_no_memory(call);
         return -1;
     }
-    f->cells = malloc((size_t)f->schema.count * ROWS_BATCH * sizeof *f->cells);
+    f->cells = malloc((size_t)f->schema.count * batch_rows(f->schema.count) * sizeof *f->cells);
     if (f->cells != NULL) return 0;
     fail_no_memory(call);
     return -1;
@@ -229,7 +243,8 @@ static int from_infer(struct call *call, struct from *f)
     struct heap *h = call->heap;
     value list = f->frame.slots[0];
     if (f->at == 0 && !f->given && infer_begin(call, f, list_get(h, list, 0)) < 0) return -1;
-    for (size_t i = 0; i < ROWS_BATCH && !f->given && f->at < f->length; i++, f->at++)
+    size_t rows = batch_rows(f->schema.count);
+    for (size_t i = 0; i < rows && !f->given && f->at < f->length; i++, f->at++)
         if (see_record(call, f, list_get(h, list, f->at)) < 0) return -1;
     if (!f->given && f->at < f->length) return 0;
     if (!f->given) infer_end(f);
@@ -366,22 +381,25 @@ static void to_free(struct call *call)
     call->state = NULL;
 }
 
-/* Adds some rows. 1 when all are there, 0 if not yet, -1 when memory is short. */
-static int to_batch(struct call *call, struct to *s)
+/* Adds some rows, until the time is over. 1 when all are there, 0 if not yet, -1 when memory is
+ * short. */
+static int to_batch(struct call *call, struct to *s, uint64_t end_ns)
 {
     struct heap *h = call->heap;
     value rows[ROWS_BATCH];
     size_t count = 0;
     uint32_t chunk, slot;
-    while (count < ROWS_BATCH && row_walk_next(&s->walk, &chunk, &slot)) {
+    bool failed = false, over = false;
+    do {
+        over = !row_walk_next(&s->walk, &chunk, &slot);
+        if (over) break;
         rows[count] = table_row_make(h, s->version, chunk, slot);
-        if (rows[count] == VALUE_ABSENT) break;
-        count++;
-    }
-    bool failed = count < ROWS_BATCH && s->walk.chunk < table_version_chunks(s->version);
+        failed = rows[count] == VALUE_ABSENT;
+        if (!failed) count++;
+    } while (!failed && count < ROWS_BATCH && clock_ns() < end_ns);
     value list = s->frame.slots[0];
     if (!failed && list_insert_take(h, list, list_length(h, list), rows, count) == 0)
-        return count < ROWS_BATCH;
+        return over;
     for (size_t i = 0; i < count; i++) value_release(h, rows[i]);
     fail_no_memory(call);
     return -1;
@@ -407,7 +425,7 @@ static enum call_outcome to_step(struct call *call, uint64_t budget_ns)
     uint64_t end = clock_ns() + budget_ns;
     int done;
     root_frame_touch(call->heap, &s->frame);
-    do done = to_batch(call, s);
+    do done = to_batch(call, s, end);
     while (done == 0 && clock_ns() < end);
     if (done == 0) return CALL_PENDING;
     if (done > 0) return to_finish(call, s);
