@@ -342,7 +342,8 @@ int accumulate(struct query *q, const struct query_source *s, struct query_aggre
         return 0;
     }
     if (q->agg->argument_loaded) return accumulate_values(q, a, v, count);
-    int error = load_argument(q, s, a, mask);
+    int error = a->opened ? 0 : aggregate_open(q, a);
+    if (!error) error = load_argument(q, s, a, mask);
     if (error) return error;
     q->agg->argument_loaded = true;
     if ((a->function == AGG_VAR || a->function == AGG_STDDEV) && a->code.kind != QUERY_FLOAT) {

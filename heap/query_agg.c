@@ -129,7 +129,7 @@ static int sort_values(struct query *q, uint64_t deadline)
     struct query_agg *agg = q->agg;
     for (; agg->value_next < agg->aggregate_count; agg->value_next++) {
         const struct query_aggregate *a = &agg->aggregates[agg->value_next];
-        if (!a->values) continue;
+        if (!a->values) continue; /* of another function, or without values */
         int outcome = sorter_step(q, a->values, deadline);
         if (outcome) return outcome < 0 ? outcome : QUERY_BUSY;
         outcome = place_values(q, a, deadline);
@@ -376,11 +376,15 @@ static int read_quantile(struct query *q, struct query_aggregate *a, value v, co
     return 0;
 }
 
-/* What a function keeps besides its accumulators. */
-static int open_sets(struct query *q, struct query_aggregate *a)
+#define WORK_OPEN 8192 /* some tens of KiB of zeros */
+
+int aggregate_open(struct query *q, struct query_aggregate *a)
 {
     const struct query_sort_key keys[] = {{.kind = QUERY_UINT}, {.kind = a->code.kind}};
     int error = 0;
+    a->opened = true;
+    if (a->function == AGG_QUANTILE || a->function == AGG_MEDIAN || a->function == AGG_DISTINCT)
+        query_work(q, WORK_OPEN);
     if (a->function == AGG_QUANTILE || a->function == AGG_MEDIAN)
         return sorter_create(q, 2, keys, 0, &a->values);
     if (a->function != AGG_DISTINCT) return 0;
@@ -417,7 +421,7 @@ static int compile_function(struct query *q, const struct query_scope *scope, va
                   table_field(q->table, a->code.column)->type == TABLE_SYM;
     bool codes = symbol && a->function != AGG_MIN && a->function != AGG_MAX;
     a->text = a->has_argument && kind_is_text(a->code.kind) && !codes;
-    return open_sets(q, a);
+    return 0;
 }
 
 static int compile_aggregates(struct query *q, const struct query_scope *scope, value map)
@@ -503,10 +507,11 @@ static void lay_out(struct query *q)
     while (shift && (uint64_t)bytes << shift > RECORD_BLOCK_BYTES) shift--;
     array_init(&agg->records, bytes, shift);
     agg->finish_cells = q->column_count;
-    for (uint32_t i = 0; i < agg->aggregate_count; i++)
-        agg->finish_cells += agg->aggregates[i].function == AGG_APPROX ? APPROXIMATE_CELLS
-                             : agg->aggregates[i].values               ? QUANTILE_CELLS
-                                                                       : 0;
+    for (uint32_t i = 0; i < agg->aggregate_count; i++) {
+        enum query_function function = agg->aggregates[i].function;
+        if (function == AGG_APPROX) agg->finish_cells += APPROXIMATE_CELLS;
+        if (function == AGG_QUANTILE || function == AGG_MEDIAN) agg->finish_cells += QUANTILE_CELLS;
+    }
 }
 
 /* --- creation ----------------------------------------------------------------------------------*/
@@ -517,11 +522,12 @@ static int open_result(struct query *q)
     agg->result = query_alloc(q, (q->column_count + 1) * sizeof *agg->result);
     agg->addresses = query_alloc(q, QUERY_ROWS_VECTOR * sizeof *agg->addresses);
     if (!agg->result || !agg->addresses) return query_fail_memory(q);
+    uint32_t rows = query_piece_rows(agg->finish_cells);
     for (uint32_t i = 0; i < q->column_count; i++) {
-        agg->result[i].any = query_alloc(q, QUERY_ROWS_VECTOR * sizeof(struct table_text));
+        agg->result[i].any = query_alloc(q, rows * sizeof(struct table_text));
         if (!agg->result[i].any) return query_fail_memory(q);
     }
-    return query_open_output_vectors(q);
+    return 0;
 }
 
 /* `having` and `order` see the result's columns. */

@@ -79,7 +79,7 @@ void query_load(struct query *q, const struct query_source *s, uint32_t column,
         const struct query_vector *from = &s->result[column];
         enum table_class class = table_type_class(q->columns[column].type);
         size_t bytes = class == TABLE_CLASS_TEXT ? sizeof *to->t : sizeof *to->u;
-        memcpy(to->any, from->any, QUERY_ROWS_VECTOR * bytes);
+        memcpy(to->any, from->any, s->rows * bytes);
         bits_copy(to->valid, from->valid);
         if (class == TABLE_CLASS_SYMBOL) symbols_to_texts(q, q->columns[column].column, to);
         return;

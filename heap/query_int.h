@@ -212,7 +212,7 @@ struct query_source {
     uint32_t chunk, vector;
     const uint64_t *addresses; /* chunk << 16 | slot; or groups */
     uint32_t rows;
-    struct query_vector *result; /* finished columns of groups */
+    struct query_vector *result; /* finished columns of `rows` groups */
 };
 static inline uint64_t address_make(uint32_t chunk, uint32_t slot)
 {
@@ -335,6 +335,7 @@ struct query_aggregate {
     enum query_function function;
     bool has_argument;
     bool text;           /* its values are texts */
+    bool opened;         /* what it keeps besides accumulators is made with its first rows */
     bool whole;          /* without groups: from packed data, into `sum` and `extremes` */
     struct query_code code;
     double quantile;
@@ -383,7 +384,7 @@ struct query_agg {
     uint32_t finish_cells;   /* a group as cells: query_piece_rows */
     uint32_t null_group;     /* of a single key of texts; QUERY_NONE: not met yet */
     uint32_t loaded;         /* the column in register 0, or QUERY_NONE */
-    struct query_vector *result; /* finished columns of up to 1,024 groups */
+    struct query_vector *result; /* finished columns of as many groups as a piece has */
     uint64_t *addresses;     /* their numbers */
     struct query_source source;
     uint64_t pending[QUERY_WORDS];
@@ -477,7 +478,7 @@ struct query {
 
     struct query_column *columns; /* of the result */
     uint32_t column_count;
-    struct query_vector *output;  /* one for each */
+    struct query_vector *output;  /* one for each, made with its first rows */
     struct query_batch_column *batch;
     uint32_t output_rows;         /* gathered so far */
     size_t output_bytes;
@@ -616,7 +617,6 @@ warn_unused int query_compile_order(struct query *q, const struct query_scope *s
 
 /* query_scan.c: shared by both */
 warn_unused int query_open_output(struct query *q, uint32_t count);
-warn_unused int query_open_output_vectors(struct query *q);
 warn_unused int query_open_sorter(struct query *q);
 /* Appends rows of `mask` to the output as long as there is room; they leave the mask. 0,
  * QUERY_BUSY or an error. */
@@ -672,6 +672,8 @@ warn_unused int groups_find(struct query *q, const struct query_source *s, const
 warn_unused int group_new(struct query *q, uint32_t *group);
 
 /* query_agg.c */
+/* What a function keeps besides its accumulators. 0 or an error. */
+warn_unused int aggregate_open(struct query *q, struct query_aggregate *a);
 warn_unused int agg_step(struct query *q, uint64_t deadline, uint32_t rows_max, size_t bytes_max);
 
 /* query_accumulate.c */

@@ -175,15 +175,15 @@ int query_open_output(struct query *q, uint32_t count)
     return q->columns && q->output && q->batch ? 0 : query_fail_memory(q);
 }
 
-int query_open_output_vectors(struct query *q)
+/* Room for the rows of a column. 0 or an error. */
+static int open_output_vector(struct query *q, uint32_t column)
 {
-    for (uint32_t i = 0; i < q->column_count; i++) {
-        bool text = table_type_class(q->columns[i].type) == TABLE_CLASS_TEXT;
-        q->output[i].any = query_alloc(q, QUERY_ROWS_VECTOR * (text ? sizeof(struct table_text)
-                                                                    : sizeof(uint64_t)));
-        if (!q->output[i].any) return query_fail_memory(q);
-    }
-    return 0;
+    bool text = table_type_class(q->columns[column].type) == TABLE_CLASS_TEXT;
+    size_t bytes = QUERY_ROWS_VECTOR * (text ? sizeof(struct table_text) : sizeof(uint64_t));
+    if (q->output[column].any) return 0;
+    query_work(q, bytes / 4);
+    q->output[column].any = query_alloc(q, bytes);
+    return q->output[column].any ? 0 : query_fail_memory(q);
 }
 
 /* Copies bits [first, first + count) of a bitmap to bits [at, ...) of another, word by word. */
@@ -292,6 +292,7 @@ static int append_column(struct query *q, const struct query_source *s, const ui
     bool result = s->form == SOURCE_RESULT;
     uint32_t c = x->column;
     int error = result ? 0 : compute(q, s, c, mask);
+    if (!error) error = open_output_vector(q, c);
     if (error) return error;
     gather(q, c, result ? &s->result[c] : &q->registers[0], x->positions, x->count);
     if (table_type_class(q->columns[c].type) == TABLE_CLASS_TEXT)
@@ -570,7 +571,7 @@ static int compile_select(struct query *q, const struct query_scope *scope, valu
         if (!error) error = query_compile_field(q, scope, field, &code);
         if (!error) error = select_column(q, scope, i, field, &code);
     }
-    return error ? error : query_open_output_vectors(q);
+    return error;
 }
 
 static int scan_compile(struct query *q, const struct query_spec *spec)
