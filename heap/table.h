@@ -245,6 +245,11 @@ void table_append_close(struct table_append *a);
 /* Before table_append_begin, where that must not take long: the last chunk, if it was sealed when
  * the table was quiet and would take long to open again, stays as it is, and rows begin another. */
 void table_append_spare_tail(struct table *t);
+/* Likewise: makes room for `rows` more in the columns of the last chunk from *column on, and moves
+ * that on, until `end_ns`. 1: there is more to do, 0 or -ENOMEM. Nothing that can be seen changes,
+ * and the table is nobody else's. */
+warn_unused int table_append_grow(struct table *t, uint32_t rows, uint32_t *column,
+                                  uint64_t end_ns);
 warn_unused int table_append_begin(struct table *t, uint64_t rows, struct table_append *a,
                                    struct table_error *error);
 /* Cells that lie `stride` values apart: 1 for a column, the number of columns for rows. */

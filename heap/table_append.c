@@ -159,6 +159,23 @@ static int add_chunk(struct table_append *a)
     return 0;
 }
 
+int table_append_grow(struct table *t, uint32_t rows, uint32_t *column, uint64_t end_ns)
+{
+    const struct table_version *v = t->current;
+    bool any = tail_has_room(t);
+    uint32_t used = v->tail_slots, room = TABLE_CHUNK_ROWS - used;
+    uint32_t slots = used + (rows < room ? rows : room);
+    if (!version_writable(t)) return -ENOMEM;
+    while (any && *column < t->column_count) {
+        uint32_t i = (*column)++;
+        if (version_chunk(t->current, t->current->chunk_count - 1)->columns[i].column->sealed)
+            continue;
+        if (reserve_column(t, i, used, slots) != 0) return -ENOMEM;
+        if (clock_ns() >= end_ns) return *column < t->column_count;
+    }
+    return 0;
+}
+
 int table_append_reserve(struct table_append *a, uint64_t end_ns)
 {
     do {

@@ -45,6 +45,7 @@ struct from {
     struct seen *seen;
     value *cells;            /* of a batch: room for columns * batch_rows */
     size_t bytes;            /* of its texts */
+    uint32_t grown;          /* columns with room for it */
 };
 
 static size_t batch_rows(uint32_t columns)
@@ -252,6 +253,17 @@ static int from_infer(struct call *call, struct from *f)
     return fill_begin(call, f) < 0 ? -1 : 1;
 }
 
+/* Columns grow one by one before the rows of a batch come, which is not to take long. */
+static int from_grow(struct call *call, struct from *f, uint64_t budget_ns)
+{
+    struct table *t = table_of(call->heap, f->frame.slots[1]);
+    uint32_t rows = (uint32_t)batch_rows(f->schema.count);
+    int status = table_append_grow(t, rows, &f->grown, clock_ns() + budget_ns);
+    if (status == 0) f->grown = f->schema.count;
+    if (status < 0) fail_no_memory(call);
+    return status < 0 ? -1 : 0;
+}
+
 static int from_seal(struct call *call, struct from *f, uint64_t budget_ns)
 {
     struct table *t = table_of(call->heap, f->frame.slots[1]);
@@ -291,7 +303,9 @@ static int from_work(struct call *call, struct from *f, uint64_t budget_ns)
     case FROM_MEASURE: return from_measure(f);
     case FROM_INFER: return from_infer(call, f);
     case FROM_FILL:
+        if (f->at < f->length && f->grown < f->schema.count) return from_grow(call, f, budget_ns);
         if (f->at < f->length && fill_batch(call, f) < 0) return -1;
+        f->grown = 0;
         return f->at == f->length;
     case FROM_SEAL: break;
     }
