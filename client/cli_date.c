@@ -68,6 +68,19 @@ struct reader {
     bool failed;
 };
 
+/* Four digits, or up to seven that begin with no zero, after a minus if it is before 0. */
+static int64_t take_year(struct reader *r)
+{
+    bool minus = r->at < r->end && *r->at == '-';
+    const char *first = r->at += minus;
+    int64_t year = 0;
+    for (; r->at < r->end && *r->at >= '0' && *r->at <= '9' && r->at - first < 7; r->at++)
+        year = year * 10 + (*r->at - '0');
+    if (r->at - first < 4 || (r->at - first > 4 && *first == '0') || (minus && year == 0))
+        r->failed = true;
+    return minus ? -year : year;
+}
+
 static unsigned take_digits(struct reader *r, unsigned count)
 {
     unsigned number = 0;
@@ -88,7 +101,7 @@ static bool take_char(struct reader *r, char c)
     return true;
 }
 
-static bool date_is_valid(unsigned year, unsigned month, unsigned day)
+static bool date_is_valid(int64_t year, unsigned month, unsigned day)
 {
     static const unsigned char lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
@@ -126,16 +139,19 @@ static int64_t take_time(struct reader *r)
 bool cli_time_parse(const char *text, size_t length, int64_t *us, bool *is_date)
 {
     struct reader r = {.at = text, .end = text + length};
-    unsigned year = take_digits(&r, 4), month = 0, day = 0;
+    int64_t year = take_year(&r);
+    unsigned month = 0, day = 0;
     if (!take_char(&r, '-')) return false;
     month = take_digits(&r, 2);
     if (!take_char(&r, '-')) return false;
     day = take_digits(&r, 2);
     if (r.failed || !date_is_valid(year, month, day)) return false;
-    *us = days_from_date(year, month, day) * CLI_DAY_US;
+    __int128 exact = (__int128)days_from_date(year, month, day) * CLI_DAY_US;
     *is_date = r.at == r.end;
-    if (*is_date) return true;
+    *us = (int64_t)exact;
+    if (*is_date) return *us == exact;
     if (!take_char(&r, 'T') && !take_char(&r, 't') && !take_char(&r, ' ')) return false;
-    *us += take_time(&r);
-    return !r.failed && r.at == r.end;
+    exact += take_time(&r);
+    *us = (int64_t)exact;
+    return !r.failed && r.at == r.end && *us == exact;
 }

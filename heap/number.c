@@ -6,6 +6,11 @@
  * contents of their boxes. */
 #include "heap/number.h"
 
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "heap/store.h"
 
 static value number_box(struct heap *h, enum kind kind, const void *data)
@@ -77,6 +82,14 @@ int number_add(struct number a, struct number b, struct number *sum)
     else
         *sum = (struct number){.class = NUMBER_UINT64, .u = (uint64_t)exact};
     return 0;
+}
+
+void number_print(char *text, size_t size, double d)
+{
+    for (int digits = fabs(d) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
+        snprintf(text, size, "%.*g", digits, d);
+        if (strtod(text, NULL) == d) break;
+    }
 }
 
 value number_make(struct heap *h, struct number n)

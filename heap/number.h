@@ -26,4 +26,8 @@ struct number number_read(const struct heap *h, value v);
 warn_unused int number_add(struct number a, struct number b, struct number *sum);
 warn_unused value number_make(struct heap *h, struct number n);
 
+/* The fewest digits that read back as the same double, if 15 are enough, else 16 or 17; of those
+ * below the normal ones, whose precision is less, the fewest at all. As printf's %g writes them. */
+void number_print(char *text, size_t size, double d);
+
 #endif

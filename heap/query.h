@@ -85,7 +85,8 @@ struct query_error {
     char text[QUERY_ERROR_BYTES]; /* "where[1][2]: …": the place, what is wrong, what is right */
 };
 
-/* What a client asks for. VALUE_ABSENT or nil: not given. Used during creation only. */
+/* What a client asks for. VALUE_ABSENT or nil: not given. Used during creation only; lists of many
+ * literals the query holds itself. */
 struct query_spec {
     value where, let, order, limit, offset;
     value select;             /* scans: a list of names; all columns and lets if not given */
@@ -111,6 +112,10 @@ warn_unused int query_scan_create(struct heap *h, struct table_version *version,
 warn_unused int query_agg_create(struct heap *h, struct table_version *version,
                                  const struct query_spec *spec, size_t memory_max,
                                  struct query **query, struct query_error *error);
+/* Reads and sorts lists of many literals, for about `budget_ns`: what is left of a creation.
+ * QUERY_END: nothing is; QUERY_BUSY; or a negative error. query_next and query_next_part do that
+ * first, query_explain demands that it is done. */
+warn_unused int query_prepare(struct query *query, uint64_t budget_ns, struct query_error *error);
 /* Gives the pin back. What was allocated is freed by heap_drop_step. */
 void query_destroy(struct query *query);
 
@@ -148,6 +153,10 @@ enum query_outcome {
 warn_unused int query_next(struct query *query, uint64_t budget_ns, uint32_t rows_max,
                            size_t bytes_max, struct query_batch *batch,
                            struct query_error *error);
+/* After a batch or a part of a scan was used: whether another one follows. QUERY_END: none does;
+ * QUERY_ROWS: one does, or an error, which query_next then gives; QUERY_BUSY: that could not be
+ * said in about `budget_ns`. What was looked at is not looked at again. */
+warn_unused int query_look_ahead(struct query *query, uint64_t budget_ns);
 /* Instead of batches, where a scan's rows lie: for whoever reads columns in other forms. */
 struct query_part {
     uint32_t chunk, vector;
@@ -185,14 +194,19 @@ void query_batch_cell(const struct query *query, const struct query_batch *batch
 
 struct query_stats {
     uint64_t rows_total;       /* of the version, deleted ones included */
-    uint64_t rows_matched;     /* that `where` kept, of those that were looked at */
+    uint64_t rows_matched;     /* that `where` kept, of those that had to be looked at so far: none
+                                * beyond the limit of a scan without order */
     uint64_t rows_returned;
     uint64_t groups;
-    uint64_t chunks, chunks_skipped;   /* by zone maps */
-    uint64_t vectors, vectors_skipped; /* of the chunks that were not skipped */
-    uint64_t vectors_whole;    /* whose zone maps said that all rows match */
-    uint64_t index_chunks;     /* read by candidates of indexes, or left out because of them */
+    /* Words that mean the same in query_explain, where they are of the query to come. */
+    uint64_t chunks;           /* that were looked at: left out by zone maps, */
+    uint64_t chunks_skipped;
+    uint64_t index_skipped;    /* left out by indexes, which list no row, */
+    uint64_t index_chunks;     /* or read by candidates of indexes; the others are read otherwise */
     uint64_t index_rows;       /* the candidates */
+    uint64_t vectors;          /* of the chunks that were not left out; of these, */
+    uint64_t vectors_skipped;  /* left out by zone maps, or without candidates */
+    uint64_t vectors_whole;    /* whose zone maps said that all rows match */
     uint64_t bytes_decoded;    /* as decoded: 8 for each number, 16 for each text */
     size_t memory, memory_peak; /* of the query itself */
 };
@@ -200,15 +214,14 @@ void query_stats(const struct query *query, struct query_stats *stats);
 
 /* What the query will do, what zone maps and indexes will skip, and which index serves which test,
  * as a map:
- *   {plan, chunks, chunks_skipped, vectors, vectors_skipped,
- *    index_chunks: read by candidates, index_skipped: left out, index_rows: candidates (if an index
- *        serves anything),
- *    tests: [{column, test, on, chunks_skipped, vectors_skipped, index: its kind or nil,
- *             candidates: rows that it lists, index_chunks: where they are used, index_skipped:
- *             where it lists none; why, if none is used}…]}
- * `on` is "packed", "codes", "dictionary", "decoded" or "zone". Looks at zone maps of at most
- * 65,536 vectors, and into indexes 16,384 times. VALUE_ABSENT when memory is short. Before
- * query_next only. */
+ *   {plan, chunks, chunks_skipped, vectors, vectors_skipped, and if an index serves anything
+ *    index_chunks, index_skipped, index_rows: as of struct query_stats,
+ *    tests: [{column, test, on, chunks_skipped, vectors_skipped: by this test's zone maps alone;
+ *             index: its kind or nil, candidates: rows that it lists, index_chunks: where they are
+ *             used, index_skipped: where it lists none; why, if none is used}…]}
+ * `on` is "packed", "codes", "dictionary", "decoded" or "zone". Looks at 65,536 zone maps at most,
+ * and into indexes 16,384 times; the figures are of the chunks up to there. VALUE_ABSENT when
+ * memory is short. Before query_next only, and after query_prepare. */
 warn_unused value query_explain(struct query *query);
 
 #endif

@@ -603,7 +603,7 @@ static int agg_compile(struct query *q, const struct query_spec *spec)
     if (!error) error = open_result(q);
     if (!error && q->order_count) error = query_open_sorter(q);
     if (!error) query_weigh(q);
-    return error ? error : query_index_plan(q);
+    return error ? error : query_compiled(q);
 }
 
 int query_agg_create(struct heap *h, struct table_version *version, const struct query_spec *spec,

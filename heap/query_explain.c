@@ -5,7 +5,7 @@
 #include "heap/map.h"
 #include "heap/number.h"
 
-#define EXPLAIN_VECTORS_MAX 65536
+#define EXPLAIN_ZONES_MAX 65536
 #define EXPLAIN_PROBES_MAX 16384 /* look-ups in indexes */
 
 /* Puts `v` under a name and consumes it. An absent value (no memory) is passed on. */
@@ -98,19 +98,32 @@ static int add_test(struct query *q, value list, uint32_t index, uint64_t skippe
 
 struct counts {
     uint64_t chunks, chunks_skipped, vectors, vectors_skipped;
-    uint64_t probes;
+    uint64_t zones, probes; /* that were looked at */
 };
 
 /* What indexes leave of a chunk. */
-static void count_index(struct query *q, uint32_t chunk, struct counts *n)
+static enum index_use count_index(struct query *q, uint32_t chunk, struct counts *n)
 {
-    if (!q->index || n->probes > EXPLAIN_PROBES_MAX) return;
+    if (!q->index || n->probes > EXPLAIN_PROBES_MAX) return INDEX_SCAN;
     q->chunk = chunk;
     q->index->probes = 0;
-    query_index_enter(q);
+    enum index_use use = query_index_enter(q);
     n->probes += q->index->probes;
     q->index->active = false;
     q->chunk = 0;
+    return use;
+}
+
+static void count_vectors(struct query *q, uint32_t chunk, enum index_use use, struct counts *n)
+{
+    uint32_t vectors = table_slots_vectors(table_chunk_slots(q->version, chunk));
+    for (uint32_t v = 0; v < vectors; v++) {
+        bool none = query_zone_of(q, chunk, v, true) == ZONE_NONE;
+        bool empty = use == INDEX_CANDIDATES && !(q->index->vectors >> v & 1);
+        n->vectors_skipped += none || empty;
+    }
+    n->vectors += vectors;
+    n->zones += vectors;
 }
 
 /* What zone maps exclude, without reading anything, and what indexes do of the rest. */
@@ -120,16 +133,15 @@ static void count_zones(struct query *q, struct counts *n)
         q->tests[i].chunks_skipped = q->tests[i].vectors_skipped = 0;
     *n = (struct counts){0};
     for (uint32_t c = 0; c < table_version_chunks(q->version); c++) {
-        if (n->vectors >= EXPLAIN_VECTORS_MAX) break;
+        if (n->zones >= EXPLAIN_ZONES_MAX) break;
         n->chunks++;
+        n->zones++;
         if (query_zone_of(q, c, QUERY_NONE, true) == ZONE_NONE) {
             n->chunks_skipped++;
             continue;
         }
-        uint32_t vectors = table_slots_vectors(table_chunk_slots(q->version, c));
-        count_index(q, c, n);
-        for (uint32_t v = 0; v < vectors; v++, n->vectors++)
-            n->vectors_skipped += query_zone_of(q, c, v, true) == ZONE_NONE;
+        enum index_use use = count_index(q, c, n);
+        if (use != INDEX_NOTHING) count_vectors(q, c, use, n);
     }
 }
 
@@ -158,6 +170,7 @@ value query_explain(struct query *q)
 {
     struct heap *h = q->heap;
     struct counts n;
+    assert(q->prepared);
     value map = map_new(h), list = list_new(h);
     int error = map == VALUE_ABSENT || list == VALUE_ABSENT ? -ENOMEM : 0;
     count_zones(q, &n);

@@ -78,6 +78,11 @@ warn_unused int query_index_plan(struct query *q);
 enum index_use { INDEX_SCAN, INDEX_CANDIDATES, INDEX_NOTHING };
 /* Looks at the chunk q->chunk, which zone maps leave. */
 enum index_use query_index_enter(struct query *q);
+/* How many of the open chunk's vectors have no candidates. */
+static inline uint32_t query_index_empty(const struct query_index *x, uint32_t vectors)
+{
+    return vectors - (uint32_t)__builtin_popcountl(x->vectors);
+}
 /* The open chunk's next vector with candidates, from `vector` on; QUERY_NONE: none. */
 uint32_t query_index_next_vector(const struct query_index *x, uint32_t vector);
 /* Candidates of chunks that are read by them, one by one, up to `most` (and 1,024), as a source of

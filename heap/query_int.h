@@ -174,6 +174,19 @@ struct query_test {
     const char *unindexed;       /* why no index serves it; NULL: one does */
 };
 
+/* The literals of an `in` that are too many for the step that compiles: query_prepare reads and
+ * sorts them. Sorting merges runs of `width` items to and fro between `items` and `spare`. */
+struct query_list {
+    uint32_t test;
+    const struct query_field *field;
+    const char *place;
+    uint32_t at, length;  /* literals that are read, of so many */
+    bool nulls;           /* one is nil */
+    unsigned char *items, *spare;
+    uint32_t width;       /* 0: sorting has not begun */
+    uint32_t base, left, right; /* the pair of runs that is merged, and how far each is taken */
+};
+
 struct query_literal {
     enum query_kind kind;
     uint64_t lane;
@@ -452,6 +465,7 @@ struct query {
     size_t memory_max, memory_peak;
     size_t charged;           /* of query_charge */
     struct query_error error;
+    int failed;               /* found while looking ahead; the next batch is this error */
 
     struct query_instr *code;
     uint32_t code_count, code_capacity;
@@ -460,6 +474,11 @@ struct query {
     struct query_literal *literals;
     uint32_t literal_count, literal_capacity;
     uint32_t nodes;
+    uint32_t listed;             /* literals of lists that were read at once */
+    struct query_list *lists;    /* the others; their values are in `frame`, which is then open */
+    uint32_t list_count, list_capacity, list_next;
+    struct root_frame frame;
+    bool prepared;               /* they are read, and it is known which indexes are used */
     uint32_t register_count;
     struct query_vector *registers;
     struct query_vector scratch; /* of tests */
@@ -536,6 +555,8 @@ warn_unused int query_compile_test(struct query *q, const struct query_field *fi
                                    const char *place);
 warn_unused int query_literal_read(struct query *q, value v, const char *place,
                                    struct query_literal *literal);
+/* One small part of the list that is next; 0 or an error. */
+warn_unused int query_list_work(struct query *q);
 /* REL_EQ…, or -1. */
 int query_relation_named(const struct heap *h, value v);
 
@@ -613,6 +634,8 @@ warn_unused int query_compile_field(struct query *q, const struct query_scope *s
                                     uint32_t field, struct query_code *code);
 warn_unused int query_open_common(struct query *q, const struct query_spec *spec);
 warn_unused int query_read_count(struct query *q, value v, const char *place, uint64_t *count);
+/* The end of a creation: what is left is done now if it is little, else by query_prepare. */
+warn_unused int query_compiled(struct query *q);
 warn_unused int query_compile_order(struct query *q, const struct query_scope *scope, value order);
 
 /* query_scan.c: shared by both */
@@ -622,8 +645,9 @@ warn_unused int query_open_sorter(struct query *q);
  * QUERY_BUSY or an error. */
 warn_unused int query_append(struct query *q, const struct query_source *s, uint64_t *mask,
                              uint32_t rows_max, size_t bytes_max);
-/* Takes rows before the offset and beyond the limit off the mask. */
-void query_trim(struct query *q, uint64_t *mask);
+/* Takes rows before the offset and beyond the limit off the mask. Returns how many were beyond the
+ * limit. */
+uint64_t query_trim(struct query *q, uint64_t *mask);
 bool query_batch_full(const struct query *q, uint32_t rows_max, size_t bytes_max);
 /* The next vector with rows that match: 1, and its source and mask; 0: the
  * end; QUERY_BUSY: none yet, and it is time for a look at the clock. */
@@ -643,6 +667,8 @@ void query_weigh(struct query *q);
 int query_give(struct query *q, struct query_batch *batch);
 
 /* query_scan.c */
+/* The rows of a part that were found while looking ahead. False: there are none. */
+bool scan_take_pending(struct query *q, struct query_part *part);
 warn_unused int scan_step(struct query *q, uint64_t deadline, uint32_t rows_max,
                           size_t bytes_max);
 

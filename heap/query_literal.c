@@ -2,7 +2,10 @@
  *
  * A literal is checked against the column's type and becomes what can be compared without looking
  * at types again: an inclusive range of integers, doubles or codes; bounds of texts; a sorted set.
- * `x > 1.5` of an integer column is the range from 2 on; `x = 1.5` is never true. */
+ * `x > 1.5` of an integer column is the range from 2 on; `x = 1.5` is never true.
+ *
+ * Lists of up to LIST_AT_ONCE literals, all together, are read while the query is compiled; others
+ * are held, and read and sorted by query_prepare, some at a time. */
 #include "heap/query_int.h"
 
 #include <math.h>
@@ -271,11 +274,146 @@ static void add_key(struct query_test *t, const struct query_field *f,
     t->keys[t->count++] = key_of_lane(kind, range.min.u);
 }
 
+#define LIST_AT_ONCE 256   /* literals of a query */
+#define LIST_READ 64       /* between two looks at the clock, and texts of so many bytes: */
+#define LIST_READ_BYTES ((size_t)64 << 10)
+#define LIST_RUN 256       /* numbers that are sorted by qsort */
+#define LIST_MERGE 1024    /* items that are moved, or blocks of texts compared */
+#define LIST_BLOCK 64      /* bytes */
+
+static size_t item_bytes(const struct query_test *t)
+{
+    return kind_is_text(t->kind) ? sizeof *t->texts : sizeof *t->keys;
+}
+
+static int items_order(const struct query_test *t, const void *a, const void *b)
+{
+    return kind_is_text(t->kind) ? texts_order(a, b) : keys_order(a, b);
+}
+
+/* The form of a test whose literals are there. */
+static void set_list(struct query_test *t, size_t length, bool nulls)
+{
+    t->form = kind_is_text(t->kind) ? TEST_TEXTS : TEST_SET;
+    if (nulls && t->negate) t->form = TEST_UNKNOWN;
+    if (length == 0) t->form = t->negate ? TEST_ALWAYS : TEST_UNKNOWN;
+}
+
+/* Literals from *next on: LIST_READ of them, or fewer if they are long. */
+static int read_some(struct query *q, struct query_test *t, const struct query_field *f, value list,
+                     const char *place, uint32_t *next, uint32_t length, bool *nulls)
+{
+    char at[PLACE_BYTES + 32];
+    size_t bytes = 0;
+    for (unsigned i = 0; i < LIST_READ && *next < length && bytes < LIST_READ_BYTES; i++) {
+        struct query_literal literal;
+        value v = list_get(q->heap, list, *next);
+        int error = read_for(q, f, v, place, &literal);
+        if (error && q->error.fault == QUERY_FAULT_TYPE) { /* once more, to say where */
+            snprintf(at, sizeof at, "%s[2][%u]", place, *next);
+            error = read_for(q, f, v, at, &literal);
+        }
+        if (error) return error;
+        ++*next;
+        if (literal.kind == QUERY_NOTHING) *nulls = true;
+        else add_key(t, f, &literal);
+        if (kind_is_text(literal.kind)) bytes += literal.text.length;
+    }
+    return 0;
+}
+
+/* Holds a list until query_prepare; the test will be the next one. */
+static int hold_list(struct query *q, const struct query_field *f, value list, uint32_t length,
+                     const char *place)
+{
+    struct table_text copy;
+    int error = query_grow(q, &q->lists, q->list_count, &q->list_capacity, sizeof *q->lists);
+    if (!error) error = query_copy_text(q, place, strlen(place) + 1, &copy);
+    if (error) return error;
+    if (q->list_count == 0) root_frame_open(q->heap, &q->frame);
+    q->lists[q->list_count++] = (struct query_list){.test = q->test_count, .field = f,
+                                                    .place = copy.data, .length = length};
+    if (root_frame_push_take(q->heap, &q->frame, value_share(q->heap, list)) == 0) return 0;
+    return query_fail_memory(q);
+}
+
+/* The next items of two runs, the lesser ones first; a pair that is done leads to the next one. */
+static void merge_some(struct query_list *l, const struct query_test *t)
+{
+    size_t size = item_bytes(t);
+    uint32_t count = t->count;
+    for (unsigned work = 0; work < LIST_MERGE && l->base < count; work++) {
+        uint32_t middle = l->base + l->width < count ? l->base + l->width : count;
+        uint32_t end = middle + l->width < count ? middle + l->width : count;
+        bool left = l->left < middle, right = l->right < end;
+        if (left && right) {
+            const unsigned char *a = l->items + l->left * size, *b = l->items + l->right * size;
+            left = items_order(t, a, b) <= 0;
+            if (kind_is_text(t->kind))
+                work += (unsigned)(((const struct table_text *)(const void *)a)->length /
+                                   LIST_BLOCK);
+        } else if (!left && !right) {
+            l->base = l->left = end;
+            l->right = end + l->width < count ? end + l->width : count;
+            continue;
+        }
+        uint32_t to = l->left + (l->right - middle), from = left ? l->left++ : l->right++;
+        memcpy(l->spare + to * size, l->items + from * size, size);
+    }
+    if (l->base < count) return;
+    unsigned char *swap = l->items;
+    l->items = l->spare;
+    l->spare = swap;
+    l->width *= 2;
+    l->base = l->left = 0;
+    l->right = l->width < count ? l->width : count;
+}
+
+/* Sorting begins: numbers in short runs, one at a time. True: there are runs to be merged. */
+static bool sort_runs(struct query_list *l, const struct query_test *t)
+{
+    uint32_t run = kind_is_text(t->kind) ? 1 : LIST_RUN, left = t->count - l->base;
+    if (run > 1 && left > 0) {
+        uint32_t count = left < run ? left : run;
+        qsort(l->items + l->base * item_bytes(t), count, item_bytes(t), keys_order);
+        l->base += count;
+        return false;
+    }
+    l->width = run;
+    l->base = l->left = 0;
+    l->right = run < t->count ? run : t->count;
+    return true;
+}
+
+int query_list_work(struct query *q)
+{
+    struct query_list *l = &q->lists[q->list_next];
+    struct query_test *t = &q->tests[l->test];
+    if (l->at < l->length)
+        return read_some(q, t, l->field, q->frame.slots[q->list_next], l->place, &l->at, l->length,
+                         &l->nulls);
+    if (!l->items) {
+        l->items = kind_is_text(t->kind) ? (void *)t->texts : (void *)t->keys;
+        l->spare = query_alloc(q, (t->count + 1) * item_bytes(t));
+        return l->spare ? 0 : query_fail_memory(q);
+    }
+    if (l->width == 0 && !sort_runs(l, t)) return 0;
+    if (l->width < t->count) {
+        merge_some(l, t);
+        return 0;
+    }
+    if (kind_is_text(t->kind)) t->texts = (void *)l->items;
+    else t->keys = (void *)l->items;
+    query_free(q, l->spare);
+    set_list(t, l->length, l->nulls);
+    q->list_next++;
+    return 0;
+}
+
 static int compile_in(struct query *q, struct query_test *t, const struct query_field *f,
                       value list, const char *place)
 {
-    char at[PLACE_BYTES + 32], shown[80];
-    struct query_literal literal;
+    char shown[80];
     bool nulls = false;
     if (!value_is_kind(list, KIND_LIST))
         return query_fail(q, QUERY_FAULT_SYNTAX, "%s[2]: \"in\" needs a list of literals, not %s",
@@ -289,18 +427,15 @@ static int compile_in(struct query *q, struct query_test *t, const struct query_
     if (!items) return query_fail_memory(q);
     if (texts) t->texts = items;
     else t->keys = items;
-    for (size_t i = 0; i < length; i++) {
-        snprintf(at, sizeof at, "%s[2][%zu]", place, i);
-        int error = read_for(q, f, list_get(q->heap, list, i), at, &literal);
+    set_list(t, length, false);
+    if (length > LIST_AT_ONCE - q->listed) return hold_list(q, f, list, (uint32_t)length, place);
+    q->listed += (uint32_t)length;
+    for (uint32_t i = 0; i < length;) {
+        int error = read_some(q, t, f, list, place, &i, (uint32_t)length, &nulls);
         if (error) return error;
-        if (literal.kind == QUERY_NOTHING) nulls = true;
-        else add_key(t, f, &literal);
     }
-    t->form = texts ? TEST_TEXTS : TEST_SET;
-    if (nulls && t->negate) t->form = TEST_UNKNOWN;
-    if (length == 0) t->form = t->negate ? TEST_ALWAYS : TEST_UNKNOWN;
-    qsort(items, t->count, texts ? sizeof *t->texts : sizeof *t->keys,
-          texts ? texts_order : keys_order);
+    set_list(t, length, nulls);
+    qsort(items, t->count, item_bytes(t), texts ? texts_order : keys_order);
     return 0;
 }
 

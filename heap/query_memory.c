@@ -3,7 +3,7 @@
  *
  * Every block is in a list of the query, so that a failure anywhere needs no cleaning up:
  * query_destroy lets the query go, and heap_drop_step takes the list apart. */
-#include "heap/query_int.h"
+#include "heap/query_index.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -232,16 +232,51 @@ int query_new(struct heap *h, struct table_version *version, size_t memory_max,
     return 0;
 }
 
+/* The lists that were held. */
+static void lists_close(struct query *q)
+{
+    if (q->list_count) root_frame_close(q->heap, &q->frame);
+    q->list_count = q->list_next = 0;
+}
+
 int query_new_failed(struct query *q, int status, struct query_error *error)
 {
     *error = q->error;
+    lists_close(q);
     external_let_go(&q->external);
     return status;
+}
+
+int query_prepare(struct query *q, uint64_t budget_ns, struct query_error *error)
+{
+    uint64_t now = clock_ns();
+    uint64_t deadline = budget_ns < UINT64_MAX - now ? now + budget_ns : UINT64_MAX;
+    if (q->prepared) return QUERY_END;
+    if (q->list_count) root_frame_touch(q->heap, &q->frame);
+    int status = q->failed;
+    while (!status && q->list_next < q->list_count) {
+        status = query_list_work(q);
+        if (!status && clock_ns() >= deadline) return QUERY_BUSY;
+    }
+    if (!status) {
+        lists_close(q);
+        q->prepared = true;
+        status = query_index_plan(q);
+    }
+    if (status) *error = q->error;
+    q->failed = status;
+    return status;
+}
+
+int query_compiled(struct query *q)
+{
+    return q->list_count ? 0 : query_prepare(q, UINT64_MAX, &q->error);
 }
 
 void query_destroy(struct query *q)
 {
     assert(q->charged == 0);
+    lists_close(q);
     table_unpin(q->version);
     q->version = NULL;
     external_let_go(&q->external);

@@ -19,13 +19,18 @@ int query_next_part(struct query *q, uint64_t budget_ns, struct query_part *part
     uint64_t deadline = budget_ns < UINT64_MAX - now ? now + budget_ns : UINT64_MAX;
     assert(q->scan && !q->order_count);
     q->work = 0;
+    int prepared = query_prepare(q, budget_ns, error);
+    if (prepared) return prepared;
+    if (q->failed) *error = q->error;
+    if (q->failed) return q->failed;
+    if (scan_take_pending(q, part)) return QUERY_ROWS;
     while (q->limit > 0) {
         struct query_source s;
         int found = query_next_vector(q, &s, part->selected);
         if (found < 0) *error = q->error;
         if (found <= 0) return found;
         if (found == QUERY_ROWS) {
-            query_trim(q, part->selected);
+            q->stats.rows_matched -= query_trim(q, part->selected);
             part->chunk = s.chunk;
             part->vector = s.vector;
             part->rows = (uint32_t)bitmap_count(part->selected);

@@ -20,7 +20,7 @@ int query_rows_create(struct heap *h, struct table_version *version, value where
     status = query_open_common(*query, &spec);
     if (!status) status = query_eval_open(*query);
     if (!status) query_weigh(*query);
-    if (!status) status = query_index_plan(*query);
+    if (!status) status = query_compiled(*query);
     return status ? query_new_failed(*query, status, error) : 0;
 }
 
@@ -29,6 +29,8 @@ int query_rows_next(struct query *query, uint32_t *chunk, uint32_t *vector, uint
 {
     struct query_source source;
     query->work = 0; /* the caller looks at the clock each time */
+    int prepared = query_prepare(query, 0, error);
+    if (prepared) return prepared;
     int found = query_next_vector(query, &source, rows);
     if (found == 0) return QUERY_END;
     if (found == QUERY_ROWS) {

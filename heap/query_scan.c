@@ -16,6 +16,7 @@ struct query_scan {
     struct query_source source;    /* where the pending rows are */
     uint64_t pending[QUERY_WORDS];
     bool has_pending;
+    bool parts;                    /* it is read by query_next_part: pending rows are of a vector */
     struct query_code *columns;    /* of the output */
     bool reading_keys;             /* of the pending rows, before they are sorted: this one next */
     uint32_t key_next;
@@ -72,12 +73,13 @@ bool query_chunk_open(struct query *q)
     bool nothing = zone == ZONE_NONE;
     if (!nothing && q->index) use = query_index_enter(q);
     if (nothing || use == INDEX_NOTHING) {
-        q->stats.chunks_skipped++;
+        q->stats.chunks_skipped += nothing;
         query_chunk_leave(q);
         return false;
     }
     q->chunk_open = true;
     q->stats.vectors += vectors;
+    if (use == INDEX_CANDIDATES) q->stats.vectors_skipped += query_index_empty(q->index, vectors);
     return true;
 }
 
@@ -87,8 +89,6 @@ static bool next_vector_zone(struct query *q, enum query_zone *zone)
     if (!query_chunk_open(q)) return false;
     if (q->index && q->index->active && !q->zones.open) {
         uint32_t next = query_index_next_vector(q->index, q->vector);
-        uint32_t end = table_slots_vectors(table_chunk_slots(q->version, q->chunk));
-        q->stats.vectors_skipped += (next == QUERY_NONE ? end : next) - q->vector;
         if (next == QUERY_NONE) {
             query_chunk_leave(q);
             return false;
@@ -341,8 +341,9 @@ int query_give(struct query *q, struct query_batch *batch)
 
 /* --- without order -----------------------------------------------------------------------------*/
 
-void query_trim(struct query *q, uint64_t *mask)
+uint64_t query_trim(struct query *q, uint64_t *mask)
 {
+    uint64_t beyond = 0;
     for (unsigned w = 0; w < QUERY_WORDS; w++) {
         uint64_t word = mask[w], kept = 0;
         uint64_t count = (uint64_t)__builtin_popcountl(word);
@@ -358,9 +359,11 @@ void query_trim(struct query *q, uint64_t *mask)
             kept = word;
         } else {
             for (; q->limit; q->limit--, word &= word - 1) kept |= word & -word;
+            beyond += (uint64_t)__builtin_popcountl(word);
         }
         mask[w] = kept;
     }
+    return beyond;
 }
 
 bool query_batch_full(const struct query *q, uint32_t rows_max, size_t bytes_max)
@@ -379,6 +382,18 @@ static int next_rows(struct query *q, struct query_scan *scan)
     return query_next_vector(q, &scan->source, scan->pending);
 }
 
+/* The next rows become pending: QUERY_ROWS. QUERY_BUSY: none yet; QUERY_END; or an error. */
+static int find_pending(struct query *q, struct query_scan *scan)
+{
+    if (q->limit == 0) return QUERY_END;
+    int found = scan->parts ? query_next_vector(q, &scan->source, scan->pending)
+                            : next_rows(q, scan);
+    if (found != QUERY_ROWS) return found;
+    q->stats.rows_matched -= query_trim(q, scan->pending);
+    scan->has_pending = bits_any(scan->pending);
+    return scan->has_pending ? QUERY_ROWS : QUERY_BUSY;
+}
+
 static int read_rows(struct query *q, uint64_t deadline, uint32_t rows_max, size_t bytes_max)
 {
     struct query_scan *scan = q->scan;
@@ -390,13 +405,8 @@ static int read_rows(struct query *q, uint64_t deadline, uint32_t rows_max, size
             scan->has_pending = bits_any(scan->pending);
         }
         if (query_batch_full(q, rows_max, bytes_max)) return QUERY_ROWS;
-        if (q->limit == 0) return QUERY_END;
-        int found = next_rows(q, scan);
+        int found = find_pending(q, scan);
         if (found <= 0) return found;
-        if (found == QUERY_ROWS) {
-            query_trim(q, scan->pending);
-            scan->has_pending = bits_any(scan->pending);
-        }
         if (query_budget_over(q, deadline)) return QUERY_BUSY;
     }
 }
@@ -525,6 +535,47 @@ int scan_step(struct query *q, uint64_t deadline, uint32_t rows_max, size_t byte
     }
 }
 
+/* --- ahead -------------------------------------------------------------------------------------*/
+
+bool scan_take_pending(struct query *q, struct query_part *part)
+{
+    struct query_scan *scan = q->scan;
+    scan->parts = true;
+    if (!scan->has_pending) return false;
+    scan->has_pending = false;
+    part->chunk = scan->source.chunk;
+    part->vector = scan->source.vector;
+    bits_copy(part->selected, scan->pending);
+    part->rows = (uint32_t)bitmap_count(part->selected);
+    q->stats.rows_returned += part->rows;
+    return true;
+}
+
+static int look_for_rows(struct query *q, uint64_t deadline)
+{
+    while (!q->scan->has_pending) {
+        int found = find_pending(q, q->scan);
+        if (found < 0) q->failed = found;
+        if (found != QUERY_BUSY) return found < 0 ? QUERY_ROWS : found;
+        if (query_budget_over(q, deadline)) return QUERY_BUSY;
+    }
+    return QUERY_ROWS;
+}
+
+int query_look_ahead(struct query *q, uint64_t budget_ns)
+{
+    const struct query_sorter *sorter = q->sorter;
+    assert(q->scan);
+    if (q->failed || q->output_rows) return QUERY_ROWS;
+    if (!sorter) {
+        uint64_t now = clock_ns();
+        return look_for_rows(q, budget_ns < UINT64_MAX - now ? now + budget_ns : UINT64_MAX);
+    }
+    if (q->limit == 0) return QUERY_END;
+    if (q->scan->phase != SCAN_WRITE) return QUERY_BUSY;
+    return sorter->read < sorter->count ? QUERY_ROWS : QUERY_END;
+}
+
 int query_open_sorter(struct query *q)
 {
     struct query_sort_key keys[QUERY_ORDER_MAX];
@@ -585,7 +636,7 @@ static int scan_compile(struct query *q, const struct query_spec *spec)
     if (!error) error = query_eval_open(q);
     if (!error && q->order_count) error = query_open_sorter(q);
     query_weigh(q);
-    return error ? error : query_index_plan(q);
+    return error ? error : query_compiled(q);
 }
 
 int query_scan_create(struct heap *h, struct table_version *version, const struct query_spec *spec,

@@ -267,7 +267,10 @@ int query_next(struct query *q, uint64_t budget_ns, uint32_t rows_max, size_t by
                                                                        : UINT64_MAX;
     if (rows_max == 0 || rows_max > QUERY_ROWS_VECTOR) rows_max = QUERY_ROWS_VECTOR;
     q->work = 0;
-    int outcome = q->limit == 0 && q->output_rows == 0 && !q->agg && q->sorter
+    int prepared = query_prepare(q, budget_ns, error);
+    if (prepared) return prepared;
+    int outcome = q->failed ? q->failed
+                  : q->limit == 0 && q->output_rows == 0 && !q->agg && q->sorter
                       ? QUERY_END
                   : q->scan ? scan_step(q, deadline, rows_max, bytes_max)
                             : agg_step(q, deadline, rows_max, bytes_max);
@@ -303,6 +306,7 @@ void query_stats(const struct query *q, struct query_stats *stats)
     stats->memory = q->external.bytes;
     stats->memory_peak = q->memory_peak;
     if (!q->index) return;
-    stats->index_chunks = q->index->chunks_used + q->index->chunks_skipped;
+    stats->index_chunks = q->index->chunks_used;
+    stats->index_skipped = q->index->chunks_skipped;
     stats->index_rows = q->index->rows;
 }

@@ -227,8 +227,8 @@ struct table_append {
     /* private: how far the steps are */
     uint64_t left;                  /* rows without room */
     struct chunk *building;         /* the next one, with columns up to `column` */
-    struct plain_column *opening;   /* of the last chunk, up to `vector`; it was sealed */
-    uint32_t vector;
+    struct plain_column *opening;   /* of the last chunk, up to `row`; it was sealed */
+    uint32_t row;
     uint32_t column, tail_rows;
     uint64_t checked;               /* rows of `column` */
     bool checking;

@@ -71,7 +71,10 @@ static int mark_for_draft(struct table *t, uint32_t column, struct plain_column 
     return table_draft_mark(t->draft, p->arena, p == kept ? p : NULL);
 }
 
-/* A vector of a column of the last chunk, which was sealed when the table was quiet; behind the
+/* Of texts, between two looks at the clock: some tens of microseconds. */
+#define OPEN_TEXT_BYTES ((size_t)128 << 10)
+
+/* A part of a column of the last chunk, which was sealed when the table was quiet; behind the
  * last one the column is plain, as this version sees it. 1: there is more to do; 0; -ENOMEM. */
 static int open_column(struct table_append *a, uint32_t column, uint32_t slots)
 {
@@ -80,11 +83,11 @@ static int open_column(struct table_append *a, uint32_t column, uint32_t slots)
     struct column_view view = column_view(t->current, chunk, column);
     if (!a->opening) {
         a->opening = plain_column_new(t, column, grown(view.slots, view.slots, slots));
-        a->vector = 0;
+        a->row = 0;
         return a->opening ? 1 : -ENOMEM;
     }
-    if (a->vector < table_slots_vectors(view.slots))
-        return plain_vector(t, a->opening, &view, a->vector++) ? -ENOMEM : 1;
+    if (a->row < view.slots)
+        return plain_part(t, a->opening, &view, &a->row, OPEN_TEXT_BYTES) ? -ENOMEM : 1;
     struct chunk *c = chunk_writable(t, chunk);
     if (!c) return -ENOMEM;
     column_unref(t, c->columns[column].column);

@@ -531,10 +531,21 @@ static int dictionary_work(struct arrow_export *x)
     return is_symbols ? EXPORT_PIECE : EXPORT_BUSY;
 }
 
+static bool arrow_settled(const struct export *e)
+{
+    const struct arrow_export *x = (const struct arrow_export *)e;
+    return (x->state == WRITE_ROWS && x->rows == 0) || x->state == WRITE_END;
+}
+
+static void arrow_end(struct export *e)
+{
+    unsigned char *p = out_zeros(&e->out, ARROW_PREFIX_BYTES);
+    if (p) put32(p, UINT32_MAX);
+}
+
 static int arrow_work(struct export *e, uint64_t budget_ns)
 {
     struct arrow_export *x = (struct arrow_export *)e;
-    unsigned char *p;
     switch (x->state) {
     case FIND_SYMBOLS:
         find_work(x);
@@ -547,8 +558,7 @@ static int arrow_work(struct export *e, uint64_t budget_ns)
     case WRITE_ROWS: return rows_work(x, budget_ns);
     case WRITE_COLUMNS: return column_work(x);
     case WRITE_END:
-        p = out_zeros(&e->out, ARROW_PREFIX_BYTES);
-        if (p) put32(p, UINT32_MAX);
+        arrow_end(e);
         return EXPORT_END;
     }
     return EXPORT_END;
@@ -624,4 +634,5 @@ static int arrow_create(struct query *q, struct query *counter, const struct exp
     return 0;
 }
 
-const struct export_class arrow_export = {arrow_create, arrow_work, arrow_close};
+const struct export_class arrow_export = {arrow_create, arrow_work, arrow_close, arrow_settled,
+                                         arrow_end};

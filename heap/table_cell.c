@@ -141,12 +141,7 @@ static const char *describe(const struct heap *h, value v, char *out, size_t siz
     switch (n.class) {
     case NUMBER_INT64: snprintf(out, size, "%" PRId64, n.i); return out;
     case NUMBER_UINT64: snprintf(out, size, "%" PRIu64, n.u); return out;
-    case NUMBER_DOUBLE:
-        for (int digits = 15; digits <= 17; digits++) { /* the shortest that is exact */
-            snprintf(out, size, "%.*g", digits, n.d);
-            if (strtod(out, NULL) == n.d) break;
-        }
-        return out;
+    case NUMBER_DOUBLE: number_print(out, size, n.d); return out;
     case NUMBER_NONE: break;
     }
     if (v == VALUE_NIL) return "nil";

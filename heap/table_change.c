@@ -9,8 +9,8 @@
 
 /* --- sealed to plain ---------------------------------------------------------------------------*/
 
-int plain_vector(struct table *t, struct plain_column *p, const struct column_view *view,
-                 uint32_t vector)
+int plain_part(struct table *t, struct plain_column *p, const struct column_view *view,
+               uint32_t *row, size_t bytes_max)
 {
     union {
         uint64_t lanes[TABLE_VECTOR_ROWS];
@@ -18,9 +18,11 @@ int plain_vector(struct table *t, struct plain_column *p, const struct column_vi
     } u;
     uint64_t valid[TABLE_VECTOR_WORDS];
     bool texts = field_is_text(view->field);
+    size_t bytes = 0;
+    uint32_t vector = *row / TABLE_VECTOR_ROWS;
     uint32_t rows = texts ? view_texts(view, vector, u.texts) : view_lanes(view, vector, u.lanes);
     view_valid(view, vector, valid);
-    for (uint32_t i = 0; i < rows; i++) {
+    for (uint32_t i = *row % TABLE_VECTOR_ROWS; i < rows && bytes < bytes_max; i++, ++*row) {
         bool null = !bit_get(valid, i);
         struct table_text text = {NULL, 0};
         if (texts && !null) {
@@ -28,8 +30,9 @@ int plain_vector(struct table *t, struct plain_column *p, const struct column_vi
             text.data = arena_add(t, &p->arena, u.texts[i].data, text.length);
             if (!text.data) return -ENOMEM;
             p->text_bytes += text.length;
+            bytes += text.length;
         }
-        plain_store(p, view->field, vector * TABLE_VECTOR_ROWS + i, null,
+        plain_store(p, view->field, *row, null,
                     texts || null ? 0 : u.lanes[i], text);
     }
     return 0;
@@ -40,8 +43,8 @@ struct plain_column *column_to_plain(struct table *t, const struct column_view *
 {
     struct plain_column *p = plain_column_new(t, column, view->slots);
     if (!p) return NULL;
-    for (uint32_t i = 0; i < table_slots_vectors(view->slots); i++)
-        if (plain_vector(t, p, view, i) != 0) {
+    for (uint32_t row = 0; row < view->slots;)
+        if (plain_part(t, p, view, &row, SIZE_MAX) != 0) {
             column_unref(t, &p->head);
             return NULL;
         }

@@ -4,7 +4,7 @@
 
 /* --- texts -------------------------------------------------------------------------------------*/
 
-#define PIECE_BYTES_MIN 1024
+#define PIECE_BYTES_MIN 256
 #define PIECE_BYTES_MAX ((size_t)256 << 10)
 
 static struct text_arena *arena_new(struct table *t)

@@ -249,6 +249,12 @@ static void column_open(struct text_export *x, uint32_t i)
     c->length = o->length - c->before;
 }
 
+static bool text_settled(const struct export *e)
+{
+    const struct text_export *x = (const struct text_export *)e;
+    return x->row == x->batch.rows;
+}
+
 static void text_close(struct export *e) { out_close(&((struct text_export *)e)->texts); }
 
 static void mark_special(struct text_export *x)
@@ -300,5 +306,5 @@ static int jsonl_create(struct query *q, struct query *counter, const struct exp
     return failed ? failed : text_create(q, o, true, e, error);
 }
 
-const struct export_class csv_export = {csv_create, text_work, text_close};
-const struct export_class jsonl_export = {jsonl_create, text_work, text_close};
+const struct export_class csv_export = {csv_create, text_work, text_close, text_settled, NULL};
+const struct export_class jsonl_export = {jsonl_create, text_work, text_close, text_settled, NULL};

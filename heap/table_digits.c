@@ -6,11 +6,14 @@
  * larger, and not whole, is left to printf. */
 #include "heap/table_digits.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "heap/number.h"
 
 #define PLACES_MAX 19 /* 10^19 is the largest power in 64 bits */
 
@@ -169,10 +172,7 @@ size_t digits_double(unsigned char *to, double d, unsigned *places)
         *places = x.k;
         return length + put_decimal(to + length, x);
     }
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf((char *)to + length, DIGITS_ROOM - 3, "%.*g", digits, d);
-        if (strtod((char *)to + length, NULL) == d) break;
-    }
+    number_print((char *)to + length, DIGITS_ROOM - 3, d);
     return end_printed(to, length);
 }
 
@@ -196,7 +196,7 @@ size_t digits_float(unsigned char *to, float f)
             return length + put_decimal(to + length, x);
         }
     }
-    for (int digits = 6; digits <= 9; digits++) {
+    for (int digits = f < FLT_MIN ? 1 : 6; digits <= 9; digits++) {
         snprintf((char *)to + length, DIGITS_ROOM - 3, "%.*g", digits, (double)f);
         if (strtof((char *)to + length, NULL) == f) break;
     }
@@ -222,7 +222,8 @@ size_t digits_date(unsigned char *to, int64_t days)
     size_t length = 4;
     digits_split_date(days, &year, &month, &day);
     if (year >= 0 && year <= 9999) put_digits(to, (uint64_t)year, 4);
-    else length = (size_t)snprintf((char *)to, DIGITS_ROOM, "%04lld", (long long)year);
+    else length = (size_t)snprintf((char *)to, DIGITS_ROOM, "%s%04lld", year < 0 ? "-" : "",
+                                   (long long)(year < 0 ? -year : year));
     to[length] = '-';
     put_digits(to + length + 1, (uint64_t)month, 2);
     to[length + 3] = '-';

@@ -110,6 +110,20 @@ int export_step(struct export *e, uint64_t budget_ns, const unsigned char **data
     return outcome == EXPORT_PIECE;
 }
 
+int export_look_ahead(struct export *e, uint64_t budget_ns, const unsigned char **data,
+                      size_t *length)
+{
+    if (!e->lent || !e->class->settled(e)) return 1;
+    int found = query_look_ahead(e->query, budget_ns);
+    if (found != QUERY_END) return found == QUERY_BUSY ? QUERY_BUSY : 1;
+    size_t used = (size_t)(*data - e->out.data);
+    if (e->class->end) e->class->end(e);
+    if (e->out.failed) return 1;
+    *data = e->out.data + used;
+    *length = e->out.length - used;
+    return 0;
+}
+
 uint64_t export_rows(const struct export *e) { return e->rows; }
 
 enum export_format export_format_of(const struct export *e)

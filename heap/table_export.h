@@ -51,6 +51,11 @@ void export_set_sizes(struct export *export, size_t piece_bytes, uint32_t rows_m
  * error, after which only export_destroy is left. */
 warn_unused int export_step(struct export *export, uint64_t budget_ns, const unsigned char **data,
                             size_t *length, struct query_error *error);
+/* Of the last piece, or what the caller has not used of its front: is it the last one? 0: it is,
+ * and has got longer by what ends the stream; 1: it is not; QUERY_BUSY: that could not be said in
+ * about `budget_ns`. Whatever fails meanwhile fails the next step. */
+warn_unused int export_look_ahead(struct export *export, uint64_t budget_ns,
+                                  const unsigned char **data, size_t *length);
 /* Of all pieces so far. */
 uint64_t export_rows(const struct export *export);
 enum export_format export_format_of(const struct export *export);

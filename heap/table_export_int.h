@@ -20,6 +20,10 @@ struct export_class {
      * enum export_outcome, or an error, in export->error. `out` that failed is seen to. */
     int (*work)(struct export *e, uint64_t budget_ns);
     void (*close)(struct export *e); /* buffers of its own; NULL: none */
+    /* After a piece: whether all rows that the query has given are in pieces. */
+    bool (*settled)(const struct export *e);
+    /* Then, if the query has no more: appends what is left. NULL: nothing is. */
+    void (*end)(struct export *e);
 };
 
 extern const struct export_class arrow_export, csv_export, jsonl_export, npy_export;

@@ -127,9 +127,17 @@ static bool is_fine(const char *data, size_t length)
     return digits > 6;
 }
 
+/* Other years than those of four digits are read where a date is wanted; found by chance, they are
+ * rather numbers of something. */
+static bool has_usual_year(const char *data, size_t length)
+{
+    return length > 4 && data[0] != '-' && data[4] == '-';
+}
+
 static unsigned as_time(unsigned types, const char *data, size_t length)
 {
     struct table_cell c;
+    if (!has_usual_year(data, length)) return 0;
     if (types & BIT(DATE) && cell_parse(TABLE_DATE, data, length, &c)) return types & BIT(DATE);
     if (types & BIT(TS) && cell_parse(TABLE_TS, data, length, &c) && !is_fine(data, length))
         return types & BIT(TS);

@@ -475,10 +475,11 @@ static inline uint32_t vector_rows(uint32_t slots, uint32_t vector)
 void lanes_extremes(const struct table_field *f, const uint64_t *lanes, const uint64_t *bits,
                     struct table_extremes *e);
 
-/* table_change.c: copies one vector, with what its overlay changed, to the same place of a plain
- * column. 0 or -ENOMEM. */
-warn_unused int plain_vector(struct table *t, struct plain_column *p,
-                             const struct column_view *view, uint32_t vector);
+/* table_change.c: copies cells from *row on, with what the overlay changed, to the same place of a
+ * plain column: up to the end of the vector, or the text with which they have `bytes_max` bytes.
+ * *row goes on. 0 or -ENOMEM. */
+warn_unused int plain_part(struct table *t, struct plain_column *p,
+                           const struct column_view *view, uint32_t *row, size_t bytes_max);
 /* The column as a plain one with its overlay merged, in one go. */
 warn_unused struct plain_column *column_to_plain(struct table *t, const struct column_view *view,
                                                  uint32_t column);

@@ -119,6 +119,11 @@ static int npy_work(struct export *e, uint64_t budget_ns)
 
 /* --- from beginning to end ---------------------------------------------------------------------*/
 
+static bool npy_settled(const struct export *e)
+{
+    return ((const struct npy_export *)e)->counted;
+}
+
 static void npy_close(struct export *e) { query_destroy(((struct npy_export *)e)->counter); }
 
 static int npy_create(struct query *q, struct query *counter, const struct export_options *o,
@@ -144,4 +149,4 @@ static int npy_create(struct query *q, struct query *counter, const struct expor
     return 0;
 }
 
-const struct export_class npy_export = {npy_create, npy_work, npy_close};
+const struct export_class npy_export = {npy_create, npy_work, npy_close, npy_settled, NULL};

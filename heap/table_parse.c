@@ -120,11 +120,25 @@ static int64_t days_of(int64_t year, int64_t month, int64_t day)
     return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
 }
 
+/* Four digits, or up to seven that begin with no zero; a minus, but no year -0: each year is
+ * written in one way. */
+static bool scan_year(struct scan *s, int64_t *year)
+{
+    bool minus = scan_char(s, '-');
+    const char *first = s->p;
+    for (*year = 0; s->p < s->end && *s->p >= '0' && *s->p <= '9' && s->p - first < 7; s->p++)
+        *year = *year * 10 + (*s->p - '0');
+    if (s->p - first < 4 || (s->p - first > 4 && *first == '0') || (minus && *year == 0))
+        return false;
+    if (minus) *year = -*year;
+    return true;
+}
+
 static bool scan_date(struct scan *s, int64_t *days)
 {
     static const uint8_t lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     int64_t year, month, day;
-    if (!scan_digits(s, 4, &year) || !scan_char(s, '-') || !scan_digits(s, 2, &month) ||
+    if (!scan_year(s, &year) || !scan_char(s, '-') || !scan_digits(s, 2, &month) ||
         !scan_char(s, '-') || !scan_digits(s, 2, &day))
         return false;
     if (month < 1 || month > 12 || day < 1) return false;
@@ -169,8 +183,10 @@ static bool scan_time(struct scan *s, int64_t *us)
     if (scan_char(s, ':') && (!scan_digits(s, 2, &second) || !scan_fraction(s, &fraction)))
         return false;
     if (hour > 23 || minute > 59 || second > 59 || !scan_zone(s, &zone)) return false;
-    *us = (((days * 24 + hour) * 60 + minute - zone) * 60 + second) * 1000000 + fraction;
-    return true;
+    int64_t seconds = ((days * 24 + hour) * 60 + minute - zone) * 60 + second;
+    __int128 exact = (__int128)seconds * 1000000 + fraction;
+    *us = (int64_t)exact;
+    return *us == exact;
 }
 
 bool cell_parse(enum table_type type, const char *text, size_t length, struct table_cell *cell)
@@ -180,7 +196,8 @@ bool cell_parse(enum table_type type, const char *text, size_t length, struct ta
     switch (type) {
     case TABLE_F32: case TABLE_F64: return parse_double(text, length, &cell->d);
     case TABLE_BOOL: return parse_bool(text, length, &cell->u);
-    case TABLE_DATE: return scan_date(&s, &cell->i) && s.p == s.end;
+    case TABLE_DATE:
+        return scan_date(&s, &cell->i) && s.p == s.end && cell->i == (int32_t)cell->i;
     case TABLE_TS: return scan_time(&s, &cell->i) && s.p == s.end;
     case TABLE_STR: case TABLE_SYM: case TABLE_BIN:
         cell->text = (struct table_text){text, length};

@@ -2,27 +2,29 @@
  *
  * Codes are given in order of first sight and never change, so that every version of the table can
  * use the same dictionary. It grows by linear hashing (Litwin 1980): a new symbol splits one
- * bucket, never the table; symbols and buckets lie in segments that never move.
+ * bucket, never the table; symbols and buckets lie in segments that never move. Most dictionaries
+ * are small, and tables with one may be many: so the first segments are small, too.
+ *
+ *     segment   0     1      2      3       ...  6         7           8
+ *     symbols   0-15  16-31  32-63  64-127  ...  512-1023  1024-2047  2048-3071 ...
  *
  * A change adds symbols before anybody sees its rows, and some stay when it is given up. So a
  * dictionary knows of which symbols the changes were surely seen: those below `settled`. That grows
  * whenever no change is open, until one has left symbols behind. Of the others, rows tell. */
 #include "heap/table_int.h"
 
-#define SEGMENT_SYMBOLS 1024
-#define SEGMENTS_MAX (TABLE_SYMBOLS_MAX / SEGMENT_SYMBOLS)
+#define SEGMENT_SYMBOLS 1024   /* of a large segment */
+#define SEGMENT_SYMBOLS_MIN 16 /* of the first one */
+#define SMALL_SEGMENTS 7       /* together as many symbols as a large one */
+#define LARGE_SEGMENTS (TABLE_SYMBOLS_MAX / SEGMENT_SYMBOLS - 1)
 #define NO_SYMBOL UINT32_MAX
 
+/* As many buckets as symbols: bucket i lies in symbol i. */
 struct symbol {
     struct table_text text;
     uint64_t hash;
-    uint32_t next; /* in its bucket; NO_SYMBOL */
-};
-
-/* As many buckets as symbols: bucket i and symbol i live in the same segment. */
-struct symbol_segment {
-    struct symbol symbols[SEGMENT_SYMBOLS];
-    uint32_t buckets[SEGMENT_SYMBOLS];
+    uint32_t next;   /* in its bucket; NO_SYMBOL */
+    uint32_t bucket; /* the first one in bucket i; NO_SYMBOL */
 };
 
 struct symbols {
@@ -34,8 +36,46 @@ struct symbols {
     bool stained;  /* one has left symbols behind */
     size_t text_bytes;
     struct text_arena *arena;
-    struct symbol_segment *segments[SEGMENTS_MAX];
+    struct symbol *small[SMALL_SEGMENTS];
+    struct symbol **large; /* LARGE_SEGMENTS of them; NULL while there is none */
 };
+
+_Static_assert(SEGMENT_SYMBOLS_MIN << (SMALL_SEGMENTS - 1) == SEGMENT_SYMBOLS,
+               "small segments have as many symbols as those before them");
+
+/* The first symbol of a segment, and so how many those before it have. */
+static uint32_t segment_start(uint32_t segment)
+{
+    if (segment >= SMALL_SEGMENTS) return (segment - SMALL_SEGMENTS + 1) * SEGMENT_SYMBOLS;
+    return segment ? SEGMENT_SYMBOLS_MIN / 2 << segment : 0;
+}
+
+static size_t segment_bytes(uint32_t segment)
+{
+    return (segment_start(segment + 1) - segment_start(segment)) * sizeof(struct symbol);
+}
+
+static struct symbol *symbol_at(const struct symbols *s, uint32_t code)
+{
+    if (code >= SEGMENT_SYMBOLS)
+        return &s->large[code / SEGMENT_SYMBOLS - 1][code % SEGMENT_SYMBOLS];
+    uint32_t segment = code < SEGMENT_SYMBOLS_MIN ? 0 : 28 - (uint32_t)__builtin_clz(code);
+    return &s->small[segment][code - segment_start(segment)];
+}
+
+static struct symbol **segment_at(struct symbols *s, uint32_t segment)
+{
+    return segment < SMALL_SEGMENTS ? &s->small[segment] : &s->large[segment - SMALL_SEGMENTS];
+}
+
+static void free_segment(struct table *t, struct symbols *s)
+{
+    uint32_t last = --s->segment_count;
+    external_free(&t->external, *segment_at(s, last), segment_bytes(last));
+    if (last != SMALL_SEGMENTS) return;
+    external_free(&t->external, s->large, LARGE_SEGMENTS * sizeof *s->large);
+    s->large = NULL;
+}
 
 struct symbols *symbols_new(struct table *t)
 {
@@ -63,9 +103,8 @@ bool symbols_free_some(struct table *t, struct symbols *s, size_t *work)
         return false;
     }
     if (s->segment_count) {
-        struct symbol_segment *segment = s->segments[--s->segment_count];
-        *work += external_free_words(sizeof *segment);
-        external_free(&t->external, segment, sizeof *segment);
+        *work += external_free_words(segment_bytes(s->segment_count - 1));
+        free_segment(t, s);
         return false;
     }
     arena_unref(t, s->arena);
@@ -96,18 +135,14 @@ uint32_t symbols_count(const struct symbols *s) { return s->count; }
 
 size_t symbols_bytes(const struct symbols *s)
 {
-    return sizeof *s + s->segment_count * sizeof(struct symbol_segment) +
+    return sizeof *s + (s->large ? LARGE_SEGMENTS * sizeof *s->large : 0) +
+           segment_start(s->segment_count) * sizeof(struct symbol) +
            (s->arena ? sizeof *s->arena + s->arena->bytes : 0);
-}
-
-static struct symbol *symbol_at(const struct symbols *s, uint32_t code)
-{
-    return &s->segments[code / SEGMENT_SYMBOLS]->symbols[code % SEGMENT_SYMBOLS];
 }
 
 static uint32_t *bucket_at(const struct symbols *s, uint32_t bucket)
 {
-    return &s->segments[bucket / SEGMENT_SYMBOLS]->buckets[bucket % SEGMENT_SYMBOLS];
+    return &symbol_at(s, bucket)->bucket;
 }
 
 /* Among `count` buckets: those that are split already take one bit of the hash more. */
@@ -158,10 +193,16 @@ static uint32_t split_source(uint32_t added)
 
 static int make_room(struct table *t, struct symbols *s)
 {
-    if (s->count < s->segment_count * SEGMENT_SYMBOLS) return 0;
-    struct symbol_segment *segment = external_alloc(&t->external, sizeof *segment);
+    if (s->count < segment_start(s->segment_count)) return 0;
+    struct symbol *segment = external_alloc(&t->external, segment_bytes(s->segment_count));
+    if (segment && s->segment_count == SMALL_SEGMENTS)
+        s->large = external_alloc(&t->external, LARGE_SEGMENTS * sizeof *s->large);
+    if (segment && s->segment_count >= SMALL_SEGMENTS && !s->large) {
+        external_free(&t->external, segment, segment_bytes(s->segment_count));
+        segment = NULL;
+    }
     if (!segment) return -ENOMEM;
-    s->segments[s->segment_count++] = segment;
+    *segment_at(s, s->segment_count++) = segment;
     return 0;
 }
 
@@ -183,8 +224,7 @@ int table_symbol_intern(struct table *t, uint32_t column, const char *data, size
     const char *copy = arena_add(t, &s->arena, data, length);
     if (!copy) return table_fail_memory(error);
     uint32_t added = s->count++;
-    *symbol_at(s, added) = (struct symbol){{copy, length}, hash, NO_SYMBOL};
-    *bucket_at(s, added) = NO_SYMBOL;
+    *symbol_at(s, added) = (struct symbol){{copy, length}, hash, NO_SYMBOL, NO_SYMBOL};
     if (added) relink(s, split_source(added), s->count);
     link_symbol(s, added, s->count);
     s->text_bytes += length;
@@ -216,10 +256,7 @@ void symbols_truncate(struct table *t, struct symbols *s, uint32_t count)
     const char *end = last.data ? last.data + last.length : NULL;
     while (piece && !(end >= piece->data && end <= piece->data + piece->used)) piece = piece->next;
     if (s->arena) arena_rewind(t, s->arena, piece, piece ? (size_t)(end - piece->data) : 0);
-    while (s->segment_count && (s->segment_count - 1) * SEGMENT_SYMBOLS >= count) {
-        struct symbol_segment *segment = s->segments[--s->segment_count];
-        external_free(&t->external, segment, sizeof *segment);
-    }
+    while (s->segment_count && segment_start(s->segment_count - 1) >= count) free_segment(t, s);
 }
 
 uint32_t table_symbol_count(const struct table *t, uint32_t column)

@@ -184,8 +184,9 @@
       "Computes aggregates, agg: {name: [function, column, ...]}, of the rows that a "          \
       "predicate keeps, for each group or of all")                                              \
     X("table.explain", "path, [opts: those of table.scan or table.agg]", "map", 1, 2,           \
-      METHOD_READ, method_table_explain,                                                        \
-      "Tells what a query will do, and what zone maps will skip")                               \
+      METHOD_READ | METHOD_LONG, method_table_explain,                                          \
+      "Tells what a query will do, and what zone maps and indexes will skip, in the words of "  \
+      "stats, which docs/tables.md explains")                                                   \
     X("table.set", "path, row, column, value", "true", 4, 4,                                    \
       METHOD_WRITE, method_table_set,                                                           \
       "Changes a cell")                                                                         \

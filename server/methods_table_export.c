@@ -29,6 +29,9 @@
 
 /* What is over by then is answered at once. */
 #define FIRST_STEP_NS ((uint64_t)100000)
+/* So long an answer that is long enough looks for one more row, which says whether a cursor is
+ * left. */
+#define AHEAD_NS ((uint64_t)500000)
 /* Of an answer beside its data and its columns. */
 #define FRAME_BYTES ((size_t)512)
 
@@ -38,6 +41,7 @@ struct sending {
     enum table_read kind;
     struct table_out gathered;   /* pieces, but for the last one; charged to the query */
     uint64_t rows_before;        /* export_rows when it began */
+    uint64_t ahead_ns;           /* that were spent looking for one more row */
     bool answering;              /* the answer has its head, and of the data so much: */
     size_t gathered_at, piece_at;
     size_t share;                /* of the piece: so much is to be in the answer */
@@ -169,6 +173,31 @@ static bool is_enough(const struct sending *s)
     return sending_bytes(s) >= (c->bytes_max + 1) / 2 || (c->rows_max > 0 && sending_rows(s) > 0);
 }
 
+/* An answer that is long enough: is what it has the end? CALL_PENDING: not known yet. What ends the
+ * stream and does not fit any more is left for a cursor. */
+static enum call_outcome sending_look_ahead(const struct call *call, struct sending *s,
+                                            uint64_t budget_ns)
+{
+    struct table_cursor *c = s->cursor;
+    if (c->export_over || s->kind == READ_ALL || s->ahead_ns >= AHEAD_NS) return CALL_DONE;
+    if (piece_share(call, s) < c->piece_length || c->piece_length == 0) return CALL_DONE;
+    uint64_t begin = clock_ns(), left = AHEAD_NS - s->ahead_ns;
+    int more = export_look_ahead(c->export, budget_ns < left ? budget_ns : left, &c->piece,
+                                 &c->piece_length);
+    c->export_over = more == 0;
+    s->ahead_ns += clock_ns() - begin;
+    return more == QUERY_BUSY && s->ahead_ns < AHEAD_NS ? CALL_PENDING : CALL_DONE;
+}
+
+/* An answer that is long enough. */
+static enum call_outcome sending_end(struct call *call, struct sending *s, uint64_t end_ns)
+{
+    uint64_t now = clock_ns();
+    if (sending_look_ahead(call, s, now < end_ns ? end_ns - now : 0) == CALL_PENDING)
+        return CALL_PENDING;
+    return sending_finish(call, end_ns);
+}
+
 static enum call_outcome fail(struct call *call, const struct query_error *error)
 {
     sending_free(call);
@@ -199,9 +228,13 @@ static enum call_outcome sending_step(struct call *call, uint64_t budget_ns)
     struct table_cursor *cursor = s->cursor;
     uint64_t now = clock_ns(), end = now + budget_ns;
     if (s->answering) return sending_finish(call, end);
+    struct query_error wrong;
+    int prepared = query_prepare(cursor->query, budget_ns, &wrong);
+    if (prepared == QUERY_BUSY) return CALL_PENDING;
+    if (prepared < 0) return fail(call, &wrong);
     do {
         struct query_error error;
-        if (is_enough(s)) return sending_finish(call, end);
+        if (is_enough(s)) return sending_end(call, s, end);
         if (gather(call, s) < 0) {
             sending_free(call);
             return CALL_FAILED;
@@ -210,7 +243,7 @@ static enum call_outcome sending_step(struct call *call, uint64_t budget_ns)
                                &error);
         if (more < 0) return fail(call, &error);
         cursor->export_over = more == 0;
-        if (is_enough(s)) return sending_finish(call, end);
+        if (is_enough(s)) return sending_end(call, s, end);
         now = clock_ns();
     } while (now < end);
     return CALL_PENDING;

@@ -4,7 +4,8 @@
  * changing the table; its bytes are fed to the reader in steps, straight from the request; at their
  * end the rows that are whole join the table, and if more is to come the import becomes a cursor of
  * the session. A call that makes its table
- * without a schema passes over its bytes twice: the first time only to find types.
+ * without a schema passes over its bytes twice: the first time only to find types. Bytes without a
+ * whole row tell none: then they are held, and the next call goes on with them.
  *
  * With `atomic` no rows join before the last call: those of a table that is there stay in one fork,
  * a table that is made stays the import's own.
@@ -48,6 +49,7 @@ struct importing {
     struct table_cursor *cursor; /* owned, with its import */
     struct request request;      /* without the schema: that may have moved */
     bool types;     /* this pass only finds types */
+    size_t held;    /* bytes of earlier calls, when it began */
     size_t at;      /* in the bytes */
     int status;     /* of the last feed */
     bool over;      /* all is read; the rows wait for their turn to join the table */
@@ -130,10 +132,10 @@ static int read_request(struct call *call, struct request *r)
 /* --- beginning --------------------------------------------------------------------------------*/
 
 /* Where a table is to be made: nothing is there. */
-static int check_place(struct call *call, const struct request *r, struct place *place)
+static int check_place(struct call *call, int64_t ttl_ms, struct place *place)
 {
     if (place_find(call, call->args[0], PATH_CREATE, place) < 0) return -1;
-    if (r->ttl_ms > 0 && (!place_is_key(call, place) || place->missing > 0)) {
+    if (ttl_ms > 0 && (!place_is_key(call, place) || place->missing > 0)) {
         call_fail(call, ERROR_BAD_PATH, "%s: only whole keys expire (ttl); %s is none",
                   call->method->name, quote_whole_path(call, call->args[0]));
         return -1;
@@ -149,7 +151,7 @@ static int prepare_new(struct call *call, const struct request *r, struct table_
 {
     struct table_schema schema;
     struct place place;
-    if (check_place(call, r, &place) < 0) return -1;
+    if (check_place(call, r->ttl_ms, &place) < 0) return -1;
     if (r->schema == VALUE_ABSENT) return 0;
     if (table_schema_read(call, r->schema, &schema) < 0) return -1;
     value table = table_schema_make(call, &schema);
@@ -210,6 +212,7 @@ static struct table_cursor *cursor_new(struct call *call, const struct request *
         return NULL;
     }
     cursor->import->atomic = r->atomic;
+    cursor->import->ttl_ms = r->ttl_ms;
     if (prepare_table(call, r, cursor->import) == 0) return cursor;
     table_cursor_destroy(cursor);
     return NULL;
@@ -318,14 +321,14 @@ static void write_schema(struct writer *w, const struct table_import *x)
 }
 
 /* The new table goes to its place. 0, or -1 after call_fail. */
-static int store_table(struct call *call, const struct request *r, struct table_import *x)
+static int store_table(struct call *call, struct table_import *x)
 {
     struct place place;
-    if (check_place(call, r, &place) < 0) return -1;
+    if (check_place(call, x->ttl_ms, &place) < 0) return -1;
     uint64_t now_ms = keys_now(call->host->keys);
     value table = import_stored(x);
     return place_replace_take(call, &place, table,
-                              r->ttl_ms > 0 ? now_ms + (uint64_t)r->ttl_ms : 0);
+                              x->ttl_ms > 0 ? now_ms + (uint64_t)x->ttl_ms : 0);
 }
 
 /* Whether it is the call's turn to join the table, or it has begun to. */
@@ -354,7 +357,7 @@ static enum call_outcome import_finish(struct call *call, uint64_t end_ns)
     else writer_nil(w);
     if (told) write_schema(w, x);
     if (reply_check(call) < 0 || check_table(call, x) < 0) return fail_ended(call);
-    if (joins && x->fresh && !x->infers && store_table(call, &s->request, x) < 0)
+    if (joins && x->fresh && !x->infers && store_table(call, x) < 0)
         return fail_ended(call);
     int more = joins ? import_join(x, end_ns, &error) : 0;
     if (more < 0) return fail_import(call, &error);
@@ -383,7 +386,7 @@ static int make_table(struct call *call, struct table_import *x, struct table_er
     if (count == 0) {
         *error = (struct table_error){.fault = TABLE_FAULT_TYPE, .row = UINT64_MAX};
         snprintf(error->text, sizeof error->text,
-                 "the bytes of the first call have no whole row, so they tell no columns");
+                 "the file has no row, so it tells no columns; a schema would");
         failed = -EINVAL;
     }
     if (!failed) failed = table_create(call->heap, fields, count, &table, error);
@@ -400,6 +403,8 @@ static int pass_end(struct call *call, struct importing *s, struct table_error *
     struct table_import *x = s->cursor->import;
     int failed = import_flush(x, !s->request.more, error);
     if (failed || !s->types) return failed ? failed : 1;
+    if (s->request.more && import_rows(x) == 0) return 1; /* the next call may tell */
+    import_hold_only(x, s->held);
     import_types_end(x);
     failed = make_table(call, x, error);
     if (!failed) failed = import_begin(x, false, error);
@@ -409,18 +414,43 @@ static int pass_end(struct call *call, struct importing *s, struct table_error *
     return failed;
 }
 
+/* Bytes of a call that may have no whole row are held. */
+static int hold(struct importing *s, const char *data, size_t length, struct table_error *error)
+{
+    struct table_import *x = s->cursor->import;
+    bool needed = s->types && s->request.more && import_rows(x) == 0;
+    return needed && length > 0 ? import_hold(x, data, length, error) : 0;
+}
+
+/* What is fed at once of bytes that were held. */
+#define HELD_PIECE ((size_t)32 << 10)
+
+/* Bytes that were held come before those of the call. 1: there were some. */
+static int held_work(struct importing *s, struct table_error *error)
+{
+    struct table_import *x = s->cursor->import;
+    const char *data;
+    size_t used = 0, length = s->types ? 0 : import_held(x, &data);
+    if (length == 0) return 0;
+    s->status = import_feed(x, data, length < HELD_PIECE ? length : HELD_PIECE, &used, error);
+    import_held_read(x, used);
+    return s->status < 0 ? s->status : 1;
+}
+
 /* One feed. 1: done, 0: more to do, negative: *error. */
 static int import_work(struct call *call, struct importing *s, struct table_error *error)
 {
     struct table_import *x = s->cursor->import;
     struct text_scratch scratch;
     const char *data = NULL;
+    int held = held_work(s, error);
+    if (held != 0) return held < 0 ? held : 0;
     size_t used = 0, length = text_piece(call->heap, call->args[1], s->at, &data, &scratch);
     bool over = length == 0 && s->status != TABLE_FEED_WORK;
     if (over || s->status == TABLE_FEED_DONE) return pass_end(call, s, error);
     s->status = import_feed(x, data, length, &used, error);
     s->at += used;
-    return s->status < 0 ? s->status : 0;
+    return s->status < 0 ? s->status : hold(s, data, used, error);
 }
 
 static enum call_outcome import_step(struct call *call, uint64_t budget_ns)
@@ -456,6 +486,7 @@ enum call_outcome method_table_import(struct call *call)
     r.schema = VALUE_ABSENT;
     s->request = r;
     s->types = import_lacks_types(s->cursor->import);
+    s->held = s->cursor->import->held.length;
     call->state = s;
     call->abort = importing_free;
     call->step = import_step;

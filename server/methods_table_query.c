@@ -29,6 +29,8 @@
 #define SLICE_ROWS_MAX 1000000
 /* What is over by then is answered at once. */
 #define FIRST_STEP_NS ((uint64_t)100000)
+/* So long an answer that is full looks for one more row, which says whether a cursor is left. */
+#define AHEAD_NS ((uint64_t)500000)
 
 /* A column as a bin or as the items of a list, and which rows are not null. */
 struct gathered {
@@ -48,6 +50,7 @@ struct reading {
     struct query_batch batch;    /* what is being written; rows 0: nothing is */
     uint32_t next;               /* the batch's next row, or (format cols) column */
     bool ended;
+    uint64_t ahead_ns;           /* that were spent looking for one more row */
     bool answering;              /* all is gathered; the answer has its head, and columns up to */
     uint32_t column;
     size_t at;                   /* in the column's bytes, or in `rows` */
@@ -268,7 +271,7 @@ void table_write_stats(struct writer *w, const struct query *q)
     struct query_stats s;
     query_stats(q, &s);
     writer_cstr(w, "stats");
-    writer_map(w, 10);
+    writer_map(w, 11);
     reply_figure(w, "rows_total", s.rows_total);
     reply_figure(w, "rows_matched", s.rows_matched);
     reply_figure(w, "groups", s.groups);
@@ -277,6 +280,7 @@ void table_write_stats(struct writer *w, const struct query *q)
     reply_figure(w, "vectors", s.vectors);
     reply_figure(w, "vectors_skipped", s.vectors_skipped);
     reply_figure(w, "index_chunks", s.index_chunks);
+    reply_figure(w, "index_skipped", s.index_skipped);
     reply_figure(w, "index_rows", s.index_rows);
     reply_figure(w, "memory_peak", s.memory_peak);
 }
@@ -366,6 +370,17 @@ static enum call_outcome reading_finish(struct call *call, uint64_t end_ns)
 
 /* --- steps ------------------------------------------------------------------------------------*/
 
+/* Whether the query is at its end, once the answer is full. QUERY_END, or QUERY_BUSY: not yet
+ * known. A scan with a limit that is reached is known at once to be over. */
+static int reading_look_ahead(struct reading *r, uint64_t budget_ns)
+{
+    uint64_t begin = clock_ns(), left = AHEAD_NS - r->ahead_ns;
+    int outcome = query_look_ahead(reading_query(r), budget_ns < left ? budget_ns : left);
+    r->ahead_ns += clock_ns() - begin;
+    r->ended = outcome == QUERY_END;
+    return outcome == QUERY_BUSY && r->ahead_ns < AHEAD_NS ? QUERY_BUSY : QUERY_END;
+}
+
 /* The next batch, for about `budget_ns`. An outcome of query_next; an error after call_fail. */
 static int reading_next(struct call *call, struct reading *r, uint64_t budget_ns)
 {
@@ -373,7 +388,8 @@ static int reading_next(struct call *call, struct reading *r, uint64_t budget_ns
     struct query_error error;
     uint64_t rows = cursor->rows_max - r->count;
     size_t bytes = gathered_bytes(r);
-    if (rows == 0 || (bytes >= cursor->bytes_max && r->count > 0)) return QUERY_END;
+    if (rows == 0 || (bytes >= cursor->bytes_max && r->count > 0))
+        return reading_look_ahead(r, budget_ns);
     int outcome = query_next(cursor->query, budget_ns,
                              rows < TABLE_VECTOR_ROWS ? (uint32_t)rows : TABLE_VECTOR_ROWS,
                              cursor->bytes_max - bytes, &r->batch, &error);
@@ -623,6 +639,31 @@ enum call_outcome method_table_close(struct call *call)
     return reply_bool(call, cursor != NULL);
 }
 
+static void explain_free(struct call *call)
+{
+    table_cursor_destroy(call->state);
+    call->state = NULL;
+}
+
+static enum call_outcome explain_step(struct call *call, uint64_t budget_ns)
+{
+    struct query_error error;
+    struct query *q = ((struct table_cursor *)call->state)->query;
+    int status = query_prepare(q, budget_ns, &error);
+    if (status == QUERY_BUSY) return CALL_PENDING;
+    if (status < 0) {
+        explain_free(call);
+        return call_fail_query(call, &error);
+    }
+    value map = query_explain(q);
+    explain_free(call);
+    map = call_keep_take(call, map);
+    if (map == VALUE_ABSENT) return fail_no_memory(call);
+    struct reply r;
+    reply_open(&r, call);
+    return reply_finish(&r, reply_value(&r, map));
+}
+
 enum call_outcome method_table_explain(struct call *call)
 {
     struct table *t;
@@ -635,11 +676,8 @@ enum call_outcome method_table_explain(struct call *call)
         return call_fail_query(call, &error);
     struct table_cursor *cursor = cursor_create(call, param(call, 1));
     if (cursor == NULL || compile(call, t, &spec, agg, cursor) < 0) return CALL_FAILED;
-    value map = query_explain(cursor->query);
-    table_cursor_destroy(cursor);
-    map = call_keep_take(call, map);
-    if (map == VALUE_ABSENT) return fail_no_memory(call);
-    struct reply r;
-    reply_open(&r, call);
-    return reply_finish(&r, reply_value(&r, map));
+    call->state = cursor;
+    call->abort = explain_free;
+    call->step = explain_step;
+    return explain_step(call, FIRST_STEP_NS);
 }

@@ -164,10 +164,7 @@ static int write_scalar(struct reply *r, value v)
 /* A float as text that reads back as the same number, and as a float. */
 static void format_double(char *text, size_t size, double d)
 {
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, size, "%.*g", digits, d);
-        if (strtod(text, NULL) == d) break;
-    }
+    number_print(text, size, d);
     if (isfinite(d) && strpbrk(text, ".e") == NULL) strncat(text, ".0", size - strlen(text) - 1);
 }
 

@@ -60,6 +60,7 @@ void import_destroy(struct table_import *x)
     table_fork_abandon(&x->fork);
     readers_close(x);
     infer_close(&x->types);
+    out_close(&x->held);
     if (x->empty != NULL) table_unpin(x->empty);
     if (x->table != NULL) table_let_go(x->table);
     root_frame_close(x->external.heap, &x->frame);
@@ -124,6 +125,32 @@ bool import_lacks_types(const struct table_import *x)
 
 void import_types_end(struct table_import *x) { readers_close(x); }
 
+int import_hold(struct table_import *x, const void *data, size_t length, struct table_error *error)
+{
+    out_put(&x->held, data, length);
+    return x->held.failed ? text_memory(error, "a file") : 0;
+}
+
+void import_hold_only(struct table_import *x, size_t length)
+{
+    if (length == 0) out_close(&x->held);
+    else x->held.length = length;
+}
+
+size_t import_held(const struct table_import *x, const char **data)
+{
+    *data = (const char *)x->held.data + x->held_at;
+    return x->held.length - x->held_at;
+}
+
+void import_held_read(struct table_import *x, size_t length)
+{
+    x->held_at += length;
+    if (x->held_at < x->held.length) return;
+    out_close(&x->held);
+    x->held_at = 0;
+}
+
 uint32_t import_field_count(const struct table_import *x)
 {
     if (is_text(x)) return x->types.count;
@@ -178,7 +205,8 @@ int import_begin(struct table_import *x, bool types, struct table_error *error)
 
 static size_t held_bytes(const struct table_import *x)
 {
-    return infer_bytes(&x->types) + (x->csv != NULL ? csv_reader_bytes(x->csv) : 0) +
+    return infer_bytes(&x->types) + x->held.capacity +
+           (x->csv != NULL ? csv_reader_bytes(x->csv) : 0) +
            (x->json != NULL ? json_reader_bytes(x->json) : 0) +
            (x->arrow != NULL ? arrow_reader_bytes(x->arrow) : 0) +
            (x->npy != NULL ? npy_reader_bytes(x->npy) : 0);

@@ -39,6 +39,11 @@ struct table_import {
     struct root_frame frame;
     struct table_fork fork;
     struct table_infer types; /* of CSV and JSON lines, if they are inferred */
+    /* Bytes of calls that had no whole row yet, so that there is no table: what is to be read once
+     * there is, from `held_at` on. */
+    struct table_out held;
+    size_t held_at;
+    int64_t ttl_ms;           /* of a table that it makes; 0: none */
     struct csv_reader *csv;   /* one of these, once it has begun */
     struct json_reader *json;
     struct arrow_reader *arrow;
@@ -70,6 +75,15 @@ void import_field(const struct table_import *x, uint32_t i, struct table_field *
 warn_unused int import_begin(struct table_import *x, bool types, struct table_error *error);
 /* The pass that finds types is over; another one begins. */
 void import_types_end(struct table_import *x);
+/* Keeps bytes for the pass that reads rows; they count once they are flushed. 0 or -ENOMEM. */
+warn_unused int import_hold(struct table_import *x, const void *data, size_t length,
+                            struct table_error *error);
+/* Forgets what is held beyond the first `length` bytes. */
+void import_hold_only(struct table_import *x, size_t length);
+/* What is held and not read yet; 0: nothing. */
+size_t import_held(const struct table_import *x, const char **data);
+/* So much of it has been read. */
+void import_held_read(struct table_import *x, size_t length);
 /* Functions of the readers: enum table_feed, 0, or an error. */
 warn_unused int import_feed(struct table_import *x, const void *data, size_t length, size_t *used,
                             struct table_error *error);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tests/support/literal.h"
+#include "tests/support/random.h"
 
 static char *last_answer;
 
@@ -103,4 +104,36 @@ void ask_expect(struct in_process *session, const char *answer)
     ck_assert_str_eq(text, answer);
     free(text);
     writer_rewind(&session->out, 0);
+}
+
+const char *ask_import(struct in_process *s, const char *path, const void *data, size_t length,
+                       const char *options)
+{
+    struct writer w;
+    writer_init(&w, 0);
+    writer_array(&w, 3);
+    literal_write(&w, path);
+    writer_bin(&w, data, length);
+    literal_write(&w, options);
+    const char *answer = ask_bytes(s, "table.import", &w);
+    writer_close(&w);
+    return answer;
+}
+
+const char *ask_import_cut(struct in_process *s, const char *path, const char *data, size_t length,
+                           const char *options, size_t piece, uint64_t *rng)
+{
+    const char *answer = "";
+    char more[400], cursor[40] = "";
+    for (size_t at = 0, part; at < length; at += part) {
+        part = 1 + (size_t)random_below(rng, piece);
+        if (part > length - at) part = length - at;
+        snprintf(more, sizeof more, "{%s%s%s}", options, cursor,
+                 at + part < length ? ", 'more': true" : "");
+        answer = ask_import(s, path, data + at, part, more);
+        if (*answer == '!') return answer;
+        if (at + part < length)
+            snprintf(cursor, sizeof cursor, ", 'cursor': %lld", (long long)s->refs.cursors.last);
+    }
+    return answer;
 }

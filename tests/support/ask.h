@@ -16,6 +16,13 @@ const char *ask(struct in_process *p, const char *method, const char *params);
 /* The same for a request whose params array is given as bytes. */
 const char *ask_bytes(struct in_process *p, const char *method, const struct writer *params);
 
+/* table.import of bytes; and of a file in pieces of at most `piece` bytes, whose sizes `rng`
+ * chooses: the last answer, or an error. There, options have no braces. */
+const char *ask_import(struct in_process *s, const char *path, const void *data, size_t length,
+                       const char *options);
+const char *ask_import_cut(struct in_process *s, const char *path, const char *data, size_t length,
+                           const char *options, size_t piece, uint64_t *rng);
+
 /* A call that is still under way after its first step; its next step; and, once it is done, the
  * whole response. call_abort and builder_reset give it up. */
 void ask_begin(struct in_process *session, const char *method, const char *params);

@@ -114,6 +114,8 @@ const struct method_case method_cases[] = {
      "{'rows': 2"},
     {"table.import", "'table', b'id,a longer name\\n7,a text of a cell\\n8', {'format': 'csv', "
                      "'more': true}", "{'rows': 1, 'cursor': "},
+    {"table.import", "'y', b'a,b\\n1,a text of', {'format': 'csv', 'create': true, 'more': true}",
+     "{'rows': 0, 'cursor'"},
     {"table.import", "'y', b'a,b\\n1,a text of a cell\\n', {'format': 'csv', 'create': true}",
      "{'rows': 1"},
     {"table.import", "'y', b'{\"a\": 1, \"b\": \"an \\\\u0041 and more of it\"}\\n{\"c\": 2}', "

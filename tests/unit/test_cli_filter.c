@@ -638,11 +638,22 @@ START_TEST(dates_are_written_and_read_back)
     ck_assert_str_eq(text, "-290308-12-21 19:59:05.224192");
     cli_time_format(text, INT64_MAX, ' ');
     ck_assert_str_eq(text, "294247-01-10 04:00:54.775807");
-    for (int64_t day = -719528; day <= 2932896; day += 97) {
+    for (int64_t day = -100 * 719528; day <= 100 * 719528; day += 9973) {
         cli_date_format(text, day);
         ck_assert_msg(cli_time_parse(text, strlen(text), &us, &is_date), "%s", text);
         ck_assert(is_date && us == day * CLI_DAY_US);
     }
+    static const int64_t times[] = {INT64_MIN, INT64_MIN + 1, -719529 * CLI_DAY_US - 1, INT64_MAX};
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        cli_time_format(text, times[i], 'T');
+        ck_assert_msg(cli_time_parse(text, strlen(text), &us, &is_date), "%s", text);
+        ck_assert(!is_date && us == times[i]);
+    }
+    static const char *const none[] = {"-0000-01-01", "02024-01-01", "-999-01-01",
+                                       "294247-01-10T05:00", "9999999-01-01", "12345678-01-01",
+                                       "+2024-01-01", "-"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        ck_assert_msg(!cli_time_parse(none[i], strlen(none[i]), &us, &is_date), "%s", none[i]);
     cli_time_format(text, 1714566600123450, ' ');
     ck_assert(cli_time_parse(text, strlen(text), &us, &is_date));
     ck_assert(!is_date && us == 1714566600123450);

@@ -26,23 +26,9 @@ static void teardown(void) { in_process_close(&p); }
 
 /* --- calls ------------------------------------------------------------------------------------*/
 
-static const char *import_with(struct in_process *s, const char *path, const void *data,
-                               size_t length, const char *options)
-{
-    struct writer w;
-    writer_init(&w, 0);
-    writer_array(&w, 3);
-    literal_write(&w, path);
-    writer_bin(&w, data, length);
-    literal_write(&w, options);
-    const char *answer = ask_bytes(s, "table.import", &w);
-    writer_close(&w);
-    return answer;
-}
-
 static const char *import(const char *path, const char *text, const char *options)
 {
-    return import_with(&p, path, text, strlen(text), options);
+    return ask_import(&p, path, text, strlen(text), options);
 }
 
 #define IMPORT(path, text, options, beginning)                                                   \
@@ -52,23 +38,10 @@ static const char *import(const char *path, const char *text, const char *option
                       "%s: '%s' does not begin with '%s'", text, answer_, beginning);            \
     } while (0)
 
-/* In pieces of at most `piece` bytes, whose sizes `rng` chooses; the last answer, or an error. */
 static const char *import_cut(const char *path, const char *data, size_t length,
                               const char *options, size_t piece, uint64_t *rng)
 {
-    const char *answer = "";
-    char more[400], cursor[40] = "";
-    for (size_t at = 0, part; at < length; at += part) {
-        part = 1 + (size_t)random_below(rng, piece);
-        if (part > length - at) part = length - at;
-        snprintf(more, sizeof more, "{%s%s%s}", options, cursor,
-                 at + part < length ? ", 'more': true" : "");
-        answer = import_with(&p, path, data + at, part, more);
-        if (*answer == '!') return answer;
-        if (at + part < length)
-            snprintf(cursor, sizeof cursor, ", 'cursor': %lld", (long long)p.refs.cursors.last);
-    }
-    return answer;
+    return ask_import_cut(&p, path, data, length, options, piece, rng);
 }
 
 /* --- CSV --------------------------------------------------------------------------------------*/
@@ -375,19 +348,19 @@ START_TEST(arrow_and_npy_may_be_cut_anywhere)
     ASK(&p, "table.create",
         "'t', [['x', 'f64', {'null': true}], ['a longer name', 'str', {'null': true}], "
         "['id', 'i64']]", "true");
-    ck_assert_str_eq(import_with(&p, "'t'", stream, length, "{'format': 'arrow'}"),
+    ck_assert_str_eq(ask_import(&p, "'t'", stream, length, "{'format': 'arrow'}"),
                      "{'rows': 3, 'cursor': nil}");
     ASK(&p, "get", "['t', 0]", "{'x': nil, 'a longer name': 'a text of a cell', 'id': 7}");
-    ck_assert_str_eq(import_with(&p, "nil", stream, length, "{'format': 'arrow', 'infer': true}"),
+    ck_assert_str_eq(ask_import(&p, "nil", stream, length, "{'format': 'arrow', 'infer': true}"),
                      "{'rows': 3, 'cursor': nil, 'schema': [['id', 'i64', {'null': false, "
                      "'sorted': false}], ['a longer name', 'sym', {'null': true, "
                      "'sorted': false}]]}");
     ASK(&p, "table.create", "'u', [['id', 'i32'], ['a longer name', 'str', {'null': true}]]",
         "true");
-    ck_assert_str_eq(import_with(&p, "'u'", stream, length, "{'format': 'arrow'}"),
+    ck_assert_str_eq(ask_import(&p, "'u'", stream, length, "{'format': 'arrow'}"),
                      "! WRONG_TYPE table.import: Arrow message at byte 0: column \"id\" is of type "
                      "i64; the table\\'s is of type i32");
-    ck_assert_ptr_nonnull(strstr(import_with(&p, "'u'", stream, length - 9, "{'format': 'arrow'}"),
+    ck_assert_ptr_nonnull(strstr(ask_import(&p, "'u'", stream, length - 9, "{'format': 'arrow'}"),
                                  "! WRONG_TYPE"));
     free(stream);
     free(literal);
@@ -402,7 +375,7 @@ START_TEST(arrow_and_npy_may_be_cut_anywhere)
     ck_assert_str_eq(import_cut("'n'", npy, (size_t)head + 8, "'format': 'npy', 'create': true", 9,
                                 &rng), "{'rows': 4, 'cursor': nil}");
     ASK(&p, "get", "['n', 3]", "{'column1': 100}");
-    ck_assert_ptr_nonnull(strstr(import_with(&p, "'n'", npy, (size_t)head + 5, "{'format': 'npy'}"),
+    ck_assert_ptr_nonnull(strstr(ask_import(&p, "'n'", npy, (size_t)head + 5, "{'format': 'npy'}"),
                                  "ends after 2 of 4 rows"));
     ASK(&p, "len", "'n'", "4");
 }
@@ -517,8 +490,8 @@ START_TEST(parameters_are_checked)
         {"'u'", "{'format': 'csv', 'create': true, 'schema': [['a', 'i65']]}", "! BAD_PARAMS"},
         {"'u'", "{'format': 'csv', 'create': true}", "! WRONG_TYPE table.import: CSV line 1: cell "
                                                      "1: nothing, not even a header"},
-        {"'u'", "{'format': 'jsonl', 'create': true}", "! WRONG_TYPE table.import: the bytes of "
-                                                       "the first call have no whole row"},
+        {"'u'", "{'format': 'jsonl', 'create': true}", "! WRONG_TYPE table.import: the file has "
+                                                       "no row, so it tells no columns; a schema"},
         {"'u'", "{'format': 'arrow', 'create': true}", "! WRONG_TYPE"},
         {"'u'", "{'format': 'npy', 'create': true}", "! WRONG_TYPE"},
     };
@@ -714,7 +687,7 @@ START_TEST(a_call_that_waits_keeps_its_cursor)
     IMPORT("'t'", rows, "{'format': 'csv'}", "{'rows': 20000");
     free(rows);
     in_process_join(&other, &p);
-    ck_assert_str_eq(import_with(&other, "'t'", "a,k\n1,x\n2,y", 11,
+    ck_assert_str_eq(ask_import(&other, "'t'", "a,k\n1,x\n2,y", 11,
                                  "{'format': 'csv', 'atomic': true, 'more': true}"),
                      "{'rows': 1, 'cursor': 1}");
     ask_begin(&p, "table.update", "'t', nil, {'a': 5}");
@@ -746,12 +719,12 @@ START_TEST(a_session_that_ends_takes_its_imports_along)
 {
     ASK(&p, "table.create", "'t', [['a', 'i64']]", "true");
     in_process_join(&other, &p);
-    ck_assert_str_eq(import_with(&other, "'t'", "a\n1\n2", 5, "{'format': 'csv', 'more': true}"),
+    ck_assert_str_eq(ask_import(&other, "'t'", "a\n1\n2", 5, "{'format': 'csv', 'more': true}"),
                      "{'rows': 1, 'cursor': 1}");
-    ck_assert_str_eq(import_with(&other, "'u'", "{\"a\": 1}", 8,
+    ck_assert_str_eq(ask_import(&other, "'u'", "{\"a\": 1}", 8,
                                  "{'format': 'jsonl', 'create': true, 'more': true}"),
                      "{'rows': 1, 'cursor': 2}");
-    ck_assert_str_eq(import_with(&other, "nil", "{\"a\": 1, ", 8,
+    ck_assert_str_eq(ask_import(&other, "nil", "{\"a\": 1, ", 8,
                                  "{'format': 'jsonl', 'infer': true, 'more': true}"),
                      "{'rows': 0, 'cursor': 3}");
     in_process_end(&other);

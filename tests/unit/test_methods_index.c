@@ -83,7 +83,7 @@ START_TEST(an_index_shows_in_schema_stats_and_explain)
     expect_candidates("['and', ['=', 's', 'text 7919'], ['>', 'i', 0]]");
     ASK(&p, "table.index", "'t', 'k', nil", "{'rows': 0, 'bytes': 0}");
     ASK_HAS(&p, "table.schema", "'t'", "['k', 'i32', {'null': true, 'sorted': false}]");
-    BY_INDEX("['=', 'k', 7919]", "'index_chunks': 0, 'index_rows': 0");
+    BY_INDEX("['=', 'k', 7919]", "'index_chunks': 0, 'index_skipped': 0, 'index_rows': 0");
     FOUND("['=', 'k', 7919]", "[[1]]");
 }
 END_TEST

@@ -291,6 +291,136 @@ START_TEST(cursors_have_limits_and_end)
 }
 END_TEST
 
+/* However a scan comes to its end, the answer that has the last row says so. */
+START_TEST(a_scan_that_has_given_its_last_row_leaves_no_cursor)
+{
+    static const char *const ended[] = {
+        "'batch': {'rows': 100}",
+        "'batch': {'rows': 90}, 'limit': 90",
+        "'batch': {'rows': 30}, 'limit': 30, 'offset': 20",
+        "'batch': {'rows': 80}, 'offset': 20",
+        "'batch': {'rows': 15}, 'where': ['=', 'k', 0]",
+        "'batch': {'rows': 5}, 'where': ['between', 'i', 20, 24]",
+        "'batch': {'rows': 100}, 'order': [['k', 'desc']]",
+        "'batch': {'rows': 10}, 'order': ['k'], 'limit': 10",
+        "'batch': {'bytes': 1}, 'limit': 1",
+        "'batch': {'rows': 1}, 'where': ['=', 'i', 99]",
+        "'limit': 0",
+    };
+    static const char *const going_on[] = {
+        "'batch': {'rows': 99}",
+        "'batch': {'rows': 89}, 'limit': 90",
+        "'batch': {'rows': 4}, 'where': ['between', 'i', 20, 24]",
+        "'batch': {'rows': 99}, 'order': [['k', 'desc']]",
+        "'batch': {'bytes': 1}",
+    };
+    static const char *const formats[] = {"rows", "cols", "arrow"};
+    char params[200];
+    fill_numbers("t", 100);
+    for (size_t f = 0; f < 3; f++) {
+        for (size_t i = 0; i < sizeof ended / sizeof *ended; i++) {
+            if (f == 2 && strstr(ended[i], "bytes")) continue; /* its schema alone is more */
+            snprintf(params, sizeof params, "'t', {'format': '%s', %s}", formats[f], ended[i]);
+            ASK_HAS(&p, "table.scan", params, "'cursor': nil");
+            ck_assert_uint_eq(p.refs.cursors.count, 0);
+        }
+        for (size_t i = 0; i < sizeof going_on / sizeof *going_on; i++) {
+            snprintf(params, sizeof params, "'t', {'format': '%s', %s}", formats[f], going_on[i]);
+            ASK_HAS(&p, "table.scan", params, "'cursor': ");
+            ck_assert_uint_eq(p.refs.cursors.count, 1);
+            snprintf(params, sizeof params, "%lld", (long long)p.refs.cursors.last);
+            ASK(&p, "table.close", params, "true");
+        }
+    }
+}
+END_TEST
+
+/* A row that the answer does not need must not fail it, nor may its error be lost. */
+START_TEST(an_error_behind_an_answer_is_that_of_the_next_one)
+{
+    fill_numbers("t", 1100);
+    ASK(&p, "set", "['t', 1050, 'i'], 9223372036854775807", "true");
+    for (int i = 0; i < 2; i++) {
+        char params[200];
+        snprintf(params, sizeof params,
+                 "'t', {'where': ['cmp', '>', ['+', ['col', 'i'], ['lit', 1]], ['lit', 0]], "
+                 "'format': '%s', 'batch': {'rows': 1024}}", i ? "arrow" : "rows");
+        ASK_HAS(&p, "table.scan", params, "'rows': 1024, ");
+        ck_assert_uint_eq(p.refs.cursors.count, 1);
+        snprintf(params, sizeof params, "%lld", (long long)p.refs.cursors.last);
+        ASK_BEGINS(&p, "table.next", params, "! OUT_OF_RANGE table.next: ");
+        ck_assert_uint_eq(p.refs.cursors.count, 0);
+    }
+}
+END_TEST
+
+/* More literals than are read at once: whoever asks waits until they are. */
+START_TEST(every_method_prepares_long_lists)
+{
+    static const struct {
+        const char *method, *params, *answer;
+    } asked[] = {
+        {"table.scan", "'t', {'select': ['k'], 'where': %s}", "'rows': 50, "},
+        {"table.scan", "'t', {'format': 'cols', 'where': %s}", "'rows': 50, "},
+        {"table.scan", "'t', {'format': 'arrow', 'batch': {'bytes': 64}, 'where': %s}",
+         "'rows': 0"},
+        {"table.next", "1", "'rows': 50"},
+        {"table.export", "'t', {'format': 'npy', 'select': ['k'], 'where': %s}", "'rows': 50"},
+        {"table.export", "'t', {'format': 'csv', 'where': %s}", "'rows': 50"},
+        {"table.agg", "'t', {'agg': {'n': ['count']}, 'where': %s}", "[[50]]"},
+        {"table.agg", "'t', {'group': ['i'], 'having': %s}", "'rows': 50"},
+        {"table.explain", "'t', {'where': %s}", "'test': 'in'"},
+        {"table.update", "'t', %s, {'k': 9}", "50"},
+        {"table.delete", "'t', %s", "50"},
+    };
+    char where[3000], params[3200], *at = where + sprintf(where, "['in', 'i', [");
+    fill_numbers("t", 100);
+    for (int i = 0; i < 400; i++) at += sprintf(at, "%d, ", 2 * ((i * 7 + 3) % 400));
+    sprintf(at - 2, "]]");
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        const char *gap = strchr(asked[i].params, '%');
+        ck_assert(gap != NULL);
+        snprintf(params, sizeof params, "%.*s%s%s", (int)(gap - asked[i].params), asked[i].params,
+                 where, gap + 2);
+        const char *answer = ask(&p, asked[i].method, params);
+        if (strstr(answer, "'cursor': 1")) { /* of Arrow: what is behind the schema */
+            do answer = ask(&p, "table.next", "1, {'bytes': 100000}");
+            while (strstr(answer, "'rows': 0"));
+            i++;
+        }
+        ck_assert_msg(strstr(answer, asked[i].answer) != NULL, "%s: %s", asked[i].method, answer);
+    }
+    ASK(&p, "len", "'t'", "50");
+    strcpy(at - 2, ", 'x']]");
+    snprintf(params, sizeof params, "'t', {'where': %s}", where);
+    ASK_HAS(&p, "table.scan", params,
+            "! WRONG_TYPE table.scan: where[2][400]: column \"i\" is i64");
+    ASK_HAS(&p, "table.explain", params, "! WRONG_TYPE table.explain: where[2][400]: ");
+    snprintf(params, sizeof params, "'t', %s", where);
+    ASK_HAS(&p, "table.delete", params, "! WRONG_TYPE table.delete: where[2][400]: ");
+    snprintf(params, sizeof params, "'t', {'format': 'csv', 'where': %s}", where);
+    ASK_HAS(&p, "table.export", params, "! WRONG_TYPE table.export: where[2][400]: ");
+    ck_assert_uint_eq(p.refs.cursors.count, 0);
+}
+END_TEST
+
+/* However fast the machine is: steady_clock.c. */
+START_TEST(a_call_takes_as_many_steps_each_time)
+{
+    uint64_t steps[2];
+    fill_numbers("t", 5000);
+    p.seed = 0;
+    for (int i = 0; i < 2; i++) {
+        uint64_t before = p.steps;
+        ASK_HAS(&p, "table.scan", "'t', {'order': ['k', 'i'], 'batch': {'rows': 5000}}",
+                "'rows': 5000, ");
+        steps[i] = p.steps - before;
+    }
+    ck_assert_uint_gt(steps[0], 3);
+    ck_assert_uint_eq(steps[0], steps[1]);
+}
+END_TEST
+
 START_TEST(a_scan_sees_one_moment)
 {
     struct in_process other;
@@ -535,6 +665,10 @@ Suite *test_suite(void)
     tcase_add_test(tcase, scans_filter_select_and_order);
     tcase_add_test(tcase, bad_queries);
     tcase_add_test(tcase, cursors_have_limits_and_end);
+    tcase_add_test(tcase, a_scan_that_has_given_its_last_row_leaves_no_cursor);
+    tcase_add_test(tcase, an_error_behind_an_answer_is_that_of_the_next_one);
+    tcase_add_test(tcase, every_method_prepares_long_lists);
+    tcase_add_test(tcase, a_call_takes_as_many_steps_each_time);
     tcase_add_test(tcase, a_scan_sees_one_moment);
     tcase_add_test(tcase, a_session_that_ends_unpins);
     tcase_add_test(tcase, updates_and_deletions);

@@ -448,6 +448,30 @@ END_TEST
 
 /* --- cursors and limits -----------------------------------------------------------------------*/
 
+/* The answer that has the last byte says so, also if it is as long as it may be. */
+START_TEST(an_export_whose_piece_is_its_last_leaves_no_cursor)
+{
+    static const char *const formats[] = {"csv", "jsonl", "npy"};
+    fill();
+    for (size_t i = 0; i < 3; i++) {
+        char params[150];
+        snprintf(params, sizeof params, "'t', {'format': '%s', 'select': ['n'], 'limit': 2}",
+                 formats[i]);
+        struct bytes all = take_all("table.export", params, "");
+        ck_assert_uint_eq(all.answers, 1);
+        snprintf(params, sizeof params,
+                 "'t', {'format': '%s', 'select': ['n'], 'limit': 2, 'batch': {'bytes': %zu}}",
+                 formats[i], all.length);
+        struct bytes fits = take_all("table.export", params, "");
+        ck_assert_uint_eq(fits.length, all.length);
+        ck_assert_mem_eq(fits.data, all.data, all.length);
+        ck_assert_uint_eq(fits.answers, 1);
+        free(fits.data);
+        free(all.data);
+    }
+}
+END_TEST
+
 START_TEST(exports_are_cursors)
 {
     fill();
@@ -575,6 +599,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, npy_counts_rows_first);
     tcase_add_test(tcase, an_export_is_of_one_moment);
     tcase_add_test(tcase, texts_of_any_length_are_cut);
+    tcase_add_test(tcase, an_export_whose_piece_is_its_last_leaves_no_cursor);
     tcase_add_test(tcase, exports_are_cursors);
     tcase_add_test(tcase, answers_keep_to_reply_bytes);
     tcase_add_test(tcase, rows_of_a_scan);

@@ -8,6 +8,7 @@
 
 #include "heap/list.h"
 #include "heap/map.h"
+#include "heap/number.h"
 #include "heap/query_index.h"
 #include "heap/query_rows.h"
 #include "heap/table_draft.h"
@@ -32,23 +33,29 @@ struct answer {
 
 static bool use_everywhere;
 
+static struct query *create(struct world *w, struct table_version *v, value spec, bool aggregate)
+{
+    struct query_spec s;
+    struct query_error error;
+    struct query *q = NULL;
+    expect(query_spec_read(w->h, spec, aggregate, &s, &error) == 0, "%s", error.text);
+    v->refs++; /* another pin */
+    external_hold(&w->t->external);
+    int status = (aggregate ? query_agg_create : query_scan_create)(w->h, v, &s, 0, &q, &error);
+    expect(status == 0, "%s: %s", w->text, error.text);
+    if (use_everywhere && q->index) q->index->rows_per_vector = TABLE_VECTOR_ROWS;
+    return q;
+}
+
 static void ask(struct world *w, struct table_version *v, value spec, bool aggregate, bool indexed,
                 struct answer *r)
 {
-    struct query_spec s;
     struct query_batch batch;
     uint32_t rows_max = chance(w, 50) ? 0 : 1 + (uint32_t)below(w, 300);
     size_t bytes_max = chance(w, 70) ? 0 : 1 + below(w, 5000);
     uint64_t budget = chance(w, 50) ? 0 : 1000000;
-    *r = (struct answer){.q = NULL};
-    expect(query_spec_read(w->h, spec, aggregate, &s, &r->error) == 0, "%s", r->error.text);
-    v->refs++; /* another pin */
-    external_hold(&w->t->external);
-    int status = (aggregate ? query_agg_create : query_scan_create)(w->h, v, &s, 0, &r->q,
-                                                                    &r->error);
-    expect(status == 0, "%s: %s", w->text, r->error.text);
+    *r = (struct answer){.q = create(w, v, spec, aggregate)};
     if (!indexed) r->q->index = NULL;
-    if (use_everywhere && r->q->index) r->q->index->rows_per_vector = TABLE_VECTOR_ROWS;
     if (budget == 0) r->q->work_max = rows_max * 8; /* it stops often, or wherever it can */
     r->columns = query_column_count(r->q);
     while ((r->status = query_next(r->q, budget, rows_max, bytes_max, &batch, &r->error)) > 0) {
@@ -80,6 +87,42 @@ static bool same_cell(const struct table_cell *a, const struct table_cell *b)
     return a->u == b->u; /* bits, also of doubles */
 }
 
+static void expect_foretold(struct world *w, const char *name, value map, uint64_t figure)
+{
+    struct map_key key;
+    map_key_text(w->h, &key, name, strlen(name));
+    value v = map_get(w->h, map, &key);
+    uint64_t foretold = v == VALUE_ABSENT ? 0 : number_read(w->h, v).u;
+    expect(foretold == figure, "seed %" PRIu64 ": explain says %s %" PRIu64 ", stats %" PRIu64
+           " of %s", w->seed, name, foretold, figure, w->text);
+}
+
+/* Words of explain and of stats mean the same: of a query that looks at the whole table they have
+ * the same figures. */
+static void check_figures(struct world *w, struct table_version *v, value spec, bool aggregate,
+                          const char *text, const struct answer *r)
+{
+    const struct query_stats *s = &r->stats;
+    bool ordered = strstr(text, "'order'") != NULL, limited = strstr(text, "'limit'") != NULL;
+    if (r->status != 0) return;
+    if (!aggregate && !ordered && !strstr(text, "'offset'"))
+        expect(s->rows_matched == r->rows, "seed %" PRIu64 ": %zu rows, %" PRIu64 " matched: %s",
+               w->seed, r->rows, s->rows_matched, text);
+    if (limited) return;
+    struct query *q = create(w, v, spec, aggregate);
+    value map = query_explain(q);
+    expect_true(map != VALUE_ABSENT);
+    expect_foretold(w, "chunks", map, s->chunks);
+    expect_foretold(w, "chunks_skipped", map, s->chunks_skipped);
+    expect_foretold(w, "vectors", map, s->vectors);
+    expect_foretold(w, "vectors_skipped", map, s->vectors_skipped);
+    expect_foretold(w, "index_chunks", map, s->index_chunks);
+    expect_foretold(w, "index_skipped", map, s->index_skipped);
+    expect_foretold(w, "index_rows", map, s->index_rows);
+    value_release(w->h, map);
+    query_destroy(q);
+}
+
 static uint64_t used_chunks, used_rows, skipped_queries, used_unions;
 
 static bool used_union(const struct query *q)
@@ -109,6 +152,7 @@ static void compare(struct world *w, struct table_version *v, const char *text, 
                    "seed %" PRIu64 ": row %zu, column %zu differs in %s", w->seed,
                    i / with.columns, i % with.columns, text);
     }
+    check_figures(w, v, spec, aggregate, text, &with);
     used_chunks += with.stats.index_chunks;
     used_rows += with.stats.index_rows;
     skipped_queries += with.q->index == NULL;

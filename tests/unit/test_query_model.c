@@ -26,8 +26,15 @@ struct result {
     struct query_error error;
 };
 
-static void run(struct world *w, struct query *q, struct result *r)
+/* What a scan says of the rows to come is so; QUERY_BUSY: it did not say. */
+static int look_ahead(struct world *w, struct query *q)
 {
+    return chance(w, 50) ? QUERY_BUSY : query_look_ahead(q, chance(w, 50) ? 0 : 1000000);
+}
+
+static void run(struct world *w, struct query *q, bool aggregate, struct result *r)
+{
+    int ahead = QUERY_BUSY;
     struct query_batch batch;
     uint32_t rows_max = chance(w, 50) ? 0 : 1 + (uint32_t)below(w, 300);
     size_t bytes_max = chance(w, 70) ? 0 : 1 + below(w, 5000);
@@ -36,6 +43,7 @@ static void run(struct world *w, struct query *q, struct result *r)
     *r = (struct result){.columns = query_column_count(q)};
     while ((r->status = query_next(q, budget, rows_max, bytes_max, &batch, &r->error)) > 0) {
         if (r->status == QUERY_BUSY) continue;
+        expect_true(ahead != QUERY_END);
         expect_true(batch.rows > 0 && batch.rows <= (rows_max ? rows_max : 1024));
         if (r->rows + batch.rows > r->capacity) {
             r->capacity = 2 * r->capacity + batch.rows;
@@ -44,7 +52,9 @@ static void run(struct world *w, struct query *q, struct result *r)
         for (uint32_t i = 0; i < batch.rows; i++, r->rows++)
             for (uint32_t c = 0; c < r->columns; c++)
                 query_batch_cell(q, &batch, i, c, &r->cells[r->rows * r->columns + c]);
+        ahead = aggregate ? QUERY_BUSY : look_ahead(w, q);
     }
+    expect_true(ahead != (r->status < 0 ? QUERY_END : QUERY_ROWS));
 }
 
 static struct query *create(struct world *w, value spec, bool aggregate)
@@ -219,7 +229,7 @@ static void random_scan(struct world *w)
     put(w, "}");
     value spec = heap_literal(w->h, w->text);
     struct query *q = create(w, spec, false);
-    run(w, q, &r);
+    run(w, q, false, &r);
     check_scan(w, spec, &r);
     query_destroy(q);
     free(r.cells);
@@ -460,7 +470,7 @@ static void random_agg(struct world *w)
     put(w, "}");
     value spec = heap_literal(w->h, w->text);
     struct query *q = create(w, spec, true);
-    run(w, q, &r);
+    run(w, q, true, &r);
     check_agg(w, spec, &r);
     query_destroy(q);
     free(r.cells);

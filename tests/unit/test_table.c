@@ -281,6 +281,29 @@ START_TEST(symbols_of_an_aborted_append_are_forgotten)
 }
 END_TEST
 
+/* What a dictionary takes follows what is in it: tables of a few rows may be many. */
+START_TEST(a_small_dictionary_is_small)
+{
+    struct table_field field = FIELD("s", SYM, false, false);
+    value v = make(&field, 1);
+    struct table *t = table_of(h, v);
+    uint32_t code;
+    char room[32];
+    ck_assert_uint_le(table_bytes(t), 1024);
+    for (uint32_t i = 0; i < 20000; i++) {
+        int length = snprintf(room, sizeof room, "symbol %u", i);
+        ck_assert_int_eq(table_symbol_intern(t, 0, room, (size_t)length, &code, NULL), 0);
+        ck_assert_uint_eq(code, i);
+        /* Of 32 bytes and a text of 12 at most, with as much room again, up to what a segment
+         * and a piece of texts have. */
+        size_t bytes = 1500 + (i < 1024 ? 0 : 8192) + 2 * (32 + 12) * (size_t)(i + 1);
+        ck_assert_msg(table_bytes(t) <= bytes, "%zu bytes for %u symbols", table_bytes(t), i + 1);
+        ck_assert(i % 97 || table_symbol_find(t, 0, "symbol 0", 8) == 0);
+    }
+    value_release(h, v);
+}
+END_TEST
+
 START_TEST(a_sorted_column_stays_sorted)
 {
     value v = make(points, POINT_COLUMNS);
@@ -707,6 +730,7 @@ Suite *test_suite(void)
     tcase_add_test(table, long_texts_come_back);
     tcase_add_test(table, an_append_with_one_bad_cell_changes_nothing);
     tcase_add_test(table, symbols_of_an_aborted_append_are_forgotten);
+    tcase_add_test(table, a_small_dictionary_is_small);
     tcase_add_test(table, a_sorted_column_stays_sorted);
     tcase_add_test(table, raw_arrays_are_checked);
     tcase_add_test(table, a_pinned_version_outlives_everything);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "heap/table_csv.h"
 #include "tests/support/expect.h"
 #include "tests/support/random.h"
 #include "tests/support/runner.h"
@@ -149,11 +150,25 @@ START_TEST(dates_and_times)
         {-62135596800000000, "0001-01-01T00:00:00Z"},
         {253402300799999999, "9999-12-31T23:59:59.999999Z"},
     };
+    struct table_cell cell;
     char text[DIGITS_ROOM + 1];
+    text[digits_date((unsigned char *)text, -719529)] = 0;
+    ck_assert_str_eq(text, "-0001-12-31");
     for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
         text[digits_time((unsigned char *)text, some[i].us)] = 0;
         ck_assert_str_eq(text, some[i].text);
+        ck_assert(cell_parse(TABLE_TS, text, strlen(text), &cell) && cell.i == some[i].us);
     }
+    for (int64_t day = INT32_MIN; day <= INT32_MAX; day += 99991) { /* as far as dates go */
+        size_t length = digits_date((unsigned char *)text, day);
+        expect(cell_parse(TABLE_DATE, text, length, &cell) && cell.i == day, "%.*s", (int)length,
+               text);
+    }
+    static const char *const none[] = {"-0000-01-01", "02024-01-01", "-999-01-01", "+2024-01-01",
+                                       "9999999-01-01", "12345678-01-01", "-"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        expect(!cell_parse(TABLE_DATE, none[i], strlen(none[i]), &cell), "%s", none[i]);
+    expect_true(!cell_parse(TABLE_TS, "294247-01-10T05:00", 18, &cell));
     for (int64_t day = -719162; day < 2932896; day += 97) { /* of the years 1 to 9999 */
         int64_t year, month, date;
         digits_split_date(day, &year, &month, &date);

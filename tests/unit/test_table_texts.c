@@ -5,6 +5,7 @@
 
 #include "heap/gc.h"
 #include "heap/table_alter.h"
+#include "heap/table_draft.h"
 #include "heap/table_int.h"
 #include "tests/support/expect.h"
 #include "tests/support/heap_fixture.h"
@@ -192,6 +193,51 @@ START_TEST(a_cell_that_is_set_during_a_merge_stays)
 }
 END_TEST
 
+/* A column of long texts that was sealed while it rested becomes plain again in pieces of so many
+ * bytes, between which whoever appends can look at the clock. */
+START_TEST(long_texts_are_opened_again_piece_by_piece)
+{
+    enum { ROWS = TABLE_QUIET_ROWS_MIN, BYTES = 2000 };
+    const struct table_field field = FIELD("s", STR);
+    static char room[ROWS][BYTES];
+    static struct table_text texts[ROWS];
+    struct table_draft *d;
+    struct table_error error;
+    struct table_append a;
+    struct table_cell cell;
+    value v = make(&field);
+    struct table *t = table_of(h, v);
+    for (uint32_t i = 0; i < ROWS; i++) {
+        memset(room[i], 'a' + (int)(i % 26), BYTES);
+        room[i][0] = (char)(32 + i / 64);
+        room[i][1] = (char)(32 + i % 64);
+        texts[i] = (struct table_text){room[i], BYTES};
+    }
+    ck_assert_int_eq(table_append_begin(t, ROWS, &a, &error), 0);
+    ck_assert_int_eq(table_append_texts(&a, 0, ROWS, texts, &error), 0);
+    ck_assert_int_eq(table_append_commit(&a, NULL, &error), 0);
+    while (tables_note_quiet(h)) continue;
+    while (table_seal_step(t, 1000000) == 1) continue;
+    ck_assert(version_chunk(t->current, 0)->columns[0].column->sealed);
+    ck_assert_int_eq(table_draft_open(t, &d, &error), 0);
+    table_draft_enter(d);
+    ck_assert_int_eq(table_append_open(d, 1, &a, &error), 0);
+    unsigned steps = 0;
+    while (table_append_reserve(&a, 0) == 1) steps++;
+    ck_assert_uint_ge(steps, (size_t)ROWS * BYTES / (160 << 10));
+    ck_assert_int_eq(table_append_texts(&a, 0, 1, texts, &error), 0);
+    ck_assert_int_eq(table_append_commit(&a, NULL, &error), 0);
+    table_draft_leave(d);
+    table_draft_publish(d);
+    for (uint32_t i = 0; i <= ROWS; i++) {
+        table_cell(t->current, 0, i, 0, &cell);
+        expect_true(text_bytes_compare(cell.text, texts[i % ROWS]) == 0);
+    }
+    heap_fixture_verify(h, "after an append");
+    value_release(h, v);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("table_texts");
@@ -202,6 +248,7 @@ Suite *test_suite(void)
     tcase_add_test(texts, a_text_that_is_set_keeps_to_the_limit);
     tcase_add_test(texts, long_texts_are_sealed_and_compacted_in_many_steps);
     tcase_add_test(texts, a_cell_that_is_set_during_a_merge_stays);
+    tcase_add_test(texts, long_texts_are_opened_again_piece_by_piece);
     suite_add_tcase(suite, texts);
     return suite;
 }
