@@ -22,7 +22,7 @@
 #include "server/table_value.h"
 
 #define ROWS_BATCH 128
-/* A batch has so many rows, but ends with the one that reaches this many cells or bytes of texts. */
+/* A batch has so many rows, but ends with the one that reaches so many cells or bytes of texts. */
 #define CELLS_BATCH 1024
 #define BYTES_BATCH ((size_t)1 << 18)
 #define WALK_WORDS 2048
