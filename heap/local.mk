@@ -76,6 +76,7 @@ libheap_la_SOURCES = \
 	%D%/query_rows.c \
 	%D%/query_rows.h \
 	%D%/query_scan.c \
+	%D%/query_search.c \
 	%D%/query_sort.c \
 	%D%/query_spec.c \
 	%D%/query_test.c \

@@ -112,16 +112,35 @@ static void extreme_numbers(const struct query_aggregate *a, const struct rows *
     }
 }
 
-static void extreme_texts(const struct query_aggregate *a, const struct rows *r,
-                          const struct table_text *v)
+/* Whether to stop after the row that agg->row_next is beyond: enough work is done, and rows are
+ * left. */
+static bool stop_at_row(struct query *q, uint32_t count, uint64_t work)
 {
+    return query_work(q, work) && q->agg->row_next < count;
+}
+
+#define WORK_TEXT 16        /* and what of it is read from memory */
+#define WORK_BYTES(bytes) ((bytes) / 16)
+
+static int extreme_texts(struct query *q, const struct query_aggregate *a,
+                         const struct query_vector *v, uint32_t count)
+{
+    struct query_agg *agg = q->agg;
     bool least = a->function == AGG_MIN;
-    EACH_ROW
-    {
-        struct table_text *best = ACCUMULATOR(struct table_text);
-        int order = best->data ? text_order(v[row], *best) : 0;
-        if (!best->data || (least ? order < 0 : order > 0)) *best = v[row];
+    while (agg->row_next < count) {
+        unsigned char *at = agg->at[agg->row_next];
+        unsigned row = agg->positions[agg->row_next++];
+        struct table_text *best = (struct table_text *)(void *)(at + a->offset), text = v->t[row];
+        if (a->code.null) {
+            if (!bits_get(v->valid, row)) continue;
+            ++*(uint64_t *)(void *)(at + a->count_offset);
+        }
+        size_t bytes = best->length < text.length ? best->length : text.length;
+        int order = best->data ? text_order(text, *best) : 0;
+        if (!best->data || (least ? order < 0 : order > 0)) *best = text;
+        if (stop_at_row(q, count, WORK_TEXT + WORK_BYTES(bytes))) return QUERY_BUSY;
     }
+    return 0;
 }
 
 /* Welford 1962: one value at a time, without cancellation. */
@@ -166,16 +185,16 @@ static void one_by_one(struct query *q, const struct query_aggregate *a,
 
 /* --- distinct ----------------------------------------------------------------------------------*/
 
-/* Of so many rows each may wait for memory several times, and grow the sets. */
-#define DISTINCT_ROWS 256
+/* Each row may wait for memory several times, and grow the sets. */
+#define WORK_DISTINCT 256
+#define WORK_SKETCH 64
 
 static int add_distinct(struct query *q, const struct query_aggregate *a,
                         const struct query_vector *v, uint32_t count)
 {
     struct query_agg *agg = q->agg;
-    uint32_t i = agg->row_next;
-    agg->row_next = count - i > DISTINCT_ROWS ? i + DISTINCT_ROWS : count;
-    for (; i < agg->row_next; i++) {
+    while (agg->row_next < count) {
+        uint32_t i = agg->row_next++;
         unsigned row = agg->positions[i];
         if (!bits_get(v->valid, row)) continue;
         uint64_t lane;
@@ -187,6 +206,7 @@ static int add_distinct(struct query *q, const struct query_aggregate *a,
         int added = pairs_add(q, a->pairs, agg->groups[i], lane);
         if (added < 0) return added;
         if (added) ++*(uint64_t *)(void *)(agg->at[i] + a->count_offset);
+        if (stop_at_row(q, count, WORK_DISTINCT)) return QUERY_BUSY;
     }
     return 0;
 }
@@ -195,7 +215,8 @@ static int add_approximate(struct query *q, const struct query_aggregate *a,
                            const struct query_vector *v, uint32_t count)
 {
     struct query_agg *agg = q->agg;
-    for (uint32_t i = 0; i < count; i++) {
+    while (agg->row_next < count) {
+        uint32_t i = agg->row_next++;
         unsigned row = agg->positions[i];
         if (!bits_get(v->valid, row)) continue;
         uint64_t lane = a->text ? heap_hash(q->heap, v->t[row].data, v->t[row].length)
@@ -204,6 +225,8 @@ static int add_approximate(struct query *q, const struct query_aggregate *a,
         struct query_sketch **sketch = (struct query_sketch **)(void *)(agg->at[i] + a->offset);
         int error = sketch_add(q, sketch, hash);
         if (error) return error;
+        size_t bytes = a->text ? v->t[row].length : 0;
+        if (stop_at_row(q, count, WORK_SKETCH + WORK_HASH(bytes))) return QUERY_BUSY;
     }
     return 0;
 }
@@ -254,6 +277,10 @@ static int load_argument(struct query *q, const struct query_source *s,
     return 0;
 }
 
+#define WORK_ROW 4
+#define WORK_ROW_SORTED 24
+#define WORK_WHOLE 512
+
 static void accumulate_whole(struct query *q, const struct query_source *s,
                              struct query_aggregate *a, const uint64_t *mask)
 {
@@ -269,6 +296,8 @@ static int accumulate_values(struct query *q, struct query_aggregate *a,
 {
     struct query_agg *agg = q->agg;
     struct rows rows = {.at = agg->at, .positions = agg->positions, .count = count};
+    bool sorted = a->function == AGG_QUANTILE || a->function == AGG_MEDIAN;
+    if (agg->row_next == 0) query_work(q, (uint64_t)count * (sorted ? WORK_ROW_SORTED : WORK_ROW));
     switch (a->function) {
     case AGG_DISTINCT: return add_distinct(q, a, v, count);
     case AGG_APPROX: return add_approximate(q, a, v, count);
@@ -280,13 +309,16 @@ static int accumulate_values(struct query *q, struct query_aggregate *a,
     case AGG_LAST:
         one_by_one(q, a, v, count);
         return 0;
+    case AGG_MIN:
+    case AGG_MAX:
+        if (a->text) return extreme_texts(q, a, v, count);
+        break;
     default: break;
     }
     if (a->code.null) count_valid(q, a, v->valid, &rows);
     if (a->function == AGG_COUNT) return 0;
     if (a->function == AGG_MIN || a->function == AGG_MAX) {
-        if (a->text) extreme_texts(a, &rows, v->t);
-        else extreme_numbers(a, &rows, v->u);
+        extreme_numbers(a, &rows, v->u);
     } else if (a->code.kind == QUERY_FLOAT) {
         sum_doubles(a, &rows, v->d);
     } else if (a->code.kind == QUERY_UINT) {
@@ -305,11 +337,15 @@ int accumulate(struct query *q, const struct query_source *s, struct query_aggre
     bool computed = a->has_argument && a->code.column == QUERY_NONE;
     if (a->function == AGG_COUNT && !computed && (!a->has_argument || !a->code.null)) return 0;
     if (a->whole) {
+        query_work(q, WORK_WHOLE);
         accumulate_whole(q, s, a, mask);
         return 0;
     }
-    int error = load_argument(q, s, a, mask);
+    if (q->agg->argument_loaded) return accumulate_values(q, a, v, count);
+    int error = a->opened ? 0 : aggregate_open(q, a);
+    if (!error) error = load_argument(q, s, a, mask);
     if (error) return error;
+    q->agg->argument_loaded = true;
     if ((a->function == AGG_VAR || a->function == AGG_STDDEV) && a->code.kind != QUERY_FLOAT) {
         for (unsigned i = 0; i < QUERY_ROWS_VECTOR; i++)
             v->d[i] = a->code.kind == QUERY_UINT ? (double)v->u[i] : (double)v->i[i];

@@ -34,26 +34,33 @@ static bool all_whole(const struct query_agg *agg)
     return true;
 }
 
-/* The groups of the rows of the next vector. */
-static int open_vector(struct query *q)
+static void begin_vector(struct query_agg *agg)
+{
+    agg->reading = true;
+    agg->grouped = agg->finding = false;
+    agg->loaded = QUERY_NONE;
+    agg->aggregate_next = agg->row_next = 0;
+    agg->argument_loaded = false;
+}
+
+/* The groups of its rows. */
+static int group_rows(struct query *q)
 {
     struct query_agg *agg = q->agg;
     const struct query_source *s = &agg->read_source;
     const uint64_t *mask = agg->read_mask;
-    uint32_t count = 0;
     int error = 0;
-    agg->reading = true;
-    agg->loaded = QUERY_NONE;
-    agg->aggregate_next = agg->row_next = 0;
     if (agg->key_count == 0 && all_whole(agg)) {
         *(uint64_t *)array_at(&agg->records, 0) += bitmap_count(mask);
+        agg->read_count = 0;
     } else {
-        count = query_positions(mask, agg->positions);
+        if (!agg->finding) agg->read_count = query_positions(mask, agg->positions);
+        uint32_t count = agg->read_count;
         error = agg->key_count ? groups_find(q, s, mask, count) : read_ungrouped(q, count);
         if (agg->key_count && agg->count_rows)
             for (uint32_t i = 0; i < count && !error; i++) ++*(uint64_t *)(void *)agg->at[i];
     }
-    agg->read_count = count;
+    agg->grouped = error == 0;
     return error;
 }
 
@@ -61,13 +68,16 @@ static int open_vector(struct query *q)
 static int read_part(struct query *q)
 {
     struct query_agg *agg = q->agg;
-    for (; agg->aggregate_next < agg->aggregate_count; agg->aggregate_next++) {
+    int error = agg->grouped ? 0 : group_rows(q);
+    if (error) return error;
+    while (agg->aggregate_next < agg->aggregate_count) {
         struct query_aggregate *a = &agg->aggregates[agg->aggregate_next];
-        int error = accumulate(q, &agg->read_source, a, agg->read_mask, agg->read_count);
+        error = accumulate(q, &agg->read_source, a, agg->read_mask, agg->read_count);
         if (error) return error;
-        if (a->function != AGG_DISTINCT) continue;
-        if (agg->row_next < agg->read_count) return 0;
         agg->row_next = 0;
+        agg->argument_loaded = false;
+        if (++agg->aggregate_next < agg->aggregate_count && q->work >= q->work_max)
+            return QUERY_BUSY;
     }
     agg->reading = false;
     return 0;
@@ -81,11 +91,11 @@ static int read_all(struct query *q, uint64_t deadline)
                                  : query_next_vector(q, &agg->read_source, agg->read_mask);
         if (found <= 0) return found;
         if (found == QUERY_ROWS) {
-            int error = agg->reading ? 0 : open_vector(q);
-            if (!error) error = read_part(q);
-            if (error) return error;
+            if (!agg->reading) begin_vector(agg);
+            int error = read_part(q);
+            if (error < 0) return error;
         }
-        if (agg->reading ? query_budget_over(deadline) : query_vectors_over(q, deadline))
+        if (agg->reading ? query_budget_over(q, deadline) : query_vectors_over(q, deadline))
             return QUERY_BUSY;
     }
 }
@@ -107,7 +117,7 @@ static int place_values(struct query *q, const struct query_aggregate *a, uint64
             memcpy(record + a->offset, &agg->value_place, sizeof agg->value_place);
             agg->value_place += *(uint64_t *)(void *)(record + a->count_offset);
         }
-        if (query_budget_over(deadline)) return QUERY_BUSY;
+        if (query_budget_over(q, deadline)) return QUERY_BUSY;
     }
     return 0;
 }
@@ -117,7 +127,7 @@ static int sort_values(struct query *q, uint64_t deadline)
     struct query_agg *agg = q->agg;
     for (; agg->value_next < agg->aggregate_count; agg->value_next++) {
         const struct query_aggregate *a = &agg->aggregates[agg->value_next];
-        if (!a->values) continue;
+        if (!a->values) continue; /* of another function, or without values */
         int outcome = sorter_step(q, a->values, deadline);
         if (outcome) return outcome < 0 ? outcome : QUERY_BUSY;
         outcome = place_values(q, a, deadline);
@@ -129,53 +139,70 @@ static int sort_values(struct query *q, uint64_t deadline)
 
 /* --- having and order --------------------------------------------------------------------------*/
 
-/* Finishes the next groups; those that `having` keeps are in *mask. Returns how many there were. */
+/* Finishes the next groups; those that `having` keeps are in *mask, when it is done with them:
+ * they begin at agg->next - *count. 0, QUERY_BUSY or an error. */
 static int next_groups(struct query *q, uint64_t *mask, uint32_t *count)
 {
     struct query_agg *agg = q->agg;
-    uint64_t left = agg->records.count - agg->next;
-    *count = query_piece_rows(agg->finish_cells);
-    if (left < *count) *count = (uint32_t)left;
-    for (uint32_t i = 0; i < *count; i++) agg->addresses[i] = agg->next + i;
-    agg->next += *count;
-    int error = finish_groups(q, *count);
+    int error = 0;
+    if (!agg->filtering) {
+        uint64_t left = agg->records.count - agg->next;
+        agg->filtering = query_piece_rows(agg->finish_cells);
+        if (left < agg->filtering) agg->filtering = (uint32_t)left;
+        for (uint32_t i = 0; i < agg->filtering; i++) agg->addresses[i] = agg->next + i;
+        agg->next += agg->filtering;
+        error = finish_groups(q, agg->filtering);
+    }
+    *count = agg->filtering;
     bitmap_first(mask, *count);
     agg->source = (struct query_source){.form = SOURCE_RESULT, .rows = *count,
                                         .result = agg->result};
     if (!error && agg->has_having)
         error = query_run_predicate(q, &agg->source, &agg->having, mask, mask);
+    if (error != QUERY_BUSY) agg->filtering = 0;
+    return error;
+}
+
+/* Keys of the next groups, or those of them that were not added yet, go to the sorter. */
+static int add_keys(struct query *q)
+{
+    struct query_agg *agg = q->agg;
+    if (!agg->has_pending) {
+        int error = next_groups(q, agg->pending, &agg->source.rows);
+        if (error) return error;
+        for (uint32_t k = 0; k < q->order_count; k++)
+            query_load(q, &agg->source, q->order[k].column, &q->sorter->vectors[k]);
+    }
+    int error = sorter_add(q, q->sorter, agg->pending, agg->next - agg->source.rows);
+    agg->has_pending = error == QUERY_BUSY;
     return error;
 }
 
 static int sort_keys(struct query *q, uint64_t deadline)
 {
     struct query_agg *agg = q->agg;
-    while (agg->next < agg->records.count) {
-        uint64_t mask[QUERY_WORDS];
-        uint32_t count;
-        uint64_t first = agg->next;
-        int error = next_groups(q, mask, &count);
-        for (uint32_t k = 0; k < q->order_count && !error; k++)
-            query_load(q, &agg->source, q->order[k].column, &q->sorter->vectors[k]);
-        if (!error) error = sorter_add(q, q->sorter, mask, first);
-        if (error) return error;
-        if (query_budget_over(deadline)) return QUERY_BUSY;
+    while (agg->next < agg->records.count || agg->filtering || agg->has_pending) {
+        int error = add_keys(q);
+        if (error < 0) return error;
+        if (query_budget_over(q, deadline)) return QUERY_BUSY;
     }
     return 0;
 }
 
 /* --- writing -----------------------------------------------------------------------------------*/
 
-/* The next groups to give out go to agg->pending. False at the end. */
+/* The next groups to give out go to agg->pending; *any is false at the end. 0, QUERY_BUSY or an
+ * error. */
 static int refill(struct query *q, bool *any)
 {
     struct query_agg *agg = q->agg;
     uint32_t count;
     *any = false;
     if (!q->sorter) {
-        if (agg->next >= agg->records.count) return 0;
+        if (agg->next >= agg->records.count && !agg->filtering) return 0;
         *any = true;
         int error = next_groups(q, agg->pending, &count);
+        if (error == QUERY_BUSY) bits_clear(agg->pending);
         if (!error) query_trim(q, agg->pending);
         return error;
     }
@@ -197,6 +224,7 @@ static int write_groups(struct query *q, uint64_t deadline, uint32_t rows_max, s
     for (;;) {
         if (agg->has_pending) {
             int error = query_append(q, &agg->source, agg->pending, rows_max, bytes_max);
+            if (error == QUERY_BUSY && !query_budget_over(q, deadline)) continue;
             if (error) return error;
             agg->has_pending = bits_any(agg->pending);
         }
@@ -204,10 +232,10 @@ static int write_groups(struct query *q, uint64_t deadline, uint32_t rows_max, s
         bool any;
         if (q->limit == 0) return QUERY_END;
         int error = refill(q, &any);
-        if (error) return error;
+        if (error < 0) return error;
         if (!any) return QUERY_END;
         agg->has_pending = bits_any(agg->pending);
-        if (query_budget_over(deadline)) return QUERY_BUSY;
+        if (query_budget_over(q, deadline)) return QUERY_BUSY;
     }
 }
 
@@ -346,11 +374,15 @@ static int read_quantile(struct query *q, struct query_aggregate *a, value v, co
     return 0;
 }
 
-/* What a function keeps besides its accumulators. */
-static int open_sets(struct query *q, struct query_aggregate *a)
+#define WORK_OPEN 8192 /* some tens of KiB of zeros */
+
+int aggregate_open(struct query *q, struct query_aggregate *a)
 {
     const struct query_sort_key keys[] = {{.kind = QUERY_UINT}, {.kind = a->code.kind}};
     int error = 0;
+    a->opened = true;
+    if (a->function == AGG_QUANTILE || a->function == AGG_MEDIAN || a->function == AGG_DISTINCT)
+        query_work(q, WORK_OPEN);
     if (a->function == AGG_QUANTILE || a->function == AGG_MEDIAN)
         return sorter_create(q, 2, keys, 0, &a->values);
     if (a->function != AGG_DISTINCT) return 0;
@@ -387,7 +419,7 @@ static int compile_function(struct query *q, const struct query_scope *scope, va
                   table_field(q->table, a->code.column)->type == TABLE_SYM;
     bool codes = symbol && a->function != AGG_MIN && a->function != AGG_MAX;
     a->text = a->has_argument && kind_is_text(a->code.kind) && !codes;
-    return open_sets(q, a);
+    return 0;
 }
 
 static int compile_aggregates(struct query *q, const struct query_scope *scope, value map)
@@ -396,6 +428,7 @@ static int compile_aggregates(struct query *q, const struct query_scope *scope, 
     struct query_agg *agg = q->agg;
     value name, list;
     char place[100], shown[80];
+    bool bytes = false;
     for (uint32_t i = 0; map_next(q->heap, map, &it, &name, &list); i++) {
         struct query_aggregate *a = &agg->aggregates[i];
         struct table_text copy;
@@ -408,7 +441,9 @@ static int compile_aggregates(struct query *q, const struct query_scope *scope, 
         if (error) return error;
         snprintf(place, sizeof place, "agg.%.*s", (int)(copy.length < 60 ? copy.length : 60),
                  copy.data);
-        for (uint32_t j = 0; j < agg->key_count + i; j++)
+        /* Keys of a map differ, but the same one may be there as str and as bin. */
+        bytes |= text_is_bytes(name);
+        for (uint32_t j = 0; j < agg->key_count + (bytes ? i : 0); j++)
             if (text_equals(q->heap, name, q->columns[j].name, q->columns[j].name_length))
                 return query_fail(q, QUERY_FAULT_NAME, "%s: the result has a column of that name "
                                   "already", place);
@@ -466,12 +501,15 @@ static void lay_out(struct query *q)
         a->count_offset = bytes;
         bytes += (uint32_t)sizeof(uint64_t);
     }
-    array_init(&agg->records, bytes, RECORD_BLOCK_SHIFT);
+    unsigned shift = RECORD_BLOCK_SHIFT;
+    while (shift && (uint64_t)bytes << shift > RECORD_BLOCK_BYTES) shift--;
+    array_init(&agg->records, bytes, shift);
     agg->finish_cells = q->column_count;
-    for (uint32_t i = 0; i < agg->aggregate_count; i++)
-        agg->finish_cells += agg->aggregates[i].function == AGG_APPROX ? APPROXIMATE_CELLS
-                             : agg->aggregates[i].values               ? QUANTILE_CELLS
-                                                                       : 0;
+    for (uint32_t i = 0; i < agg->aggregate_count; i++) {
+        enum query_function function = agg->aggregates[i].function;
+        if (function == AGG_APPROX) agg->finish_cells += APPROXIMATE_CELLS;
+        if (function == AGG_QUANTILE || function == AGG_MEDIAN) agg->finish_cells += QUANTILE_CELLS;
+    }
 }
 
 /* --- creation ----------------------------------------------------------------------------------*/
@@ -482,11 +520,12 @@ static int open_result(struct query *q)
     agg->result = query_alloc(q, (q->column_count + 1) * sizeof *agg->result);
     agg->addresses = query_alloc(q, QUERY_ROWS_VECTOR * sizeof *agg->addresses);
     if (!agg->result || !agg->addresses) return query_fail_memory(q);
+    uint32_t rows = query_piece_rows(agg->finish_cells);
     for (uint32_t i = 0; i < q->column_count; i++) {
-        agg->result[i].any = query_alloc(q, QUERY_ROWS_VECTOR * sizeof(struct table_text));
+        agg->result[i].any = query_alloc(q, rows * sizeof(struct table_text));
         if (!agg->result[i].any) return query_fail_memory(q);
     }
-    return query_open_output_vectors(q);
+    return 0;
 }
 
 /* `having` and `order` see the result's columns. */

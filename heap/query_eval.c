@@ -2,7 +2,10 @@
  *
  * A machine of two stacks: frames hold bitmaps (the rows still to decide, and those that are true),
  * registers hold values. The compiler says which register; frames nest as the code does. An operand
- * that has no row left to decide is jumped over. */
+ * that has no row left to decide is jumped over.
+ *
+ * Code may be long, and a test of texts may take long, so that it all stops between instructions
+ * or within a test, and goes on there: q->eval. Nothing else of the query is evaluated then. */
 #include "heap/query_int.h"
 
 int query_eval_open(struct query *q)
@@ -76,7 +79,7 @@ void query_load(struct query *q, const struct query_source *s, uint32_t column,
         const struct query_vector *from = &s->result[column];
         enum table_class class = table_type_class(q->columns[column].type);
         size_t bytes = class == TABLE_CLASS_TEXT ? sizeof *to->t : sizeof *to->u;
-        memcpy(to->any, from->any, QUERY_ROWS_VECTOR * bytes);
+        memcpy(to->any, from->any, s->rows * bytes);
         bits_copy(to->valid, from->valid);
         if (class == TABLE_CLASS_SYMBOL) symbols_to_texts(q, q->columns[column].column, to);
         return;
@@ -156,13 +159,44 @@ static int run_value(struct query *q, const struct query_source *s, const struct
 
 /* --- the loop ----------------------------------------------------------------------------------*/
 
+#define WORK_CELL 64     /* a cell by its address */
+#define WORK_LANE_TEXT 4 /* one of a vector of texts */
+
+/* What an instruction takes, as work. Tests count theirs. */
+static uint64_t instr_work(const struct query *q, const struct query_source *s,
+                           const struct query_instr *in)
+{
+    if (in->op == OP_TEST) return 0;
+    if (in->op == OP_LOAD && s->form == SOURCE_ADDRESSES) return (uint64_t)s->rows * WORK_CELL;
+    if (in->op == OP_LOAD && s->form == SOURCE_VECTOR) {
+        enum table_class class = table_type_class(table_field(q->table, in->index)->type);
+        if (class >= TABLE_CLASS_TEXT) return QUERY_ROWS_VECTOR * WORK_LANE_TEXT;
+    }
+    return QUERY_ROWS_VECTOR;
+}
+
+static int stop(struct query *q, uint32_t at, const struct query_frame *f)
+{
+    q->eval.open = true;
+    q->eval.at = at;
+    q->eval.frame = (uint32_t)(f - q->frames);
+    return QUERY_BUSY;
+}
+
 /* Runs code[start, end); f->active at the end is what the outermost AND kept. */
 static int run(struct query *q, const struct query_source *s, uint32_t start, uint32_t end,
                const uint64_t *mask)
 {
     struct query_frame *f = q->frames;
     uint64_t truth[QUERY_WORDS];
-    open_frame(f, &(struct query_instr){.op = OP_AND, .jump = end}, mask);
+    if (q->eval.open) {
+        assert(q->eval.at >= start && q->eval.at < end);
+        f += q->eval.frame;
+        start = q->eval.at;
+        q->eval.open = false;
+    } else {
+        open_frame(f, &(struct query_instr){.op = OP_AND, .jump = end}, mask);
+    }
     for (uint32_t at = start; at < end; at++) {
         const struct query_instr *in = &q->code[at];
         int error = 0;
@@ -194,11 +228,14 @@ static int run(struct query *q, const struct query_source *s, uint32_t start, ui
             break;
         default: error = run_value(q, s, in, f->active); break;
         }
+        if (error == QUERY_BUSY) return stop(q, at, f);
         if (error) return error;
-        if (!decided) continue;
-        combine(f, truth);
-        /* Nothing left to decide: on to the end of the frame. An IF has branches to come. */
-        if (f->op != OP_IF && !bits_any(f->active)) at = f->end - 1;
+        if (decided) {
+            combine(f, truth);
+            /* Nothing left to decide: on to the end of the frame. An IF has branches to come. */
+            if (f->op != OP_IF && !bits_any(f->active)) at = f->end - 1;
+        }
+        if (query_work(q, instr_work(q, s, in)) && at + 1 < end) return stop(q, at + 1, f);
     }
     return 0;
 }
@@ -207,7 +244,7 @@ int query_run_predicate(struct query *q, const struct query_source *s,
                         const struct query_code *code, const uint64_t *mask, uint64_t *truth)
 {
     int error = run(q, s, code->start, code->end, mask);
-    bits_copy(truth, q->frames[0].active);
+    if (!error) bits_copy(truth, q->frames[0].active);
     return error;
 }
 

@@ -112,9 +112,12 @@ int groups_open(struct query *q)
 
 /* --- new groups --------------------------------------------------------------------------------*/
 
+#define WORK_GROUP 256 /* besides its record */
+
 int group_new(struct query *q, uint32_t *group)
 {
     struct query_agg *agg = q->agg;
+    query_work(q, WORK_GROUP + agg->records.item_bytes / 4);
     if (agg->records.count >= GROUPS_MAX)
         return query_fail(q, QUERY_FAULT_LIMIT, "group: more than %u groups", GROUPS_MAX);
     int error = array_push(q, &agg->records);
@@ -167,11 +170,19 @@ static int cache_open(struct query *q, struct query_key *k, uint32_t chunk, uint
     return 0;
 }
 
+/* Whether to stop after a row: enough work is done, and rows are left. */
+static bool stop_after(const struct query *q, uint32_t row, uint32_t count)
+{
+    if (likely(q->work < q->work_max) || row + 1 >= count) return false;
+    q->agg->row_next = row + 1;
+    return true;
+}
+
 /* Rows whose entry has no number yet. */
 static int number_entries(struct query *q, const struct query_source *s, struct query_key *k,
                           uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = q->agg->row_next; i < count; i++) {
         unsigned row = q->agg->positions[i];
         uint32_t code = q->codes[row], number;
         if (!bits_get(k->lanes.valid, row)) continue;
@@ -180,6 +191,8 @@ static int number_entries(struct query *q, const struct query_source *s, struct 
             int error = intern(q, k->interner, text, &number);
             if (error) return error;
             k->cache[code] = number + 1;
+            k->lanes.u[row] = number;
+            if (stop_after(q, i, count)) return QUERY_BUSY;
         }
         k->lanes.u[row] = k->cache[code] - 1;
     }
@@ -191,6 +204,7 @@ static int load_by_code(struct query *q, const struct query_source *s, struct qu
                         uint32_t entries, uint32_t count)
 {
     const uint16_t *positions = q->agg->positions;
+    if (q->agg->key_loaded) return number_entries(q, s, k, count);
     int error = cache_open(q, k, s->chunk, entries);
     if (error) return error;
     table_read_codes(q->version, s->chunk, k->code.column, s->vector, q->codes, k->lanes.valid);
@@ -202,6 +216,7 @@ static int load_by_code(struct query *q, const struct query_source *s, struct qu
         missing |= !number;
         lanes[positions[i]] = (uint64_t)number - 1;
     }
+    q->agg->key_loaded = true;
     return missing ? number_entries(q, s, k, count) : 0;
 }
 
@@ -209,13 +224,14 @@ static int load_texts(struct query *q, struct query_key *k, const struct query_v
                       uint32_t count)
 {
     bits_copy(k->lanes.valid, texts->valid);
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = q->agg->row_next; i < count; i++) {
         unsigned row = q->agg->positions[i];
         uint32_t number;
         if (!bits_get(texts->valid, row)) continue;
         int error = intern(q, k->interner, texts->t[row], &number);
         if (error) return error;
         k->lanes.u[row] = number;
+        if (stop_after(q, i, count)) return QUERY_BUSY;
     }
     return 0;
 }
@@ -229,12 +245,14 @@ static int load_key(struct query *q, const struct query_source *s, struct query_
     } else if (column != QUERY_NONE) {
         uint32_t entries = table_chunk_dictionary(q->version, s->chunk, column);
         if (entries) return load_by_code(q, s, k, entries, count);
-        query_load(q, s, column, &q->scratch);
+        if (!q->agg->key_loaded) query_load(q, s, column, &q->scratch);
+        q->agg->key_loaded = true;
         return load_texts(q, k, &q->scratch, count);
     } else {
-        int error = query_run(q, s, &k->code, mask);
+        int error = q->agg->key_loaded ? 0 : query_run(q, s, &k->code, mask);
         if (error) return error;
         q->agg->loaded = QUERY_NONE;
+        q->agg->key_loaded = true;
         if (k->text) return load_texts(q, k, &q->registers[0], count);
         memcpy(k->lanes.u, q->registers[0].u, QUERY_ROWS_VECTOR * sizeof *k->lanes.u);
         bits_copy(k->lanes.valid, q->registers[0].valid);
@@ -279,9 +297,9 @@ static bool find_direct_known(struct query_agg *agg, uint32_t count, bool *recor
 static int find_direct_one(struct query *q, uint32_t count, bool *records)
 {
     struct query_agg *agg = q->agg;
-    if (find_direct_known(agg, count, records)) return 0;
+    if (agg->row_next == 0 && find_direct_known(agg, count, records)) return 0;
     const uint64_t *lanes = agg->keys[0].lanes.u, min = agg->keys[0].min;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = agg->row_next; i < count; i++) {
         unsigned row = agg->positions[i];
         uint32_t *group = &agg->direct[lanes[row] - min];
         if (!*group) {
@@ -290,7 +308,8 @@ static int find_direct_one(struct query *q, uint32_t count, bool *records)
                 *group = 0;
                 return error;
             }
-            ++*group;
+            agg->groups[i] = (*group)++;
+            if (stop_after(q, i, count)) return QUERY_BUSY;
         }
         agg->groups[i] = *group - 1;
     }
@@ -301,7 +320,7 @@ static int find_direct(struct query *q, uint32_t count, bool *records)
 {
     struct query_agg *agg = q->agg;
     if (agg->key_count == 1 && !agg->null_offset) return find_direct_one(q, count, records);
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = agg->row_next; i < count; i++) {
         unsigned row = agg->positions[i];
         uint64_t place = 0;
         for (uint32_t j = 0; j < agg->key_count; j++) {
@@ -313,7 +332,9 @@ static int find_direct(struct query *q, uint32_t count, bool *records)
         if (!group) {
             int error = group_of_row(q, row, &group);
             if (error) return error;
+            agg->groups[i] = group;
             agg->direct[place] = ++group;
+            if (stop_after(q, i, count)) return QUERY_BUSY;
         }
         agg->groups[i] = group - 1;
     }
@@ -331,11 +352,12 @@ static int find_numbered_valid(struct query *q, uint32_t count)
         groups[i] = (uint32_t)lanes[positions[i]];
         missing |= groups[i] >= known;
     }
-    for (uint32_t i = 0; missing && i < count; i++) {
+    for (uint32_t i = agg->row_next; missing && i < count; i++) {
         uint32_t group;
         if (groups[i] < agg->records.count) continue;
         int error = group_of_row(q, positions[i], &group);
         if (error) return error;
+        if (stop_after(q, i, count)) return QUERY_BUSY;
     }
     return 0;
 }
@@ -346,7 +368,7 @@ static int find_numbered(struct query *q, uint32_t count)
     struct query_agg *agg = q->agg;
     const struct query_key *k = &agg->keys[0];
     if (!k->code.null) return find_numbered_valid(q, count);
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = agg->row_next; i < count; i++) {
         unsigned row = agg->positions[i];
         uint32_t group;
         if (likely(bits_get(k->lanes.valid, row))) {
@@ -359,6 +381,8 @@ static int find_numbered(struct query *q, uint32_t count)
         if (unlikely(group == agg->records.count)) {
             int error = group_of_row(q, row, &group);
             if (error) return error;
+            agg->groups[i] = group;
+            if (stop_after(q, i, count)) return QUERY_BUSY;
         }
         agg->groups[i] = group;
     }
@@ -434,22 +458,37 @@ static int find_hashed_row(struct query *q, unsigned row, uint32_t tag, uint32_t
 }
 
 /* In rounds, so that the misses of one row overlap with those of the next. */
-static int find_hashed(struct query *q, uint32_t count)
+static int find_hashed_rows(struct query *q, uint32_t first, uint32_t count)
 {
     struct query_agg *agg = q->agg;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = first; i < count; i++) {
         uint32_t tag = tag_of_row(agg, agg->positions[i]);
         agg->tags[i] = tag;
         __builtin_prefetch(&hash_segment(&agg->hash, tag)->slots[tag % SEGMENT_SLOTS]);
     }
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = first; i < count; i++) {
         const struct query_segment *s = hash_segment(&agg->hash, agg->tags[i]);
         uint32_t index = s->slots[agg->tags[i] % SEGMENT_SLOTS].index;
         if (index) __builtin_prefetch(array_at(&agg->records, index - 1));
     }
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = first; i < count; i++) {
         int error = find_hashed_row(q, agg->positions[i], agg->tags[i], &agg->groups[i]);
         if (error) return error;
+    }
+    return 0;
+}
+
+#define HASHED_ROWS 128
+#define WORK_HASHED 32
+
+static int find_hashed(struct query *q, uint32_t count)
+{
+    for (uint32_t i = q->agg->row_next; i < count; i += HASHED_ROWS) {
+        uint32_t end = count - i > HASHED_ROWS ? i + HASHED_ROWS : count;
+        int error = find_hashed_rows(q, i, end);
+        if (error) return error;
+        query_work(q, HASHED_ROWS * WORK_HASHED);
+        if (stop_after(q, end - 1, count)) return QUERY_BUSY;
     }
     return 0;
 }
@@ -468,20 +507,37 @@ static void find_records(struct query_agg *agg, uint32_t count)
     }
 }
 
+/* Keys one by one, and then the groups of rows. */
+static int find_by_keys(struct query *q, const struct query_source *s, const uint64_t *mask,
+                        uint32_t count, bool *records)
+{
+    struct query_agg *agg = q->agg;
+    for (; agg->key_next < agg->key_count; agg->key_next++) {
+        int error = load_key(q, s, &agg->keys[agg->key_next], mask, count);
+        if (error) return error;
+        agg->key_loaded = false;
+        agg->row_next = 0;
+    }
+    return single_text(agg) ? find_numbered(q, count)
+           : agg->direct    ? find_direct(q, count, records)
+                            : find_hashed(q, count);
+}
+
 int groups_find(struct query *q, const struct query_source *s, const uint64_t *mask,
                 uint32_t count)
 {
     struct query_agg *agg = q->agg;
     bool records = false; /* have been found, too */
-    int error = 0;
-    if (!find_known(q, s, count, &records)) {
-        for (uint32_t j = 0; j < agg->key_count && !error; j++)
-            error = load_key(q, s, &agg->keys[j], mask, count);
-        if (!error) error = single_text(agg) ? find_numbered(q, count)
-                            : agg->direct    ? find_direct(q, count, &records)
-                                             : find_hashed(q, count);
+    if (!agg->finding) {
+        agg->key_next = agg->row_next = 0;
+        agg->key_loaded = false;
+    }
+    if (agg->finding || !find_known(q, s, count, &records)) {
+        agg->finding = true;
+        int error = find_by_keys(q, s, mask, count, &records);
         if (error) return error;
     }
+    agg->row_next = 0;
     if (!records) find_records(agg, count);
     return 0;
 }

@@ -78,6 +78,7 @@ int hash_insert(struct query *q, struct query_hash *h, uint32_t tag, uint32_t in
 /* --- texts -------------------------------------------------------------------------------------*/
 
 #define TEXTS_SHIFT 8
+#define WORK_LOOK_UP 64
 
 int interner_new(struct query *q, struct query_interner **interner)
 {
@@ -90,6 +91,7 @@ int interner_new(struct query *q, struct query_interner **interner)
 
 int intern(struct query *q, struct query_interner *n, struct table_text text, uint32_t *number)
 {
+    query_work(q, WORK_LOOK_UP + WORK_HASH(text.length));
     uint32_t tag = (uint32_t)heap_hash(q->heap, text.data, text.length);
     const struct query_segment *s = hash_segment(&n->hash, tag);
     for (uint32_t at = tag % SEGMENT_SLOTS; s->slots[at].index; at = (at + 1) % SEGMENT_SLOTS) {
@@ -102,6 +104,7 @@ int intern(struct query *q, struct query_interner *n, struct table_text text, ui
     }
     if (n->texts.count >= GROUPS_MAX)
         return query_fail(q, QUERY_FAULT_LIMIT, "more than %u different texts", GROUPS_MAX);
+    query_work(q, 2 * WORK_LOOK_UP);
     int error = array_push(q, &n->texts);
     if (error) return error;
     *number = (uint32_t)(n->texts.count - 1);

@@ -231,11 +231,13 @@ static bool mark_extremes(struct query *q, uint32_t words)
 
 /* --- the decision ------------------------------------------------------------------------------*/
 
+#define WORTH_CODE_MAX 64 /* instructions whose zone maps are looked at for each vector */
+
 /* The most candidates that are worth it; see the header. */
 static uint32_t rows_worth(struct query *q, uint32_t vectors, uint32_t rows)
 {
     uint32_t left = vectors;
-    if (rows > vectors && q->has_where) {
+    if (rows > vectors && q->has_where && q->where.end - q->where.start <= WORTH_CODE_MAX) {
         left = 0;
         for (uint32_t i = 0; i < vectors; i++)
             left += query_zone_of(q, q->chunk, i, false) != ZONE_NONE;
@@ -321,26 +323,38 @@ static uint32_t take_candidates(struct query *q, uint32_t count, uint32_t most)
 #define GATHER_CHUNKS_MAX 64
 #define GATHER_PROBES_MAX 1024
 
-int query_index_gather(struct query *q, uint64_t most, struct query_source *s, uint64_t *mask)
+/* Candidates to look at, up to `limit`. If there is none yet, *end: nor will there be. */
+static uint32_t gather(struct query *q, uint32_t limit, bool *end)
 {
     struct query_index *x = q->index;
-    uint32_t count = 0, limit = query_piece_rows(q->column_count + q->test_count);
-    if (most < limit) limit = (uint32_t)most;
+    uint32_t count = 0;
     bool otherwise = false;
     x->probes = 0;
     for (unsigned i = 0; i < GATHER_CHUNKS_MAX && x->probes < GATHER_PROBES_MAX; i++) {
+        if (i && q->work >= q->work_max) break;
         if (count == limit || q->chunk == table_version_chunks(q->version)) break;
         if (!query_chunk_open(q)) continue;
         otherwise = !x->active;
         if (otherwise) break;
         count = take_candidates(q, count, limit);
     }
-    if (count == 0)
-        return otherwise || q->chunk == table_version_chunks(q->version) ? QUERY_END : QUERY_BUSY;
+    *end = otherwise || q->chunk == table_version_chunks(q->version);
+    return count;
+}
+
+int query_index_gather(struct query *q, uint64_t most, struct query_source *s, uint64_t *mask)
+{
+    struct query_index *x = q->index;
+    uint32_t count = x->gathered, limit = query_piece_rows(q->column_count + q->test_count);
+    bool end = false;
+    if (most < limit) limit = (uint32_t)most;
+    if (count == 0) count = gather(q, limit, &end);
+    if (count == 0) return end ? QUERY_END : QUERY_BUSY;
     *s = (struct query_source){.form = SOURCE_ADDRESSES, .addresses = x->addresses, .rows = count};
     bitmap_first(mask, count);
     if (q->has_where) {
         int error = query_run_predicate(q, s, &q->where, mask, mask);
+        x->gathered = error == QUERY_BUSY ? count : 0;
         if (error) return error;
     }
     uint64_t matched = bitmap_count(mask);

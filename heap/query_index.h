@@ -68,6 +68,7 @@ struct query_index {
     uint64_t vectors;                 /* of the open chunk, with candidates */
     uint64_t *candidates, *other;     /* bitmaps of a chunk's slots */
     uint64_t addresses[QUERY_ROWS_VECTOR]; /* of rows that are read one by one */
+    uint32_t gathered;                /* of these, that `where` is looking at */
     uint64_t chunks_used, chunks_skipped, rows; /* figures */
 };
 

@@ -28,6 +28,12 @@
 #define QUERY_WORDS TABLE_VECTOR_WORDS
 #define QUERY_NONE UINT32_MAX
 
+/* What is done between two looks at the clock is counted, as about so many nanoseconds. Whatever
+ * grows with what clients send (bytes of texts, instructions, aggregates, columns, new groups)
+ * stops with QUERY_BUSY when this much is counted, keeps in the query how far it is, and goes on
+ * when it is called again with the same arguments. Each call gets at least one thing done. */
+#define QUERY_WORK_MAX 65536
+
 /* What is computed with. Columns up to u32 are INT. */
 enum query_kind {
     QUERY_INT,
@@ -162,6 +168,11 @@ struct query_test {
     /* What is known of codes: 0 nothing yet, 1 no, 2 yes. For a chunk's dictionary: of `chunk`. */
     uint8_t *verdicts;
     uint32_t verdict_count, chunk;
+    /* query_search.c, of long texts to find: where to go on at, after a mismatch at i; -1: with
+     * the next byte. Those below skip_count are known; skip_next: what the next one depends on. */
+    int32_t *skips;
+    uint32_t skip_count;
+    int32_t skip_next;
     uint64_t chunks_skipped, vectors_skipped; /* explain */
     const char *unindexed;       /* why no index serves it; NULL: one does */
 };
@@ -217,7 +228,7 @@ struct query_source {
     uint32_t chunk, vector;
     const uint64_t *addresses; /* chunk << 16 | slot; or groups */
     uint32_t rows;
-    struct query_vector *result; /* finished columns of groups */
+    struct query_vector *result; /* finished columns of `rows` groups */
 };
 static inline uint64_t address_make(uint32_t chunk, uint32_t slot)
 {
@@ -247,6 +258,7 @@ struct query_sorter {
     uint64_t count;
     uint64_t *heap;             /* top: the worst first; when done, in order */
     uint64_t heap_left;         /* still to be taken out of the heap */
+    uint64_t bytes_compared;    /* of texts; at most, since who calls has counted them */
     uint64_t **blocks, **other; /* SORT_BLOCK_ROWS entries each */
     uint32_t block_count, block_capacity;
     uint32_t (*histograms)[256]; /* radix: of each digit of each key; NULL: merge */
@@ -257,6 +269,7 @@ struct query_sorter {
     struct {                    /* merge */
         uint32_t width;         /* blocks in a run; 0: blocks are not sorted yet */
         uint32_t rows;          /* entries in a run of the block that is being sorted; 0: none */
+        uint32_t first, left, right; /* of the two runs that are being merged: what is next */
         uint32_t group;         /* the first block of the runs that are being merged */
         uint32_t ways;
         struct { uint32_t block, end, row; } runs[SORT_WAYS];
@@ -271,7 +284,8 @@ struct query_sorter {
 
 #define GROUP_DIRECT_MAX ((uint64_t)1 << 20)
 #define GROUP_CHUNKS_MAX 4096 /* whose zone maps are looked at for the domain of a key */
-#define RECORD_BLOCK_SHIFT 10 /* records in a block */
+#define RECORD_BLOCK_SHIFT 10 /* records in a block, unless they take more than so many bytes: */
+#define RECORD_BLOCK_BYTES ((uint64_t)1 << 18)
 #define GROUPS_MAX (UINT32_MAX - 1)
 #define SEGMENT_SLOTS 2048
 #define SEGMENT_DEPTH_MAX 17
@@ -337,6 +351,7 @@ struct query_aggregate {
     enum query_function function;
     bool has_argument;
     bool text;           /* its values are texts */
+    bool opened;         /* what it keeps besides accumulators is made with its first rows */
     bool whole;          /* without groups: from packed data, into `sum` and `extremes` */
     struct query_code code;
     double quantile;
@@ -371,20 +386,26 @@ struct query_agg {
     unsigned char **kept_at; /* those of them with a value */
     uint16_t *kept_positions;
     bool reading;            /* a vector that is not done with: */
+    bool grouped;            /* groups of its rows are known; else, if they are being found: */
+    bool finding;
+    bool key_loaded;         /* of a key of texts, that rows get numbers for */
+    uint32_t key_next;       /* the next key to load */
+    bool argument_loaded;    /* of the next aggregate */
     struct query_source read_source;
     uint64_t read_mask[QUERY_WORDS];
     uint32_t read_count;     /* rows of it */
     uint32_t aggregate_next; /* the next aggregate that it goes to */
-    uint32_t row_next;       /* of `distinct`: its next row, one of positions[] */
+    uint32_t row_next;       /* the next row of what is under way, one of positions[] */
     uint32_t sketch_slots_max; /* SKETCH_SLOTS_MAX; tests set others */
     uint32_t finish_cells;   /* a group as cells: query_piece_rows */
     uint32_t null_group;     /* of a single key of texts; QUERY_NONE: not met yet */
     uint32_t loaded;         /* the column in register 0, or QUERY_NONE */
-    struct query_vector *result; /* finished columns of up to 1,024 groups */
+    struct query_vector *result; /* finished columns of as many groups as a piece has */
     uint64_t *addresses;     /* their numbers */
     struct query_source source;
     uint64_t pending[QUERY_WORDS];
     bool has_pending;
+    uint32_t filtering;      /* so many groups are finished, and `having` is looking at them */
     struct query_code having;
     bool has_having;
     uint64_t next;           /* the next group to finish */
@@ -403,6 +424,39 @@ struct query_frame {
     uint8_t op;
     uint32_t end;
     uint64_t base[QUERY_WORDS], active[QUERY_WORDS], truth[QUERY_WORDS];
+};
+
+/* Code that is being run: what remains of it when it stopped with QUERY_BUSY. */
+struct query_eval {
+    bool open;                /* it did: at this instruction, in this frame */
+    uint32_t at, frame;
+    struct {                  /* a test that stopped at a row: what it has found so far */
+        bool open, codes;
+        uint32_t row;
+        uint64_t matches[QUERY_WORDS], valid[QUERY_WORDS];
+    } test;
+    struct {                  /* a search that stopped within a text */
+        bool open;
+        size_t at;
+        int64_t matched;
+    } search;
+};
+
+/* Zone maps that are being looked at. */
+struct query_zones {
+    bool open;
+    uint32_t at;
+    unsigned depth;
+    uint8_t zones[QUERY_DEPTH_MAX + 2], ops[QUERY_DEPTH_MAX + 2];
+};
+
+/* Rows that are being appended to the output. */
+struct query_appending {
+    bool open;
+    uint32_t column;          /* the next one */
+    uint32_t count;
+    uint16_t positions[QUERY_ROWS_VECTOR];
+    size_t text_bytes[QUERY_ROWS_VECTOR]; /* of each row's texts so far */
 };
 
 struct query {
@@ -433,6 +487,11 @@ struct query {
     struct query_vector scratch; /* of tests */
     uint32_t *codes;             /* 1,024 of them */
     struct query_frame *frames;
+    uint64_t work, work_max;     /* since the last look at the clock; QUERY_WORK_MAX, or less */
+    uint64_t work_most;          /* that there was between two looks; for tests */
+    struct query_eval eval;
+    struct query_zones zones;
+    struct query_appending appending;
 
     struct query_field *fields; /* columns, lets */
     uint32_t field_count;
@@ -441,7 +500,7 @@ struct query {
 
     struct query_column *columns; /* of the result */
     uint32_t column_count;
-    struct query_vector *output;  /* one for each */
+    struct query_vector *output;  /* one for each, made with its first rows */
     struct query_batch_column *batch;
     uint32_t output_rows;         /* gathered so far */
     size_t output_bytes;
@@ -450,6 +509,8 @@ struct query {
     uint32_t chunk, vector;       /* the next one */
     uint32_t looked, looks;       /* vectors since the last look at the clock; at most so many */
     bool chunk_open;              /* zone maps of the chunk were looked at */
+    bool testing;                 /* `where` has begun with this vector: */
+    struct query_source tested;
     struct query_sorter *sorter;
     uint32_t order_count;
     struct query_code order[QUERY_ORDER_MAX];
@@ -508,13 +569,20 @@ warn_unused int query_list_work(struct query *q);
 /* REL_EQ…, or -1. */
 int query_relation_named(const struct heap *h, value v);
 
+/* More work was done. Whether it is enough before the next look at the clock. */
+static inline bool query_work(struct query *q, uint64_t work)
+{
+    q->work += work;
+    return unlikely(q->work >= q->work_max);
+}
+
 /* query_eval.c */
 warn_unused int query_eval_open(struct query *q);
-/* Bits of `mask` for which the predicate is true. */
+/* Bits of `mask` for which the predicate is true. 0, QUERY_BUSY or an error. */
 warn_unused int query_run_predicate(struct query *q, const struct query_source *s,
                                     const struct query_code *code, const uint64_t *mask,
                                     uint64_t *truth);
-/* The value in register 0, for rows of `mask`. Others are anything. */
+/* The value in register 0, for rows of `mask`. Others are anything. 0, QUERY_BUSY or an error. */
 warn_unused int query_run(struct query *q, const struct query_source *s,
                           const struct query_code *code, const uint64_t *mask);
 /* The same, but sym columns as codes. Not of results. */
@@ -523,12 +591,18 @@ void query_load_codes(struct query *q, const struct query_source *s, uint32_t co
 void query_load(struct query *q, const struct query_source *s, uint32_t column,
                 struct query_vector *to);
 
-/* query_test.c */
+/* query_search.c: whether `t` contains the test's text: 1, 0, QUERY_BUSY or an error. */
+warn_unused int query_search(struct query *q, struct query_test *test, struct table_text t);
+
+/* query_test.c: 0, QUERY_BUSY or an error. */
 warn_unused int query_test_run(struct query *q, const struct query_source *s,
                                struct query_test *test, const uint64_t *mask, uint64_t *truth);
 enum query_zone { ZONE_NONE, ZONE_SOME, ZONE_ALL };
 /* vector QUERY_NONE: of the whole chunk. With `count`, what tests exclude is counted in them. */
 enum query_zone query_zone_of(struct query *q, uint32_t chunk, uint32_t vector, bool count);
+/* The same, without `count`: 0 or QUERY_BUSY. */
+warn_unused int query_zone_step(struct query *q, uint32_t chunk, uint32_t vector,
+                                enum query_zone *zone);
 const char *query_test_on(const struct query *q, const struct query_test *test);
 
 /* query_math.c */
@@ -544,8 +618,9 @@ void query_compare(struct query *q, const struct query_instr *in, const uint64_t
 warn_unused int sorter_create(struct query *q, uint32_t key_count,
                               const struct query_sort_key *keys, uint64_t top,
                               struct query_sorter **sorter);
-/* Adds the rows of `mask`; key i is in s->vectors[i], and row j has address base + j. */
-warn_unused int sorter_add(struct query *q, struct query_sorter *s, const uint64_t *mask,
+/* Adds the rows of `mask`; key i is in s->vectors[i], and row j has address base + j. Those that
+ * are added leave the mask. 0, QUERY_BUSY (if keys are texts) or an error. */
+warn_unused int sorter_add(struct query *q, struct query_sorter *s, uint64_t *mask,
                            uint64_t base);
 /* 1: more to do, 0: sorted. */
 warn_unused int sorter_step(struct query *q, struct query_sorter *s, uint64_t deadline);
@@ -574,9 +649,9 @@ warn_unused int query_compile_order(struct query *q, const struct query_scope *s
 
 /* query_scan.c: shared by both */
 warn_unused int query_open_output(struct query *q, uint32_t count);
-warn_unused int query_open_output_vectors(struct query *q);
 warn_unused int query_open_sorter(struct query *q);
-/* Appends rows of `mask` to the output as long as there is room; they leave the mask. */
+/* Appends rows of `mask` to the output as long as there is room; they leave the mask. 0,
+ * QUERY_BUSY or an error. */
 warn_unused int query_append(struct query *q, const struct query_source *s, uint64_t *mask,
                              uint32_t rows_max, size_t bytes_max);
 /* Takes rows before the offset and beyond the limit off the mask. Returns how many were beyond the
@@ -587,9 +662,11 @@ bool query_batch_full(const struct query *q, uint32_t rows_max, size_t bytes_max
  * end; QUERY_BUSY: none yet, and it is time for a look at the clock. */
 warn_unused int query_next_vector(struct query *q, struct query_source *s, uint64_t *mask);
 uint32_t query_positions(const uint64_t *mask, uint16_t *positions);
-bool query_budget_over(uint64_t deadline);
-/* The same for those who read vectors: looks at the clock when enough of them have been read. */
-bool query_vectors_over(const struct query *q, uint64_t deadline);
+/* Looks at the clock; what is counted begins anew. */
+bool query_budget_over(struct query *q, uint64_t deadline);
+/* The same for those who read vectors: looks at the clock when enough of them have been read, or
+ * enough work was done. */
+bool query_vectors_over(struct query *q, uint64_t deadline);
 /* How many rows of `cells` cells each take about as long as some vectors do: what is read cell by
  * cell, or finished group by group, is cut into such pieces. At least one, at most 1,024. */
 uint32_t query_piece_rows(uint32_t cells);
@@ -623,6 +700,7 @@ warn_unused int intern(struct query *q, struct query_interner *n, struct table_t
 warn_unused int pairs_new(struct query *q, struct query_pairs **pairs);
 /* 1 if the pair is new, 0 if not, or an error. */
 warn_unused int pairs_add(struct query *q, struct query_pairs *p, uint64_t a, uint64_t b);
+#define WORK_HASH(bytes) ((bytes) / 8) /* of a text that is hashed, and then compared */
 static inline uint64_t hash_mix(uint64_t a, uint64_t b)
 {
     unsigned __int128 product = (unsigned __int128)(a ^ 0x9e3779b97f4a7c15) *
@@ -633,19 +711,21 @@ static inline uint64_t hash_mix(uint64_t a, uint64_t b)
 /* query_group.c */
 warn_unused int groups_open(struct query *q);
 /* The record of each selected row goes to agg->at, its group to agg->groups. `mask` has the rows
- * that are selected, agg->positions the same `count` rows as numbers. */
+ * that are selected, agg->positions the same `count` rows as numbers. 0, QUERY_BUSY or an error. */
 warn_unused int groups_find(struct query *q, const struct query_source *s, const uint64_t *mask,
                             uint32_t count);
 warn_unused int group_new(struct query *q, uint32_t *group);
 
 /* query_agg.c */
+/* What a function keeps besides its accumulators. 0 or an error. */
+warn_unused int aggregate_open(struct query *q, struct query_aggregate *a);
 warn_unused int agg_step(struct query *q, uint64_t deadline, uint32_t rows_max, size_t bytes_max);
 
 /* query_accumulate.c */
 /* Bytes of the accumulator, without its count. */
 uint32_t accumulator_bytes(const struct query_aggregate *a);
 void accumulator_init(const struct query_aggregate *a, unsigned char *record);
-/* All of the rows, but for `distinct`: that takes some and moves agg->row_next. */
+/* 0, QUERY_BUSY or an error; agg->row_next and agg->argument_loaded say how far it is. */
 warn_unused int accumulate(struct query *q, const struct query_source *s,
                            struct query_aggregate *a, const uint64_t *mask, uint32_t count);
 
@@ -659,7 +739,7 @@ uint64_t sketch_estimate(const struct query_sketch *sketch);
 
 /* query_finish.c */
 enum table_type aggregate_type(const struct query_aggregate *a);
-/* The groups agg->addresses[0..count) as columns in agg->result. */
+/* The groups agg->addresses[0..count) as columns in agg->result. 0 or an error. */
 warn_unused int finish_groups(struct query *q, uint32_t count);
 
 #endif

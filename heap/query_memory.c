@@ -227,6 +227,7 @@ int query_new(struct heap *h, struct table_version *version, size_t memory_max,
     q->table = table_version_table(version);
     q->memory_max = memory_max ? memory_max : QUERY_MEMORY_DEFAULT;
     q->limit = UINT64_MAX;
+    q->work_max = QUERY_WORK_MAX;
     *query = q;
     return 0;
 }

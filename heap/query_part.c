@@ -18,6 +18,7 @@ int query_next_part(struct query *q, uint64_t budget_ns, struct query_part *part
     uint64_t now = clock_ns();
     uint64_t deadline = budget_ns < UINT64_MAX - now ? now + budget_ns : UINT64_MAX;
     assert(q->scan && !q->order_count);
+    q->work = 0;
     int prepared = query_prepare(q, budget_ns, error);
     if (prepared) return prepared;
     if (q->failed) *error = q->error;
@@ -36,7 +37,7 @@ int query_next_part(struct query *q, uint64_t budget_ns, struct query_part *part
             q->stats.rows_returned += part->rows;
             if (part->rows > 0) return QUERY_ROWS;
         }
-        if (query_budget_over(deadline)) return QUERY_BUSY;
+        if (query_budget_over(q, deadline)) return QUERY_BUSY;
     }
     return QUERY_END;
 }

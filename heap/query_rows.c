@@ -28,6 +28,7 @@ int query_rows_next(struct query *query, uint32_t *chunk, uint32_t *vector, uint
                     struct query_error *error)
 {
     struct query_source source;
+    query->work = 0; /* the caller looks at the clock each time */
     int prepared = query_prepare(query, 0, error);
     if (prepared) return prepared;
     int found = query_next_vector(query, &source, rows);

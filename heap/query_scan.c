@@ -18,14 +18,22 @@ struct query_scan {
     bool has_pending;
     bool parts;                    /* it is read by query_next_part: pending rows are of a vector */
     struct query_code *columns;    /* of the output */
+    bool reading_keys;             /* of the pending rows, before they are sorted: this one next */
+    uint32_t key_next;
+    uint32_t address_count;        /* sorted rows that are being written */
     uint64_t addresses[QUERY_ROWS_VECTOR];
 };
 
-bool query_budget_over(uint64_t deadline) { return clock_ns() >= deadline; }
-
-bool query_vectors_over(const struct query *q, uint64_t deadline)
+bool query_budget_over(struct query *q, uint64_t deadline)
 {
-    return q->looked >= q->looks && query_budget_over(deadline);
+    if (q->work > q->work_most) q->work_most = q->work;
+    q->work = 0;
+    return clock_ns() >= deadline;
+}
+
+bool query_vectors_over(struct query *q, uint64_t deadline)
+{
+    return (q->looked >= q->looks || q->work >= q->work_max) && query_budget_over(q, deadline);
 }
 
 #define PIECE_CELLS 2048
@@ -56,11 +64,13 @@ void query_chunk_leave(struct query *q)
 
 bool query_chunk_open(struct query *q)
 {
+    enum query_zone zone;
     if (q->chunk_open) return true;
+    if (query_zone_step(q, q->chunk, QUERY_NONE, &zone) == QUERY_BUSY) return false;
     q->stats.chunks++;
     uint32_t vectors = table_slots_vectors(table_chunk_slots(q->version, q->chunk));
     enum index_use use = INDEX_SCAN;
-    bool nothing = query_zone_of(q, q->chunk, QUERY_NONE, false) == ZONE_NONE;
+    bool nothing = zone == ZONE_NONE;
     if (!nothing && q->index) use = query_index_enter(q);
     if (nothing || use == INDEX_NOTHING) {
         q->stats.chunks_skipped += nothing;
@@ -73,11 +83,11 @@ bool query_chunk_open(struct query *q)
     return true;
 }
 
-/* The open chunk's next vector to look at. False: none is left. */
+/* The open chunk's next vector to look at. False: none is left, or not yet. */
 static bool next_vector_zone(struct query *q, enum query_zone *zone)
 {
     if (!query_chunk_open(q)) return false;
-    if (q->index && q->index->active) {
+    if (q->index && q->index->active && !q->zones.open) {
         uint32_t next = query_index_next_vector(q->index, q->vector);
         if (next == QUERY_NONE) {
             query_chunk_leave(q);
@@ -85,8 +95,7 @@ static bool next_vector_zone(struct query *q, enum query_zone *zone)
         }
         q->vector = next;
     }
-    *zone = query_zone_of(q, q->chunk, q->vector, false);
-    return true;
+    return query_zone_step(q, q->chunk, q->vector, zone) == 0;
 }
 
 /* The rows of a vector that are not deleted. */
@@ -97,12 +106,36 @@ static void live_rows(struct query *q, const struct query_source *s, uint64_t *m
     else bitmap_first(mask, s->rows);
 }
 
+/* `where` on a vector, begun or gone on with. */
+static int test_vector(struct query *q, const struct query_source *s, uint64_t *mask)
+{
+    int error = query_run_predicate(q, s, &q->where, mask, mask);
+    q->testing = error == QUERY_BUSY;
+    if (error == QUERY_BUSY) q->tested = *s;
+    return error;
+}
+
+/* 1 if rows are left. */
+static int count_matched(struct query *q, const uint64_t *mask)
+{
+    uint64_t matched = bitmap_count(mask);
+    q->stats.rows_matched += matched;
+    return matched != 0;
+}
+
 int query_next_vector(struct query *q, struct query_source *s, uint64_t *mask)
 {
     if (q->index) q->index->probes = 0;
     if (q->looked >= q->looks) q->looked = 0;
+    if (q->testing) {
+        *s = q->tested;
+        int error = test_vector(q, s, mask);
+        if (error) return error;
+        if (count_matched(q, mask)) return 1;
+    }
     for (unsigned skips = 0; skips < SKIPS_MAX && q->looked < q->looks; skips++) {
         enum query_zone zone;
+        if (skips && q->work >= q->work_max) break;
         if (q->chunk == table_version_chunks(q->version)) return 0;
         if (q->index && q->index->probes > PROBES_MAX) break;
         if (!next_vector_zone(q, &zone)) continue;
@@ -122,12 +155,10 @@ int query_next_vector(struct query *q, struct query_source *s, uint64_t *mask)
         if (candidates) bits_and(mask, q->index->candidates + s->vector * QUERY_WORDS);
         if (zone == ZONE_ALL) q->stats.vectors_whole++;
         else {
-            int error = query_run_predicate(q, s, &q->where, mask, mask);
+            int error = test_vector(q, s, mask);
             if (error) return error;
         }
-        uint64_t matched = bitmap_count(mask);
-        q->stats.rows_matched += matched;
-        if (matched) return 1;
+        if (count_matched(q, mask)) return 1;
     }
     q->looked = q->looks;
     return QUERY_BUSY;
@@ -144,15 +175,15 @@ int query_open_output(struct query *q, uint32_t count)
     return q->columns && q->output && q->batch ? 0 : query_fail_memory(q);
 }
 
-int query_open_output_vectors(struct query *q)
+/* Room for the rows of a column. 0 or an error. */
+static int open_output_vector(struct query *q, uint32_t column)
 {
-    for (uint32_t i = 0; i < q->column_count; i++) {
-        bool text = table_type_class(q->columns[i].type) == TABLE_CLASS_TEXT;
-        q->output[i].any = query_alloc(q, QUERY_ROWS_VECTOR * (text ? sizeof(struct table_text)
-                                                                    : sizeof(uint64_t)));
-        if (!q->output[i].any) return query_fail_memory(q);
-    }
-    return 0;
+    bool text = table_type_class(q->columns[column].type) == TABLE_CLASS_TEXT;
+    size_t bytes = QUERY_ROWS_VECTOR * (text ? sizeof(struct table_text) : sizeof(uint64_t));
+    if (q->output[column].any) return 0;
+    query_work(q, bytes / 4);
+    q->output[column].any = query_alloc(q, bytes);
+    return q->output[column].any ? 0 : query_fail_memory(q);
 }
 
 /* Copies bits [first, first + count) of a bitmap to bits [at, ...) of another, word by word. */
@@ -170,6 +201,13 @@ static void copy_bits(uint64_t *to, uint32_t at, const uint64_t *from, uint32_t 
         first += part;
         count -= part;
     }
+}
+
+static void add_text_bytes(struct query *q, const struct query_vector *to, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (bits_get(to->valid, q->output_rows + i))
+            q->appending.text_bytes[i] += to->t[q->output_rows + i].length;
 }
 
 /* Appends rows of a register, dense, to an output column. */
@@ -202,18 +240,9 @@ static void gather(struct query *q, uint32_t column, const struct query_vector *
 static uint32_t rows_within(struct query *q, uint32_t count, size_t bytes_max)
 {
     size_t bytes = q->output_bytes, row_bytes = q->column_count * sizeof(uint64_t);
-    uint32_t texts[QUERY_COLUMNS_MAX], text_count = 0, row = 0;
-    for (uint32_t c = 0; c < q->column_count; c++)
-        if (table_type_class(q->columns[c].type) == TABLE_CLASS_TEXT) texts[text_count++] = c;
-    while (row < count && (bytes_max == 0 || bytes < bytes_max)) {
-        bytes += row_bytes;
-        for (uint32_t i = 0; i < text_count; i++) {
-            const struct query_vector *v = &q->output[texts[i]];
-            uint32_t at = q->output_rows + row;
-            if (bits_get(v->valid, at)) bytes += v->t[at].length;
-        }
-        row++;
-    }
+    uint32_t row = 0;
+    for (; row < count && (bytes_max == 0 || bytes < bytes_max); row++)
+        bytes += row_bytes + q->appending.text_bytes[row];
     q->output_bytes = bytes;
     return row;
 }
@@ -254,24 +283,47 @@ static int compute(struct query *q, const struct query_source *s, uint32_t colum
     return 0;
 }
 
+#define WORK_COLUMN 1024 /* of a column of a vector, and 1 for each row that is appended */
+
+/* The next column of the rows that are being appended. */
+static int append_column(struct query *q, const struct query_source *s, const uint64_t *mask)
+{
+    struct query_appending *x = &q->appending;
+    bool result = s->form == SOURCE_RESULT;
+    uint32_t c = x->column;
+    int error = result ? 0 : compute(q, s, c, mask);
+    if (!error) error = open_output_vector(q, c);
+    if (error) return error;
+    gather(q, c, result ? &s->result[c] : &q->registers[0], x->positions, x->count);
+    if (table_type_class(q->columns[c].type) == TABLE_CLASS_TEXT)
+        add_text_bytes(q, &q->output[c], x->count);
+    x->column++;
+    return 0;
+}
+
 int query_append(struct query *q, const struct query_source *s, uint64_t *mask, uint32_t rows_max,
                  size_t bytes_max)
 {
-    uint16_t positions[QUERY_ROWS_VECTOR];
-    /* More may wait already, of a call that ran out of its budget with a larger `rows_max`. */
+    struct query_appending *x = &q->appending;
     uint32_t room = rows_max > q->output_rows ? rows_max - q->output_rows : 0;
-    uint32_t count = query_positions(mask, positions);
-    if (count > room) count = room;
-    for (uint32_t c = 0; c < q->column_count; c++) {
-        bool result = s->form == SOURCE_RESULT;
-        int error = result ? 0 : compute(q, s, c, mask);
-        if (error) return error;
-        gather(q, c, result ? &s->result[c] : &q->registers[0], positions, count);
+    if (!x->open) {
+        x->count = query_positions(mask, x->positions);
+        if (x->count > room) x->count = room;
+        memset(x->text_bytes, 0, x->count * sizeof *x->text_bytes);
+        x->column = 0;
+        x->open = true;
     }
-    count = rows_within(q, count, bytes_max);
+    while (x->column < q->column_count) {
+        int error = append_column(q, s, mask);
+        if (error) return error;
+        if (query_work(q, WORK_COLUMN + x->count) && x->column < q->column_count)
+            return QUERY_BUSY;
+    }
+    x->open = false;
+    uint32_t count = rows_within(q, x->count < room ? x->count : room, bytes_max);
     q->output_rows += count;
     for (uint32_t i = 0; i < count; i++)
-        mask[positions[i] / 64] &= ~((uint64_t)1 << positions[i] % 64);
+        mask[x->positions[i] / 64] &= ~((uint64_t)1 << x->positions[i] % 64);
     return 0;
 }
 
@@ -322,7 +374,7 @@ bool query_batch_full(const struct query *q, uint32_t rows_max, size_t bytes_max
 /* Few rows of a chunk are read one by one, without decoding their vectors. */
 static int next_rows(struct query *q, struct query_scan *scan)
 {
-    if (q->index) {
+    if (q->index && !q->testing) {
         uint64_t most = q->limit < UINT64_MAX - q->offset ? q->limit + q->offset : UINT64_MAX;
         int found = query_index_gather(q, most, &scan->source, scan->pending);
         if (found != QUERY_END) return found;
@@ -348,13 +400,14 @@ static int read_rows(struct query *q, uint64_t deadline, uint32_t rows_max, size
     for (;;) {
         if (scan->has_pending) {
             int error = query_append(q, &scan->source, scan->pending, rows_max, bytes_max);
+            if (error == QUERY_BUSY && !query_budget_over(q, deadline)) continue;
             if (error) return error;
             scan->has_pending = bits_any(scan->pending);
         }
         if (query_batch_full(q, rows_max, bytes_max)) return QUERY_ROWS;
         int found = find_pending(q, scan);
         if (found <= 0) return found;
-        if (query_budget_over(deadline)) return QUERY_BUSY;
+        if (query_budget_over(q, deadline)) return QUERY_BUSY;
     }
 }
 
@@ -382,60 +435,80 @@ static bool could_get_in(struct query *q, const struct query_source *s, uint64_t
     return bits_any(mask);
 }
 
-static int read_keys(struct query *q, const struct query_source *s, const uint64_t *mask)
+/* Keys of the pending rows, and then the rows, go to the sorter. */
+static int read_keys(struct query *q)
 {
-    for (uint32_t k = 0; k < q->order_count; k++) {
-        const struct query_code *code = &q->order[k];
-        struct query_vector *to = &q->sorter->vectors[k];
+    struct query_scan *scan = q->scan;
+    const struct query_source *s = &scan->source;
+    for (; scan->key_next < q->order_count; scan->key_next++) {
+        const struct query_code *code = &q->order[scan->key_next];
+        struct query_vector *to = &q->sorter->vectors[scan->key_next];
+        query_work(q, WORK_COLUMN);
         if (code->column != QUERY_NONE) {
             query_load(q, s, code->column, to);
             continue;
         }
-        int error = query_run(q, s, code, mask);
+        int error = query_run(q, s, code, scan->pending);
         if (error) return error;
         const struct query_vector *from = &q->registers[0];
         size_t bytes = kind_is_text(code->kind) ? sizeof *to->t : sizeof *to->u;
         memcpy(to->any, from->any, QUERY_ROWS_VECTOR * bytes);
         bits_copy(to->valid, from->valid);
     }
-    return sorter_add(q, q->sorter, mask, address_make(s->chunk, s->vector * QUERY_ROWS_VECTOR));
+    return sorter_add(q, q->sorter, scan->pending,
+                      address_make(s->chunk, s->vector * QUERY_ROWS_VECTOR));
 }
 
 static int read_to_sorter(struct query *q, uint64_t deadline)
 {
-    struct query_source s;
-    uint64_t mask[QUERY_WORDS];
+    struct query_scan *scan = q->scan;
     for (;;) {
-        int found = query_next_vector(q, &s, mask);
+        int found = scan->reading_keys ? QUERY_ROWS
+                                       : query_next_vector(q, &scan->source, scan->pending);
         if (found <= 0) return found;
-        if (found == QUERY_ROWS && could_get_in(q, &s, mask)) {
-            int error = read_keys(q, &s, mask);
-            if (error) return error;
+        if (found == QUERY_ROWS && !scan->reading_keys) {
+            scan->reading_keys = could_get_in(q, &scan->source, scan->pending);
+            scan->key_next = 0;
+        }
+        if (scan->reading_keys) {
+            int error = read_keys(q);
+            if (error < 0) return error;
+            scan->reading_keys = error == QUERY_BUSY;
         }
         if (query_vectors_over(q, deadline)) return QUERY_BUSY;
     }
+}
+
+/* The next sorted rows to write. False: none are left. */
+static bool take_sorted(struct query *q, uint32_t rows_max)
+{
+    struct query_scan *scan = q->scan;
+    uint64_t room = rows_max - q->output_rows;
+    uint32_t wanted = query_piece_rows(q->column_count);
+    if (wanted > room) wanted = (uint32_t)room;
+    if (wanted > q->limit) wanted = (uint32_t)q->limit;
+    scan->address_count = sorter_read(q->sorter, scan->addresses, wanted);
+    bitmap_first(scan->pending, scan->address_count);
+    return scan->address_count > 0;
 }
 
 static int write_sorted(struct query *q, uint64_t deadline, uint32_t rows_max, size_t bytes_max)
 {
     struct query_scan *scan = q->scan;
     while (!query_batch_full(q, rows_max, bytes_max)) {
-        uint64_t mask[QUERY_WORDS];
-        uint64_t room = rows_max - q->output_rows;
-        uint32_t wanted = query_piece_rows(q->column_count);
-        if (wanted > room) wanted = (uint32_t)room;
-        if (wanted > q->limit) wanted = (uint32_t)q->limit;
-        uint32_t count = sorter_read(q->sorter, scan->addresses, wanted), before = q->output_rows;
-        if (count == 0) return QUERY_END;
+        if (scan->address_count == 0 && !take_sorted(q, rows_max)) return QUERY_END;
+        uint32_t before = q->output_rows;
         struct query_source s = {.form = SOURCE_ADDRESSES, .addresses = scan->addresses,
-                                 .rows = count};
-        bitmap_first(mask, count);
-        int error = query_append(q, &s, mask, rows_max, bytes_max);
-        if (error) return error;
-        uint32_t taken = q->output_rows - before;
-        q->sorter->read -= count - taken;
-        if (q->limit != UINT64_MAX) q->limit -= taken;
-        if (!query_batch_full(q, rows_max, bytes_max) && query_budget_over(deadline))
+                                 .rows = scan->address_count};
+        int error = query_append(q, &s, scan->pending, rows_max, bytes_max);
+        if (error < 0) return error;
+        if (error == 0) {
+            uint32_t taken = q->output_rows - before;
+            q->sorter->read -= scan->address_count - taken;
+            if (q->limit != UINT64_MAX) q->limit -= taken;
+            scan->address_count = 0;
+        }
+        if (!query_batch_full(q, rows_max, bytes_max) && query_budget_over(q, deadline))
             return QUERY_BUSY;
     }
     return QUERY_ROWS;
@@ -484,7 +557,7 @@ static int look_for_rows(struct query *q, uint64_t deadline)
         int found = find_pending(q, q->scan);
         if (found < 0) q->failed = found;
         if (found != QUERY_BUSY) return found < 0 ? QUERY_ROWS : found;
-        if (query_budget_over(deadline)) return QUERY_BUSY;
+        if (query_budget_over(q, deadline)) return QUERY_BUSY;
     }
     return QUERY_ROWS;
 }
@@ -549,7 +622,7 @@ static int compile_select(struct query *q, const struct query_scope *scope, valu
         if (!error) error = query_compile_field(q, scope, field, &code);
         if (!error) error = select_column(q, scope, i, field, &code, place);
     }
-    return error ? error : query_open_output_vectors(q);
+    return error;
 }
 
 static int scan_compile(struct query *q, const struct query_spec *spec)

@@ -6,7 +6,10 @@
  * are the same in all entries; texts by sorting blocks and merging them, sixteen runs at a time.
  *
  * Rows are added in the order of their addresses, and rows that are equal stay in it: the radix
- * sort is stable, and comparisons end with the address. */
+ * sort is stable, and comparisons end with the address.
+ *
+ * Texts may be long and begin alike, so that each comparison counts as work, and all that compares
+ * texts stops between two entries. */
 #include "heap/query_int.h"
 
 /* --- entries -----------------------------------------------------------------------------------*/
@@ -20,33 +23,45 @@ static struct table_text entry_text(const uint64_t *word)
 
 /* By itself: gcc 12 -O2 was seen to leave the loop over keys at the first null when this was inside
  * of it. */
-static int compare_key(const struct query_sort_key *key, const uint64_t *a, const uint64_t *b,
-                       unsigned null_a, unsigned null_b)
+static int compare_key(struct query_sorter *s, const struct query_sort_key *key, const uint64_t *a,
+                       const uint64_t *b, unsigned null_a, unsigned null_b)
 {
     const uint64_t *x = a + key->word, *y = b + key->word;
     if (*x < *y) return -1;
     if (*x > *y) return 1;
     if (null_a | null_b) return (int)null_a - (int)null_b;
     if (!kind_is_text(key->kind)) return 0;
+    s->bytes_compared += x[2] < y[2] ? x[2] : y[2];
     int order = text_order(entry_text(x), entry_text(y));
     return key->descending ? -order : order;
 }
 
-static int compare_entries(const struct query_sorter *s, const uint64_t *a, const uint64_t *b)
+static int compare_entries(struct query_sorter *s, const uint64_t *a, const uint64_t *b)
 {
     uint64_t last_a = a[s->words - 1], last_b = b[s->words - 1];
     for (uint32_t k = 0; k < s->key_count; k++) {
-        int order = compare_key(&s->keys[k], a, b, last_a >> (SORT_NULL_SHIFT + k) & 1,
+        int order = compare_key(s, &s->keys[k], a, b, last_a >> (SORT_NULL_SHIFT + k) & 1,
                                 last_b >> (SORT_NULL_SHIFT + k) & 1);
         if (order) return order;
     }
     return (last_a & SORT_ADDRESS) < (last_b & SORT_ADDRESS) ? -1 : 1;
 }
 
-static bool entry_less(const struct query_sorter *s, const uint64_t *a, const uint64_t *b)
+static bool entry_less(struct query_sorter *s, const uint64_t *a, const uint64_t *b)
 {
     if (a[0] != b[0]) return a[0] < b[0];
     return compare_entries(s, a, b) < 0;
+}
+
+#define MERGE_BYTES ((uint64_t)1 << 16) /* of texts, before it is asked whether that is enough */
+#define WORK_ENTRY 64 /* with what is compared of keys that are short */
+
+/* Entries were put where they belong. Whether that is enough. */
+static bool entry_work(struct query *q, struct query_sorter *s, uint64_t entries)
+{
+    uint64_t work = entries * WORK_ENTRY + s->bytes_compared / 16;
+    s->bytes_compared = 0;
+    return query_work(q, work);
 }
 
 static void make_entry(const struct query_sorter *s, unsigned row, uint64_t address, uint64_t *e)
@@ -214,18 +229,23 @@ static int add_to_blocks(struct query *q, struct query_sorter *s, unsigned row, 
     return 0;
 }
 
-int sorter_add(struct query *q, struct query_sorter *s, const uint64_t *mask, uint64_t base)
+int sorter_add(struct query *q, struct query_sorter *s, uint64_t *mask, uint64_t base)
 {
-    for (unsigned w = 0; w < QUERY_WORDS; w++)
+    for (unsigned w = 0; w < QUERY_WORDS; w++) {
         for (uint64_t left = mask[w]; left; left &= left - 1) {
             unsigned row = w * 64 + (unsigned)__builtin_ctzl(left);
-            if (s->top) {
-                add_top(s, row, base + row);
+            if (!s->top) {
+                int error = add_to_blocks(q, s, row, base + row);
+                if (error) return error;
                 continue;
             }
-            int error = add_to_blocks(q, s, row, base + row);
-            if (error) return error;
+            add_top(s, row, base + row);
+            if (!s->texts || !entry_work(q, s, 1)) continue;
+            mask[w] = left & (left - 1);
+            return bits_any(mask) ? QUERY_BUSY : 0;
         }
+        mask[w] = 0;
+    }
     return 0;
 }
 
@@ -318,7 +338,7 @@ static int radix_step(struct query *q, struct query_sorter *s, uint64_t deadline
                 s->pass_open = false;
                 s->digit++;
             }
-            if (query_budget_over(deadline)) return 1;
+            if (query_budget_over(q, deadline)) return 1;
         } else {
             s->digit++;
         }
@@ -340,21 +360,29 @@ static const uint64_t *run_entry(const struct query_sorter *s, unsigned run)
     return s->blocks[s->merge.runs[run].block] + (size_t)s->merge.runs[run].row * s->words;
 }
 
-/* Merges from[a, b) and from[b, end) of entries to to[a, end). */
-static void merge_pair(const struct query_sorter *s, const uint64_t *from, uint64_t *to, uint32_t a,
-                       uint32_t b, uint32_t end)
+/* Merges from[a, b) and from[b, end) of entries to to[a, end), on from where it stopped. False:
+ * not all of them yet. */
+static bool merge_pair(struct query *q, struct query_sorter *s, const uint64_t *from, uint64_t *to,
+                       uint32_t a, uint32_t b, uint32_t end)
 {
-    uint32_t left = a, right = b;
-    for (uint32_t i = a; i < end; i++) {
+    uint32_t left = s->merge.left, right = s->merge.right;
+    for (uint32_t i = left + right - b; i < end; i++) {
         const uint64_t *l = from + (size_t)left * s->words, *r = from + (size_t)right * s->words;
         bool take_left = right >= end || (left < b && !entry_less(s, r, l));
         entry_copy(s, to + (size_t)i * s->words, take_left ? l : r);
         if (take_left) left++;
         else right++;
+        if (s->bytes_compared < MERGE_BYTES || !entry_work(q, s, 1) || i + 1 == end) continue;
+        s->merge.left = left;
+        s->merge.right = right;
+        return false;
     }
+    entry_work(q, s, end - a);
+    return true;
 }
 
-/* A block is sorted by merging runs of 1, 2, 4, … entries to and fro: one such pass. */
+/* A block is sorted by merging runs of 1, 2, 4, … entries to and fro: one such pass, or a part of
+ * it if texts are long. */
 static int sort_pass(struct query *q, struct query_sorter *s, uint32_t block)
 {
     uint32_t rows = rows_in_block(s, block), width = s->merge.rows ? s->merge.rows : 1;
@@ -362,12 +390,23 @@ static int sort_pass(struct query *q, struct query_sorter *s, uint32_t block)
     if (!to && !(to = query_alloc(q, SORT_BLOCK_ROWS * s->words * sizeof *to)))
         return query_fail_memory(q);
     s->merge.spare = to;
-    s->merge.rows = width < rows ? 2 * width : 0;
-    if (width >= rows) return 0; /* a single entry */
-    for (uint32_t a = 0; a < rows; a += 2 * width) {
-        uint32_t b = a + width < rows ? a + width : rows;
-        merge_pair(s, from, to, a, b, b + width < rows ? b + width : rows);
+    if (width >= rows) { /* a single entry */
+        s->merge.rows = 0;
+        return 0;
     }
+    s->merge.rows = width;
+    for (uint32_t a = s->merge.first; a < rows; a += 2 * width) {
+        uint32_t b = a + width < rows ? a + width : rows;
+        if (s->merge.right == 0) {
+            s->merge.left = a;
+            s->merge.right = b;
+        }
+        s->merge.first = a;
+        if (!merge_pair(q, s, from, to, a, b, b + width < rows ? b + width : rows)) return 0;
+        s->merge.right = 0;
+    }
+    s->merge.first = 0;
+    s->merge.rows = 2 * width;
     s->blocks[block] = to;
     s->merge.spare = from;
     if (s->merge.rows >= rows) s->merge.rows = 0;
@@ -435,10 +474,13 @@ static int merge_part(struct query *q, struct query_sorter *s)
     }
     uint64_t *e = block_entry(q, s, s->other, s->at);
     if (!e) return query_fail_memory(q);
-    for (unsigned i = 0; i < MERGE_ROWS && s->merge.ways; i++, s->at++, e += s->words) {
+    unsigned rows = MERGE_ROWS - s->at % MERGE_ROWS;
+    for (unsigned i = 0; i < rows && s->merge.ways; i++, s->at++, e += s->words) {
+        if (s->bytes_compared >= MERGE_BYTES && entry_work(q, s, 1)) return 0;
         entry_copy(s, e, run_entry(s, s->merge.heap[0]));
         run_advance(q, s);
     }
+    entry_work(q, s, rows);
     return 0;
 }
 
@@ -478,7 +520,7 @@ static int merge_step(struct query *q, struct query_sorter *s, uint64_t deadline
     while (!s->done) {
         int error = merge_work(q, s, &s->done);
         if (error) return error;
-        if (!s->done && query_budget_over(deadline)) return 1;
+        if (!s->done && query_budget_over(q, deadline)) return 1;
     }
     return 0;
 }
@@ -488,7 +530,7 @@ static int merge_step(struct query *q, struct query_sorter *s, uint64_t deadline
 #define TOP_STEP 256
 
 /* Takes the worst out of the heap again and again, and puts it behind. */
-static int top_step(struct query_sorter *s, uint64_t deadline)
+static int top_step(struct query *q, struct query_sorter *s, uint64_t deadline)
 {
     uint64_t e[3 * QUERY_ORDER_MAX + 1];
     while (s->heap_left > 1) {
@@ -497,8 +539,9 @@ static int top_step(struct query_sorter *s, uint64_t deadline)
             entry_copy(s, e, last);
             entry_copy(s, last, s->heap);
             sift_down(s, 0, s->heap_left, e);
+            if (s->bytes_compared >= MERGE_BYTES && entry_work(q, s, 1)) break;
         }
-        if (query_budget_over(deadline)) return 1;
+        if (query_budget_over(q, deadline)) return 1;
     }
     s->done = true;
     return 0;
@@ -513,7 +556,7 @@ int sorter_step(struct query *q, struct query_sorter *s, uint64_t deadline)
     }
     if (s->top) {
         if (s->heap_left == 0) s->heap_left = s->count;
-        return top_step(s, deadline);
+        return top_step(q, s, deadline);
     }
     return s->histograms ? radix_step(q, s, deadline) : merge_step(q, s, deadline);
 }

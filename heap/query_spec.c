@@ -266,6 +266,7 @@ int query_next(struct query *q, uint64_t budget_ns, uint32_t rows_max, size_t by
     uint64_t now = clock_ns(), deadline = budget_ns < UINT64_MAX - now ? now + budget_ns
                                                                        : UINT64_MAX;
     if (rows_max == 0 || rows_max > QUERY_ROWS_VECTOR) rows_max = QUERY_ROWS_VECTOR;
+    q->work = 0;
     int prepared = query_prepare(q, budget_ns, error);
     if (prepared) return prepared;
     int outcome = q->failed ? q->failed

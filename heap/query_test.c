@@ -1,25 +1,31 @@
 /* query_test.c - tests over a vector, and over zone maps.
  *
  * The cheapest way first: ranges are selected on the packed data (table_select_range); texts with a
- * dictionary are looked at once per entry, and then by code; only what is left is decoded. */
+ * dictionary are looked at once per entry, and then by code; only what is left is decoded. What
+ * looks at texts stops at any of them, or within it, and keeps what it has found: q->eval.test. */
 #include "heap/query_int.h"
 
 #include <string.h>
 
 /* --- one text, one key -------------------------------------------------------------------------*/
 
-static bool contains(struct table_text t, struct table_text part)
+/* A comparison reads two texts from memory, up to where they differ. */
+#define WORK_COMPARE 16
+#define WORK_BYTES_COMPARED(bytes) ((bytes) / 16)
+
+static int compare(struct query *q, struct table_text a, struct table_text b)
 {
-    return part.length == 0 || (t.length >= part.length &&
-                                memmem(t.data, t.length, part.data, part.length) != NULL);
+    size_t shorter = a.length < b.length ? a.length : b.length;
+    query_work(q, WORK_COMPARE + WORK_BYTES_COMPARED(shorter));
+    return text_order(a, b);
 }
 
-static bool in_texts(const struct query_test *test, struct table_text t)
+static bool in_texts(struct query *q, const struct query_test *test, struct table_text t)
 {
     uint32_t low = 0, high = test->count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        int order = text_order(test->texts[middle], t);
+        int order = compare(q, test->texts[middle], t);
         if (order == 0) return true;
         if (order < 0) low = middle + 1;
         else high = middle;
@@ -27,25 +33,27 @@ static bool in_texts(const struct query_test *test, struct table_text t)
     return false;
 }
 
-static bool text_matches(const struct query_test *test, struct table_text t)
+/* 1 or 0; of TEST_CONTAINS also QUERY_BUSY, or an error. */
+static int text_matches(struct query *q, struct query_test *test, struct table_text t)
 {
     int order;
     switch (test->form) {
-    case TEST_TEXTS: return in_texts(test, t);
-    case TEST_CONTAINS: return contains(t, test->low);
+    case TEST_TEXTS: return in_texts(q, test, t);
+    case TEST_CONTAINS: return query_search(q, test, t);
     case TEST_PREFIX:
+        query_work(q, WORK_COMPARE + WORK_BYTES_COMPARED(test->low.length));
         return t.length >= test->low.length && memcmp(t.data, test->low.data,
                                                       test->low.length) == 0;
     default:
         if (test->low.data) {
-            order = text_order(t, test->low);
-            if (order < 0 || (order == 0 && test->low_strict)) return false;
+            order = compare(q, t, test->low);
+            if (order < 0 || (order == 0 && test->low_strict)) return 0;
         }
         if (test->high.data) {
-            order = text_order(t, test->high);
-            if (order > 0 || (order == 0 && test->high_strict)) return false;
+            order = compare(q, t, test->high);
+            if (order > 0 || (order == 0 && test->high_strict)) return 0;
         }
-        return true;
+        return 1;
     }
 }
 
@@ -85,35 +93,46 @@ static int verdicts_open(struct query *q, struct query_test *test, uint32_t coun
     return test->verdicts ? 0 : query_fail_memory(q);
 }
 
-static bool code_matches(struct query *q, const struct query_source *s, struct query_test *test,
-                         uint32_t code)
+/* Finds out whether the code matches: 0, QUERY_BUSY or an error. */
+static int find_verdict(struct query *q, const struct query_source *s, struct query_test *test,
+                        uint32_t code)
 {
-    if (!test->verdicts[code]) {
-        struct table_text t = test->class == TABLE_CLASS_SYMBOL
-                                  ? table_symbol(q->table, test->column, code)
-                                  : table_chunk_entry(q->version, s->chunk, test->column, code);
-        test->verdicts[code] = text_matches(test, t) ? 2 : 1;
-    }
-    return test->verdicts[code] == 2;
+    struct table_text t = test->class == TABLE_CLASS_SYMBOL
+                              ? table_symbol(q->table, test->column, code)
+                              : table_chunk_entry(q->version, s->chunk, test->column, code);
+    int match = text_matches(q, test, t);
+    if (match < 0 || match == QUERY_BUSY) return match;
+    test->verdicts[code] = match ? 2 : 1;
+    return q->work < q->work_max ? 0 : QUERY_BUSY;
+}
+
+/* The rows to look at in a word of the mask, where the first ones may be done with. */
+static uint64_t rows_left(const struct query *q, const uint64_t *mask, unsigned word)
+{
+    uint64_t rows = mask[word] & q->eval.test.valid[word];
+    uint32_t row = q->eval.test.row;
+    return word == row / 64 ? rows & UINT64_MAX << row % 64 : rows;
 }
 
 /* Bits of `mask` whose code matches. */
 static int run_codes(struct query *q, const struct query_source *s, struct query_test *test,
-                     uint32_t count, const uint64_t *mask, uint64_t *matches, uint64_t *valid)
+                     const uint64_t *mask)
 {
-    bool symbol = test->class == TABLE_CLASS_SYMBOL;
-    int error = verdicts_open(q, test, count, symbol ? 0 : s->chunk);
-    if (error) return error;
-    uint32_t rows = table_read_codes(q->version, s->chunk, test->column, s->vector, q->codes,
-                                     valid);
-    q->stats.bytes_decoded += rows * sizeof(uint64_t);
-    for (unsigned w = 0; w < QUERY_WORDS; w++) {
-        uint64_t left = mask[w] & valid[w];
-        matches[w] = 0;
+    uint64_t *matches = q->eval.test.matches;
+    for (unsigned w = q->eval.test.row / 64; w < QUERY_WORDS; w++) {
+        uint64_t left = rows_left(q, mask, w), found = matches[w];
         for (; left; left &= left - 1) {
             unsigned bit = (unsigned)__builtin_ctzl(left);
-            if (code_matches(q, s, test, q->codes[w * 64 + bit])) matches[w] |= (uint64_t)1 << bit;
+            uint32_t code = q->codes[w * 64 + bit];
+            int error = test->verdicts[code] ? 0 : find_verdict(q, s, test, code);
+            if (error) {
+                matches[w] = found;
+                q->eval.test.row = w * 64 + bit;
+                return error;
+            }
+            found |= (uint64_t)(test->verdicts[code] == 2) << bit;
         }
+        matches[w] = found;
     }
     return 0;
 }
@@ -136,29 +155,47 @@ static void select_range(const struct query_test *test, const struct query_vecto
     }
 }
 
-static void run_values(const struct query_test *test, const struct query_vector *v,
-                       const uint64_t *mask, uint64_t *matches)
+/* Numbers that are one of many, and texts, in rows of `mask`. */
+static int match_rows(struct query *q, struct query_test *test, const struct query_vector *v,
+                      const uint64_t *mask)
 {
     enum query_kind kind = key_kind(test);
-    if (test->form == TEST_RANGE) {
-        select_range(test, v, matches);
-        return;
-    }
-    for (unsigned w = 0; w < QUERY_WORDS; w++) {
-        uint64_t left = mask[w] & v->valid[w];
-        matches[w] = 0;
+    uint64_t *matches = q->eval.test.matches;
+    for (unsigned w = q->eval.test.row / 64; w < QUERY_WORDS; w++) {
+        uint64_t left = rows_left(q, mask, w);
         for (; left; left &= left - 1) {
             unsigned bit = (unsigned)__builtin_ctzl(left), i = w * 64 + bit;
-            bool match;
+            int match;
             if (test->form == TEST_SET) {
                 uint64_t key = key_of_lane(kind, v->u[i]);
                 match = any_key_within(test, key, key);
             } else {
-                match = text_matches(test, v->t[i]);
+                match = text_matches(q, test, v->t[i]);
+                if (match < 0) return match;
+                q->eval.test.row = i + (match != QUERY_BUSY);
+                if (match == QUERY_BUSY) return match;
             }
             matches[w] |= (uint64_t)match << bit;
+            if (q->work >= q->work_max && test->form != TEST_SET && i + 1 < QUERY_ROWS_VECTOR)
+                return QUERY_BUSY;
         }
     }
+    return 0;
+}
+
+#define WORK_RANGE 512
+#define WORK_KEYS 32 /* looking for one among the keys */
+
+static int run_values(struct query *q, struct query_test *test, const struct query_vector *v,
+                      const uint64_t *mask)
+{
+    if (test->form == TEST_RANGE) {
+        select_range(test, v, q->eval.test.matches);
+        query_work(q, WORK_RANGE);
+        return 0;
+    }
+    if (test->form == TEST_SET) query_work(q, bitmap_count(mask) * WORK_KEYS);
+    return match_rows(q, test, v, mask);
 }
 
 /* --- a test on a vector ------------------------------------------------------------------------*/
@@ -181,33 +218,64 @@ static void apply(const struct query_test *test, const uint64_t *mask, const uin
         truth[i] = mask[i] & valid[i] & (test->negate ? ~matches[i] : matches[i]);
 }
 
-static int run_in_vector(struct query *q, const struct query_source *s, struct query_test *test,
-                         const uint64_t *mask, uint64_t *truth)
+/* Reads what the test looks at. *codes: of a dictionary. */
+static int read_for_test(struct query *q, const struct query_source *s, struct query_test *test,
+                         bool *codes)
 {
-    uint64_t matches[QUERY_WORDS], valid[QUERY_WORDS];
-    int error = 0;
-    if (test->form == TEST_RANGE) {
-        table_select_range(q->version, s->chunk, test->column, s->vector, &test->range, matches);
-        if (test->negate)
-            table_vector_valid(q->version, s->chunk, test->column, s->vector, valid);
-        else memset(valid, 0xff, sizeof valid); /* what is null is not selected */
-        apply(test, mask, matches, valid, truth);
+    uint32_t count = 0;
+    bool symbol = test->class == TABLE_CLASS_SYMBOL;
+    *codes = false;
+    query_work(q, WORK_RANGE);
+    if (s->form != SOURCE_VECTOR) {
+        query_work(q, s->form == SOURCE_ADDRESSES ? (uint64_t)s->rows * WORK_RANGE / 8 : 0);
+        if (symbol && test->form == TEST_RANGE) query_load_codes(q, s, test->column, &q->scratch);
+        else query_load(q, s, test->column, &q->scratch);
         return 0;
     }
-    uint32_t count = 0;
     if (kind_is_text(test->kind))
-        count = test->class == TABLE_CLASS_SYMBOL
-                    ? table_symbol_count(q->table, test->column)
-                    : table_chunk_dictionary(q->version, s->chunk, test->column);
-    if (count) {
-        error = run_codes(q, s, test, count, mask, matches, valid);
-    } else {
+        count = symbol ? table_symbol_count(q->table, test->column)
+                       : table_chunk_dictionary(q->version, s->chunk, test->column);
+    if (!count) {
         query_load_codes(q, s, test->column, &q->scratch);
-        bits_copy(valid, q->scratch.valid);
-        run_values(test, &q->scratch, mask, matches);
+        return 0;
     }
-    if (!error) apply(test, mask, matches, valid, truth);
+    int error = verdicts_open(q, test, count, symbol ? 0 : s->chunk);
+    if (error) return error;
+    *codes = true;
+    uint32_t rows = table_read_codes(q->version, s->chunk, test->column, s->vector, q->codes,
+                                     q->eval.test.valid);
+    q->stats.bytes_decoded += rows * sizeof(uint64_t);
+    return 0;
+}
+
+/* By codes or on values, on from where it stopped. */
+static int run_rows(struct query *q, const struct query_source *s, struct query_test *test,
+                    const uint64_t *mask, uint64_t *truth)
+{
+    if (!q->eval.test.open) {
+        int error = read_for_test(q, s, test, &q->eval.test.codes);
+        if (error) return error;
+        if (!q->eval.test.codes) bits_copy(q->eval.test.valid, q->scratch.valid);
+        bits_clear(q->eval.test.matches);
+        q->eval.test.row = 0;
+    }
+    q->eval.test.open = false;
+    int error = q->eval.test.codes ? run_codes(q, s, test, mask)
+                                   : run_values(q, test, &q->scratch, mask);
+    q->eval.test.open = error == QUERY_BUSY;
+    if (!error) apply(test, mask, q->eval.test.matches, q->eval.test.valid, truth);
     return error;
+}
+
+static void select_in_vector(struct query *q, const struct query_source *s,
+                             const struct query_test *test, const uint64_t *mask, uint64_t *truth)
+{
+    uint64_t matches[QUERY_WORDS], valid[QUERY_WORDS];
+    query_work(q, WORK_RANGE);
+    table_select_range(q->version, s->chunk, test->column, s->vector, &test->range, matches);
+    if (test->negate) table_vector_valid(q->version, s->chunk, test->column, s->vector, valid);
+    else memset(valid, 0xff, sizeof valid); /* what is null is not selected */
+    apply(test, mask, matches, valid, truth);
 }
 
 int query_test_run(struct query *q, const struct query_source *s, struct query_test *test,
@@ -223,6 +291,7 @@ int query_test_run(struct query *q, const struct query_source *s, struct query_t
             bits_clear(truth);
             return 0;
         }
+        query_work(q, WORK_RANGE);
         read_valid(q, s, test, valid);
         for (unsigned i = 0; i < QUERY_WORDS; i++)
             truth[i] = mask[i] &
@@ -230,13 +299,11 @@ int query_test_run(struct query *q, const struct query_source *s, struct query_t
         return 0;
     default: break;
     }
-    if (s->form == SOURCE_VECTOR) return run_in_vector(q, s, test, mask, truth);
-    bool codes = test->class == TABLE_CLASS_SYMBOL && test->form == TEST_RANGE;
-    if (codes) query_load_codes(q, s, test->column, &q->scratch);
-    else query_load(q, s, test->column, &q->scratch);
-    run_values(test, &q->scratch, mask, truth);
-    apply(test, mask, truth, q->scratch.valid, truth);
-    return 0;
+    if (s->form == SOURCE_VECTOR && test->form == TEST_RANGE) {
+        select_in_vector(q, s, test, mask, truth);
+        return 0;
+    }
+    return run_rows(q, s, test, mask, truth);
 }
 
 /* --- zone maps ---------------------------------------------------------------------------------*/
@@ -293,36 +360,83 @@ static enum query_zone zone_of_test(const struct query *q, const struct query_te
     return zone == ZONE_ALL && z.nulls ? ZONE_SOME : zone;
 }
 
-enum query_zone query_zone_of(struct query *q, uint32_t chunk, uint32_t vector, bool count)
+/* A zone map that is there, and one that is made by a look at the rows of a plain column. */
+#define WORK_ZONE 64
+#define WORK_ZONE_PLAIN 4096
+
+static uint64_t zone_work(const struct query *q, const struct query_test *test, uint32_t chunk,
+                          uint32_t vector)
 {
-    enum query_zone stack[QUERY_DEPTH_MAX + 2];
-    uint8_t ops[QUERY_DEPTH_MAX + 2];
-    unsigned depth = 0;
-    stack[0] = ZONE_ALL;
-    ops[0] = OP_AND;
-    if (!q->has_where) return ZONE_ALL;
-    for (uint32_t at = q->where.start; at < q->where.end; at++) {
-        const struct query_instr *in = &q->code[at];
-        enum query_zone zone = ZONE_SOME;
+    if (test->form == TEST_UNKNOWN || test->form == TEST_ALWAYS) return WORK_ZONE;
+    uint32_t any = vector == QUERY_NONE ? 0 : vector;
+    bool plain = table_vector_encoding(q->version, chunk, test->column, any) ==
+                 TABLE_ENCODING_PLAIN;
+    return plain ? WORK_ZONE_PLAIN : WORK_ZONE;
+}
+
+static void zone_combine(struct query_zones *z, enum query_zone zone)
+{
+    uint8_t *here = &z->zones[z->depth];
+    if (z->ops[z->depth] == OP_AND ? zone < *here : zone > *here) *here = (uint8_t)zone;
+}
+
+/* Looks at the zone maps of one instruction after the other, until the end: 0. With `bounded` until
+ * enough work is done: QUERY_BUSY. */
+static int zones_run(struct query *q, struct query_zones *z, uint32_t chunk, uint32_t vector,
+                     bool count, bool bounded)
+{
+    if (!z->open) {
+        z->zones[0] = ZONE_ALL;
+        z->ops[0] = OP_AND;
+        z->depth = 0;
+        z->at = q->where.start;
+    }
+    z->open = false;
+    for (; z->at < q->where.end; z->at++) {
+        const struct query_instr *in = &q->code[z->at];
         if (in->op == OP_AND || in->op == OP_OR) {
-            ops[++depth] = in->op;
-            stack[depth] = in->op == OP_AND ? ZONE_ALL : ZONE_NONE;
-            continue;
-        }
-        if (in->op == OP_TEST) {
+            z->ops[++z->depth] = in->op;
+            z->zones[z->depth] = in->op == OP_AND ? ZONE_ALL : ZONE_NONE;
+        } else if (in->op == OP_TEST) {
             struct query_test *test = &q->tests[in->index];
-            zone = zone_of_test(q, test, chunk, vector);
+            enum query_zone zone = zone_of_test(q, test, chunk, vector);
             if (count && zone == ZONE_NONE)
                 (*(vector == QUERY_NONE ? &test->chunks_skipped : &test->vectors_skipped))++;
+            zone_combine(z, zone);
+            if (bounded && q->where.end - q->where.start > 1 &&
+                query_work(q, zone_work(q, test, chunk, vector))) {
+                z->at++;
+                z->open = true;
+                return QUERY_BUSY;
+            }
         } else if (in->op == OP_END) {
-            zone = stack[depth--];
+            enum query_zone zone = z->zones[z->depth--];
+            zone_combine(z, zone);
         } else { /* OP_CMP: not known */
-            at = in->jump;
+            z->at = in->jump;
+            zone_combine(z, ZONE_SOME);
         }
-        if (ops[depth] == OP_AND) stack[depth] = zone < stack[depth] ? zone : stack[depth];
-        else stack[depth] = zone > stack[depth] ? zone : stack[depth];
     }
-    return stack[0];
+    return 0;
+}
+
+enum query_zone query_zone_of(struct query *q, uint32_t chunk, uint32_t vector, bool count)
+{
+    struct query_zones z;
+    z.open = false;
+    if (!q->has_where) return ZONE_ALL;
+    int done = zones_run(q, &z, chunk, vector, count, false);
+    assert(done == 0);
+    return z.zones[0];
+}
+
+int query_zone_step(struct query *q, uint32_t chunk, uint32_t vector, enum query_zone *zone)
+{
+    *zone = ZONE_ALL;
+    if (!q->has_where) return 0;
+    int busy = zones_run(q, &q->zones, chunk, vector, false, true);
+    *zone = q->zones.zones[0];
+    return busy;
 }
 
 const char *query_test_on(const struct query *q, const struct query_test *test)

@@ -7,12 +7,17 @@
  * begun again.
  *
  * Chunks of which nothing is left are dropped where they are, all of them before anything is
- * copied, and without any memory, unless a version that somebody reads shares the way to them. */
+ * copied, and without any memory, unless a version that somebody reads shares the way to them.
+ *
+ * An overlay is merged likewise: one column of one chunk is copied as it reads, and then takes the
+ * column's place. */
 #include "heap/table_int.h"
 
 #define GROUP_MAX 64
 /* An overlay with fewer cells waits for more. */
 #define OVERLAY_MERGE_CELLS 64
+/* What is copied of texts between two looks at the clock, besides one text. */
+#define TEXT_STEP_BYTES ((size_t)128 << 10)
 
 struct compactor {
     uint32_t first, count;          /* chunks of the group */
@@ -20,8 +25,10 @@ struct compactor {
     uint32_t slots[GROUP_MAX];
     uint32_t live;                  /* rows of the result */
     struct chunk *out;              /* NULL if nothing is left */
-    uint32_t column, source, vector; /* where to go on */
+    uint32_t column, source, vector, row; /* where to go on; row: of those to copy of the vector */
     uint32_t filled;                /* rows of the column that are copied */
+    bool merge;                     /* of one chunk only the column, with its overlay: */
+    struct plain_column *merged;
 };
 
 /* --- what is worth it --------------------------------------------------------------------------*/
@@ -102,7 +109,24 @@ void compactor_close(struct table *t)
     t->compactor = NULL;
     for (uint32_t i = 0; i < x->count; i++) chunk_unref(t, x->sources[i]);
     if (x->out) chunk_unref(t, x->out);
+    if (x->merged) column_unref(t, &x->merged->head);
     external_free(&t->external, x, sizeof *x);
+}
+
+static int merge_open(struct table *t, uint32_t chunk, uint32_t column)
+{
+    struct compactor *x = external_alloc(&t->external, sizeof *x);
+    uint32_t slots = version_slots(t->current, chunk);
+    if (!x) return -ENOMEM;
+    *x = (struct compactor){.first = chunk, .count = 1, .column = column, .merge = true,
+                            .live = slots, .slots = {slots}};
+    x->sources[0] = version_chunk(t->current, chunk);
+    x->sources[0]->refs++;
+    t->compactor = x;
+    x->merged = plain_column_new(t, column, slots);
+    if (x->merged) return 0;
+    compactor_close(t);
+    return -ENOMEM;
 }
 
 static int compactor_open(struct table *t, uint32_t first, uint32_t count)
@@ -127,6 +151,7 @@ static void live_rows(const struct compactor *x, uint64_t *live)
 {
     const struct deletions *d = x->sources[x->source]->deletions;
     bitmap_first(live, vector_rows(x->slots[x->source], x->vector));
+    if (x->merge) return; /* slots stay where they are */
     for (uint32_t i = 0; d && i < TABLE_VECTOR_WORDS; i++)
         live[i] &= ~d->bits[x->vector * TABLE_VECTOR_WORDS + i];
 }
@@ -143,6 +168,7 @@ static int copy_row(struct table *t, struct plain_column *p, const struct table_
     return 0;
 }
 
+/* What is left of a vector, or a part of it if texts are long: then x->row is not 0. */
 static int copy_vector(struct table *t, struct compactor *x, struct plain_column *p)
 {
     union {
@@ -161,13 +187,22 @@ static int copy_vector(struct table *t, struct compactor *x, struct plain_column
         view_lanes(&view, x->vector, u.lanes);
     view_valid(&view, x->vector, valid);
     live_rows(x, live);
-    size_t count = table_kernels()->positions(live, rows);
-    for (size_t i = 0; i < count; i++) {
+    size_t count = table_kernels()->positions(live, rows), bytes = 0;
+    for (size_t i = x->row; i < count; i++) {
+        if (bytes >= TEXT_STEP_BYTES) {
+            x->row = (uint32_t)i;
+            return 0;
+        }
         bool null = !bit_get(valid, rows[i]);
         struct table_text text = texts && !null ? u.texts[rows[i]] : (struct table_text){NULL, 0};
         uint64_t lane = texts || null ? 0 : u.lanes[rows[i]];
-        if (copy_row(t, p, f, x->filled + (uint32_t)i, null, lane, text) != 0) return -ENOMEM;
+        if (copy_row(t, p, f, x->filled + (uint32_t)i, null, lane, text) != 0) {
+            x->row = (uint32_t)i;
+            return -ENOMEM;
+        }
+        bytes += text.length;
     }
+    x->row = 0;
     x->filled += (uint32_t)count;
     return 0;
 }
@@ -223,6 +258,27 @@ bool table_drop_step(struct table *t, uint64_t budget_ns)
     return true;
 }
 
+static int finish_merge(struct table *t, struct compactor *x)
+{
+    struct chunk *c = NULL;
+    bool same = unchanged(t, x);
+    if (same) {
+        x->count = 0; /* for the chunk to be ours, unless others hold it */
+        chunk_unref(t, x->sources[0]);
+        c = chunk_writable(t, x->first);
+    }
+    if (c) {
+        struct chunk_column *place = &c->columns[x->column];
+        column_unref(t, place->column);
+        overlay_unref(t, place->overlay);
+        *place = (struct chunk_column){.column = &x->merged->head};
+        x->merged = NULL;
+        if (x->first < t->sealed_below) t->sealed_below = x->first;
+    }
+    compactor_close(t);
+    return same && !c ? -ENOMEM : 0;
+}
+
 static void next_vector(struct compactor *x, struct plain_column *p)
 {
     if (++x->vector < table_slots_vectors(x->slots[x->source])) return;
@@ -235,9 +291,21 @@ static void next_vector(struct compactor *x, struct plain_column *p)
     x->column++;
 }
 
-/* One vector of one column. */
+/* One vector, or a part of it. */
+static int merge_unit(struct table *t, struct compactor *x)
+{
+    if (x->filled == x->live) return finish_merge(t, x);
+    int error = copy_vector(t, x, x->merged);
+    if (error || x->row) return error;
+    x->vector++;
+    x->merged->written = x->filled;
+    return 0;
+}
+
+/* One vector of one column, or a part of it. */
 static int compact_unit(struct table *t, struct compactor *x)
 {
+    if (x->merge) return merge_unit(t, x);
     if (!x->out || x->column == t->column_count) return finish(t, x);
     struct column **place = &x->out->columns[x->column].column;
     if (!*place) {
@@ -246,9 +314,9 @@ static int compact_unit(struct table *t, struct compactor *x)
         *place = &fresh->head;
     }
     struct plain_column *p = (struct plain_column *)*place;
-    if (copy_vector(t, x, p) != 0) return -ENOMEM;
-    next_vector(x, p);
-    return 0;
+    int error = copy_vector(t, x, p);
+    if (!error && !x->row) next_vector(x, p);
+    return error;
 }
 
 int table_compact_step(struct table *t, bool all, uint64_t budget_ns)
@@ -264,7 +332,7 @@ int table_compact_step(struct table *t, bool all, uint64_t budget_ns)
         else if ((count = find_group(t, all, &first)))
             error = compactor_open(t, first, count);
         else if (find_overlay(t, all, &first, &column))
-            error = table_merge_overlay(t, first, column);
+            error = merge_open(t, first, column);
         else
             return 0;
         if (error && !table_drop_step(t, budget_ns)) return error;

@@ -42,6 +42,7 @@ struct sealer {
     uint32_t slots, vectors;
     enum seal_phase phase;
     uint32_t next;               /* vector; TEXTS: row, or code */
+    uint32_t row;                /* COUNT: the next one of the vector */
     struct encode_hints hints;
     struct code_map *map;        /* NULL: none (any more) */
     struct sealed_column *out;   /* from LAYOUT on */
@@ -139,6 +140,9 @@ static const uint64_t *find_lanes(const struct sealer *s, uint32_t vector, uint6
     return as_they_are ? (const uint64_t *)(const void *)p->elements + (size_t)vector * ROWS : room;
 }
 
+/* What one step of COUNT or TEXTS looks at or copies at most, besides one text. */
+#define TEXT_STEP_BYTES ((size_t)128 << 10)
+
 /* --- sample, count -----------------------------------------------------------------------------*/
 
 static double mean_of(const uint64_t *lanes, uint64_t origin)
@@ -198,16 +202,12 @@ static void map_drop(struct table *t, struct sealer *s)
     s->map = NULL;
 }
 
-/* Adds a vector's texts to the map. False if there are too many different ones. */
-static bool map_texts(struct table *t, struct sealer *s, uint32_t vector)
+/* Adds a text to the map. False if there are too many different ones. */
+static bool map_text(struct table *t, struct sealer *s, uint32_t slot)
 {
-    uint32_t rows = rows_in(s, vector);
-    for (uint32_t slot = vector * ROWS; slot < vector * ROWS + rows; slot++) {
-        if (is_null(s, slot))
-            s->map->codes[slot] = slot ? s->map->codes[slot - 1] : 0;
-        else if (!code_map_text(s->map, t->external.heap, slot, texts_of(s)[slot]))
-            return false;
-    }
+    if (!is_null(s, slot))
+        return code_map_text(s->map, t->external.heap, slot, texts_of(s)[slot]);
+    s->map->codes[slot] = slot ? s->map->codes[slot - 1] : 0;
     return true;
 }
 
@@ -230,14 +230,20 @@ static void decide_texts(struct table *t, struct sealer *s)
     s->hints.code_width = width;
 }
 
+/* A vector, or a part of it if texts are long. */
 static enum seal_phase seal_count(struct table *t, struct sealer *s)
 {
     uint32_t vector = s->next, rows = rows_in(s, vector);
-    uint64_t end = s->text_begin[vector];
-    for (uint32_t slot = vector * ROWS; slot < vector * ROWS + rows; slot++)
+    uint64_t begin = s->text_begin[vector], end = s->row ? s->text_begin[vector + 1] : begin;
+    uint64_t limit = end + TEXT_STEP_BYTES;
+    for (; s->row < rows && end < limit; s->row++) {
+        uint32_t slot = vector * ROWS + s->row;
         if (!is_null(s, slot)) end += texts_of(s)[slot].length;
+        if (s->map && !map_text(t, s, slot)) map_drop(t, s);
+    }
     s->text_begin[vector + 1] = end;
-    if (s->map && !map_texts(t, s, vector)) map_drop(t, s);
+    if (s->row < rows) return SEAL_COUNT;
+    s->row = 0;
     if (++s->next < s->vectors) return SEAL_COUNT;
     decide_texts(t, s);
     if (!s->map) sample_line(s);
@@ -481,9 +487,6 @@ static enum seal_phase seal_write(struct sealer *s)
     return ++s->next < s->vectors ? SEAL_WRITE : SEAL_TEXTS;
 }
 
-/* What one step of TEXTS copies at most, besides one text. */
-#define TEXT_STEP_BYTES ((size_t)128 << 10)
-
 static void copy_text(struct sealer *s, struct table_text text)
 {
     char *to = (char *)s->out + s->out->texts;
@@ -663,7 +666,7 @@ int table_seal_step(struct table *t, uint64_t budget_ns)
         int state = t->sealer ? 1 : sealer_open(t);
         if (state <= 0) return state;
         struct sealer *s = t->sealer;
-        uint32_t before = s->next;
+        uint32_t before = s->next, row = s->row;
         enum seal_phase phase = seal_unit(t, s);
         if (phase == SEAL_DONE) {
             sealer_close(t);
@@ -671,7 +674,7 @@ int table_seal_step(struct table *t, uint64_t budget_ns)
         }
         if (phase != s->phase)
             s->next = 0;
-        else if (s->next == before)
+        else if (s->next == before && s->row == row)
             return -ENOMEM; /* the phases that allocate stay where they are */
         s->phase = phase;
     } while (clock_ns() - begin < budget_ns);

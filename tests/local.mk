@@ -97,12 +97,12 @@ unit_tests = \
 	unit_methods_malloc unit_methods_more unit_methods_sets unit_methods_symbols \
 	unit_methods_table unit_methods_table_convert unit_methods_table_export \
 	unit_methods_turns unit_methods_types unit_number unit_packed_rows unit_path unit_pins \
-	unit_query unit_query_index unit_query_lists unit_query_model unit_reply unit_rpc \
-	unit_set unit_settings unit_shape unit_sorted_set unit_table unit_table_arrow \
-	unit_table_arrow_bounds unit_table_csv unit_table_digits unit_table_drop \
-	unit_table_encode unit_table_fork unit_table_index unit_table_json unit_table_kernels \
-	unit_table_model unit_table_texts unit_table_versions unit_tasks unit_text \
-	unit_text_cell unit_torture unit_utf8 unit_value unit_workload unit_writer
+	unit_query unit_query_bounds unit_query_index unit_query_lists unit_query_model \
+	unit_reply unit_rpc unit_set unit_settings unit_shape unit_sorted_set unit_table \
+	unit_table_arrow unit_table_arrow_bounds unit_table_csv unit_table_digits \
+	unit_table_drop unit_table_encode unit_table_fork unit_table_index unit_table_json \
+	unit_table_kernels unit_table_model unit_table_texts unit_table_versions unit_tasks \
+	unit_text unit_text_cell unit_torture unit_utf8 unit_value unit_workload unit_writer
 if DEBUG_BUILD
 unit_tests += unit_oracle
 endif
@@ -344,6 +344,10 @@ unit_pins_LDFLAGS = $(SESSION_TEST_WRAP)
 unit_query_SOURCES = %D%/unit/test_query.c
 unit_query_CFLAGS = $(TEST_CFLAGS)
 unit_query_LDADD = $(HEAP_TEST_LIBS) -lm
+
+unit_query_bounds_SOURCES = %D%/unit/test_query_bounds.c
+unit_query_bounds_CFLAGS = $(TEST_CFLAGS)
+unit_query_bounds_LDADD = $(HEAP_TEST_LIBS) -lm
 
 unit_query_index_SOURCES = \
 	%D%/support/query_rows.h \

@@ -8,7 +8,7 @@
 
 #include "heap/list.h"
 #include "heap/map.h"
-#include "heap/query.h"
+#include "heap/query_int.h"
 #include "heap/text.h"
 #include "tests/support/expect.h"
 #include "tests/support/heap_fixture.h"
@@ -40,6 +40,7 @@ static void run(struct world *w, struct query *q, bool aggregate, struct result 
     uint32_t rows_max = chance(w, 50) ? 0 : 1 + (uint32_t)below(w, 300);
     size_t bytes_max = chance(w, 70) ? 0 : 1 + below(w, 5000);
     uint64_t budget = chance(w, 50) ? 0 : 1000000;
+    if (chance(w, 50)) q->work_max = below(w, 3000); /* it stops wherever it can */
     *r = (struct result){.columns = query_column_count(q)};
     while ((r->status = query_next(q, budget, rows_max, bytes_max, &batch, &r->error)) > 0) {
         if (r->status == QUERY_BUSY) continue;

@@ -1,4 +1,6 @@
-/* test_table_texts.c - the texts of a chunk have a limit, whatever they come from. */
+/* test_table_texts.c - the texts of a chunk have a limit, whatever they come from; and long ones
+ * are sealed and compacted in steps. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "heap/gc.h"
@@ -103,6 +105,94 @@ START_TEST(a_text_that_is_set_keeps_to_the_limit)
 }
 END_TEST
 
+/* --- steps -------------------------------------------------------------------------------------*/
+
+#define LONG_ROWS 64
+#define LONG_BYTES ((size_t)1 << 18)
+
+static void append_long(struct table *t)
+{
+    struct table_text texts[LONG_ROWS];
+    struct table_error error;
+    struct table_append a;
+    char *room = malloc(LONG_BYTES + LONG_ROWS);
+    memset(room, 'x', LONG_BYTES + LONG_ROWS);
+    for (unsigned i = 0; i < LONG_ROWS; i++)
+        texts[i] = (struct table_text){room, LONG_BYTES + i};
+    ck_assert_int_eq(table_append_begin(t, LONG_ROWS, &a, &error), 0);
+    ck_assert_int_eq(table_append_texts(&a, 0, LONG_ROWS, texts, &error), 0);
+    ck_assert_int_eq(table_append_commit(&a, NULL, &error), 0);
+    free(room);
+}
+
+static void expect_lengths(struct table *t, uint32_t rows, uint32_t set, uint32_t first)
+{
+    struct table_version *v = table_pin(t);
+    struct table_cell cell;
+    ck_assert_uint_eq(table_version_rows(v), rows);
+    for (uint32_t i = 0; i < rows; i++) {
+        table_cell(v, 0, i, 0, &cell);
+        ck_assert_uint_eq(cell.text.length, i == set ? 3 : LONG_BYTES + first + i);
+    }
+    table_unpin(v);
+}
+
+/* Each step has no time, and copies or reads less than the sixteen MiB that there are. */
+START_TEST(long_texts_are_sealed_and_compacted_in_many_steps)
+{
+    const struct table_field field = FIELD("s", STR);
+    struct table_error error;
+    heap_fixture_close(h);
+    h = heap_fixture_open(0);
+    value v = make(&field);
+    struct table *t = table_of(h, v);
+    unsigned steps = 0;
+    append_long(t);
+    table_close_tail(t);
+    while (table_seal_step(t, 0) == 1) steps++;
+    ck_assert_uint_gt(steps, 2 * LONG_ROWS); /* once to count, once to copy */
+    expect_lengths(t, LONG_ROWS, UINT32_MAX, 0);
+
+    ck_assert_int_eq(set_text(t, (struct table_text){"new", 3}, &error), 0);
+    for (steps = 0; table_compact_step(t, true, 0) == 1; steps++) continue;
+    ck_assert_uint_gt(steps, LONG_ROWS - 2);
+    ck_assert(!table_compact_pending(t, true));
+    expect_lengths(t, LONG_ROWS, 0, 0);
+
+    ck_assert_int_eq(table_delete(t, 0, 0, NULL, &error), 0);
+    for (steps = 0; table_compact_step(t, true, 0) == 1; steps++) continue;
+    ck_assert_uint_gt(steps, LONG_ROWS - 2);
+    expect_lengths(t, LONG_ROWS - 1, UINT32_MAX, 1);
+    value_release(h, v);
+}
+END_TEST
+
+/* A cell that is set while its overlay is being merged is not lost. */
+START_TEST(a_cell_that_is_set_during_a_merge_stays)
+{
+    const struct table_field field = FIELD("s", STR);
+    struct table_error error;
+    value v = make(&field);
+    struct table *t = table_of(h, v);
+    append_long(t);
+    table_close_tail(t);
+    while (table_seal_step(t, 1000000) == 1) continue;
+    ck_assert_int_eq(set_text(t, (struct table_text){"old", 3}, &error), 0);
+    for (unsigned i = 0; i < 10; i++) ck_assert_int_eq(table_compact_step(t, true, 0), 1);
+    struct table_version *before = table_pin(t);
+    ck_assert_int_eq(set_text(t, (struct table_text){"new", 3}, &error), 0);
+    while (table_compact_step(t, true, 0) == 1) continue;
+    expect_lengths(t, LONG_ROWS, 0, 0);
+    struct table_cell cell;
+    table_cell(before, 0, 0, 0, &cell);
+    ck_assert_mem_eq(cell.text.data, "old", 3);
+    table_cell(t->current, 0, 0, 0, &cell);
+    ck_assert_mem_eq(cell.text.data, "new", 3);
+    table_unpin(before);
+    value_release(h, v);
+}
+END_TEST
+
 /* A column of long texts that was sealed while it rested becomes plain again in pieces of so many
  * bytes, between which whoever appends can look at the clock. */
 START_TEST(long_texts_are_opened_again_piece_by_piece)
@@ -156,6 +246,8 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(texts, setup, teardown);
     tcase_add_test(texts, the_texts_of_a_chunk_have_a_limit);
     tcase_add_test(texts, a_text_that_is_set_keeps_to_the_limit);
+    tcase_add_test(texts, long_texts_are_sealed_and_compacted_in_many_steps);
+    tcase_add_test(texts, a_cell_that_is_set_during_a_merge_stays);
     tcase_add_test(texts, long_texts_are_opened_again_piece_by_piece);
     suite_add_tcase(suite, texts);
     return suite;
