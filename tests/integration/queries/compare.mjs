@@ -71,7 +71,9 @@ function sameVariance(got, [variance, count, odd, squares, most], root) {
 function sameQuantile(got, [theirs, count, low, high], q) {
     if (got === null || theirs === null) return got === theirs;
     const rank = q * (Number(count) - 1), share = rank - Math.floor(rank);
-    const exact = low === high || share === 0 ? low : low + (high - low) * share;
+    const between = low + (high - low) * share;
+    const exact = low === high || share === 0 ? low
+        : Number.isFinite(between) ? between : low * (1 - share) + high * share;
     if (!(got === exact || Object.is(got, exact))) return false;
     if (!Number.isFinite(low) || !Number.isFinite(high) || !Number.isFinite(high - low)) return true;
     return within(got, theirs, 8 * U * Math.max(Math.abs(low), Math.abs(high)) + 4 * 2 ** -1074);
