@@ -130,8 +130,9 @@ struct table_error {
     uint32_t column; /* UINT32_MAX: none */
     char text[TABLE_ERROR_BYTES]; /* a sentence with row, column and value */
 };
-/* "row 3, column ..." counts from what was appended last: tells the record of the whole file, of which
- * `done` were appended before, counted from 1, behind `what`. Errors of no row stay as they are. */
+/* "row 3, column ..." counts from what was appended last: tells the record of the whole file, of
+ * which `done` were appended before, counted from 1, behind `what`. Errors of no row stay as they
+ * are. */
 void table_error_tell_row(struct table_error *error, const char *what, uint64_t done);
 
 /* --- making tables ----------------------------------------------------------------------------*/
