@@ -197,21 +197,30 @@ static void gather(struct query *q, uint32_t column, const struct query_vector *
     }
 }
 
+/* How long the text of an output column is in a row; a symbol is as long as what it stands for. */
+static size_t text_bytes(const struct query *q, uint32_t column, uint32_t at)
+{
+    const struct query_vector *v = &q->output[column];
+    const struct query_column *c = &q->columns[column];
+    if (!bits_get(v->valid, at)) return 0;
+    if (table_type_class(c->type) == TABLE_CLASS_TEXT) return v->t[at].length;
+    return table_symbol(q->table, c->column, (uint32_t)v->u[at]).length;
+}
+
 /* How many of `count` new rows go into the batch, so that it ends with the one that reaches
  * bytes_max. */
 static uint32_t rows_within(struct query *q, uint32_t count, size_t bytes_max)
 {
     size_t bytes = q->output_bytes, row_bytes = q->column_count * sizeof(uint64_t);
     uint32_t texts[QUERY_COLUMNS_MAX], text_count = 0, row = 0;
-    for (uint32_t c = 0; c < q->column_count; c++)
-        if (table_type_class(q->columns[c].type) == TABLE_CLASS_TEXT) texts[text_count++] = c;
+    for (uint32_t c = 0; c < q->column_count; c++) {
+        enum table_class class = table_type_class(q->columns[c].type);
+        if (class == TABLE_CLASS_TEXT || class == TABLE_CLASS_SYMBOL) texts[text_count++] = c;
+    }
     while (row < count && (bytes_max == 0 || bytes < bytes_max)) {
         bytes += row_bytes;
-        for (uint32_t i = 0; i < text_count; i++) {
-            const struct query_vector *v = &q->output[texts[i]];
-            uint32_t at = q->output_rows + row;
-            if (bits_get(v->valid, at)) bytes += v->t[at].length;
-        }
+        for (uint32_t i = 0; i < text_count; i++)
+            bytes += text_bytes(q, texts[i], q->output_rows + row);
         row++;
     }
     q->output_bytes = bytes;

@@ -80,6 +80,7 @@ unit_tests = \
 	unit_decoder_rows unit_equal unit_evict unit_expiry unit_fragmentation unit_gc_share \
 	unit_glob unit_heap unit_histogram unit_intern unit_keys unit_libcairn unit_list \
 	unit_log unit_map unit_map_model unit_map_packed unit_map_track unit_methods \
+	unit_methods_answers \
 	unit_methods_change unit_methods_faults unit_methods_full unit_methods_hostile \
 	unit_methods_import unit_methods_index unit_methods_infer unit_methods_malloc \
 	unit_methods_more unit_methods_sets unit_methods_symbols unit_methods_table \
@@ -280,6 +281,10 @@ unit_methods_table_LDADD = $(SESSION_TEST_LIBS)
 unit_methods_table_export_SOURCES = %D%/unit/test_methods_table_export.c
 unit_methods_table_export_CFLAGS = $(TEST_CFLAGS)
 unit_methods_table_export_LDADD = $(SESSION_TEST_LIBS)
+
+unit_methods_answers_SOURCES = %D%/unit/test_methods_answers.c
+unit_methods_answers_CFLAGS = $(TEST_CFLAGS)
+unit_methods_answers_LDADD = $(SESSION_TEST_LIBS)
 
 unit_methods_turns_SOURCES = %D%/unit/test_methods_turns.c
 unit_methods_turns_CFLAGS = $(TEST_CFLAGS)

@@ -1,0 +1,113 @@
+/* test_methods_answers.c - what answers about tables hold while they come about, and how long their
+ * steps are: texts count, symbols as what they stand for, wherever bytes are counted. */
+#include "server/call.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "heap/table.h"
+#include "tests/support/ask.h"
+#include "tests/support/runner.h"
+
+#define ROWS 300
+#define TEXT_BYTES 20000
+
+static struct in_process p;
+
+/* Rows that all have one long symbol. */
+static void setup(void)
+{
+    static char params[TEXT_BYTES + 100];
+    ask_open(&p, 0);
+    ASK(&p, "table.create", "'t', [['s', 'sym', {'null': true}]]", "true");
+    sprintf(params, "'t', {'cols': {}, 'n': %d}", ROWS);
+    ASK_HAS(&p, "table.append", params, "'n': 300");
+    char *to = params + sprintf(params, "'t', nil, {'s': '");
+    memset(to, 'x', TEXT_BYTES);
+    strcpy(to + TEXT_BYTES, "'}");
+    ASK(&p, "table.update", params, "300");
+}
+
+static void teardown(void) { in_process_close(&p); }
+
+static size_t external_bytes(void)
+{
+    struct heap_stats stats;
+    heap_stats(p.heap, &stats);
+    return stats.external_bytes;
+}
+
+/* Runs a call to its end, in the shortest steps there are. Returns how many; *held is what the heap
+ * counted at most meanwhile, over what it did before. */
+static unsigned steps_of(const char *method, const char *params, size_t *held)
+{
+    size_t before = external_bytes(), most = before;
+    unsigned steps = 0;
+    enum call_outcome outcome = CALL_PENDING;
+    ask_begin(&p, method, params);
+    for (; outcome == CALL_PENDING; steps++) {
+        if (external_bytes() > most) most = external_bytes();
+        outcome = ask_resume(&p, 0);
+        ck_assert_uint_lt(steps, 1000000);
+    }
+    while (heap_drop_pending(p.heap)) heap_drop_step(p.heap, SIZE_MAX / 2);
+    ck_assert_uint_le(external_bytes(), before);
+    *held = most - before;
+    return steps;
+}
+
+START_TEST(symbols_count_in_batches_as_their_texts)
+{
+    ASK_HAS(&p, "table.scan", "'t', {'batch': {'bytes': 1000}}", "'rows': 1, ");
+    ASK_HAS(&p, "table.scan", "'t', {'batch': {'bytes': 50000}}", "'rows': 3, ");
+    ASK_HAS(&p, "table.scan", "'t', {'batch': {'bytes': 50000}, 'format': 'cols'}", "'rows': 3, ");
+    ASK_HAS(&p, "table.scan", "'t', {'batch': {'bytes': 50000}, 'order': ['s']}", "'rows': 3, ");
+    /* The default: 1 MiB. */
+    ASK_HAS(&p, "table.scan", "'t'", "'rows': 53, ");
+}
+END_TEST
+
+static const char *const slices[] = {"'t', 0, 300", "'t', 0, 300, {'format': 'cols'}"};
+
+START_TEST(what_is_gathered_counts_and_comes_in_steps)
+{
+    size_t held;
+    for (size_t i = 0; i < 2; i++) {
+        unsigned steps = steps_of("table.slice", slices[i], &held);
+        ck_assert_uint_ge(held, (size_t)ROWS * TEXT_BYTES);
+        ck_assert_uint_le(held, (size_t)ROWS * TEXT_BYTES * 4);
+        ck_assert_uint_ge(steps, ROWS * TEXT_BYTES / (128 << 10));
+    }
+    p.host.query_bytes_max = 2 << 20;
+    for (size_t i = 0; i < 2; i++) {
+        ASK_BEGINS(&p, "table.slice", slices[i], "! LIMIT table.slice: this needs a buffer of ");
+        ASK_HAS(&p, "table.slice", slices[i], "(table-query-memory)");
+    }
+}
+END_TEST
+
+START_TEST(what_reply_bytes_does_not_allow_is_not_gathered)
+{
+    p.host.reply_bytes_max = 10 * TEXT_BYTES;
+    p.host.query_bytes_max = 20 * TEXT_BYTES; /* else this would be the limit */
+    for (size_t i = 0; i < 2; i++)
+        ASK_BEGINS(&p, "table.slice", slices[i],
+                   "! LIMIT table.slice: the result would be longer than reply-bytes (200000) ");
+    p.host.query_bytes_max = 0;
+    ASK_HAS(&p, "table.slice", "'t', 0, 9", "'rows': 9, ");
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("methods_answers");
+    TCase *tcase = tcase_create("answers");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, symbols_count_in_batches_as_their_texts);
+    tcase_add_test(tcase, what_is_gathered_counts_and_comes_in_steps);
+    tcase_add_test(tcase, what_reply_bytes_does_not_allow_is_not_gathered);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
