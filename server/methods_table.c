@@ -231,7 +231,7 @@ enum call_outcome method_table_get(struct call *call)
     reply_open(&r, call);
     int status = table_locate(v, row, &chunk, &slot) ? reply_charge(&r, 2 * count + 1) : -1;
     reply_map(&r, count);
-    for (uint32_t i = 0; i < count && status == 0; i++) {
+    for (uint32_t i = 0; i < count && status == 0 && r.w->error == WRITER_OK; i++) {
         struct table_cell cell;
         column = i;
         if (some) status = table_column_read(call, t, list_get(call->heap, call->args[2], i),

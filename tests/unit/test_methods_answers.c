@@ -99,6 +99,92 @@ START_TEST(what_reply_bytes_does_not_allow_is_not_gathered)
 }
 END_TEST
 
+/* --- rows at paths ----------------------------------------------------------------------------*/
+
+#define WIDE 8
+#define WIDE_BYTES (1 << 20)
+
+/* Rows each of which would take more than there is, if it was made. */
+static void fill_wide(void)
+{
+    static char params[WIDE_BYTES + 100];
+    char *to = params + sprintf(params, "'w', [['c0', 'sym', {'null': true}]");
+    for (int i = 1; i < WIDE; i++) to += sprintf(to, ", ['c%d', 'sym', {'null': true}]", i);
+    strcpy(to, "]");
+    ASK(&p, "table.create", params, "true");
+    ASK_HAS(&p, "table.append", "'w', {'cols': {}, 'n': 20}", "'n': 20");
+    for (int i = 0; i < WIDE; i++) {
+        to = params + sprintf(params, "'w', nil, {'c%d': '", i);
+        memset(to, 'x', WIDE_BYTES);
+        strcpy(to + WIDE_BYTES, "'}");
+        ASK(&p, "table.update", params, "20");
+    }
+}
+
+START_TEST(who_asks_what_is_there_makes_no_row)
+{
+    fill_wide();
+    const char *all = "['w', 0], ['w', 1], ['w', 2], ['w', 3], ['w', 4], ['w', 5], ['w', 6], "
+                      "['w', 7], ['w', 8], ['w', 9], ['w', 30]";
+    ASK(&p, "exists", all, "10");
+    ASK(&p, "exists", "['w', 0, 'c1'], ['w', 0, 'none'], ['t', 1, 's'], ['t', 1, 's', 'x']", "2");
+    p.host.reply_bytes_max = 100; /* and that does not count here */
+    ASK(&p, "exists", all, "10");
+    ASK(&p, "type", "['w', 0]", "'map'");
+    ASK(&p, "type", "['w', 0, 'c1']", "'string'");
+    ASK(&p, "type", "['w', 30]", "nil");
+    ASK(&p, "len", "['w', 0]", "8");
+    ASK(&p, "len", "['w', 0, 'c1']", "1048576");
+    ASK(&p, "len", "['w', 30]", "0");
+    ASK_BEGINS(&p, "len", "['w', 0, 'c1', 'x']", "! ");
+}
+END_TEST
+
+START_TEST(kinds_of_cells)
+{
+    ASK(&p, "table.create",
+        "'k', [['b', 'bin', {'null': true}], ['s', 'str'], ['f', 'f64'], ['i', 'i64'], "
+        "['o', 'bool']]", "true");
+    ASK(&p, "table.append", "'k', {'rows': [[b'ab', '', 1.5, 7, true], [nil, 'xyz', 1.5, 7, true]]}",
+        "{'first': 0, 'n': 2}");
+    ASK(&p, "type", "['k', 0, 'b']", "'bytes'");
+    ASK(&p, "type", "['k', 1, 'b']", "'nil'");
+    ASK(&p, "type", "['k', 0, 's']", "'string'");
+    ASK(&p, "type", "['k', 0, 'f']", "'float'");
+    ASK(&p, "type", "['k', 0, 'i']", "'int'");
+    ASK(&p, "type", "['k', 0, 'o']", "'bool'");
+    ASK(&p, "len", "['k', 0, 'b']", "2");
+    ASK(&p, "len", "['k', 0, 's']", "0");
+    ASK(&p, "len", "['k', 1, 's']", "3");
+    ASK(&p, "len", "['k', 1, 'b']", "0");
+    ASK_BEGINS(&p, "len", "['k', 0, 'i']", "! WRONG_TYPE len: ");
+    ASK(&p, "exists", "['k', 1, 'b'], ['k', 0, 's'], ['k', -3]", "2");
+}
+END_TEST
+
+/* What is read of tables stops where the reply would. Memory would end first otherwise. */
+START_TEST(rows_are_read_as_far_as_a_reply_goes)
+{
+    fill_wide();
+    ASK_BEGINS(&p, "mget", "[['w', 0], ['w', 1], ['w', 2], ['w', 3], ['w', 4], ['w', 5], ['w', 6]]",
+               "! OUT_OF_MEMORY mget: ");
+    p.host.reply_bytes_max = 3 << 20;
+    ASK_BEGINS(&p, "get", "['w', 0]", "! LIMIT get: what this reads of tables would be longer than "
+               "reply-bytes (3145728)");
+    ASK_BEGINS(&p, "mget", "[['w', 0], ['w', 1], ['w', 2], ['w', 3], ['w', 4], ['w', 5], ['w', 6]]",
+               "! LIMIT mget: ");
+    ASK_HAS(&p, "mget", "[['w', 0, 'c1'], ['w', 0, 'c2']]", "xxx");
+    ASK_BEGINS(&p, "mget", "[['w', 0, 'c1'], ['w', 0, 'c2'], ['w', 0, 'c3']]", "! LIMIT mget: ");
+    ASK_BEGINS(&p, "table.get", "'w', 0", "! LIMIT table.get: the reply would be longer than ");
+    p.host.reply_elements_max = 10;
+    ASK_BEGINS(&p, "get", "['w', 0]", "! LIMIT get: what this reads of tables ");
+    ASK_BEGINS(&p, "get", "['w', 0, 'c1', 'x']", "! ");
+    p.host.reply_bytes_max = 1000;
+    ASK(&p, "set", "['w', 0, 'c1'], 'short'", "true"); /* reads the old one, but does not answer it */
+    ASK(&p, "get", "['w', 0, 'c1']", "'short'");
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("methods_answers");
@@ -108,6 +194,9 @@ Suite *test_suite(void)
     tcase_add_test(tcase, symbols_count_in_batches_as_their_texts);
     tcase_add_test(tcase, what_is_gathered_counts_and_comes_in_steps);
     tcase_add_test(tcase, what_reply_bytes_does_not_allow_is_not_gathered);
+    tcase_add_test(tcase, who_asks_what_is_there_makes_no_row);
+    tcase_add_test(tcase, kinds_of_cells);
+    tcase_add_test(tcase, rows_are_read_as_far_as_a_reply_goes);
     suite_add_tcase(suite, tcase);
     return suite;
 }
