@@ -78,6 +78,8 @@ enum query_fault {
     QUERY_FAULTS(X)
 #undef X
 };
+/* The errno of a fault, negative. */
+int query_fault_errno(enum query_fault fault);
 
 #define QUERY_ERROR_BYTES 512
 struct query_error {
@@ -128,6 +130,7 @@ struct query_column {
     bool null;
     uint32_t column; /* the table's column that it shows unchanged, or UINT32_MAX */
 };
+/* The columns of the result, from 0 on; `index` is below the count. Valid as long as the query. */
 uint32_t query_column_count(const struct query *query);
 const struct query_column *query_column(const struct query *query, uint32_t index);
 
@@ -148,7 +151,8 @@ enum query_outcome {
     QUERY_BUSY, /* the budget is used up: call again */
 };
 /* Works until there is a batch, or for about `budget_ns`. A batch has at most `rows_max` rows (0:
- * 1,024) and ends with the row that reaches `bytes_max` (8 for each cell, plus texts; 0: no limit).
+ * 1,024) and ends with the row that reaches `bytes_max` (8 for each cell, plus texts; 0: no limit);
+ * but rows that were found under larger limits, before QUERY_BUSY, come together.
  * One of enum query_outcome, or a negative error; after that only query_destroy. */
 warn_unused int query_next(struct query *query, uint64_t budget_ns, uint32_t rows_max,
                            size_t bytes_max, struct query_batch *batch,
@@ -210,6 +214,7 @@ struct query_stats {
     uint64_t bytes_decoded;    /* as decoded: 8 for each number, 16 for each text */
     size_t memory, memory_peak; /* of the query itself */
 };
+/* What the query has done so far; at any time before query_destroy. */
 void query_stats(const struct query *query, struct query_stats *stats);
 
 /* What the query will do, what zone maps and indexes will skip, and which index serves which test,

@@ -14,8 +14,6 @@
 #include "heap/map.h"
 #include "heap/number.h"
 
-static bool given(value v) { return v != VALUE_ABSENT && v != VALUE_NIL; }
-
 /* --- reading -----------------------------------------------------------------------------------*/
 
 static int read_ungrouped(struct query *q, uint32_t count)
@@ -270,7 +268,7 @@ static int compile_key(struct query *q, const struct query_scope *scope, value i
     q->columns[index] = (struct query_column){.name = name.data, .name_length = name.length,
                                               .type = k->code.type, .null = k->code.null,
                                               .column = k->code.column};
-    return 0;
+    return query_check_name(q, index, place);
 }
 
 /* --- compiling: aggregates ---------------------------------------------------------------------*/

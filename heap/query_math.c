@@ -154,7 +154,7 @@ static int bucket(struct query *q, const struct query_instr *in, const uint64_t 
     uint64_t bad[QUERY_WORDS] = {0};
     if (in->kind == QUERY_FLOAT) {
         double width = q->registers[in->b].d[0];
-        LANES a->d[i] = floor(a->d[i] / width) * width;
+        LANES a->d[i] = query_bucket(a->d[i], width);
         return 0;
     }
     int64_t width = q->registers[in->b].i[0];
@@ -188,14 +188,12 @@ int query_arithmetic(struct query *q, const struct query_instr *in, const uint64
 
 /* --- conversions -------------------------------------------------------------------------------*/
 
-#define DAY_US ((int64_t)86400 * 1000000)
-
 static int days_to_us(struct query *q, struct query_vector *v, const uint64_t *active)
 {
     uint64_t bad[QUERY_WORDS] = {0};
     uint64_t *before = q->scratch.u;
     memcpy(before, v->u, QUERY_ROWS_VECTOR * sizeof *before);
-    LANES if (__builtin_mul_overflow(v->i[i], DAY_US, &v->i[i])) bits_set(bad, i);
+    LANES if (__builtin_mul_overflow(v->i[i], TABLE_DAY_US, &v->i[i])) bits_set(bad, i);
     uint32_t row = first_bad(bad, active, v->valid, v->valid);
     if (row == QUERY_NONE) return 0;
     return query_fail(q, QUERY_FAULT_OVERFLOW, "the date %lld is out of the range of ts",
@@ -267,7 +265,7 @@ static bool whole(enum query_kind kind, uint64_t lane, __int128 *out)
 
 static int64_t floor_days(int64_t us)
 {
-    return us / DAY_US - (us % DAY_US < 0);
+    return us / TABLE_DAY_US - (us % TABLE_DAY_US < 0);
 }
 
 static void cast_to_double(struct query_vector *v, const struct query_instr *in)

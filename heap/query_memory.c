@@ -18,7 +18,7 @@ struct query_memory {
 
 /* --- errors ------------------------------------------------------------------------------------*/
 
-static int fault_errno(enum query_fault fault)
+int query_fault_errno(enum query_fault fault)
 {
     static const int errors[] = {
         0,
@@ -26,7 +26,7 @@ static int fault_errno(enum query_fault fault)
         QUERY_FAULTS(X)
 #undef X
     };
-    return errors[fault];
+    return -errors[fault];
 }
 
 int query_fail(struct query *q, enum query_fault fault, const char *format, ...)
@@ -36,7 +36,7 @@ int query_fail(struct query *q, enum query_fault fault, const char *format, ...)
     q->error.fault = fault;
     vsnprintf(q->error.text, sizeof q->error.text, format, arguments);
     va_end(arguments);
-    return -fault_errno(fault);
+    return query_fault_errno(fault);
 }
 
 int query_fail_memory(struct query *q)

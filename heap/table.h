@@ -85,6 +85,9 @@ enum table_class {
     TABLE_CLASS_TEXT,   /* struct table_text */
 };
 
+#define TABLE_DAY_US ((int64_t)86400 * 1000000) /* microseconds of ts in a day of date */
+
+/* As schemas have it: "i64". */
 const char *table_type_name(enum table_type type);
 /* TABLE_TYPE_COUNT if there is no such type. */
 enum table_type table_type_named(const char *name, size_t length);
@@ -150,6 +153,7 @@ warn_unused int table_create(struct heap *h, const struct table_field *fields, u
 /* The table behind a value of KIND_TABLE. Valid as long as the value is, or a version pinned. */
 struct table *table_of(const struct heap *h, value v);
 
+/* 1 to TABLE_COLUMNS_MAX. */
 uint32_t table_column_count(const struct table *t);
 /* Valid as long as the table. */
 const struct table_field *table_field(const struct table *t, uint32_t column);
@@ -187,6 +191,7 @@ struct table_scratch {
     char *bytes; /* NULL at first */
     size_t capacity;
 };
+/* Frees what it has grown to; empty, it can be used again. */
 void table_scratch_close(struct table_scratch *s);
 
 /* What a value is as a cell of `field`, without loss: integers in range; doubles that are whole
@@ -321,9 +326,9 @@ void table_restore(struct table *t, struct table_version *version);
 
 /* --- work between events -------------------------------------------------------------------------
  *
- * Each step works about `budget_ns` (at least one vector, some tens of microseconds) and is
- * resumable. Returns 1 if there is more to do, 0 if nothing is left, -ENOMEM if memory was short
- * (a later call tries again). Versions that are pinned do not change. */
+ * Each step works about `budget_ns` (at least one vector: some tens of microseconds, or more with
+ * long texts) and is resumable. Returns 1 if there is more to do, 0 if nothing is left, -ENOMEM if
+ * memory was short (a later call tries again). Versions that are pinned do not change. */
 int table_seal_step(struct table *t, uint64_t budget_ns);
 bool table_seal_pending(const struct table *t);
 /* Nothing is being appended: the last chunk, full or not, is to be sealed too. The next append
@@ -339,8 +344,8 @@ bool tables_note_quiet(struct heap *h);
  * deleted. `all`: also those with fewer. Addresses change; positions do not. */
 int table_compact_step(struct table *t, bool all, uint64_t budget_ns);
 bool table_compact_pending(const struct table *t, bool all);
-/* The part of it that needs no memory, and gives some back: drops chunks whose rows are all deleted.
- * False if there are none that can be. */
+/* The part of it that needs no memory, and gives some back: drops chunks whose rows are all
+ * deleted. False if there are none that can be. */
 bool table_drop_step(struct table *t, uint64_t budget_ns);
 bool table_drop_pending(const struct table *t);
 
@@ -362,6 +367,7 @@ struct table_version;
 struct table_version *table_pin(struct table *t);
 void table_unpin(struct table_version *v);
 
+/* The table that the version is of; it lives as long as a version is pinned. */
 struct table *table_version_table(const struct table_version *v);
 uint64_t table_version_rows(const struct table_version *v);    /* not deleted */
 uint64_t table_version_deleted(const struct table_version *v);
@@ -440,12 +446,14 @@ struct table_sum {
     double number;    /* of FLOAT: 16 partial sums per vector, then in order of vectors; the same
                          bits on every CPU */
 };
+/* Adds to *sum, which begins with zeros. */
 void table_sum_vector(const struct table_version *v, uint32_t chunk, uint32_t column,
                       uint32_t vector, const uint64_t *selected, struct table_sum *sum);
 struct table_extremes {
     uint64_t count;     /* 0: min and max mean nothing yet */
     union table_bound min, max;
 };
+/* Widens *e, whose count begins with 0. */
 void table_extremes_vector(const struct table_version *v, uint32_t chunk, uint32_t column,
                            uint32_t vector, const uint64_t *selected, struct table_extremes *e);
 
@@ -493,6 +501,7 @@ enum table_encoding {
     TABLE_ENCODINGS(X) TABLE_ENCODING_COUNT
 #undef X
 };
+/* As table.stats has it. */
 const char *table_encoding_name(enum table_encoding encoding);
 
 struct table_column_stats {

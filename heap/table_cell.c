@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "heap/number.h"
+#include "heap/table_key.h"
 #include "heap/text.h"
 
 /* --- the order of values -----------------------------------------------------------------------*/
@@ -47,11 +48,7 @@ int table_cell_compare(const struct table_cell *a, const struct table_cell *b)
 
 uint64_t text_prefix(const char *data, size_t length)
 {
-    unsigned char bytes[8] = {0};
-    if (length) memcpy(bytes, data, length < 8 ? length : 8);
-    uint64_t prefix = 0;
-    for (unsigned i = 0; i < 8; i++) prefix = prefix << 8 | bytes[i];
-    return prefix;
+    return length ? key_of_text((struct table_text){data, length}) : 0;
 }
 
 /* --- lanes -------------------------------------------------------------------------------------*/

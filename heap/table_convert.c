@@ -8,7 +8,6 @@
 
 #include "heap/table_int.h"
 
-#define DAY_US ((int64_t)86400 * 1000000)
 
 /* --- numbers -----------------------------------------------------------------------------------*/
 
@@ -72,10 +71,10 @@ bool cell_convert(const struct table_cell *from, enum table_type type, struct ta
     if (from->null || is_text(type) || from->type == type) return true;
     if (class == TABLE_CLASS_FLOAT) return to_float(from, type, to);
     if (!whole_of(from, &x)) return false;
-    if (from->type == TABLE_DATE && type == TABLE_TS) x *= DAY_US;
+    if (from->type == TABLE_DATE && type == TABLE_TS) x *= TABLE_DAY_US;
     if (from->type == TABLE_TS && type == TABLE_DATE) {
-        if (x % DAY_US) return false;
-        x /= DAY_US;
+        if (x % TABLE_DAY_US) return false;
+        x /= TABLE_DAY_US;
     }
     if (class == TABLE_CLASS_INT ? !fits_signed(x, type) : !fits_unsigned(x, type)) return false;
     if (class == TABLE_CLASS_INT) to->i = (int64_t)x;

@@ -10,6 +10,7 @@
 
 #define DIGITS_ROOM 48
 
+/* Writes a number in decimal to at least DIGITS_ROOM bytes. Returns how many it took. */
 size_t digits_uint(unsigned char *to, uint64_t v);
 size_t digits_int(unsigned char *to, int64_t v);
 /* A decimal that reads back as the same double: the shortest if 15 digits are enough, else the

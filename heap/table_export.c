@@ -28,18 +28,12 @@ const char *export_format_name(enum export_format format)
 
 int export_fail(struct query_error *error, enum query_fault fault, const char *format, ...)
 {
-    static const int errors[] = {
-        0,
-#define X(name, error) error,
-        QUERY_FAULTS(X)
-#undef X
-    };
     va_list arguments;
     va_start(arguments, format);
     error->fault = fault;
     vsnprintf(error->text, sizeof error->text, format, arguments);
     va_end(arguments);
-    return -errors[fault];
+    return query_fault_errno(fault);
 }
 
 int export_fail_memory(struct query *q, struct query_error *error)

@@ -71,6 +71,7 @@ struct table_index_key {
     struct table_text text; /* data NULL: a number */
     uint64_t hash;          /* for hash indexes: table_index_hash */
 };
+/* The key of a text, which it borrows; without its hash. */
 struct table_index_key table_index_text_key(struct table_text text);
 uint64_t table_index_hash(const struct table *t, const struct table_index_key *key);
 

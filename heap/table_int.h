@@ -45,12 +45,14 @@ struct text_piece {
 };
 
 /* Not sealed: `capacity` elements of the type's width (texts: struct table_text), then, if the
- * field may be null, a bitmap of valid ones. */
+ * field may be null, a bitmap of valid ones. It is an external block; numbers that are not written
+ * yet are whatever that held before. */
 struct plain_column {
     struct column head;
     uint32_t capacity;   /* a multiple of 64 */
     uint32_t written;    /* elements from here on are free: no version sees them, no draft has
                             claimed them */
+    bool mapped;         /* as of the external block */
     uint64_t *valid;     /* into this block; NULL: the field has no nulls */
     struct text_arena *arena; /* texts only, else NULL */
     size_t text_bytes;   /* of the texts appended, for the chunk's limit */
@@ -454,13 +456,14 @@ static inline double alp_decode(uint64_t integer, unsigned e, unsigned f)
 {
     return (double)(int64_t)integer * alp_powers[f] * alp_inverses[e];
 }
+/* The double of an integer that was packed with the factor `k`. */
 double fix_decode(uint64_t integer, int k);
 static inline int header_k(const struct vector_header *h) { return (int16_t)(h->p | h->q << 8); }
 
 /* table_read.c: the overlay of a column, and its cells in one vector: [*first, *end). */
 void overlay_range(const struct overlay *o, uint32_t vector, unsigned *first, unsigned *end);
 const struct overlay_cell *overlay_find(const struct overlay *o, uint32_t slot);
-/* One vector of a column of any form, overlay included. Any of the outputs may be NULL. */
+/* A column of a version in any form, overlay included; valid as long as the version is pinned. */
 struct column_view {
     const struct table *t;
     const struct table_field *field;
@@ -469,6 +472,7 @@ struct column_view {
     uint32_t slots;
 };
 struct column_view column_view(const struct table_version *v, uint32_t chunk, uint32_t column);
+/* One vector of it. Any of the outputs may be NULL. */
 uint32_t view_lanes(const struct column_view *c, uint32_t vector, uint64_t *lanes);
 uint32_t view_texts(const struct column_view *c, uint32_t vector, struct table_text *texts);
 uint32_t view_valid(const struct column_view *c, uint32_t vector, uint64_t *valid);

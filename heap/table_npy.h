@@ -17,6 +17,7 @@ const char *npy_type_name(enum table_type type);
 /* Arrays of one or two dimensions, of little-endian numbers and booleans, in C order. Columns are
  * called column1, column2, ...; without nulls. */
 struct npy_reader;
+/* `open` is called with `data` from npy_reader_feed, once. NULL: no memory. */
 struct npy_reader *npy_reader_create(table_open_cb *open, void *data);
 warn_unused int npy_reader_feed(struct npy_reader *r, const void *data, size_t length,
                                 size_t *used, struct table_error *error);

@@ -2,8 +2,9 @@
  *
  * Chunk by chunk, and within one column by column. Few cells of a sealed column go into its
  * overlay. Many, or any of a plain column, make a new plain column, vector by vector: the old one
- * decoded, with the new cell where the rows are. So a step ends some tens of microseconds after its
- * time, whatever the size of the chunk. A text is stored once for all rows of a chunk. */
+ * decoded, with the new cell where the rows are. So a step ends a vector after its time, whatever
+ * the size of the chunk: some tens of microseconds, and more if texts are long. A text is stored
+ * once for all rows of a chunk. */
 #include <inttypes.h>
 
 #include "heap/table_draft.h"

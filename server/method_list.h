@@ -231,7 +231,7 @@
       "create: the table is made, of schema or what the first bytes show, but for types; "     \
       "infer: nothing is "                                                                      \
       "stored, the last reply has the schema. rows: of the whole import so far")                \
-    X("table.to", "path, [path]", "rows", 1, 2,                                                 \
+    X("table.to", "path, [path]", "{rows, bytes_before, bytes_after}", 1, 2,                    \
       METHOD_WRITE | METHOD_LONG, method_table_to,                                              \
       "Makes a list of records of a table and stores it at the second path (nil: instead of "   \
       "the table)")

@@ -181,8 +181,8 @@ static int gather_room(struct call *call, const struct reading *r, size_t more)
     size_t max = call->host->reply_bytes_max;
     if (r->bytes <= max && more <= max - r->bytes) return 0;
     call_fail(call, ERROR_LIMIT,
-              "%s: the result would be longer than reply-bytes (%zu) allows; ask for less of it, or "
-              "in smaller batches",
+              "%s: the result would be longer than reply-bytes (%zu) allows; ask for less of it, "
+              "or in smaller batches",
               call->method->name, max);
     return -1;
 }

@@ -14,6 +14,7 @@
 #include "server/params.h"
 #include "server/refs.h"
 #include "server/table_value.h"
+#include "server/watch.h"
 
 /* --- small parts ------------------------------------------------------------------------*/
 
@@ -49,7 +50,20 @@ struct walk {
     bool bounded;   /* what is made on the way may be no more than a reply holds */
     size_t *length; /* of path_look; else NULL */
     struct place *at;
+    struct watch *watches; /* that are told what is met */
 };
+
+/* Who is to know what a call meets; nobody if it changes nothing. */
+static struct watch *walk_watches(const struct call *call, unsigned flags)
+{
+    bool changes = (call->method->flags & METHOD_WRITE) != 0 && !(flags & PATH_LOOKS);
+    return changes ? call->host->keys->watches : NULL;
+}
+
+static void walk_met(const struct walk *w, value v)
+{
+    if (w->watches != NULL) watch_met(w->watches, v);
+}
 
 static value path_segment(const struct walk *w, size_t index)
 {
@@ -238,6 +252,7 @@ static int walk_to_end(struct walk *w, unsigned flags, value *found)
     if (walk_begin(w) < 0) return -1;
     while (w->done < w->count) {
         value from = path_follow(w->call->heap, w->at->held);
+        walk_met(w, from);
         if (from == VALUE_ABSENT || from == VALUE_NIL) return 0;
         switch (walk_step(w, from)) {
         case STEP_OK: break;
@@ -246,6 +261,7 @@ static int walk_to_end(struct walk *w, unsigned flags, value *found)
         case STEP_MISFIT: return flags & PATH_LENIENT ? 0 : walk_misfit(w, from);
         }
     }
+    walk_met(w, path_follow(w->call->heap, w->at->held));
     *found = w->at->held;
     return 0;
 }
@@ -253,14 +269,16 @@ static int walk_to_end(struct walk *w, unsigned flags, value *found)
 int path_read(struct call *call, value path, unsigned flags, value *found)
 {
     struct place at;
-    struct walk w = {.call = call, .path = path, .at = &at, .bounded = true};
+    struct walk w = {.call = call, .path = path, .at = &at, .watches = walk_watches(call, flags),
+                     .bounded = true};
     return walk_to_end(&w, flags, found);
 }
 
 int path_look(struct call *call, value path, unsigned flags, value *found, size_t *length)
 {
     struct place at;
-    struct walk w = {.call = call, .path = path, .at = &at, .bounded = true, .length = length};
+    struct walk w = {.call = call, .path = path, .at = &at, .watches = walk_watches(call, flags),
+                     .bounded = true, .length = length};
     *length = PATH_NO_LENGTH;
     return walk_to_end(&w, flags, found);
 }
@@ -339,13 +357,14 @@ static int place_outside(struct walk *w, value list)
 
 int place_find(struct call *call, value path, unsigned flags, struct place *at)
 {
-    struct walk w = {.call = call, .path = path, .at = at};
+    struct walk w = {.call = call, .path = path, .at = at, .watches = walk_watches(call, flags)};
     at->path = path;
     at->missing = 0;
     at->index = 0;
     if (walk_begin(&w) < 0) return -1;
     while (w.done < w.count) {
         value from = path_follow(call->heap, at->held);
+        walk_met(&w, from);
         if (from == VALUE_ABSENT || from == VALUE_NIL) return place_missing(&w, flags);
         switch (walk_step(&w, from)) {
         case STEP_OK: break;
@@ -354,6 +373,7 @@ int place_find(struct call *call, value path, unsigned flags, struct place *at)
         case STEP_MISFIT: return walk_misfit(&w, from);
         }
     }
+    walk_met(&w, path_follow(call->heap, at->held));
     /* Whoever finds a cell is about to change it. */
     if (at->kind == PLACE_CELL) return table_turn(call, table_of(call->heap, at->container));
     return 0;

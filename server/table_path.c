@@ -170,7 +170,8 @@ static int count_made(struct call *call, size_t bytes, size_t items)
     return -1;
 }
 
-static int count_row(struct call *call, const struct table_version *v, uint32_t chunk, uint32_t slot)
+static int count_row(struct call *call, const struct table_version *v, uint32_t chunk,
+                     uint32_t slot)
 {
     const struct table *t = table_version_table(v);
     uint32_t columns = table_column_count(t);

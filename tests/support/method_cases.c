@@ -121,11 +121,12 @@ const struct method_case method_cases[] = {
     {"table.import", "'table', b'id,a longer name\\n7,a text of a cell\\n8', {'format': 'csv', "
                      "'atomic': true, 'more': true}", "{'rows': 1, 'cursor': "},
     {"table.import", "'y', b'{\"a\": 1, \"b\": \"a text of a cell\"}\\n{\"b\": \"more\"}', "
-                     "{'format': 'jsonl', 'create': true, 'atomic': true}", "{'rows': 2, 'cursor': nil"},
+                     "{'format': 'jsonl', 'create': true, 'atomic': true}",
+     "{'rows': 2, 'cursor': nil"},
     {"table.import", "'y', b'a,b\\n1,a text of a cell\\n', {'format': 'csv', 'create': true}",
      "{'rows': 1"},
     {"table.import", "'y', b'{\"a\": 1, \"b\": \"an \\\\u0041 and more of it\"}\\n{\"c\": 2}', "
-                     "{'format': 'jsonl', 'create': true, 'ttl': 100000000}", "{'rows': 2"},
+     "{'format': 'jsonl', 'create': true, 'ttl': 100000000}", "{'rows': 2"},
     {"table.import", "'y', b'a,b\\n1,a text of a cell\\n', {'format': 'csv', 'create': true, "
                      "'types': {'a': 'f64', 'b': 'sym'}}", "{'rows': 1"},
     {"table.import", "'y', b'{\"a\": 1}', {'format': 'jsonl', 'create': true, 'types': "
@@ -136,7 +137,8 @@ const struct method_case method_cases[] = {
                      "\\'fortran_order\\': False, \\'shape\\': (1,), }\\nabcdefgh', "
                      "{'format': 'npy', 'create': true}", "{'rows': 1"},
     {"table.import", "'y', ARROW, {'format': 'arrow', 'create': true}", "{'rows'"},
-    {"table.to", "'table', 'x'", "3"},
+    {"table.to", "'table', 'x'", "{'rows': 3"},
+    {"table.to", "'table'", "{'rows': 3"},
     {"get", "['table', 0]", "{'id': 1"},
     {"get", "['table', 1, 'a longer name']", "nil"},
     {"set", "['table', 1, 'a longer name'], 'a text of a cell'", "true"},

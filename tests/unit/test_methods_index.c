@@ -155,7 +155,7 @@ START_TEST(answers_stay_right_while_the_table_changes)
     fill();
     change_and_look("hash");
     /* A list, and a table again: without an index. */
-    ASK_BEGINS(&p, "table.to", "'t'", "50");
+    ASK_BEGINS(&p, "table.to", "'t'", "{'rows': 50");
     ASK_BEGINS(&p, "table.from", "'t'", "{'rows': 50");
     ASK_HAS(&p, "table.schema", "'t'", "['k', 'i64', {'null': true, 'sorted': false}]");
     FOUND("['=', 'k', 7919]", "[[20001], [20015]]");
