@@ -32,8 +32,8 @@ warn_unused int table_column_read(struct call *call, const struct table *t, valu
  * after call_fail. `bounded`: what the call reads in this way may be no more than a reply holds. */
 warn_unused value table_value_at(struct call *call, value table, uint64_t row, uint32_t column,
                                  bool bounded);
-/* The same for whoever need not have it: in place of a row there is an empty map, of a text an empty
- * one; *length is how long it would be, and stays as it is for other values. */
+/* The same for whoever need not have it: in place of a row there is an empty map, of a text an
+ * empty one; *length is how long it would be, and stays as it is for other values. */
 warn_unused value table_look_at(struct call *call, value table, uint64_t row, uint32_t column,
                                 size_t *length);
 /* A row as a map, the caller's; VALUE_ABSENT when memory is short. */

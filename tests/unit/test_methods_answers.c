@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "heap/map.h"
 #include "heap/table.h"
+#include "server/table_value.h"
 #include "tests/support/ask.h"
 #include "tests/support/runner.h"
 
@@ -99,6 +101,43 @@ START_TEST(what_reply_bytes_does_not_allow_is_not_gathered)
 }
 END_TEST
 
+/* --- figures ----------------------------------------------------------------------------------*/
+
+/* Of each column the figures of all chunks, though they come in parts; its dictionary counts
+ * once. */
+START_TEST(stats_come_in_steps)
+{
+    char params[100];
+    struct map_key key;
+    size_t held;
+    ASK(&p, "table.create", "'k', [['s', 'sym', {'null': true}], ['n', 'f64', {'null': true}]]",
+        "true");
+    for (int i = 0; i < 45; i++) {
+        sprintf(params, "'k', {'cols': {}, 'n': %d}", TABLE_CHUNK_ROWS);
+        ask(&p, "table.append", params);
+    }
+    ASK(&p, "table.set", "'k', 5, 's', 'symbol'", "true");
+    while (tables_work(p.heap, 1000000)) continue;
+    ck_assert_uint_ge(steps_of("table.stats", "'k'", &held), 2);
+    map_key_text(p.heap, &key, "k", 1);
+    struct table *t = table_of(p.heap, map_get(p.heap, keys_root(p.host.keys), &key));
+    struct table_version *v = table_pin(t);
+    for (uint32_t c = 0; c < 2; c++) {
+        struct table_column_stats s;
+        char expected[200];
+        table_column_stats(v, c, 0, UINT32_MAX, &s);
+        sprintf(expected, "'bytes': %zu, 'nulls': %llu, 'header_bytes': %zu, "
+                "'validity_bytes': %zu, 'text_bytes': %zu", s.bytes,
+                (unsigned long long)s.nulls, s.header_bytes, s.validity_bytes,
+                s.text_bytes + s.dictionary_bytes);
+        ASK_HAS(&p, "table.stats", "'k'", expected);
+    }
+    table_unpin(v);
+    ask_begin(&p, "table.stats", "'k'");
+    ask_give_up(&p);
+}
+END_TEST
+
 /* --- rows at paths ----------------------------------------------------------------------------*/
 
 #define WIDE 8
@@ -145,7 +184,8 @@ START_TEST(kinds_of_cells)
     ASK(&p, "table.create",
         "'k', [['b', 'bin', {'null': true}], ['s', 'str'], ['f', 'f64'], ['i', 'i64'], "
         "['o', 'bool']]", "true");
-    ASK(&p, "table.append", "'k', {'rows': [[b'ab', '', 1.5, 7, true], [nil, 'xyz', 1.5, 7, true]]}",
+    ASK(&p, "table.append",
+        "'k', {'rows': [[b'ab', '', 1.5, 7, true], [nil, 'xyz', 1.5, 7, true]]}",
         "{'first': 0, 'n': 2}");
     ASK(&p, "type", "['k', 0, 'b']", "'bytes'");
     ASK(&p, "type", "['k', 1, 'b']", "'nil'");
@@ -180,7 +220,8 @@ START_TEST(rows_are_read_as_far_as_a_reply_goes)
     ASK_BEGINS(&p, "get", "['w', 0]", "! LIMIT get: what this reads of tables ");
     ASK_BEGINS(&p, "get", "['w', 0, 'c1', 'x']", "! ");
     p.host.reply_bytes_max = 1000;
-    ASK(&p, "set", "['w', 0, 'c1'], 'short'", "true"); /* reads the old one, but does not answer it */
+    /* Reads the old one, too, but does not answer it. */
+    ASK(&p, "set", "['w', 0, 'c1'], 'short'", "true");
     ASK(&p, "get", "['w', 0, 'c1']", "'short'");
 }
 END_TEST
@@ -194,6 +235,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, symbols_count_in_batches_as_their_texts);
     tcase_add_test(tcase, what_is_gathered_counts_and_comes_in_steps);
     tcase_add_test(tcase, what_reply_bytes_does_not_allow_is_not_gathered);
+    tcase_add_test(tcase, stats_come_in_steps);
     tcase_add_test(tcase, who_asks_what_is_there_makes_no_row);
     tcase_add_test(tcase, kinds_of_cells);
     tcase_add_test(tcase, rows_are_read_as_far_as_a_reply_goes);
