@@ -312,13 +312,14 @@ bool tables_work(struct heap *h, uint64_t budget_ns)
         table_recover_step(t, budget_ns);
         return true;
     }
-    /* Then what needs no memory and gives some back; the rest may be short of it. */
+    /* Then what needs no memory and gives some back. The rest may be short of it, each of another
+     * amount: compacting one table may make the room that sealing another one needs. */
     t = table_first_droppable(h);
     if (t != NULL) return table_drop_step(t, budget_ns);
     t = table_first_unsealed(h);
-    if (t != NULL) return table_seal_step(t, budget_ns) >= 0;
+    if (t != NULL && table_seal_step(t, budget_ns) >= 0) return true;
     t = table_first_uncompacted(h);
-    if (t != NULL) return table_compact_step(t, false, budget_ns) >= 0;
+    if (t != NULL && table_compact_step(t, false, budget_ns) >= 0) return true;
     t = table_first_unindexed(h);
     return t != NULL && table_index_step(t, budget_ns) >= 0;
 }
