@@ -686,6 +686,10 @@ static enum call_outcome explain_step(struct call *call, uint64_t budget_ns)
     struct query_error error;
     struct query *q = ((struct table_cursor *)call->state)->query;
     int status = query_prepare(q, budget_ns, &error);
+    if (status == QUERY_END) {
+        status = query_explain_work(q, budget_ns);
+        error = *query_error_last(q);
+    }
     if (status == QUERY_BUSY) return CALL_PENDING;
     if (status < 0) {
         explain_free(call);

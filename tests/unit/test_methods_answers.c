@@ -105,7 +105,7 @@ END_TEST
 
 /* Of each column the figures of all chunks, though they come in parts; its dictionary counts
  * once. */
-START_TEST(stats_come_in_steps)
+START_TEST(figures_come_in_steps)
 {
     char params[100];
     struct map_key key;
@@ -135,6 +135,11 @@ START_TEST(stats_come_in_steps)
     table_unpin(v);
     ask_begin(&p, "table.stats", "'k'");
     ask_give_up(&p);
+    ck_assert_uint_ge(steps_of("table.explain", "'k', {'where': ['null', 'n']}", &held), 2);
+    ask_begin(&p, "table.explain", "'k'");
+    ask_give_up(&p);
+    ASK_HAS(&p, "table.explain", "'k', {'where': ['null', 'n']}", "'chunks': 45, ");
+    ASK_HAS(&p, "table.explain", "'k', {'where': ['=', 'n', 1]}", "'chunks_skipped': 45, ");
 }
 END_TEST
 
@@ -235,7 +240,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, symbols_count_in_batches_as_their_texts);
     tcase_add_test(tcase, what_is_gathered_counts_and_comes_in_steps);
     tcase_add_test(tcase, what_reply_bytes_does_not_allow_is_not_gathered);
-    tcase_add_test(tcase, stats_come_in_steps);
+    tcase_add_test(tcase, figures_come_in_steps);
     tcase_add_test(tcase, who_asks_what_is_there_makes_no_row);
     tcase_add_test(tcase, kinds_of_cells);
     tcase_add_test(tcase, rows_are_read_as_far_as_a_reply_goes);
