@@ -228,5 +228,8 @@ void query_stats(const struct query *query, struct query_stats *stats);
  * and into indexes 16,384 times; the figures are of the chunks up to there. VALUE_ABSENT when
  * memory is short. Before query_next only, and after query_prepare. */
 warn_unused value query_explain(struct query *query);
+/* Does the looking of query_explain beforehand, for about `budget_ns`; else that does it in one go.
+ * QUERY_END: all is done; QUERY_BUSY; or -ENOMEM. After query_prepare. */
+warn_unused int query_explain_work(struct query *query, uint64_t budget_ns);
 
 #endif

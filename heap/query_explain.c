@@ -96,13 +96,15 @@ static int add_test(struct query *q, value list, uint32_t index, uint64_t skippe
     return error;
 }
 
-struct counts {
+struct query_counts {
     uint64_t chunks, chunks_skipped, vectors, vectors_skipped;
     uint64_t zones, probes; /* that were looked at */
+    uint32_t next;          /* chunk */
+    bool done;
 };
 
 /* What indexes leave of a chunk. */
-static enum index_use count_index(struct query *q, uint32_t chunk, struct counts *n)
+static enum index_use count_index(struct query *q, uint32_t chunk, struct query_counts *n)
 {
     if (!q->index || n->probes > EXPLAIN_PROBES_MAX) return INDEX_SCAN;
     q->chunk = chunk;
@@ -114,7 +116,8 @@ static enum index_use count_index(struct query *q, uint32_t chunk, struct counts
     return use;
 }
 
-static void count_vectors(struct query *q, uint32_t chunk, enum index_use use, struct counts *n)
+static void count_vectors(struct query *q, uint32_t chunk, enum index_use use,
+                          struct query_counts *n)
 {
     uint32_t vectors = table_slots_vectors(table_chunk_slots(q->version, chunk));
     for (uint32_t v = 0; v < vectors; v++) {
@@ -126,23 +129,36 @@ static void count_vectors(struct query *q, uint32_t chunk, enum index_use use, s
     n->zones += vectors;
 }
 
-/* What zone maps exclude, without reading anything, and what indexes do of the rest. */
-static void count_zones(struct query *q, struct counts *n)
+/* What zone maps exclude of a chunk, without reading anything, and what indexes do of the rest. */
+static void count_chunk(struct query *q, uint32_t chunk, struct query_counts *n)
 {
-    for (uint32_t i = 0; i < q->test_count; i++)
-        q->tests[i].chunks_skipped = q->tests[i].vectors_skipped = 0;
-    *n = (struct counts){0};
-    for (uint32_t c = 0; c < table_version_chunks(q->version); c++) {
-        if (n->zones >= EXPLAIN_ZONES_MAX) break;
-        n->chunks++;
-        n->zones++;
-        if (query_zone_of(q, c, QUERY_NONE, true) == ZONE_NONE) {
-            n->chunks_skipped++;
-            continue;
-        }
-        enum index_use use = count_index(q, c, n);
-        if (use != INDEX_NOTHING) count_vectors(q, c, use, n);
+    n->chunks++;
+    n->zones++;
+    if (query_zone_of(q, chunk, QUERY_NONE, true) == ZONE_NONE) {
+        n->chunks_skipped++;
+        return;
     }
+    enum index_use use = count_index(q, chunk, n);
+    if (use != INDEX_NOTHING) count_vectors(q, chunk, use, n);
+}
+
+int query_explain_work(struct query *q, uint64_t budget_ns)
+{
+    uint64_t begin = clock_ns();
+    assert(q->prepared);
+    if (!q->explained) {
+        q->explained = query_alloc(q, sizeof *q->explained);
+        if (!q->explained) return query_fail_memory(q);
+        for (uint32_t i = 0; i < q->test_count; i++)
+            q->tests[i].chunks_skipped = q->tests[i].vectors_skipped = 0;
+    }
+    struct query_counts *n = q->explained;
+    while (n->next < table_version_chunks(q->version) && n->zones < EXPLAIN_ZONES_MAX) {
+        count_chunk(q, n->next++, n);
+        if (clock_ns() - begin >= budget_ns) return QUERY_BUSY;
+    }
+    n->done = true;
+    return QUERY_END;
 }
 
 /* That of `order`, if an index serves it. */
@@ -169,20 +185,22 @@ static const char *plan_of(const struct query *q)
 value query_explain(struct query *q)
 {
     struct heap *h = q->heap;
-    struct counts n;
-    assert(q->prepared);
+    int error = 0;
+    while (!error && !(q->explained && q->explained->done))
+        if (query_explain_work(q, UINT64_MAX) < 0) error = -ENOMEM;
+    if (error) return VALUE_ABSENT;
+    const struct query_counts *n = q->explained;
     value map = map_new(h), list = list_new(h);
-    int error = map == VALUE_ABSENT || list == VALUE_ABSENT ? -ENOMEM : 0;
-    count_zones(q, &n);
+    if (map == VALUE_ABSENT || list == VALUE_ABSENT) error = -ENOMEM;
     /* Only the tests of `where`: they look at the table. */
     for (uint32_t at = q->where.start; at < q->where.end && !error; at++)
         if (q->code[at].op == OP_TEST)
-            error = add_test(q, list, q->code[at].index, n.chunks_skipped);
+            error = add_test(q, list, q->code[at].index, n->chunks_skipped);
     if (!error) error = put_text(h, map, "plan", plan_of(q));
-    if (!error) error = put_number(h, map, "chunks", n.chunks);
-    if (!error) error = put_number(h, map, "chunks_skipped", n.chunks_skipped);
-    if (!error) error = put_number(h, map, "vectors", n.vectors);
-    if (!error) error = put_number(h, map, "vectors_skipped", n.vectors_skipped);
+    if (!error) error = put_number(h, map, "chunks", n->chunks);
+    if (!error) error = put_number(h, map, "chunks_skipped", n->chunks_skipped);
+    if (!error) error = put_number(h, map, "vectors", n->vectors);
+    if (!error) error = put_number(h, map, "vectors_skipped", n->vectors_skipped);
     if (!error && q->index) error = put_number(h, map, "index_chunks", q->index->chunks_used);
     if (!error && q->index) error = put_number(h, map, "index_skipped", q->index->chunks_skipped);
     if (!error && q->index) error = put_number(h, map, "index_rows", q->index->rows);

@@ -508,6 +508,7 @@ struct query {
     uint64_t limit, offset;       /* what is left of them */
     uint32_t chunk, vector;       /* the next one */
     uint32_t looked, looks;       /* vectors since the last look at the clock; at most so many */
+    struct query_counts *explained; /* query_explain.c; NULL: not begun */
     bool chunk_open;              /* zone maps of the chunk were looked at */
     bool testing;                 /* `where` has begun with this vector: */
     struct query_source tested;

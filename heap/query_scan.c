@@ -203,11 +203,21 @@ static void copy_bits(uint64_t *to, uint32_t at, const uint64_t *from, uint32_t 
     }
 }
 
-static void add_text_bytes(struct query *q, const struct query_vector *to, uint32_t count)
+/* How long the text of an output column is in a row; a symbol is as long as what it stands for. */
+static size_t text_bytes(const struct query *q, uint32_t column, uint32_t at)
+{
+    const struct query_vector *v = &q->output[column];
+    const struct query_column *c = &q->columns[column];
+    if (!bits_get(v->valid, at)) return 0;
+    if (table_type_class(c->type) == TABLE_CLASS_TEXT) return v->t[at].length;
+    return table_symbol(q->table, c->column, (uint32_t)v->u[at]).length;
+}
+
+/* Texts and symbols of an output column, each to the bytes of its row. */
+static void add_text_bytes(struct query *q, uint32_t column, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
-        if (bits_get(to->valid, q->output_rows + i))
-            q->appending.text_bytes[i] += to->t[q->output_rows + i].length;
+        q->appending.text_bytes[i] += text_bytes(q, column, q->output_rows + i);
 }
 
 /* Appends rows of a register, dense, to an output column. */
@@ -295,8 +305,8 @@ static int append_column(struct query *q, const struct query_source *s, const ui
     if (!error) error = open_output_vector(q, c);
     if (error) return error;
     gather(q, c, result ? &s->result[c] : &q->registers[0], x->positions, x->count);
-    if (table_type_class(q->columns[c].type) == TABLE_CLASS_TEXT)
-        add_text_bytes(q, &q->output[c], x->count);
+    enum table_class class = table_type_class(q->columns[c].type);
+    if (class == TABLE_CLASS_TEXT || class == TABLE_CLASS_SYMBOL) add_text_bytes(q, c, x->count);
     x->column++;
     return 0;
 }

@@ -73,6 +73,7 @@ struct call_host {
 struct call_made {
     value *values;
     size_t count, capacity;
+    size_t bytes, items; /* that a reply with those of tables has at the least: table_value_at */
 };
 
 struct call {

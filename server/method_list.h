@@ -211,7 +211,7 @@
       METHOD_READ, method_table_schema,                                                         \
       "Lists the columns, as table.create takes them")                                          \
     X("table.stats", "path", "map", 1, 1,                                                       \
-      METHOD_READ, method_table_stats,                                                          \
+      METHOD_READ | METHOD_LONG, method_table_stats,                                            \
       "Counts rows, chunks and bytes, and for each column the vectors and bytes by encoding")   \
     X("table.compact", "path", "{bytes_before, bytes_after}", 1, 1,                             \
       METHOD_WRITE | METHOD_LONG, method_table_compact,                                         \

@@ -14,6 +14,9 @@
 #include "server/table_schema.h"
 #include "server/table_value.h"
 
+/* What is over by then is answered at once. */
+#define FIRST_STEP_NS ((uint64_t)100000)
+
 /* --- schemas ----------------------------------------------------------------------------------*/
 
 void table_schema_close(struct table_schema *s)
@@ -232,7 +235,7 @@ enum call_outcome method_table_get(struct call *call)
     reply_open(&r, call);
     int status = table_locate(v, row, &chunk, &slot) ? reply_charge(&r, 2 * count + 1) : -1;
     reply_map(&r, count);
-    for (uint32_t i = 0; i < count && status == 0; i++) {
+    for (uint32_t i = 0; i < count && status == 0 && r.w->error == WRITER_OK; i++) {
         struct table_cell cell;
         column = i;
         if (some) status = table_column_read(call, t, list_get(call->heap, call->args[2], i),
@@ -316,28 +319,106 @@ static void write_column_stats(struct writer *w, const struct table_version *v, 
     }
 }
 
+/* Chunks of a column between two looks at the clock: where they are not sealed, their nulls are
+ * counted one by one. */
+#define STATS_CHUNKS 8
+
+/* The figures of one moment, whose version stays pinned meanwhile; those of columns are written one
+ * after the other, each after some of its chunks at a time. */
+struct stats_state {
+    struct table_version *version;
+    size_t bytes;
+    bool sealing;
+    uint32_t column, chunk;
+    struct table_column_stats sum; /* of the column's chunks so far */
+    struct writer columns;
+};
+
+static void stats_free(struct call *call)
+{
+    struct stats_state *s = call->state;
+    table_unpin(s->version);
+    writer_close(&s->columns);
+    free(s);
+    call->state = NULL;
+}
+
+/* The dictionary, which the columns of all chunks share, counts in each part. */
+static void stats_add(struct table_column_stats *sum, const struct table_column_stats *part)
+{
+    for (unsigned e = 0; e < TABLE_ENCODING_COUNT; e++) {
+        sum->encodings[e].vectors += part->encodings[e].vectors;
+        sum->encodings[e].bytes += part->encodings[e].bytes;
+    }
+    sum->header_bytes += part->header_bytes;
+    sum->validity_bytes += part->validity_bytes;
+    sum->text_bytes += part->text_bytes;
+    sum->overlay_bytes += part->overlay_bytes;
+    sum->index_bytes += part->index_bytes;
+    sum->nulls += part->nulls;
+    sum->bytes += part->bytes - part->dictionary_bytes;
+    sum->dictionary_bytes = part->dictionary_bytes;
+}
+
+/* The next chunks of a column. */
+static void stats_work(struct stats_state *s)
+{
+    struct table_column_stats part;
+    uint32_t chunks = table_version_chunks(s->version), left = chunks - s->chunk;
+    table_column_stats(s->version, s->column, s->chunk, STATS_CHUNKS, &part);
+    stats_add(&s->sum, &part);
+    s->chunk += left < STATS_CHUNKS ? left : STATS_CHUNKS;
+    if (s->chunk < chunks) return;
+    s->sum.bytes += s->sum.dictionary_bytes;
+    write_column_stats(&s->columns, s->version, s->column, &s->sum);
+    s->sum = (struct table_column_stats){.bytes = 0};
+    s->chunk = 0;
+    s->column++;
+}
+
+static void write_stats(struct writer *w, const struct stats_state *s)
+{
+    writer_map(w, 6);
+    reply_figure(w, "rows", table_version_rows(s->version));
+    reply_figure(w, "deleted", table_version_deleted(s->version));
+    reply_figure(w, "chunks", table_version_chunks(s->version));
+    reply_figure(w, "bytes", s->bytes);
+    writer_cstr(w, "sealing");
+    writer_bool(w, s->sealing);
+    writer_cstr(w, "columns");
+    writer_array(w, s->column);
+    writer_bytes(w, s->columns.data, s->columns.length);
+    if (s->columns.error != WRITER_OK) w->error = s->columns.error;
+}
+
+static enum call_outcome stats_step(struct call *call, uint64_t budget_ns)
+{
+    struct stats_state *s = call->state;
+    uint32_t columns = table_column_count(table_version_table(s->version));
+    uint64_t end = clock_ns() + budget_ns;
+    do {
+        stats_work(s);
+    } while (s->column < columns && clock_ns() < end);
+    if (s->column < columns) return CALL_PENDING;
+    write_stats(call->reply, s);
+    stats_free(call);
+    return reply_check(call) < 0 ? CALL_FAILED : CALL_DONE;
+}
+
 enum call_outcome method_table_stats(struct call *call)
 {
     struct table *t;
     if (table_find(call, call->args[0], &t) < 0) return CALL_FAILED;
-    struct table_version *v = table_pin(t);
-    struct writer *w = call->reply;
-    writer_map(w, 6);
-    reply_figure(w, "rows", table_version_rows(v));
-    reply_figure(w, "deleted", table_version_deleted(v));
-    reply_figure(w, "chunks", table_version_chunks(v));
-    reply_figure(w, "bytes", table_bytes(t));
-    writer_cstr(w, "sealing");
-    writer_bool(w, table_seal_pending(t));
-    writer_cstr(w, "columns");
-    writer_array(w, table_column_count(t));
-    for (uint32_t i = 0; i < table_column_count(t); i++) {
-        struct table_column_stats stats;
-        table_column_stats(v, i, 0, table_version_chunks(v), &stats);
-        write_column_stats(w, v, i, &stats);
-    }
-    table_unpin(v);
-    return CALL_DONE;
+    struct stats_state *s = calloc(1, sizeof *s);
+    if (s == NULL) return fail_no_memory(call);
+    s->version = table_pin(t);
+    s->bytes = table_bytes(t);
+    s->sealing = table_seal_pending(t);
+    writer_init(&s->columns, call->host->reply_bytes_max);
+    call->state = s;
+    call->abort = stats_free;
+    call->step = stats_step;
+    return stats_step(call, FIRST_STEP_NS);
 }
 
 /* --- compact ----------------------------------------------------------------------------------*/

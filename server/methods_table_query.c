@@ -5,10 +5,15 @@
  * the query has ended, steps put the answer together (server/reply_parts.h). A scan with more to
  * come becomes a cursor of the session.
  *
+ * What is gathered, and the answer until it is the session's, is charged to the query, before it is
+ * allocated: so table-query-memory bounds one answer, and max-memory those of all sessions. Of what
+ * reply-bytes does not allow nothing is gathered.
+ *
  * Failure: an error of the query ends it, and its cursor. A session that vanishes gives all its
  * queries up, and with them their pins. */
 #include "server/method_list.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "heap/list.h"
@@ -47,8 +52,11 @@ struct reading {
     struct writer rows;          /* format rows */
     struct gathered *columns;    /* format cols */
     uint64_t count;              /* of rows */
+    size_t bytes;                /* that are gathered: in `rows`, or all columns' data */
+    size_t charged;              /* to the query, for the buffers here */
     struct query_batch batch;    /* what is being written; rows 0: nothing is */
-    uint32_t next;               /* the batch's next row, or (format cols) column */
+    uint32_t next;               /* the batch's next row, or (format cols) column; */
+    uint32_t cell;               /* in it the next cell */
     bool ended;
     uint64_t ahead_ns;           /* that were spent looking for one more row */
     bool answering;              /* all is gathered; the answer has its head, and columns up to */
@@ -59,17 +67,42 @@ struct reading {
 
 static struct query *reading_query(const struct reading *r) { return r->cursor->query; }
 
-static void reading_free(struct call *call)
+/* Counts bytes that are about to be allocated. 0, or -1 after call_fail. */
+static int reading_charge(struct call *call, struct reading *r, size_t bytes)
 {
-    struct reading *r = call->state;
+    if (query_charge(reading_query(r), bytes) != 0) {
+        call_fail_query(call, query_error_last(reading_query(r)));
+        return -1;
+    }
+    r->charged += bytes;
+    return 0;
+}
+
+static void reading_refund(struct reading *r, size_t bytes)
+{
+    r->charged -= bytes;
+    query_refund(reading_query(r), bytes);
+}
+
+/* Gives up what was gathered. */
+static void gathered_free(struct reading *r)
+{
     uint32_t columns = r->columns != NULL ? query_column_count(reading_query(r)) : 0;
     for (uint32_t i = 0; i < columns; i++) {
         writer_close(&r->columns[i].data);
         free(r->columns[i].valid);
     }
     free(r->columns);
+    r->columns = NULL;
     writer_close(&r->rows);
     reply_parts_close(&r->answer);
+    reading_refund(r, r->charged);
+}
+
+static void reading_free(struct call *call)
+{
+    struct reading *r = call->state;
+    if (r->cursor != NULL) gathered_free(r);
     if (r->cursor != NULL) table_cursor_destroy(r->cursor);
     free(r);
     call->state = NULL;
@@ -77,22 +110,10 @@ static void reading_free(struct call *call)
 
 /* --- gathering --------------------------------------------------------------------------------*/
 
+/* Items of the answer, with those of the batch. */
 static size_t item_count(const struct reading *r)
 {
-    return (size_t)r->count * (1 + (size_t)query_column_count(reading_query(r)));
-}
-
-static int gather_row(struct reply *reply, struct reading *r, const struct query_batch *batch,
-                      uint32_t row)
-{
-    uint32_t columns = query_column_count(reading_query(r));
-    writer_array(reply->w, columns);
-    for (uint32_t i = 0; i < columns; i++) {
-        struct table_cell cell;
-        query_batch_cell(reading_query(r), batch, row, i, &cell);
-        if (reply_cell(reply, &cell) < 0) return -1;
-    }
-    return 0;
+    return (size_t)(r->count + r->batch.rows) * (1 + (size_t)query_column_count(reading_query(r)));
 }
 
 /* One element, little-endian, of the type's own width. */
@@ -117,96 +138,113 @@ static bool is_listed(enum table_type type)
     return class == TABLE_CLASS_TEXT || class == TABLE_CLASS_SYMBOL;
 }
 
-static int grow_valid(struct gathered *g, uint64_t rows)
+static int grow_valid(struct call *call, struct reading *r, struct gathered *g, uint64_t rows)
 {
     size_t bytes = (size_t)(rows + 7) / 8;
     if (bytes <= g->valid_bytes) return 0;
     bytes *= 2;
+    if (reading_charge(call, r, bytes - g->valid_bytes) < 0) return -1;
     unsigned char *valid = realloc(g->valid, bytes);
-    if (valid == NULL) return -1;
+    if (valid == NULL) {
+        reading_refund(r, bytes - g->valid_bytes);
+        fail_no_memory(call);
+        return -1;
+    }
     memset(valid + g->valid_bytes, 0, bytes - g->valid_bytes);
     g->valid = valid;
     g->valid_bytes = bytes;
     return 0;
 }
 
-static int gather_column(struct reply *reply, struct reading *r, const struct query_batch *batch,
-                         uint32_t column)
+/* Makes room in a buffer, so that its writer never has to. */
+static int grow_buffer(struct call *call, struct reading *r, struct writer *w, size_t bytes)
 {
-    struct gathered *g = &r->columns[column];
-    bool listed = is_listed(query_column(reading_query(r), column)->type);
-    if (grow_valid(g, r->count + batch->rows) < 0) {
-        fail_no_memory(reply->call);
+    if (bytes <= w->capacity - w->length) return 0;
+    size_t wanted = w->capacity + w->capacity / 2 + 256;
+    if (wanted < w->length + bytes) wanted = w->length + bytes;
+    size_t more = wanted - w->capacity;
+    if (reading_charge(call, r, more) < 0) return -1;
+    char *data = realloc(w->data, wanted);
+    if (data == NULL) {
+        reading_refund(r, more);
+        fail_no_memory(call);
         return -1;
     }
-    reply->w = &g->data;
-    for (uint32_t row = 0; row < batch->rows; row++) {
-        struct table_cell cell;
-        uint64_t at = r->count + row;
-        query_batch_cell(reading_query(r), batch, row, column, &cell);
-        if (cell.null) g->nulls = true;
-        else g->valid[at / 8] |= (unsigned char)(1u << at % 8);
-        if (!listed) write_element(reply->w, &cell);
-        else if (reply_cell(reply, &cell) < 0) return -1;
-    }
+    w->data = data;
+    w->capacity = wanted;
     return 0;
 }
 
-static size_t gathered_bytes(const struct reading *r)
+/* Whether an answer with `more` bytes is still one that may be. */
+static int gather_room(struct call *call, const struct reading *r, size_t more)
 {
-    size_t bytes = r->rows.length;
-    uint32_t columns = r->columns != NULL ? query_column_count(reading_query(r)) : 0;
-    for (uint32_t i = 0; i < columns; i++) bytes += r->columns[i].data.length;
-    return bytes;
+    size_t max = call->host->reply_bytes_max;
+    if (r->bytes <= max && more <= max - r->bytes) return 0;
+    call_fail(call, ERROR_LIMIT,
+              "%s: the result would be longer than reply-bytes (%zu) allows; ask for less of it, "
+              "or in smaller batches",
+              call->method->name, max);
+    return -1;
 }
 
-/* Whether memory was short for what was gathered: 0, or -1 after call_fail. */
-static int check_gathered(struct call *call, const struct reading *r)
+/* A cell and the header of a row before it, besides a text. */
+#define CELL_BYTES 16
+/* What is written between two looks at the clock, each cell counting as so many bytes besides its
+ * text: some tens of microseconds. */
+#define GATHER_BYTES ((size_t)64 << 10)
+#define GATHER_CELL_BYTES 32
+
+/* Writes one cell of the batch. Returns what it counts, or 0 after call_fail. */
+static size_t gather_cell(struct reply *reply, struct reading *r, uint32_t row, uint32_t column)
 {
-    bool failed = r->rows.error != WRITER_OK;
-    uint32_t columns = r->columns != NULL ? query_column_count(reading_query(r)) : 0;
-    for (uint32_t i = 0; i < columns; i++) failed |= r->columns[i].data.error != WRITER_OK;
-    if (failed)
-        call_fail(call, ERROR_OUT_OF_MEMORY, "%s: no memory for the reply", call->method->name);
-    return failed ? -1 : 0;
+    struct call *call = reply->call;
+    struct gathered *g = r->columns != NULL ? &r->columns[column] : NULL;
+    struct writer *w = g != NULL ? &g->data : &r->rows;
+    struct table_cell cell;
+    query_batch_cell(reading_query(r), &r->batch, row, column, &cell);
+    bool listed = is_listed(cell.type);
+    size_t text = listed && !cell.null ? cell.text.length : 0, before = w->length;
+    if (gather_room(call, r, text) < 0 || grow_buffer(call, r, w, CELL_BYTES + text) < 0) return 0;
+    reply->w = w;
+    if (g == NULL && column == 0) writer_array(w, query_column_count(reading_query(r)));
+    if (g != NULL) {
+        uint64_t at = r->count + row;
+        if (cell.null) g->nulls = true;
+        else g->valid[at / 8] |= (unsigned char)(1u << at % 8);
+    }
+    if (g != NULL && !listed) write_element(w, &cell);
+    else if (reply_cell(reply, &cell) < 0) return 0;
+    assert(w->error == WRITER_OK);
+    r->bytes += w->length - before;
+    return gather_room(call, r, 0) < 0 ? 0 : GATHER_CELL_BYTES + text;
 }
 
-/* Cells that are written between two looks at the clock: some tens of microseconds. */
-#define GATHER_CELLS 2048
-
-/* Writes a part of the batch, and once it is all there, looks whether it may be. 0, or -1 after
- * call_fail. */
+/* Writes a part of the batch: rows one after the other, or columns. 0, or -1 after call_fail. */
 static int gather(struct call *call, struct reading *r)
 {
     struct reply reply;
-    int status = 0;
-    const struct query_batch *batch = &r->batch;
-    bool rows = r->cursor->format == TABLE_FORMAT_ROWS;
-    uint32_t columns = query_column_count(reading_query(r));
-    uint32_t count = rows ? batch->rows : columns, left = GATHER_CELLS / (rows ? columns
-                                                                               : batch->rows);
+    bool rows = r->columns == NULL;
+    uint32_t columns = query_column_count(reading_query(r)), batch_rows = r->batch.rows;
+    uint32_t count = rows ? batch_rows : columns, cells = rows ? columns : batch_rows;
+    size_t work = 0;
     reply_open(&reply, call);
-    reply.w = &r->rows;
-    do {
-        status = rows ? gather_row(&reply, r, batch, r->next)
-                      : gather_column(&reply, r, batch, r->next);
-        r->next++;
-    } while (status == 0 && r->next < count && left-- > 1);
-    if (status < 0 || r->next < count) return status;
-    r->count += batch->rows;
+    if (r->next == 0 && r->cell == 0 && reply_room(&reply, item_count(r)) < 0) return -1;
+    for (; r->next < count; r->next++, r->cell = 0) {
+        if (!rows && r->cell == 0 &&
+            grow_valid(call, r, &r->columns[r->next], r->count + batch_rows) < 0)
+            return -1;
+        for (; r->cell < cells; r->cell++) {
+            if (work >= GATHER_BYTES) return 0;
+            size_t counts = rows ? gather_cell(&reply, r, r->next, r->cell)
+                                 : gather_cell(&reply, r, r->cell, r->next);
+            if (counts == 0) return -1;
+            work += counts;
+        }
+    }
+    r->count += batch_rows;
     r->batch.rows = 0;
     r->next = 0;
-    reply_open(&reply, call);
-    if (status == 0) status = reply_room(&reply, item_count(r));
-    if (status == 0) status = check_gathered(call, r);
-    if (status == 0 && gathered_bytes(r) > call->host->reply_bytes_max) {
-        call_fail(call, ERROR_LIMIT,
-                  "%s: the result would be longer than reply-bytes (%zu) allows; ask for less of "
-                  "it, or in smaller batches",
-                  call->method->name, call->host->reply_bytes_max);
-        status = -1;
-    }
-    return status;
+    return 0;
 }
 
 /* --- the answer -------------------------------------------------------------------------------*/
@@ -294,7 +332,7 @@ static bool goes_on(const struct reading *r) { return !r->ended && r->kind != RE
 static size_t answer_bytes(const struct reading *r)
 {
     const struct query *q = reading_query(r);
-    size_t bytes = gathered_bytes(r) + 1024;
+    size_t bytes = r->bytes + 1024;
     for (uint32_t i = 0; i < query_column_count(q); i++) {
         bytes += 3 * (query_column(q, i)->name_length + 16);
         if (r->columns != NULL) bytes += r->columns[i].valid_bytes;
@@ -302,15 +340,18 @@ static size_t answer_bytes(const struct reading *r)
     return bytes;
 }
 
-static void answer_begin(struct call *call, struct reading *r)
+static int answer_begin(struct call *call, struct reading *r)
 {
     struct writer *w = &r->answer.w;
     bool cols = r->cursor->format == TABLE_FORMAT_COLS;
-    reply_parts_open(&r->answer, call, answer_bytes(r));
+    size_t bytes = answer_bytes(r);
+    if (reading_charge(call, r, bytes) < 0) return -1;
+    reply_parts_open(&r->answer, call, bytes);
     writer_map(w, (size_t)2 + cols + (r->kind != READ_NEXT) * (size_t)2 + (r->kind != READ_ALL));
     if (r->kind != READ_NEXT) table_write_cols(w, reading_query(r));
     write_count(w, r);
     r->answering = true;
+    return 0;
 }
 
 /* Whether all that was gathered is in the answer. */
@@ -323,6 +364,7 @@ static bool answer_copy(struct reading *r, uint64_t end_ns)
         struct writer *data = &r->columns[r->column].data;
         if (r->at == 0) write_column_head(&r->answer.w, r, r->column);
         if (!reply_parts_copy(&r->answer, data->data, data->length, &r->at, end_ns)) return false;
+        reading_refund(r, data->capacity);
         writer_close(data);
     }
     return true;
@@ -332,13 +374,7 @@ static bool answer_copy(struct reading *r, uint64_t end_ns)
 static void cursor_return(struct call *call, struct reading *r)
 {
     struct table_cursor *cursor = r->cursor;
-    uint32_t columns = r->columns != NULL ? query_column_count(cursor->query) : 0;
-    for (uint32_t i = 0; i < columns; i++) {
-        writer_close(&r->columns[i].data);
-        free(r->columns[i].valid);
-    }
-    free(r->columns);
-    r->columns = NULL;
+    gathered_free(r);
     r->cursor = NULL;
     cursor->used_ns = clock_ns();
     table_cursors_add(&call->refs->cursors, cursor);
@@ -349,7 +385,10 @@ static enum call_outcome reading_finish(struct call *call, uint64_t end_ns)
 {
     struct reading *r = call->state;
     struct writer *w = &r->answer.w;
-    if (!r->answering) answer_begin(call, r);
+    if (!r->answering && answer_begin(call, r) < 0) {
+        reading_free(call);
+        return CALL_FAILED;
+    }
     if (!answer_copy(r, end_ns)) return CALL_PENDING;
     if (r->cursor->format == TABLE_FORMAT_COLS) write_valid(w, r);
     if (r->kind != READ_ALL) {
@@ -384,7 +423,7 @@ static int reading_next(struct call *call, struct reading *r, uint64_t budget_ns
     const struct table_cursor *cursor = r->cursor;
     struct query_error error;
     uint64_t rows = cursor->rows_max - r->count;
-    size_t bytes = gathered_bytes(r);
+    size_t bytes = r->bytes;
     if (rows == 0 || (bytes >= cursor->bytes_max && r->count > 0))
         return reading_look_ahead(r, budget_ns);
     int outcome = query_next(cursor->query, budget_ns,
@@ -434,7 +473,7 @@ static enum call_outcome reading_start(struct call *call, struct table_cursor *c
     r->cursor = cursor;
     r->kind = kind;
     r->columns = gathered;
-    writer_init(&r->rows, 0); /* bounded after each batch: gather */
+    writer_init(&r->rows, 0); /* bounded by gather_cell */
     for (uint32_t i = 0; i < columns && gathered != NULL; i++)
         writer_init(&gathered[i].data, 0);
     call->state = r;
@@ -647,6 +686,10 @@ static enum call_outcome explain_step(struct call *call, uint64_t budget_ns)
     struct query_error error;
     struct query *q = ((struct table_cursor *)call->state)->query;
     int status = query_prepare(q, budget_ns, &error);
+    if (status == QUERY_END) {
+        status = query_explain_work(q, budget_ns);
+        error = *query_error_last(q);
+    }
     if (status == QUERY_BUSY) return CALL_PENDING;
     if (status < 0) {
         explain_free(call);

@@ -199,7 +199,8 @@ enum call_outcome method_exists(struct call *call)
     if (paths_check(call, call->arg_count) < 0) return CALL_FAILED;
     for (size_t i = 0; i < call->arg_count; i++) {
         value v;
-        if (path_read(call, call->args[i], PATH_LENIENT, &v) < 0) return CALL_FAILED;
+        size_t length;
+        if (path_look(call, call->args[i], PATH_LENIENT, &v, &length) < 0) return CALL_FAILED;
         count += v != VALUE_ABSENT;
     }
     return reply_int(call, count);
@@ -208,7 +209,8 @@ enum call_outcome method_exists(struct call *call)
 enum call_outcome method_type(struct call *call)
 {
     value v;
-    if (path_read(call, call->args[0], PATH_LENIENT, &v) < 0) return CALL_FAILED;
+    size_t length;
+    if (path_look(call, call->args[0], PATH_LENIENT, &v, &length) < 0) return CALL_FAILED;
     if (v == VALUE_ABSENT) writer_nil(call->reply);
     else writer_cstr(call->reply, value_type_name(v));
     return CALL_DONE;
@@ -218,7 +220,10 @@ enum call_outcome method_len(struct call *call)
 {
     struct heap *h = call->heap;
     value v;
-    if (path_read_through(call, call->args[0], 0, &v) < 0) return CALL_FAILED;
+    size_t length;
+    if (path_look(call, call->args[0], 0, &v, &length) < 0) return CALL_FAILED;
+    if (length != PATH_NO_LENGTH) return reply_uint(call, length);
+    v = path_follow(h, v);
     if (v == VALUE_ABSENT || v == VALUE_NIL) return reply_uint(call, 0);
     if (value_is_text(v)) return reply_uint(call, text_length(h, v));
     if (value_is_kind(v, KIND_LIST)) return reply_uint(call, list_length(h, v));

@@ -47,6 +47,8 @@ struct walk {
     value path;
     size_t count, done;
     bool through_handle;
+    bool bounded;   /* what is made on the way may be no more than a reply holds */
+    size_t *length; /* of path_look; else NULL */
     struct place *at;
     struct watch *watches; /* that are told what is met */
 };
@@ -183,14 +185,12 @@ static enum step_result walk_table(struct walk *w, value table)
     at->container = table;
     at->index = (size_t)row;
     at->column = column;
-    at->held = last ? table_row_value(call, table, (uint64_t)row)
-                    : table_cell_value(call, table, (uint64_t)row, column);
-    if (at->held == VALUE_ABSENT) {
-        fail_no_memory(call);
-        return STEP_BAD;
-    }
     w->done += last ? 1 : 2;
-    return STEP_OK;
+    if (last) column = TABLE_ROW;
+    at->held = w->length != NULL && w->done == w->count
+                   ? table_look_at(call, table, (uint64_t)row, column, w->length)
+                   : table_value_at(call, table, (uint64_t)row, column, w->bounded);
+    return at->held == VALUE_ABSENT ? STEP_BAD : STEP_OK;
 }
 
 /* One segment further, from the container `from`. */
@@ -246,26 +246,41 @@ static int walk_misfit(struct walk *w, value from)
 
 /* --- reading --------------------------------------------------------------------------------*/
 
-int path_read(struct call *call, value path, unsigned flags, value *found)
+static int walk_to_end(struct walk *w, unsigned flags, value *found)
 {
-    struct place at;
-    struct walk w = {.call = call, .path = path, .at = &at, .watches = walk_watches(call, flags)};
     *found = VALUE_ABSENT;
-    if (walk_begin(&w) < 0) return -1;
-    while (w.done < w.count) {
-        value from = path_follow(call->heap, at.held);
-        walk_met(&w, from);
+    if (walk_begin(w) < 0) return -1;
+    while (w->done < w->count) {
+        value from = path_follow(w->call->heap, w->at->held);
+        walk_met(w, from);
         if (from == VALUE_ABSENT || from == VALUE_NIL) return 0;
-        switch (walk_step(&w, from)) {
+        switch (walk_step(w, from)) {
         case STEP_OK: break;
         case STEP_OUTSIDE: return 0;
         case STEP_BAD: return -1;
-        case STEP_MISFIT: return flags & PATH_LENIENT ? 0 : walk_misfit(&w, from);
+        case STEP_MISFIT: return flags & PATH_LENIENT ? 0 : walk_misfit(w, from);
         }
     }
-    walk_met(&w, path_follow(call->heap, at.held));
-    *found = at.held;
+    walk_met(w, path_follow(w->call->heap, w->at->held));
+    *found = w->at->held;
     return 0;
+}
+
+int path_read(struct call *call, value path, unsigned flags, value *found)
+{
+    struct place at;
+    struct walk w = {.call = call, .path = path, .at = &at, .watches = walk_watches(call, flags),
+                     .bounded = true};
+    return walk_to_end(&w, flags, found);
+}
+
+int path_look(struct call *call, value path, unsigned flags, value *found, size_t *length)
+{
+    struct place at;
+    struct walk w = {.call = call, .path = path, .at = &at, .watches = walk_watches(call, flags),
+                     .bounded = true, .length = length};
+    *length = PATH_NO_LENGTH;
+    return walk_to_end(&w, flags, found);
 }
 
 int path_read_through(struct call *call, value path, unsigned flags, value *found)

@@ -25,6 +25,12 @@ enum path_flags {
 /* The value at `path` in *found (borrowed), VALUE_ABSENT if there is none. The last value is
  * not followed if it is a weak reference: path_read_through does that. */
 warn_unused int path_read(struct call *call, value path, unsigned flags, value *found);
+/* As path_read, for whoever asks what is there and need not have it: in place of a row of a table
+ * *found is an empty map, of a text in one an empty text; *length is then how long it is, else
+ * PATH_NO_LENGTH. */
+#define PATH_NO_LENGTH SIZE_MAX
+warn_unused int path_look(struct call *call, value path, unsigned flags, value *found,
+                          size_t *length);
 /* As path_read; a weak reference is followed, and reads as nil when it is dead. */
 warn_unused int path_read_through(struct call *call, value path, unsigned flags, value *found);
 

@@ -143,28 +143,102 @@ value table_row_make(struct heap *h, const struct table_version *v, uint32_t chu
     return map;
 }
 
-value table_row_value(struct call *call, value table, uint64_t row)
+/* Bytes that a cell takes in a reply, at the least. */
+static size_t cell_bytes(const struct table_cell *cell)
 {
-    struct table_version *v = table_pin(table_of(call->heap, table));
-    uint32_t chunk, slot;
-    value map = VALUE_ABSENT;
-    if (table_locate(v, row, &chunk, &slot)) map = table_row_make(call->heap, v, chunk, slot);
-    table_unpin(v);
-    return call_keep_take(call, map);
+    enum table_class class = table_type_class(cell->type);
+    bool text = class == TABLE_CLASS_TEXT || class == TABLE_CLASS_SYMBOL;
+    return 1 + (text && !cell->null ? cell->text.length : 0);
 }
 
-value table_cell_value(struct call *call, value table, uint64_t row, uint32_t column)
+/* Counts what is about to be made. A reply that has it all must be possible. 0, or -1 after
+ * call_fail. */
+static int count_made(struct call *call, size_t bytes, size_t items)
+{
+    struct call_made *made = &call->made;
+    size_t bytes_max = call->host->reply_bytes_max, items_max = call->host->reply_elements_max;
+    if (made->bytes <= bytes_max && bytes <= bytes_max - made->bytes &&
+        made->items <= items_max && items <= items_max - made->items) {
+        made->bytes += bytes;
+        made->items += items;
+        return 0;
+    }
+    call_fail(call, ERROR_LIMIT,
+              "%s: what this reads of tables would be longer than reply-bytes (%zu), or have more "
+              "items than reply-elements (%zu), allow; ask for less of it",
+              call->method->name, bytes_max, items_max);
+    return -1;
+}
+
+static int count_row(struct call *call, const struct table_version *v, uint32_t chunk,
+                     uint32_t slot)
+{
+    const struct table *t = table_version_table(v);
+    uint32_t columns = table_column_count(t);
+    size_t bytes = 1;
+    for (uint32_t i = 0; i < columns; i++) {
+        struct table_cell cell;
+        table_cell(v, chunk, slot, i, &cell);
+        bytes += 1 + table_field(t, i)->name_length + cell_bytes(&cell);
+    }
+    return count_made(call, bytes, 1 + 2 * (size_t)columns);
+}
+
+/* *made is VALUE_ABSENT when memory is short. 0, or -1 after call_fail. */
+static int make_at(struct call *call, const struct table_version *v, uint64_t row, uint32_t column,
+                   bool bounded, value *made)
+{
+    struct table_cell cell;
+    uint32_t chunk, slot;
+    bool there = table_locate(v, row, &chunk, &slot);
+    assert(there);
+    if (column == TABLE_ROW) {
+        if (bounded && count_row(call, v, chunk, slot) < 0) return -1;
+        *made = table_row_make(call->heap, v, chunk, slot);
+    } else {
+        table_cell(v, chunk, slot, column, &cell);
+        if (bounded && count_made(call, cell_bytes(&cell), 1) < 0) return -1;
+        *made = table_cell_to_value(call->heap, &cell);
+    }
+    return 0;
+}
+
+value table_value_at(struct call *call, value table, uint64_t row, uint32_t column, bool bounded)
 {
     struct table_version *v = table_pin(table_of(call->heap, table));
+    value made = VALUE_ABSENT;
+    if (make_at(call, v, row, column, bounded, &made) == 0) {
+        made = call_keep_take(call, made);
+        if (made == VALUE_ABSENT) fail_no_memory(call);
+    }
+    table_unpin(v);
+    return made;
+}
+
+value table_look_at(struct call *call, value table, uint64_t row, uint32_t column, size_t *length)
+{
+    struct heap *h = call->heap;
+    struct table *t = table_of(h, table);
+    struct table_version *v = table_pin(t);
     struct table_cell cell;
     uint32_t chunk, slot;
     value made = VALUE_ABSENT;
-    if (table_locate(v, row, &chunk, &slot)) {
+    if (column == TABLE_ROW) {
+        *length = table_column_count(t);
+        made = map_new(h);
+    } else if (table_locate(v, row, &chunk, &slot)) {
         table_cell(v, chunk, slot, column, &cell);
-        made = table_cell_to_value(call->heap, &cell);
+        size_t bytes = cell_bytes(&cell) - 1;
+        if (bytes > 0) {
+            *length = bytes;
+            cell.text.length = 0;
+        }
+        made = table_cell_to_value(h, &cell);
     }
     table_unpin(v);
-    return call_keep_take(call, made);
+    made = call_keep_take(call, made);
+    if (made == VALUE_ABSENT) fail_no_memory(call);
+    return made;
 }
 
 int table_cell_store(struct call *call, value table, uint64_t row, uint32_t column, value v)
@@ -238,13 +312,14 @@ bool tables_work(struct heap *h, uint64_t budget_ns)
         table_recover_step(t, budget_ns);
         return true;
     }
-    /* Then what needs no memory and gives some back; the rest may be short of it. */
+    /* Then what needs no memory and gives some back. The rest may be short of it, each of another
+     * amount: compacting one table may make the room that sealing another one needs. */
     t = table_first_droppable(h);
     if (t != NULL) return table_drop_step(t, budget_ns);
     t = table_first_unsealed(h);
-    if (t != NULL) return table_seal_step(t, budget_ns) >= 0;
+    if (t != NULL && table_seal_step(t, budget_ns) >= 0) return true;
     t = table_first_uncompacted(h);
-    if (t != NULL) return table_compact_step(t, false, budget_ns) >= 0;
+    if (t != NULL && table_compact_step(t, false, budget_ns) >= 0) return true;
     t = table_first_unindexed(h);
     return t != NULL && table_index_step(t, budget_ns) >= 0;
 }

@@ -26,12 +26,19 @@ warn_unused int table_param_row(struct call *call, size_t index, const struct ta
 warn_unused int table_column_read(struct call *call, const struct table *t, value name,
                                   uint32_t *column);
 
+/* In place of the number of a column: the whole row. */
+#define TABLE_ROW UINT32_MAX
 /* A row as a map, a cell as a value; kept by the call (call_keep_take). They exist. VALUE_ABSENT
- * when memory is short. */
-warn_unused value table_row_value(struct call *call, value table, uint64_t row);
+ * after call_fail. `bounded`: what the call reads in this way may be no more than a reply holds. */
+warn_unused value table_value_at(struct call *call, value table, uint64_t row, uint32_t column,
+                                 bool bounded);
+/* The same for whoever need not have it: in place of a row there is an empty map, of a text an
+ * empty one; *length is how long it would be, and stays as it is for other values. */
+warn_unused value table_look_at(struct call *call, value table, uint64_t row, uint32_t column,
+                                size_t *length);
+/* A row as a map, the caller's; VALUE_ABSENT when memory is short. */
 warn_unused value table_row_make(struct heap *h, const struct table_version *v, uint32_t chunk,
-                                 uint32_t slot); /* the caller's */
-warn_unused value table_cell_value(struct call *call, value table, uint64_t row, uint32_t column);
+                                 uint32_t slot);
 /* Puts `v`, which stays the caller's, into a cell. */
 warn_unused int table_cell_store(struct call *call, value table, uint64_t row, uint32_t column,
                                  value v);

@@ -1,11 +1,12 @@
 /* test_methods_full.c - tables that have filled the heap: what is deleted of them makes room again,
- * though there is no memory for compaction. */
+ * though there is no memory for compaction, and work that has memory goes on. */
 #include "server/call.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "heap/external.h"
 #include "heap/gc.h"
 #include "heap/table.h"
 #include "server/table_value.h"
@@ -123,6 +124,67 @@ START_TEST(deleted_chunks_leave_a_full_heap)
 }
 END_TEST
 
+static size_t ballast_free(struct external *e, size_t words, bool *done)
+{
+    (void)words;
+    external_subtract(e, e->bytes);
+    *done = true;
+    return 1;
+}
+
+static int ballast_verify(const struct external *e, char *message, size_t size)
+{
+    (void)e, (void)message, (void)size;
+    return 0;
+}
+
+/* Takes all of the heap but so much, until it is let go. */
+static struct external *fill_but(size_t bytes)
+{
+    static const struct external_class ballast_class = {"ballast", ballast_free, ballast_verify};
+    struct external *e = calloc(1, sizeof *e);
+    *e = (struct external){.class = &ballast_class, .heap = p.heap};
+    external_open(e);
+    for (size_t more = HEAP_BYTES; more > 0;)
+        if (external_add(e, more) != 0) more /= 2;
+    external_subtract(e, bytes);
+    return e;
+}
+
+/* Sealing one table is short of memory; compacting another one is not. */
+START_TEST(a_table_is_compacted_though_another_cannot_be_sealed)
+{
+    p.seed = 0;
+    ASK(&p, "table.create", "'b', [['r', 'u64'], ['n', 'u64']]", "true");
+    ASK(&p, "table.create", "'a', [['n', 'u8']]", "true");
+    struct writer w;
+    writer_init(&w, 0);
+    writer_array(&w, 2);
+    writer_cstr(&w, "a");
+    writer_map(&w, 2);
+    writer_cstr(&w, "n");
+    writer_uint(&w, TABLE_CHUNK_ROWS);
+    writer_cstr(&w, "cols");
+    writer_map(&w, 1);
+    writer_cstr(&w, "n");
+    unsigned char *n = malloc(TABLE_CHUNK_ROWS);
+    for (size_t i = 0; i < TABLE_CHUNK_ROWS; i++) n[i] = (unsigned char)(i * 7919 % 251);
+    writer_bin(&w, n, TABLE_CHUNK_ROWS);
+    ck_assert_int_eq(*ask_bytes(&p, "table.append", &w), '{');
+    writer_close(&w);
+    free(n);
+    work_between();
+    ck_assert_int_eq(strncmp(append("b", 0, TABLE_CHUNK_ROWS + 100), "{'first'", 8), 0);
+    ck_assert_int_ne(*ask(&p, "table.delete", "'a', ['<', 'n', 125]"), '!');
+    /* More than the column of `a` takes, and less than the first of `b`. */
+    struct external *ballast = fill_but(200000);
+    ASK_HAS(&p, "table.stats", "'b'", "'sealing': true");
+    work_between();
+    ASK_HAS(&p, "table.stats", "'a'", "'deleted': 0");
+    external_let_go(ballast);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("methods_full");
@@ -130,6 +192,7 @@ Suite *test_suite(void)
     tcase_set_timeout(tcase, 300);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, deleted_chunks_leave_a_full_heap);
+    tcase_add_test(tcase, a_table_is_compacted_though_another_cannot_be_sealed);
     suite_add_tcase(suite, tcase);
     return suite;
 }
