@@ -265,7 +265,8 @@ static void fit_sizes(const struct call *call, struct sending *s)
 
 static int open_arrow(struct call *call, struct table_cursor *cursor)
 {
-    struct export_options options = {.format = EXPORT_ARROW};
+    struct export_options options = {
+        .format = EXPORT_ARROW, .dictionary = (enum export_dictionary)cursor->dictionary};
     struct query_error error;
     if (cursor->export != NULL) return 0;
     if (export_create(cursor->query, NULL, &options, &cursor->export, &error) == 0) return 0;
@@ -297,8 +298,21 @@ enum call_outcome table_send(struct call *call, struct table_cursor *cursor, enu
 
 /* --- table.export -----------------------------------------------------------------------------*/
 
-/* The options of formats. What they name is only meant for CSV. */
-static const char *const own_options[] = {"header", "delimiter", "null", NULL};
+/* The options of formats. */
+static const char *const own_options[] = {"dictionary", "header", "delimiter", "null", NULL};
+static const char *const csv_options[] = {"header", "delimiter", "null", NULL};
+
+int table_dictionary_read(struct call *call, value options, bool arrow, int *dictionary)
+{
+    value v = table_option(call, options, "dictionary");
+    if (v == VALUE_ABSENT || v == VALUE_NIL) return 0;
+    if (!arrow) {
+        call_fail(call, ERROR_BAD_PARAMS, "%s: dictionary is an option of format \"arrow\"",
+                  call->method->name);
+        return -1;
+    }
+    return option_word(call, "dictionary", v, "auto delta whole", dictionary);
+}
 
 static int read_text(struct call *call, const char *name, value v, char *text, size_t max,
                      size_t *length)
@@ -325,11 +339,11 @@ static int read_delimiter(struct call *call, value v, char *delimiter)
     return -1;
 }
 
-/* CSV can have a null text of up to EXPORT_NULL_BYTES_MAX bytes in `null_text`. */
-static int read_own_options(struct call *call, value map, struct export_options *o,
+/* Those of CSV, which can have a null text of up to EXPORT_NULL_BYTES_MAX bytes in `null_text`. */
+static int read_csv_options(struct call *call, value map, struct export_options *o,
                             char *null_text)
 {
-    for (const char *const *name = own_options; *name != NULL; name++) {
+    for (const char *const *name = csv_options; *name != NULL; name++) {
         value v = table_option(call, map, *name);
         bool header = true;
         int status = 0;
@@ -389,6 +403,7 @@ static int export_open(struct call *call, struct table *t, struct query_spec *sp
 enum call_outcome method_table_export(struct call *call)
 {
     struct export_options options = {.format = EXPORT_ARROW};
+    int dictionary = EXPORT_DICTIONARY_AUTO;
     char null_text[EXPORT_NULL_BYTES_MAX];
     struct query_error error;
     struct query_spec spec;
@@ -399,8 +414,10 @@ enum call_outcome method_table_export(struct call *call)
     if (query_spec_read_also(call->heap, map, false, own_options, &spec, &error) < 0)
         return call_fail_query(call, &error);
     if (read_export_format(call, map, &options.format) < 0 ||
-        read_own_options(call, map, &options, null_text) < 0)
+        read_csv_options(call, map, &options, null_text) < 0 ||
+        table_dictionary_read(call, map, options.format == EXPORT_ARROW, &dictionary) < 0)
         return CALL_FAILED;
+    options.dictionary = (enum export_dictionary)dictionary;
     struct table_cursor *cursor = table_cursor_open(call, TABLE_FORMAT_BYTES, map);
     if (cursor == NULL) return CALL_FAILED;
     if (export_open(call, t, &spec, &options, cursor) < 0) {

@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 
+#include "heap/table_export.h"
 #include "heap/list.h"
 #include "heap/map.h"
 #include "heap/text.h"
@@ -502,8 +503,13 @@ struct table_cursor *table_cursor_open(struct call *call, enum table_format form
 static struct table_cursor *cursor_create(struct call *call, value options)
 {
     enum table_format format;
-    if (read_format(call, table_option(call, options, "format"), &format) < 0) return NULL;
-    return table_cursor_open(call, format, options);
+    int dictionary = EXPORT_DICTIONARY_AUTO;
+    if (read_format(call, table_option(call, options, "format"), &format) < 0 ||
+        table_dictionary_read(call, options, format == TABLE_FORMAT_ARROW, &dictionary) < 0)
+        return NULL;
+    struct table_cursor *cursor = table_cursor_open(call, format, options);
+    if (cursor != NULL) cursor->dictionary = dictionary;
+    return cursor;
 }
 
 int table_compile(struct call *call, struct table *t, const struct query_spec *spec, bool agg,
@@ -530,6 +536,9 @@ static int compile(struct call *call, struct table *t, const struct query_spec *
     return status;
 }
 
+/* Beside those of queries. */
+static const char *const formats_options[] = {"dictionary", NULL};
+
 /* Everything up to the first step of table.scan and table.agg. */
 static enum call_outcome query_start(struct call *call, bool agg)
 {
@@ -537,7 +546,7 @@ static enum call_outcome query_start(struct call *call, bool agg)
     struct query_spec spec;
     struct table *t;
     if (table_find(call, call->args[0], &t) < 0) return CALL_FAILED;
-    if (query_spec_read(call->heap, param(call, 1), agg, &spec, &error) < 0)
+    if (query_spec_read_also(call->heap, param(call, 1), agg, formats_options, &spec, &error) < 0)
         return call_fail_query(call, &error);
     struct table_cursor *cursor = cursor_create(call, param(call, 1));
     if (cursor == NULL || compile(call, t, &spec, agg, cursor) < 0) return CALL_FAILED;
@@ -570,10 +579,11 @@ enum call_outcome method_table_agg(struct call *call) { return query_start(call,
 enum call_outcome method_table_slice(struct call *call)
 {
     struct table *t;
-    value select, format;
-    const struct option known[] = {{"select", &select}, {"format", &format}};
+    value select, format, dictionary;
+    const struct option known[] = {
+        {"select", &select}, {"format", &format}, {"dictionary", &dictionary}};
     int64_t start = 0, count = 0;
-    if (options_read(call, 3, known, 2) < 0 ||
+    if (options_read(call, 3, known, 3) < 0 ||
         param_int(call, 1, "start", INT64_MIN, INT64_MAX, &start) < 0 ||
         param_int(call, 2, "n", 0, SLICE_ROWS_MAX, &count) < 0 ||
         table_find(call, call->args[0], &t) < 0)
@@ -669,7 +679,7 @@ enum call_outcome method_table_explain(struct call *call)
     if (table_find(call, call->args[0], &t) < 0) return CALL_FAILED;
     bool agg = table_option(call, param(call, 1), "agg") != VALUE_ABSENT ||
                table_option(call, param(call, 1), "group") != VALUE_ABSENT;
-    if (query_spec_read(call->heap, param(call, 1), agg, &spec, &error) < 0)
+    if (query_spec_read_also(call->heap, param(call, 1), agg, formats_options, &spec, &error) < 0)
         return call_fail_query(call, &error);
     struct table_cursor *cursor = cursor_create(call, param(call, 1));
     if (cursor == NULL || compile(call, t, &spec, agg, cursor) < 0) return CALL_FAILED;
