@@ -13,9 +13,10 @@
 // Usage: table_duckdb.mjs MODULES-DIRECTORY COLUMNS-DIRECTORY ROWS
 import { closeSync, openSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
 
 const [modules, directory, rowsText] = process.argv.slice(2);
-const duckdb = createRequire(`${modules}/`)('@duckdb/node-api');
+const duckdb = createRequire(`${resolve(modules)}/`)('@duckdb/node-api');
 const rows = Number(rowsText);
 const ROUNDS = 5, CHUNK = 2048, MILLION = 1000000, APPEND_ROWS = 300000;
 const MEMORY = '2500MB';

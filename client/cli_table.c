@@ -19,7 +19,7 @@
     CSV_OPTIONS
 #define QUERY_OPTIONS                                                                     \
     "  --json               a record of JSON a line\n"                                      \
-    "  --csv                CSV with a header\n"
+    "  --csv                CSV with a header, as table export writes it\n"
 #define CONDITIONS                                                                        \
     "Conditions: = != < <= > >=, in (a, b), between a and b, is [not] null, starts with,\n" \
     "contains, and, or, not, ( ), + - * / %, bucket(x, 10), cast(x as f64), if(c, x, y).\n" \

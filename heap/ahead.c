@@ -21,8 +21,7 @@
 
 #define SYSTEM_PAGE_BYTES ((uintptr_t)4096)
 
-/* The memory of `bytes` at `start`, in whole pages of the system. False: it did not give it. */
-static bool populate(void *start, size_t bytes)
+bool memory_populate(void *start, size_t bytes)
 {
 #ifdef MADV_POPULATE_WRITE
     uintptr_t first = (uintptr_t)start & ~(SYSTEM_PAGE_BYTES - 1);
@@ -38,9 +37,9 @@ static bool populate(void *start, size_t bytes)
 static bool page_touch(struct heap *h, uint32_t page)
 {
     struct page *p = &h->pages[page];
-    if (!populate(&h->groups[(size_t)page * PAGE_GROUPS],
+    if (!memory_populate(&h->groups[(size_t)page * PAGE_GROUPS],
                   PAGE_GROUPS * sizeof(struct plane_group)) ||
-        !populate(h->base + (size_t)page * PAGE_BYTES, PAGE_BYTES))
+        !memory_populate(h->base + (size_t)page * PAGE_BYTES, PAGE_BYTES))
         return false;
     p->touched = true;
     h->touched_count++;

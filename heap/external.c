@@ -53,6 +53,7 @@ int external_add(struct external *e, size_t bytes)
     if (!fits(h, bytes)) return -ENOMEM;
     h->external.bytes += bytes;
     e->bytes += bytes;
+    external_spares_limit(h);
     return 0;
 }
 
@@ -68,14 +69,6 @@ void *external_alloc(struct external *e, size_t bytes)
 {
     if (external_add(e, bytes) != 0) return NULL;
     void *memory = malloc(bytes);
-    if (!memory) external_subtract(e, bytes);
-    return memory;
-}
-
-void *external_calloc(struct external *e, size_t bytes)
-{
-    if (external_add(e, bytes) != 0) return NULL;
-    void *memory = calloc(1, bytes);
     if (!memory) external_subtract(e, bytes);
     return memory;
 }
@@ -258,6 +251,7 @@ void external_destroy_all(struct heap *h)
         while (h->external.dying) external_drop_step(h, SIZE_MAX / 2); /* and with it its account */
     }
     while (h->external.dying) external_drop_step(h, SIZE_MAX / 2);
+    while (external_spares_release(h) > 0) continue;
 }
 
 /* --- the checker -------------------------------------------------------------------------------*/
@@ -282,7 +276,8 @@ int external_verify(struct heap *h, char *message, size_t size)
     }
     for (const struct external *e = h->external.dying; e; e = e->next) bytes += e->bytes;
     uint64_t leaves = count_leaves(h);
-    if (bytes == h->external.bytes && leaves == with_leaves) return 0;
+    if (bytes == h->external.bytes && leaves == with_leaves)
+        return external_spares_verify(h, message, size);
     snprintf(message, size,
              "the heap counts %zu external bytes, their owners %zu; %lu leaves, %lu owners",
              h->external.bytes, bytes, leaves, with_leaves);

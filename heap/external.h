@@ -43,9 +43,21 @@ warn_unused int external_add(struct external *e, size_t bytes);
 void external_subtract(struct external *e, size_t bytes);
 /* Both in one, of counted memory, for any use. NULL when memory is short. */
 warn_unused void *external_alloc(struct external *e, size_t bytes);
-/* All zero. */
-warn_unused void *external_calloc(struct external *e, size_t bytes);
 void external_free(struct external *e, void *memory, size_t bytes);
+
+/* Memory that comes and goes often, and of which spare blocks are kept (external_block.c). */
+#define EXTERNAL_BLOCK_BYTES_MIN ((size_t)64 << 10)
+struct external_block {
+    void *memory;
+    size_t bytes; /* what is counted: at least what was asked for */
+    bool mapped;  /* in a mapping of its own */
+    bool zero;    /* that, and it holds zeros; else anything */
+};
+/* 0 or -ENOMEM. */
+warn_unused int external_block_take(struct external *e, size_t bytes, struct external_block *b);
+/* `zero` does not matter. */
+void external_block_give(struct external *e, const struct external_block *b);
+
 /* What is counted for it, or together with it. */
 size_t external_counted(const struct external *e);
 /* From now on `e` counts its bytes, those of before too, together with `with`. 0 or -ENOMEM. */

@@ -222,10 +222,18 @@ struct drop_queue {
     uint64_t length;
 };
 
+/* Large blocks that wait to be used again: external_block.c. */
+struct spares {
+    struct external_spare *newest;
+    size_t bytes;     /* of all; not counted against the limit, and never above it */
+    uint64_t used_ns; /* when a large block was last taken or given back */
+};
+
 /* Objects that own memory outside of the pages: external.h. */
 struct externals {
     struct external *living, *dying; /* lists; the dying wait to be taken apart */
     size_t bytes;                    /* counted against the limit */
+    struct spares spares;
 };
 
 struct weak_table; /* weak.c */
@@ -358,8 +366,21 @@ bool trim_wanted_when_idle(const struct heap *h);
 uint64_t trim_wait_ns(const struct heap *h);
 size_t trim_step(struct heap *h); /* gives some pages back; returns how many it looked at */
 
+/* ahead.c */
+/* Asks for the memory of `bytes` at `start`, in whole pages of the system. False: it did not give
+ * it, or cannot be asked. */
+bool memory_populate(void *start, size_t bytes);
+
 /* heap.c */
 bool heap_relieve(struct heap *h);
+
+/* external_block.c */
+/* Gives back the oldest spare block; returns its bytes, 0 if there is none. */
+size_t external_spares_release(struct heap *h);
+/* Gives back those that do not fit below the limits. */
+void external_spares_limit(struct heap *h);
+/* For heap_verify: 0, or a sentence in `message`. */
+int external_spares_verify(const struct heap *h, char *message, size_t size);
 
 /* cell.c */
 bool allocation_fails(struct heap *h); /* tests: this one is to fail */
@@ -404,7 +425,9 @@ void cell_poison(void *cell, size_t bytes);
 void cell_unpoison(void *cell, size_t bytes);
 bool cell_is_poisoned(void *cell, size_t bytes);
 void memory_unpoison(void *memory, size_t bytes); /* whole pages, whatever they held */
+void block_poison(void *memory, size_t bytes);
 #else
+static inline void block_poison(void *memory, size_t bytes) { (void)memory, (void)bytes; }
 static inline void memory_unpoison(void *memory, size_t bytes) { (void)memory, (void)bytes; }
 static inline void cell_poison(void *cell, size_t bytes) { (void)cell, (void)bytes; }
 static inline void cell_unpoison(void *cell, size_t bytes) { (void)cell, (void)bytes; }
@@ -464,7 +487,10 @@ bool intern_slot_fits(const struct heap *h, uint32_t slot, value string);
 __attribute__((format(printf, 3, 4)))
 int verify_fail(char *message, size_t size, const char *format, ...);
 
-/* walk.c: cells of `group` whose bits are in `freed` are gone */
+/* walk.c: a plane of zeros in address space that takes memory where it is written; NULL if there is
+ * none. And cells of `group` whose bits are in `freed` are gone */
+void *plane_map(size_t words);
+void plane_unmap(void *plane, size_t words);
 void heap_walk_freed(struct heap *h, uint64_t group, uint64_t freed);
 
 #endif

@@ -12,6 +12,7 @@ libheap_la_SOURCES = \
 	%D%/ext.c \
 	%D%/external.c \
 	%D%/external.h \
+	%D%/external_block.c \
 	%D%/gc.c \
 	%D%/gc.h \
 	%D%/gc_pace.c \
@@ -47,6 +48,8 @@ libheap_la_SOURCES = \
 	%D%/map_verify.c \
 	%D%/number.c \
 	%D%/number.h \
+	%D%/object_set.c \
+	%D%/object_set.h \
 	%D%/oracle.c \
 	%D%/oracle.h \
 	%D%/page.c \

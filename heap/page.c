@@ -115,6 +115,7 @@ uint32_t page_take(struct heap *h, unsigned count)
     b->level[0][page / 64] &= ~((((uint64_t)1 << count) - 1) << page % 64);
     bitmap_refresh(b, page / 64);
     h->free_page_count -= count;
+    external_spares_limit(h);
     h->page_taken_ns = clock_ns();
     h->ahead_taken += count;
     h->retire_wanted = true;

@@ -36,6 +36,12 @@ void cell_unpoison(void *cell, size_t bytes)
     assert(p[0] == POISON_BYTE && memcmp(p, p + 1, bytes - 1) == 0 && "written to after free");
 }
 
+void block_poison(void *memory, size_t bytes)
+{
+    memset(memory, POISON_BYTE, bytes);
+    ASAN_POISON_MEMORY_REGION(memory, bytes);
+}
+
 void memory_unpoison(void *memory, size_t bytes)
 {
     ASAN_UNPOISON_MEMORY_REGION(memory, bytes);

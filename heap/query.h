@@ -148,7 +148,8 @@ enum query_outcome {
     QUERY_BUSY, /* the budget is used up: call again */
 };
 /* Works until there is a batch, or for about `budget_ns`. A batch has at most `rows_max` rows (0:
- * 1,024) and ends with the row that reaches `bytes_max` (8 for each cell, plus texts; 0: no limit).
+ * 1,024) and ends with the row that reaches `bytes_max` (8 for each cell, plus texts; 0: no limit);
+ * but rows that were found under larger limits, before QUERY_BUSY, come together.
  * One of enum query_outcome, or a negative error; after that only query_destroy. */
 warn_unused int query_next(struct query *query, uint64_t budget_ns, uint32_t rows_max,
                            size_t bytes_max, struct query_batch *batch,

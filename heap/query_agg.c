@@ -270,7 +270,7 @@ static int compile_key(struct query *q, const struct query_scope *scope, value i
     q->columns[index] = (struct query_column){.name = name.data, .name_length = name.length,
                                               .type = k->code.type, .null = k->code.null,
                                               .column = k->code.column};
-    return 0;
+    return query_check_name(q, index, place);
 }
 
 /* --- compiling: aggregates ---------------------------------------------------------------------*/

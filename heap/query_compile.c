@@ -182,6 +182,20 @@ int query_find_name(struct query *q, const struct query_scope *scope, value name
                       query_show(q->heap, name, shown, sizeof shown));
 }
 
+int query_check_name(struct query *q, uint32_t index, const char *place)
+{
+    const struct query_column *c = &q->columns[index];
+    for (uint32_t i = 0; i < index; i++) {
+        const struct query_column *other = &q->columns[i];
+        if (other->name_length == c->name_length &&
+            memcmp(other->name, c->name, c->name_length) == 0)
+            return query_fail(q, QUERY_FAULT_SYNTAX, "%s: column \"%.*s\" comes twice; a result "
+                              "has each name once", place,
+                              (int)(c->name_length < 80 ? c->name_length : 80), c->name);
+    }
+    return 0;
+}
+
 /* --- frames ------------------------------------------------------------------------------------*/
 
 static int push(struct compiler *c, value list, bool predicate, bool negate, unsigned reg)
@@ -420,6 +434,12 @@ static enum query_kind time_result(enum form form, enum query_kind a, enum query
     return QUERY_NOTHING;
 }
 
+/* What nil is beside a `kind`: the same, but an integer is added to a time. */
+static enum query_kind beside(enum form form, enum query_kind kind)
+{
+    return form == FORM_ADD && kind_is_time(kind) ? QUERY_INT : kind;
+}
+
 static int finish_arithmetic(struct compiler *c, struct frame *f)
 {
     static const uint8_t ops[] = {OP_ADD, OP_SUBTRACT, OP_MULTIPLY, OP_DIVIDE, OP_MODULO};
@@ -427,8 +447,8 @@ static int finish_arithmetic(struct compiler *c, struct frame *f)
     enum form form = f->form->form;
     enum query_kind kind = QUERY_INT, result;
     int error = 0;
-    if (a->kind == QUERY_NOTHING) error = convert(c, f->reg, a, b->kind);
-    if (b->kind == QUERY_NOTHING) error = convert(c, f->reg + 1u, b, a->kind);
+    if (a->kind == QUERY_NOTHING) error = convert(c, f->reg, a, beside(form, b->kind));
+    if (b->kind == QUERY_NOTHING) error = convert(c, f->reg + 1u, b, beside(form, a->kind));
     if (a->kind == QUERY_NOTHING) error = convert(c, f->reg, a, QUERY_INT);
     if (b->kind == QUERY_NOTHING) error = convert(c, f->reg + 1u, b, QUERY_INT);
     if (error) return error;
@@ -475,17 +495,20 @@ static int finish_bucket(struct compiler *c, struct frame *f)
         return query_fail(c->q, QUERY_FAULT_TYPE, "%s: \"bucket\" of %s; a number, date or time "
                           "is needed", place, query_kind_name(a->kind));
     bool whole = n.class == NUMBER_INT64 && n.i > 0;
+    bool large = n.class == NUMBER_UINT64 && n.u > INT64_MAX; /* only these columns have such */
+    whole |= large && (a->kind == QUERY_UINT || a->kind == QUERY_FLOAT);
     bool real = n.class == NUMBER_DOUBLE && n.d > 0 && n.d < __builtin_inf();
     if (!whole && !(real && kind_is_number(a->kind)))
-        return query_fail(c->q, QUERY_FAULT_TYPE, "%s[2]: the width of a bucket of %s is a "
-                          "positive %s, not %s", place, query_kind_name(a->kind),
-                          kind_is_number(a->kind) ? "number" : "integer",
+        return query_fail(c->q, QUERY_FAULT_TYPE, "%s[2]: the width of a bucket of %s is %s, "
+                          "not %s", place, query_kind_name(a->kind),
+                          large || !kind_is_number(a->kind)
+                              ? "an integer from 1 to 9223372036854775807" : "a positive number",
                           query_show(c->q->heap, width, shown, sizeof shown));
     if (real && a->kind != QUERY_FLOAT) error = convert(c, f->reg, a, QUERY_FLOAT);
     if (error) return error;
-    struct query_literal literal = {.kind = QUERY_INT, .lane = (uint64_t)n.i};
+    struct query_literal literal = {.kind = QUERY_INT, .lane = n.u};
     if (a->kind == QUERY_FLOAT) {
-        double d = whole ? (double)n.i : n.d;
+        double d = large ? (double)n.u : whole ? (double)n.i : n.d;
         literal.kind = QUERY_FLOAT;
         memcpy(&literal.lane, &d, sizeof d);
     }

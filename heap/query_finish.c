@@ -109,7 +109,10 @@ static double finish_quantile(const struct query_aggregate *a, const unsigned ch
         else ends[i] = a->code.kind == QUERY_UINT ? (double)lane : (double)(int64_t)lane;
     }
     /* Equal ends first: infinity minus infinity is not a number. */
-    return ends[0] == ends[1] || share == 0 ? ends[0] : ends[0] + (ends[1] - ends[0]) * share;
+    if (ends[0] == ends[1] || share == 0) return ends[0];
+    double between = ends[0] + (ends[1] - ends[0]) * share;
+    /* Ends whose difference is no double. */
+    return between - between == 0 ? between : ends[0] * (1 - share) + ends[1] * share;
 }
 
 static uint64_t finish_approximate(const struct query_aggregate *a, const unsigned char *record)

@@ -248,11 +248,12 @@ static int load_key(struct query *q, const struct query_source *s, struct query_
 
 /* --- finding -----------------------------------------------------------------------------------*/
 
-/* Where the records of groups are while they are few: in one block. NULL: in several, or none yet.
- * Then a loop that finds groups finds records as well. */
-static unsigned char *only_block(const struct query_agg *agg)
+/* Where the records of groups are while they are few: in one block. 0: in several, or none yet.
+ * Then a loop that finds groups finds records as well. A number, since the loop adds to it before
+ * it is known that all groups, and the block, are there. */
+static uintptr_t only_block(const struct query_agg *agg)
 {
-    return agg->records.block_count == 1 ? agg->records.blocks[0] : NULL;
+    return agg->records.block_count == 1 ? (uintptr_t)agg->records.blocks[0] : 0;
 }
 
 /* One key, never null. Groups that are there are found without a branch. False: some are not. */
@@ -261,7 +262,8 @@ static bool find_direct_known(struct query_agg *agg, uint32_t count, bool *recor
     const uint64_t *lanes = agg->keys[0].lanes.u, min = agg->keys[0].min;
     const uint16_t *positions = agg->positions;
     const uint32_t *direct = agg->direct;
-    unsigned char *first = only_block(agg), **at = agg->at;
+    const uintptr_t first = only_block(agg);
+    unsigned char **at = agg->at;
     const size_t bytes = agg->records.item_bytes;
     uint32_t *groups = agg->groups;
     bool missing = false;
@@ -269,7 +271,7 @@ static bool find_direct_known(struct query_agg *agg, uint32_t count, bool *recor
         uint32_t group = direct[lanes[positions[i]] - min];
         missing |= !group;
         groups[i] = --group;
-        at[i] = first + group * bytes;
+        at[i] = (unsigned char *)(first + group * bytes);
     }
     *records = first && !missing;
     return !missing;
@@ -379,7 +381,8 @@ static bool find_known(struct query *q, const struct query_source *s, uint32_t c
     table_read_codes(q->version, s->chunk, k->code.column, s->vector, q->codes, k->lanes.valid);
     const uint32_t *codes = q->codes, *cache = k->cache, known = (uint32_t)agg->records.count;
     const uint16_t *positions = agg->positions;
-    unsigned char *first = only_block(agg), **at = agg->at;
+    const uintptr_t first = only_block(agg);
+    unsigned char **at = agg->at;
     const size_t bytes = agg->records.item_bytes;
     uint32_t *groups = agg->groups;
     bool missing = false;
@@ -387,7 +390,7 @@ static bool find_known(struct query *q, const struct query_source *s, uint32_t c
         uint32_t group = cache[codes[positions[i]]] - 1; /* above all if it has no number yet */
         missing |= group >= known;
         groups[i] = group;
-        at[i] = first + group * bytes;
+        at[i] = (unsigned char *)(first + group * bytes);
     }
     *records = first && !missing;
     return !missing;

@@ -13,6 +13,8 @@
 #ifndef CAIRN_HEAP_QUERY_INT_H
 #define CAIRN_HEAP_QUERY_INT_H
 
+#include <float.h>
+#include <math.h>
 #include <stdarg.h>
 
 #include "heap/external.h"
@@ -480,6 +482,9 @@ int query_new_failed(struct query *q, int status, struct query_error *error);
 /* query_compile.c */
 warn_unused int query_compile(struct query *q, const struct query_scope *scope, value source,
                               bool predicate, const char *place, struct query_code *code);
+/* That no column of the result before column `index` has the same name: a row may go out as a map.
+ * `place` is for the error. */
+warn_unused int query_check_name(struct query *q, uint32_t index, const char *place);
 warn_unused int query_find_name(struct query *q, const struct query_scope *scope, value name,
                                 const char *place, uint32_t *field);
 /* A short form of a value for messages. Returns `out`. */
@@ -592,6 +597,16 @@ int query_give(struct query *q, struct query_batch *batch);
 /* query_scan.c */
 /* The rows of a part that were found while looking ahead. False: there are none. */
 bool scan_take_pending(struct query *q, struct query_part *part);
+/* The largest multiple of `width`, above 0, that is not above `x`: the same double for all values
+ * between two multiples. `x` itself where doubles are too coarse for that, or if it is NaN. */
+static inline double query_bucket(double x, double width)
+{
+    double n = floor(x / width), multiple = n * width;
+    if (multiple > x) multiple = (n - 1) * width; /* the quotient was rounded up */
+    bool exists = n >= -DBL_MAX && n <= DBL_MAX && multiple <= x;
+    return exists ? multiple : x;
+}
+
 warn_unused int scan_step(struct query *q, uint64_t deadline, uint32_t rows_max,
                           size_t bytes_max);
 

@@ -308,11 +308,12 @@ static int read_some(struct query *q, struct query_test *t, const struct query_f
     for (unsigned i = 0; i < LIST_READ && *next < length && bytes < LIST_READ_BYTES; i++) {
         struct query_literal literal;
         value v = list_get(q->heap, list, *next);
-        if (read_for(q, f, v, place, &literal) != 0) { /* once more, to say where */
+        int error = read_for(q, f, v, place, &literal);
+        if (error && q->error.fault == QUERY_FAULT_TYPE) { /* once more, to say where */
             snprintf(at, sizeof at, "%s[2][%u]", place, *next);
-            int error = read_for(q, f, v, at, &literal);
-            if (error) return error;
+            error = read_for(q, f, v, at, &literal);
         }
+        if (error) return error;
         ++*next;
         if (literal.kind == QUERY_NOTHING) *nulls = true;
         else add_key(t, f, &literal);

@@ -154,7 +154,7 @@ static int bucket(struct query *q, const struct query_instr *in, const uint64_t 
     uint64_t bad[QUERY_WORDS] = {0};
     if (in->kind == QUERY_FLOAT) {
         double width = q->registers[in->b].d[0];
-        LANES a->d[i] = floor(a->d[i] / width) * width;
+        LANES a->d[i] = query_bucket(a->d[i], width);
         return 0;
     }
     int64_t width = q->registers[in->b].i[0];

@@ -258,7 +258,9 @@ int query_append(struct query *q, const struct query_source *s, uint64_t *mask, 
                  size_t bytes_max)
 {
     uint16_t positions[QUERY_ROWS_VECTOR];
-    uint32_t count = query_positions(mask, positions), room = rows_max - q->output_rows;
+    /* More may wait already, of a call that ran out of its budget with a larger `rows_max`. */
+    uint32_t room = rows_max > q->output_rows ? rows_max - q->output_rows : 0;
+    uint32_t count = query_positions(mask, positions);
     if (count > room) count = room;
     for (uint32_t c = 0; c < q->column_count; c++) {
         bool result = s->form == SOURCE_RESULT;
@@ -492,7 +494,10 @@ int query_look_ahead(struct query *q, uint64_t budget_ns)
     const struct query_sorter *sorter = q->sorter;
     assert(q->scan);
     if (q->failed || q->output_rows) return QUERY_ROWS;
-    if (!sorter) return look_for_rows(q, clock_ns() + budget_ns);
+    if (!sorter) {
+        uint64_t now = clock_ns();
+        return look_for_rows(q, budget_ns < UINT64_MAX - now ? now + budget_ns : UINT64_MAX);
+    }
     if (q->limit == 0) return QUERY_END;
     if (q->scan->phase != SCAN_WRITE) return QUERY_BUSY;
     return sorter->read < sorter->count ? QUERY_ROWS : QUERY_END;
@@ -512,13 +517,13 @@ int query_open_sorter(struct query *q)
 /* --- creation ----------------------------------------------------------------------------------*/
 
 static int select_column(struct query *q, const struct query_scope *scope, uint32_t index,
-                         uint32_t field, const struct query_code *code)
+                         uint32_t field, const struct query_code *code, const char *place)
 {
     q->scan->columns[index] = *code;
     q->columns[index] = (struct query_column){
         .name = scope->fields[field].name, .name_length = scope->fields[field].length,
         .type = code->type, .null = code->null, .column = code->column};
-    return 0;
+    return query_check_name(q, index, place);
 }
 
 static int compile_select(struct query *q, const struct query_scope *scope, value select)
@@ -542,7 +547,7 @@ static int compile_select(struct query *q, const struct query_scope *scope, valu
         value name = all ? VALUE_ABSENT : list_get(q->heap, select, i);
         if (!all) error = query_find_name(q, scope, name, place, &field);
         if (!error) error = query_compile_field(q, scope, field, &code);
-        if (!error) error = select_column(q, scope, i, field, &code);
+        if (!error) error = select_column(q, scope, i, field, &code, place);
     }
     return error ? error : query_open_output_vectors(q);
 }

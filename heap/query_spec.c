@@ -69,10 +69,12 @@ int query_spec_read_also(const struct heap *h, value options, bool aggregate,
     }
     while (map_next(h, options, &it, &name, &v)) {
         if (set_option(h, name, v, aggregate, spec) || is_one_of(h, name, also)) continue;
-        snprintf(error->text, sizeof error->text, "the query: there is no option %s; it can be "
-                 "where, let, %s, order, limit, offset, format",
-                 query_show(h, name, shown, sizeof shown),
-                 aggregate ? "group, agg, having" : "select, batch");
+        int wrote = snprintf(error->text, sizeof error->text, "the query: there is no option %s; "
+                             "it can be where, let, %s, order, limit, offset, format",
+                             query_show(h, name, shown, sizeof shown),
+                             aggregate ? "group, agg, having" : "select, batch");
+        for (size_t at = (size_t)wrote; *also && at < sizeof error->text; also++)
+            at += (size_t)snprintf(error->text + at, sizeof error->text - at, ", %s", *also);
         return -EINVAL;
     }
     *error = (struct query_error){.fault = QUERY_FAULT_NONE};
@@ -86,10 +88,10 @@ int query_read_count(struct query *q, value v, const char *place, uint64_t *coun
     char shown[80];
     if (!given(v)) return 0;
     struct number n = number_read(q->heap, v);
-    if (n.class != NUMBER_INT64 || n.i < 0)
+    if (n.class != NUMBER_UINT64 && (n.class != NUMBER_INT64 || n.i < 0))
         return query_fail(q, QUERY_FAULT_SYNTAX, "%s: an integer from 0 on is needed, not %s",
                           place, query_show(q->heap, v, shown, sizeof shown));
-    *count = (uint64_t)n.i;
+    *count = n.u; /* of one that is not negative it is the same */
     return 0;
 }
 

@@ -339,8 +339,8 @@ bool tables_note_quiet(struct heap *h);
  * deleted. `all`: also those with fewer. Addresses change; positions do not. */
 int table_compact_step(struct table *t, bool all, uint64_t budget_ns);
 bool table_compact_pending(const struct table *t, bool all);
-/* The part of it that needs no memory, and gives some back: drops chunks whose rows are all deleted.
- * False if there are none that can be. */
+/* The part of it that needs no memory, and gives some back: drops chunks whose rows are all
+ * deleted. False if there are none that can be. */
 bool table_drop_step(struct table *t, uint64_t budget_ns);
 bool table_drop_pending(const struct table *t);
 

@@ -490,6 +490,18 @@ static int refuse_null(const struct table_append *a, uint32_t column, uint64_t r
                       (int)f->name_length, f->name);
 }
 
+/* Whether all are 0 or 1. */
+static bool all_booleans(const uint8_t *bytes, uint64_t count)
+{
+    uint64_t all = 0, eight;
+    for (; count >= sizeof eight; bytes += sizeof eight, count -= sizeof eight) {
+        memcpy(&eight, bytes, sizeof eight);
+        all |= eight;
+    }
+    while (count > 0) all |= bytes[--count];
+    return !(all & ~(uint64_t)0x0101010101010101);
+}
+
 /* Checks what the bytes of an array can have wrong, element by element. */
 static int check_raw(const struct table_append *a, uint32_t column, uint64_t count,
                      const void *elements, const uint8_t *valid, size_t offset,
@@ -498,6 +510,7 @@ static int check_raw(const struct table_append *a, uint32_t column, uint64_t cou
     const struct table_field *f = &a->t->fields[column];
     uint64_t first = a->columns[column].filled;
     uint32_t symbols = table_symbol_count(a->t, column);
+    if (f->type == TABLE_BOOL && !valid && all_booleans(elements, count)) return 0;
     for (uint64_t i = 0; i < count; i++) {
         if (!raw_valid(valid, offset + i)) {
             if (!f->null) return refuse_null(a, column, first + i, error);

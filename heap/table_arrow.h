@@ -30,8 +30,10 @@ struct arrow_limits {
     size_t metadata_bytes; /* of one message */
     size_t body_bytes;
     size_t dictionary_bytes; /* of all dictionaries together */
+    size_t codes_bytes;      /* of what is known of them, column by column */
 };
-#define ARROW_LIMITS_DEFAULT {(size_t)4 << 20, (size_t)256 << 20, (size_t)256 << 20}
+#define ARROW_LIMITS_DEFAULT                                                                      \
+    {(size_t)4 << 20, (size_t)256 << 20, (size_t)256 << 20, (size_t)256 << 20}
 
 enum table_feed {
     TABLE_FEED_MORE, /* all of the input was used; more is wanted */
@@ -42,7 +44,8 @@ enum table_feed {
 struct arrow_reader;
 struct arrow_reader *arrow_reader_create(const struct arrow_limits *limits, table_open_cb *open,
                                          void *data);
-/* Takes bytes, cut anywhere. One call appends at most some thousands of rows; rows that were
+/* Takes bytes, cut anywhere. One call appends at most some thousands of rows, or one row if it is
+ * long; what it allocates is little beside what arrow_reader_bytes told before. Rows that were
  * appended before an error stay (pin a version before, and table_restore it). The table must
  * live, and be changed by nobody else, until the reader is destroyed. enum table_feed, or an
  * error: every later call fails, too. */

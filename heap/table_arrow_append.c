@@ -1,4 +1,5 @@
-/* table_arrow_append.c - rows of a checked Arrow batch go into the table, some thousands a call. */
+/* table_arrow_append.c - rows of a checked Arrow batch go into the table, some thousands a call, or
+ * some hundred kilobytes of texts. */
 #include "heap/table_arrow_int.h"
 
 #include <inttypes.h>
@@ -11,7 +12,7 @@ struct slice {
     struct arrow_reader *r;
     struct table_append *append;
     uint32_t column; /* of the table */
-    const struct arrow_column *c;
+    struct arrow_column *c;
     const struct arrow_array *array;
     uint64_t first; /* in the batch */
     uint32_t count;
@@ -111,22 +112,58 @@ static struct table_text entry_of(const struct arrow_dictionary *d, uint32_t ind
 static int slice_entry(const struct slice *s, uint32_t i, uint32_t *index)
 {
     uint64_t given = slice_index(s, i);
+    uint32_t values = s->r->dictionaries[s->c->dictionary].count;
     *index = (uint32_t)given;
-    if (given < s->c->code_count) return 0;
+    if (given < values) return 0;
     return arrow_wrong(s->r, "column \"%.*s\", record %" PRIu64 ": index %" PRId64 " in a "
                              "dictionary of %" PRIu32 " values", NAME(s->c->field.name_length,
-                       s->c->field.name), slice_row(s, i), (int64_t)given, s->c->code_count);
+                       s->c->field.name), slice_row(s, i), (int64_t)given, values);
+}
+
+/* The block of an entry, or NULL. What it tells of a dictionary that was replaced is forgotten. */
+static struct arrow_codes *codes_find(const struct arrow_column *c, uint32_t index)
+{
+    struct arrow_codes *codes = c->blocks[index / ARROW_BLOCK_CODES];
+    if (codes && codes->generation != c->generation) {
+        memset(codes->codes, 0xff, sizeof codes->codes);
+        codes->generation = c->generation;
+    }
+    return codes;
+}
+
+static int codes_add(struct arrow_reader *r, const struct arrow_column *c, uint32_t index)
+{
+    struct arrow_codes *codes;
+    if (sizeof *codes > r->limits.codes_bytes - r->codes_bytes)
+        return arrow_wrong(r, "dictionaries whose codes take more than %zu bytes, which is the "
+                              "limit; columns share them, but have codes of their own",
+                           r->limits.codes_bytes);
+    codes = malloc(sizeof *codes);
+    if (!codes) return arrow_fail_memory(r);
+    r->codes_bytes += sizeof *codes;
+    memset(codes->codes, 0xff, sizeof codes->codes);
+    codes->generation = c->generation;
+    c->blocks[index / ARROW_BLOCK_CODES] = codes;
+    return 0;
 }
 
 static int symbol_code(const struct slice *s, uint32_t index, uint32_t *code)
 {
-    *code = s->c->codes[index];
+    struct arrow_codes *codes = codes_find(s->c, index);
+    *code = codes ? codes->codes[index % ARROW_BLOCK_CODES] : UINT32_MAX;
     if (*code != UINT32_MAX) return 0;
+    if (!codes) {
+        int failed = codes_add(s->r, s->c, index);
+        if (failed) return failed;
+        codes = codes_find(s->c, index);
+    }
     struct table_text text = entry_of(&s->r->dictionaries[s->c->dictionary], index);
     int failed = table_symbol_intern(s->r->table, s->column, text.data, text.length, code,
                                      &s->r->error);
-    if (!failed) s->c->codes[index] = *code;
-    return failed;
+    if (failed) return failed;
+    codes->codes[index % ARROW_BLOCK_CODES] = *code;
+    s->c->known++;
+    return 0;
 }
 
 static int slice_symbols(const struct slice *s)
@@ -199,6 +236,63 @@ static int append_columns(struct arrow_reader *r, struct table_append *a, uint32
     return failed;
 }
 
+/* --- how many rows -----------------------------------------------------------------------------*/
+
+/* What row `i` copies from a dictionary: a text, or a symbol that is new and the block for it. */
+static size_t entry_bytes(const struct slice *s, uint32_t i, bool symbols)
+{
+    const struct arrow_dictionary *d = &s->r->dictionaries[s->c->dictionary];
+    uint64_t index = slice_index(s, i);
+    if (slice_null(s, i) || index >= d->count) return 0; /* which will be refused */
+    size_t bytes = entry_of(d, (uint32_t)index).length;
+    if (!symbols) return bytes;
+    const struct arrow_codes *codes = codes_find(s->c, (uint32_t)index);
+    if (!codes) return bytes + sizeof *codes;
+    return codes->codes[index % ARROW_BLOCK_CODES] == UINT32_MAX ? bytes : 0;
+}
+
+/* About how many bytes of texts the slice copies, as far as they matter: more than `most` is told
+ * as some number above it. */
+static size_t slice_bytes(const struct slice *s, size_t most)
+{
+    bool large = s->c->layout == LAYOUT_LARGE_TEXTS;
+    size_t bytes = 0;
+    if (s->c->dictionary != UINT32_MAX) {
+        bool symbols = table_field(s->r->table, s->column)->type == TABLE_SYM;
+        if (symbols && s->c->known == s->r->dictionaries[s->c->dictionary].count) return 0;
+        for (uint32_t i = 0; i < s->count && bytes <= most; i++)
+            bytes += entry_bytes(s, i, symbols);
+    } else if (large || s->c->layout == LAYOUT_TEXTS) {
+        uint64_t width = large ? 8 : 4, begin = 0, end = 0;
+        memcpy(&begin, s->array->offsets + s->first * width, width);
+        memcpy(&end, s->array->offsets + (s->first + s->count) * width, width);
+        /* Offsets that go back, or outside, are refused. */
+        if (end > begin && end <= s->array->values_bytes) bytes = (size_t)(end - begin);
+    }
+    return bytes;
+}
+
+static size_t rows_bytes(struct arrow_reader *r, uint32_t rows, size_t most)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < r->column_count && bytes <= most; i++) {
+        struct slice s = {r, NULL, r->columns[i].target, &r->columns[i], &r->arrays[i],
+                          r->batch_done, rows};
+        bytes += slice_bytes(&s, most - bytes);
+    }
+    return bytes;
+}
+
+/* How many of the next `*rows` rows one call may append: at least one, which must not be longer
+ * than a body, though its texts may come from dictionaries. 0 or an error. */
+static int limit_rows(struct arrow_reader *r, uint32_t *rows)
+{
+    while (*rows > 1 && rows_bytes(r, *rows, ARROW_STEP_BYTES) > ARROW_STEP_BYTES) *rows /= 2;
+    if (*rows > 1 || rows_bytes(r, 1, r->limits.body_bytes) <= r->limits.body_bytes) return 0;
+    return arrow_wrong(r, "row %" PRIu64 " has texts of more than %zu bytes, which is the limit",
+                       r->rows + 1, r->limits.body_bytes);
+}
+
 int arrow_append_rows(struct arrow_reader *r)
 {
     uint64_t left = r->batch_rows - r->batch_done;
@@ -207,8 +301,10 @@ int arrow_append_rows(struct arrow_reader *r)
     if (rows > ARROW_STEP_ROWS) rows = ARROW_STEP_ROWS;
     if (rows > left) rows = (uint32_t)left;
     if (rows == 0) return 0;
+    int failed = limit_rows(r, &rows);
+    if (failed) return failed;
     table_append_spare_tail(r->table);
-    int failed = table_append_begin(r->table, rows, &a, &r->error);
+    failed = table_append_begin(r->table, rows, &a, &r->error);
     if (failed) return failed;
     failed = append_columns(r, &a, rows);
     if (!failed) failed = table_append_commit(&a, NULL, &r->error);

@@ -104,13 +104,15 @@ int arrow_text(struct arrow_reader *r, const struct arrow_array *array, bool lar
 static int dictionary_reserve(struct arrow_reader *r, struct arrow_dictionary *d, uint64_t count)
 {
     if (count <= d->capacity) return 0;
+    uint64_t capacity = d->capacity + d->capacity / 2; /* many small pieces may come */
+    if (capacity < count || capacity > TABLE_SYMBOLS_MAX) capacity = count;
     if (count > TABLE_SYMBOLS_MAX)
         return arrow_wrong(r, "dictionary %" PRId64 " would have %" PRIu64 " values; the limit is "
                               "%" PRIu32, d->id, count, TABLE_SYMBOLS_MAX);
-    uint64_t *ends = realloc(d->ends, count * sizeof *ends);
+    uint64_t *ends = realloc(d->ends, capacity * sizeof *ends);
     if (!ends) return arrow_fail_memory(r);
     d->ends = ends;
-    d->capacity = (uint32_t)count;
+    d->capacity = (uint32_t)capacity;
     return 0;
 }
 
@@ -121,12 +123,16 @@ static size_t dictionaries_bytes(const struct arrow_reader *r)
     return bytes;
 }
 
-static int dictionary_add(struct arrow_reader *r, struct arrow_dictionary *d,
-                          const struct arrow_array *array, uint64_t rows)
+int arrow_add_values(struct arrow_reader *r)
 {
-    size_t room = r->limits.dictionary_bytes - dictionaries_bytes(r);
-    for (uint64_t i = 0; i < rows; i++) {
+    struct arrow_dictionary *d = r->growing;
+    const struct arrow_array *array = &r->values;
+    size_t room = r->limits.dictionary_bytes - dictionaries_bytes(r), begin = d->bytes.length;
+    uint64_t end = r->batch_rows;
+    if (end - r->batch_done > ARROW_STEP_VALUES) end = r->batch_done + ARROW_STEP_VALUES;
+    while (r->batch_done < end && d->bytes.length - begin < ARROW_STEP_BYTES) {
         struct table_text text;
+        uint64_t i = r->batch_done++;
         if (array->valid && !(array->valid[i / 8] >> i % 8 & 1))
             return arrow_wrong(r, "dictionary %" PRId64 " has a null, value %" PRIu64
                                   "; nulls belong into the column", d->id, i);
@@ -166,23 +172,31 @@ int arrow_read_dictionary(struct arrow_reader *r, struct flat *f, const struct f
         d->generation++;
     }
     failed = dictionary_reserve(r, d, d->count + batch.rows);
-    return failed ? failed : dictionary_add(r, d, &array, batch.rows);
+    if (failed) return failed;
+    r->growing = d;
+    r->values = array;
+    r->batch_rows = batch.rows;
+    r->batch_done = 0;
+    r->state = READ_VALUES;
+    return 0;
 }
 
 /* --- record batches ----------------------------------------------------------------------------*/
 
-/* The map from a dictionary's codes to the table's, as long as the dictionary is now. */
+/* Places for the blocks of a map from a dictionary's codes to the table's, as long as the dictionary
+ * is now. */
 static int prepare_codes(struct arrow_reader *r, struct arrow_column *c)
 {
     const struct arrow_dictionary *d = &r->dictionaries[c->dictionary];
-    if (c->generation != d->generation) c->code_count = 0;
+    uint32_t count = (d->count + ARROW_BLOCK_CODES - 1) / ARROW_BLOCK_CODES;
+    if (c->generation != d->generation) c->known = 0;
     c->generation = d->generation;
-    if (c->code_count == d->count) return 0;
-    uint32_t *codes = realloc(c->codes, d->count * sizeof *codes);
-    if (!codes) return arrow_fail_memory(r);
-    for (uint32_t i = c->code_count; i < d->count; i++) codes[i] = UINT32_MAX;
-    c->codes = codes;
-    c->code_count = d->count;
+    if (count <= c->block_count || table_field(r->table, c->target)->type != TABLE_SYM) return 0;
+    struct arrow_codes **blocks = realloc(c->blocks, count * sizeof(*blocks));
+    if (!blocks) return arrow_fail_memory(r);
+    memset(blocks + c->block_count, 0, (count - c->block_count) * sizeof(*blocks));
+    c->blocks = blocks;
+    c->block_count = count;
     return 0;
 }
 

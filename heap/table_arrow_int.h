@@ -5,12 +5,13 @@
 #include "heap/table_arrow.h"
 #include "heap/table_flat.h"
 
-/* How many rows one call appends, and how many a temporary array holds. */
+/* How much one call appends: rows, cells, and bytes of texts (but always one row); how many values
+ * it adds to a dictionary; and how many rows a temporary array holds. */
 #define ARROW_STEP_ROWS 4096
 #define ARROW_STEP_CELLS 16384
+#define ARROW_STEP_BYTES ((size_t)256 << 10)
+#define ARROW_STEP_VALUES 16384
 #define ARROW_ROOM_ROWS 1024
-/* Of dictionaries in one stream. */
-#define ARROW_DICTIONARIES_MAX TABLE_COLUMNS_MAX
 
 enum arrow_layout { LAYOUT_BITS, LAYOUT_ELEMENTS, LAYOUT_TEXTS, LAYOUT_LARGE_TEXTS };
 
@@ -23,6 +24,14 @@ struct arrow_dictionary {
     uint32_t generation; /* which replacement of it */
 };
 
+/* Some codes of a dictionary, next to each other: the table's. Only blocks that rows need are made,
+ * since columns may share one long dictionary. */
+#define ARROW_BLOCK_CODES 1020
+struct arrow_codes {
+    uint32_t generation; /* another one than the dictionary's: nothing is known */
+    uint32_t codes[ARROW_BLOCK_CODES]; /* UINT32_MAX: not known yet */
+};
+
 struct arrow_column {
     struct table_field field; /* its name lies in the reader's names */
     size_t name_at;
@@ -32,8 +41,9 @@ struct arrow_column {
     uint32_t target;      /* which column of the table it is */
     uint32_t dictionary;  /* UINT32_MAX: none; then elements are values */
     bool index_signed;
-    uint32_t *codes;      /* dictionary's code -> the table's; UINT32_MAX: not known yet */
-    uint32_t code_count, generation;
+    struct arrow_codes **blocks; /* dictionary's code -> the table's; NULL: none known in it */
+    uint32_t block_count;
+    uint32_t known, generation; /* how many codes are known, of which generation */
 };
 
 /* One column of a batch, checked to lie inside of the body. */
@@ -50,7 +60,9 @@ struct arrow_batch {
     uint32_t node, buffer; /* the next */
 };
 
-enum reader_state { READ_PREFIX, READ_METADATA, READ_BODY, READ_ROWS, READ_DONE, READ_FAILED };
+enum reader_state {
+    READ_PREFIX, READ_METADATA, READ_BODY, READ_VALUES, READ_ROWS, READ_DONE, READ_FAILED
+};
 
 struct arrow_reader {
     struct arrow_limits limits;
@@ -70,6 +82,9 @@ struct arrow_reader {
     bool *filled;            /* columns of the table that the stream has */
     struct arrow_dictionary *dictionaries;
     uint32_t dictionary_count;
+    size_t codes_bytes;         /* of all columns' blocks */
+    struct arrow_dictionary *growing; /* READ_VALUES: gets the batch, */
+    struct arrow_array values;        /* which is this */
     struct arrow_array *arrays; /* of the batch that is appended */
     uint64_t batch_rows, batch_done, rows;
     struct table_error error;   /* of READ_FAILED */
@@ -94,8 +109,11 @@ int arrow_batch_array(struct arrow_reader *r, struct flat *f, struct arrow_batch
                       enum arrow_layout layout, unsigned width, const char *name,
                       size_t name_length, struct arrow_array *array);
 int arrow_read_dictionary(struct arrow_reader *r, struct flat *f, const struct flat_view *header);
+/* Some values of the dictionary that is growing. */
+int arrow_add_values(struct arrow_reader *r);
 int arrow_read_batch(struct arrow_reader *r, struct flat *f, const struct flat_view *header);
-/* A text of an array, checked. `before` and `error` name the row. */
+/* The text of a row of an array (`large`: with offsets of 64 bits). It lies in the message's body.
+ * An error, which names the row, if it would lie outside. */
 int arrow_text(struct arrow_reader *r, const struct arrow_array *array, bool large, uint64_t row,
                struct table_text *text);
 /* table_arrow_append.c: some rows of the batch that is being appended. */

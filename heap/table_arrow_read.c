@@ -2,11 +2,13 @@
  *
  * Happy path: a prefix of 8 bytes tells how long the metadata is, the metadata how long the body;
  * both are collected, then the message is understood as a whole. A schema opens the table; a
- * dictionary is copied; a record batch is checked, and then appended some thousands of rows a call.
+ * dictionary is copied, some thousands of values a call; a record batch is checked, and then
+ * appended some thousands of rows a call, fewer if their texts are long.
  *
- *   PREFIX -> METADATA -> BODY -> PREFIX          a schema, a dictionary
- *                              -> ROWS -> PREFIX  a record batch
- *   PREFIX -> DONE                                metadata of 0 bytes
+ *   PREFIX -> METADATA -> BODY -> PREFIX            a schema
+ *                              -> VALUES -> PREFIX  a dictionary
+ *                              -> ROWS -> PREFIX    a record batch
+ *   PREFIX -> DONE                                  metadata of 0 bytes
  *
  * Lengths in the stream are not believed: buffers grow as bytes come, up to the limits. Any error
  * is final: the reader keeps it and tells it again. */
@@ -138,9 +140,10 @@ static int body_done(struct arrow_reader *r)
     return 0;
 }
 
-static int rows_step(struct arrow_reader *r)
+/* Some of a batch. */
+static int batch_step(struct arrow_reader *r)
 {
-    int failed = arrow_append_rows(r);
+    int failed = r->state == READ_ROWS ? arrow_append_rows(r) : arrow_add_values(r);
     if (failed || r->batch_done < r->batch_rows) return failed;
     r->state = READ_PREFIX;
     r->offset += 8 + r->metadata_bytes + r->body_bytes;
@@ -170,13 +173,18 @@ static size_t feed_state(struct arrow_reader *r, const unsigned char *data, size
         if (r->body.failed) *failed = arrow_fail_memory(r);
         else if (r->body.length == r->body_bytes) *failed = body_done(r);
         break;
-    case READ_ROWS:
-        *failed = rows_step(r);
+    case READ_VALUES: case READ_ROWS:
+        *failed = batch_step(r);
         break;
     default:
         break;
     }
     return used;
+}
+
+static bool has_batch(enum reader_state state)
+{
+    return state == READ_VALUES || state == READ_ROWS;
 }
 
 static int feed_failed(struct arrow_reader *r, int failure, struct table_error *error)
@@ -196,13 +204,13 @@ int arrow_reader_feed(struct arrow_reader *r, const void *data, size_t length, s
     while (r->state != READ_DONE) {
         enum reader_state before = r->state;
         /* A body of no bytes is complete before more input comes. */
-        bool waits = before != READ_ROWS && !(before == READ_BODY && r->body_bytes == 0);
+        bool waits = !has_batch(before) && !(before == READ_BODY && r->body_bytes == 0);
         if (waits && *used == length) return TABLE_FEED_MORE;
         size_t took = feed_state(r, (const unsigned char *)data + *used, length - *used, &failed);
         *used += took;
         r->fed += took;
         if (failed) return feed_failed(r, failed, error);
-        if (before == READ_ROWS || before == READ_BODY) return TABLE_FEED_WORK;
+        if (has_batch(before) || before == READ_BODY) return TABLE_FEED_WORK;
     }
     return TABLE_FEED_DONE;
 }
@@ -225,10 +233,10 @@ uint64_t arrow_reader_rows(const struct arrow_reader *r)
 
 size_t arrow_reader_bytes(const struct arrow_reader *r)
 {
-    size_t bytes = sizeof *r + r->metadata.capacity + r->body.capacity + r->names.capacity;
+    size_t bytes = sizeof *r + r->codes_bytes + r->metadata.capacity + r->body.capacity + r->names.capacity;
     bytes += r->column_count * (sizeof *r->columns + sizeof *r->arrays);
     for (uint32_t i = 0; i < r->column_count; i++)
-        bytes += r->columns[i].code_count * sizeof *r->columns[i].codes;
+        bytes += r->columns[i].block_count * sizeof *r->columns[i].blocks;
     for (uint32_t i = 0; i < r->dictionary_count; i++)
         bytes += r->dictionaries[i].bytes.capacity +
                  r->dictionaries[i].capacity * sizeof *r->dictionaries[i].ends;
@@ -251,7 +259,11 @@ struct arrow_reader *arrow_reader_create(const struct arrow_limits *limits, tabl
 void arrow_reader_destroy(struct arrow_reader *r)
 {
     if (!r) return;
-    for (uint32_t i = 0; i < r->column_count; i++) free(r->columns[i].codes);
+    for (uint32_t i = 0; i < r->column_count; i++) {
+        struct arrow_column *c = &r->columns[i];
+        for (uint32_t j = 0; j < c->block_count; j++) free(c->blocks[j]);
+        free(c->blocks);
+    }
     for (uint32_t i = 0; i < r->dictionary_count; i++) {
         out_close(&r->dictionaries[i].bytes);
         free(r->dictionaries[i].ends);

@@ -2,6 +2,9 @@
 #include "heap/table_arrow_int.h"
 
 #include <inttypes.h>
+#include <stddef.h>
+
+#include "heap/text.h"
 
 static const char *type_text(uint64_t type)
 {
@@ -150,6 +153,8 @@ static int read_field(struct reading *s, const struct flat_view *field, struct a
     if (f->wrong) return 0;
     s->name = (const char *)f->data + name.at;
     s->name_length = name.count;
+    if (!utf8_valid(s->name, s->name_length)) /* as the format wants it; nor are others written */
+        return arrow_wrong(s->r, "the name of column %td is not UTF-8", c - s->r->columns + 1);
     c->dictionary = UINT32_MAX;
     c->field.null = flat_view_number(f, field, ARROW_FIELD_NULLABLE, 1, 0) != 0;
     c->field.name_length = name.count;

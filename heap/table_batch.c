@@ -69,16 +69,58 @@ static const char *cell_text(const struct text_batch *b, const struct text_cell 
     return c->length ? (const char *)b->bytes.data + c->begin : "";
 }
 
+#define DIGITS_MAX 20 /* of the largest integers */
+
+/* The power of ten of a number that is written well, 0 if there is none. What is out of any range
+ * is told as something that is, too. */
+static int64_t exponent_of(const char *p, const char *end)
+{
+    int64_t exponent = 0;
+    bool minus = p < end && *p == '-';
+    if (p < end && (*p == '-' || *p == '+')) p++;
+    for (; p < end && exponent < 1000000000; p++) exponent = exponent * 10 + (*p - '0');
+    return minus ? -exponent : exponent;
+}
+
+/* The digits of a whole number that is written with a point or an exponent: exact, whatever doubles
+ * hold. How many there are, with the sign; 0: it is not whole, or longer than any integer. */
+static size_t whole_digits(const char *p, const char *end, char digits[DIGITS_MAX + 1])
+{
+    int64_t shift = 0; /* the power of ten that the digits are to be multiplied by */
+    int64_t scale = 0;
+    bool minus = p < end && *p == '-', fraction = false;
+    size_t count = 0;
+    digits[0] = '-';
+    char *kept = digits + minus;
+    for (p += minus; p < end && *p != 'e' && *p != 'E'; p++) {
+        if (*p == '.') {
+            fraction = true;
+            continue;
+        }
+        scale -= fraction;
+        if (*p == '0') {
+            shift += count > 0;
+            continue;
+        }
+        if (count + (size_t)shift >= DIGITS_MAX) return 0;
+        for (; shift; shift--) kept[count++] = '0';
+        kept[count++] = *p;
+    }
+    shift = count ? shift + scale + (p < end ? exponent_of(p + 1, end) : 0) : 1;
+    if (shift < 0 || (int64_t)count + shift > DIGITS_MAX) return 0;
+    for (; shift; shift--) kept[count++] = '0';
+    return minus + count;
+}
+
 /* A number as whole as the type wants it: 3.0 and 1e3, too. */
-static bool whole_of_double(enum table_type type, const char *text, size_t length,
-                            struct table_cell *cell)
+static bool read_whole(enum table_type type, const char *text, size_t length,
+                       struct table_cell *cell)
 {
     struct table_cell real;
-    char digits[40];
-    if (!cell_parse(TABLE_F64, text, length, &real)) return false;
-    if (real.d != floor(real.d) || fabs(real.d) > 0x1p64) return false;
-    int wrote = snprintf(digits, sizeof digits, "%.0f", real.d);
-    return cell_parse(type, digits, (size_t)wrote, cell);
+    char digits[DIGITS_MAX + 1];
+    if (!cell_parse(TABLE_F64, text, length, &real) || real.d - real.d != 0) return false;
+    size_t count = whole_digits(text, text + length, digits);
+    return count && cell_parse(type, digits, count, cell);
 }
 
 static bool read_number(enum table_type type, const char *text, size_t length,
@@ -95,7 +137,7 @@ static bool read_number(enum table_type type, const char *text, size_t length,
     default:
         return (class == TABLE_CLASS_INT || class == TABLE_CLASS_UINT) &&
                (cell_parse(type, text, length, cell) ||
-                whole_of_double(type, text, length, cell));
+                read_whole(type, text, length, cell));
     }
 }
 

@@ -69,13 +69,26 @@ struct plain_column *plain_column_new(struct table *t, uint32_t column, uint32_t
     capacity = (capacity + 63) & ~63u;
     size_t elements = (size_t)capacity * element_bytes(f->type);
     size_t bytes = sizeof(struct plain_column) + elements + (f->null ? capacity / 8 : 0);
-    /* Slots that are not written yet are zero: texts without bytes, numbers without surprises. What
-     * comes fresh from the system is that already, and first touched when it is filled. */
-    struct plain_column *p = external_calloc(&t->external, bytes);
-    if (!p) return NULL;
-    *p = (struct plain_column){.head = {.refs = 1, .bytes = bytes}, .capacity = capacity};
+    struct external_block block;
+    if (external_block_take(&t->external, bytes, &block) != 0) return NULL;
+    struct plain_column *p = block.memory;
+    *p = (struct plain_column){.head = {.refs = 1, .bytes = block.bytes},
+                               .capacity = capacity,
+                               .mapped = block.mapped};
     if (f->null) p->valid = (uint64_t *)(void *)(p->elements + elements);
+    /* Texts that are not written yet have no bytes, and bits of valid ones are only set. What comes
+     * fresh from the system is zero already, and first touched when it is filled. */
+    if (!block.zero && field_is_text(f)) memset(p->elements, 0, elements);
+    if (!block.zero && f->null) memset(p->valid, 0, capacity / 8);
     return p;
+}
+
+static void plain_column_free(struct table *t, struct plain_column *p)
+{
+    struct external_block block = {
+        .memory = p, .bytes = p->head.bytes, .mapped = p->mapped};
+    arena_unref(t, p->arena);
+    external_block_give(&t->external, &block);
 }
 
 struct plain_column *plain_column_copy(struct table *t, uint32_t column,
@@ -100,8 +113,11 @@ struct plain_column *plain_column_copy(struct table *t, uint32_t column,
 void column_unref(struct table *t, struct column *c)
 {
     if (!c || --c->refs) return;
-    if (c->sealed) index_free(t, ((struct sealed_column *)c)->index);
-    else arena_unref(t, ((struct plain_column *)c)->arena);
+    if (!c->sealed) {
+        plain_column_free(t, (struct plain_column *)c);
+        return;
+    }
+    index_free(t, ((struct sealed_column *)c)->index);
     external_free(&t->external, c, c->bytes);
 }
 

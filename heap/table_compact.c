@@ -6,8 +6,8 @@
  * meanwhile gets a copy, so that a change shows at the end; then the work is thrown away and
  * begun again.
  *
- * Chunks of which nothing is left are dropped where they are, all of them before anything is copied,
- * and without any memory, unless an older version that somebody reads shares the way to them. */
+ * Chunks of which nothing is left are dropped where they are, all of them before anything is
+ * copied, and without any memory, unless a version that somebody reads shares the way to them. */
 #include "heap/table_int.h"
 
 #define GROUP_MAX 64

@@ -52,8 +52,9 @@ static bool column_name(const struct csv_reader *r, uint32_t column, const char 
                         size_t *length)
 {
     const size_t *ends = (const size_t *)(const void *)r->name_ends.data;
-    size_t begin = ends && column ? ends[column - 1] : 0;
-    if (!ends || column >= r->batch.columns || ends[column] == begin) return false;
+    if (!ends || column >= r->batch.columns) return false;
+    size_t begin = column ? ends[column - 1] : 0;
+    if (ends[column] == begin) return false;
     *name = (const char *)r->names.data + begin;
     *length = ends[column] - begin;
     return true;

@@ -59,8 +59,8 @@ struct table_turn {
  * If so, its place in the line, if it had one, is given up; else it takes one, or keeps it. A
  * place in the line for another table is given up either way. */
 bool table_turn_take(struct table_turn *turn, struct table *t);
-/* The same for work in several steps that has no draft: whether it is the caller's turn, which lasts
- * until table_turn_end. Takes a place in the line if it has none. */
+/* The same for work in several steps that has no draft: whether it is the caller's turn, which
+ * lasts until table_turn_end. Takes a place in the line if it has none. */
 bool table_turn_hold(struct table_turn *turn, struct table *t);
 /* Whether it is the turn of one who waits, or its table was altered, so that it must look for the
  * new one. May work off a little of what an abandoned draft left. */

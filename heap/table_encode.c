@@ -10,7 +10,6 @@
 #include "heap/table_int.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #define ROWS TABLE_VECTOR_ROWS
 #define WORDS TABLE_VECTOR_WORDS
@@ -20,7 +19,8 @@
 /* What a candidate made of the lanes; `excluded` ones can only be exceptions, and their values mean
  * nothing. */
 struct integers {
-    uint64_t values[ROWS];
+    const uint64_t *values; /* `own`, or, if none is excluded, the lanes where they lie */
+    uint64_t own[ROWS];
     uint64_t excluded[WORDS];
     unsigned excluded_count;
 };
@@ -36,7 +36,7 @@ static void set_excluded(struct integers *in, uint64_t x)
 {
     for (unsigned word = 0; in->excluded_count && word < WORDS; word++)
         for (uint64_t bits = in->excluded[word]; bits; bits &= bits - 1)
-            in->values[word * 64 + (unsigned)__builtin_ctzl(bits)] = x;
+            in->own[word * 64 + (unsigned)__builtin_ctzl(bits)] = x;
 }
 
 /* How many values need so many bits above a base. Most need one of two widths: counts of four
@@ -93,16 +93,12 @@ static struct fit fit_width(struct integers *in, uint64_t base, unsigned top, un
             try_widths_below(in, width + 1, element, &best);
             break;
         }
-        beyond = in->excluded_count + table_kernels()->count_beyond(in->values, base, width);
+        /* So many exceptions are too many already, whatever the width. */
+        unsigned many = (unsigned)(best.bytes / (element + sizeof(uint16_t))) + 1;
+        beyond = in->excluded_count + table_kernels()->count_beyond(in->values, base, width, many);
         consider_width(&best, width, beyond, element);
     }
     return best;
-}
-
-static int compare_signed(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
 }
 
 #define FIT_SAMPLES 32
@@ -170,6 +166,8 @@ static void write_exceptions(struct integers *in, const uint64_t *lanes,
 {
     uint64_t bits[WORDS];
     uint16_t places[ROWS];
+    if (in->values != in->own) memcpy(in->own, in->values, sizeof in->own);
+    in->values = in->own;
     size_t distance = exceptions_positions((unsigned)header->exceptions, element);
     select_packable(in, header, bits);
     for (unsigned word = 0; word < WORDS; word++) bits[word] = ~bits[word];
@@ -178,7 +176,7 @@ static void write_exceptions(struct integers *in, const uint64_t *lanes,
     memcpy(elements + distance, places, count * sizeof *places);
     for (size_t i = 0; i < count; i++) {
         memcpy(elements + i * element, &lanes[places[i]], element);
-        in->values[places[i]] = header->base;
+        in->own[places[i]] = header->base;
     }
 }
 
@@ -210,8 +208,9 @@ static int slope_bits(double slope)
     return bits;
 }
 
-static void clear_excluded(struct integers *in)
+static void exclude_none(struct integers *in, const uint64_t *values)
 {
+    in->values = values;
     in->excluded_count = 0;
     memset(in->excluded, 0, sizeof in->excluded);
 }
@@ -222,8 +221,8 @@ static void try_line(const struct encode_hints *hints, const uint64_t *lanes, do
     struct integers in;
     int64_t fixed = (int64_t)llrint(ldexp(slope, bits));
     if (fixed == 0 || *bytes == 0) return;
-    clear_excluded(&in);
-    table_kernels()->subtract_line(lanes, fixed, (unsigned)bits, in.values);
+    exclude_none(&in, in.own);
+    table_kernels()->subtract_line(lanes, fixed, (unsigned)bits, in.own);
     struct fit fit = fit_integers(&in, hints->element, *bytes);
     if (fit.bytes >= *bytes) return;
     *bytes = fit.bytes;
@@ -232,15 +231,22 @@ static void try_line(const struct encode_hints *hints, const uint64_t *lanes, do
     header->p = (uint8_t)bits;
 }
 
-static void plan_line(const struct encode_hints *hints, const uint64_t *lanes,
+/* What is within `span` of a base becomes little narrower by a line that rises by less than such a
+ * share of it in all: 0.1 bits at best, and mostly nothing. */
+#define RISE_SHARE 16
+
+static void plan_line(const struct encode_hints *hints, const uint64_t *lanes, double span,
                       struct vector_header *header, size_t *bytes)
 {
+    const double least = span / RISE_SHARE / ROWS;
     /* The means of the halves are 512 rows apart. */
     double slope = table_kernels()->half_difference(lanes) / (ROWS / 2);
     int bits = slope_bits(slope), chunk_bits = slope_bits(hints->slope);
-    if (chunk_bits >= 0) try_line(hints, lanes, hints->slope, 0, header, bytes);
-    if (chunk_bits > 0) try_line(hints, lanes, hints->slope, chunk_bits, header, bytes);
-    if (bits >= 0) try_line(hints, lanes, slope, bits, header, bytes);
+    if (fabs(hints->slope) >= least) {
+        if (chunk_bits >= 0) try_line(hints, lanes, hints->slope, 0, header, bytes);
+        if (chunk_bits > 0) try_line(hints, lanes, hints->slope, chunk_bits, header, bytes);
+    }
+    if (bits >= 0 && fabs(slope) >= least) try_line(hints, lanes, slope, bits, header, bytes);
 }
 
 /* --- doubles -----------------------------------------------------------------------------------*/
@@ -301,7 +307,8 @@ static void alp_integers(const struct encode_hints *hints, const uint64_t *lanes
                          unsigned f, struct integers *out)
 {
     const double factors[4] = {alp_powers[e], alp_inverses[f], alp_powers[f], alp_inverses[e]};
-    table_kernels()->alp_integers(lanes, hints->is_f32, factors, out->values, out->excluded);
+    out->values = out->own;
+    table_kernels()->alp_integers(lanes, hints->is_f32, factors, out->own, out->excluded);
     count_excluded(out);
 }
 
@@ -309,7 +316,8 @@ static void fix_integers(const struct encode_hints *hints, const uint64_t *lanes
                          struct integers *out)
 {
     const double factors[4] = {ldexp(1, k), ldexp(1, -k), 1, 1};
-    table_kernels()->fix_integers(lanes, hints->is_f32, factors, out->values, out->excluded);
+    out->values = out->own;
+    table_kernels()->fix_integers(lanes, hints->is_f32, factors, out->own, out->excluded);
     count_excluded(out);
 }
 
@@ -345,12 +353,15 @@ static void plan_doubles(const struct encode_hints *hints, const uint64_t *lanes
 #define ALP_EXPONENT_MAX 18
 #define ALP_EXPONENT_MAX_F32 10
 
-/* Bits that ALP would need for the sample with these exponents; SIZE_MAX: not worth it. */
+/* Bits that ALP would need for the sample with these exponents; SIZE_MAX: not worth it, or not
+ * below `limit`. */
 static size_t alp_cost(const struct encode_hints *hints, const uint64_t *lanes, size_t count,
-                       unsigned e, unsigned f)
+                       unsigned e, unsigned f, size_t limit)
 {
     int64_t min = INT64_MAX, max = INT64_MIN;
-    size_t exceptions = 0, allowed = count / 2;
+    const size_t exception_bits = hints->element * 8 + 16;
+    size_t exceptions = 0, allowed = limit / exception_bits;
+    if (allowed > count / 2) allowed = count / 2;
     for (size_t i = 0; i < count; i++) {
         uint64_t integer;
         if (!alp_encode(hints, lanes[i], e, f, &integer)) {
@@ -361,7 +372,7 @@ static size_t alp_cost(const struct encode_hints *hints, const uint64_t *lanes, 
         if ((int64_t)integer > max) max = (int64_t)integer;
     }
     unsigned width = max >= min ? bits_of((uint64_t)max - (uint64_t)min) : 0;
-    return count * width + exceptions * (hints->element * 8 + 16);
+    return count * width + exceptions * exception_bits;
 }
 
 static void sample_alp(struct encode_hints *hints, const uint64_t *lanes, size_t count)
@@ -370,8 +381,10 @@ static void sample_alp(struct encode_hints *hints, const uint64_t *lanes, size_t
     unsigned exponent_max = hints->is_f32 ? ALP_EXPONENT_MAX_F32 : ALP_EXPONENT_MAX;
     for (unsigned e = 0; e <= exponent_max; e++)
         for (unsigned f = 0; f <= e; f++) {
-            size_t cost = alp_cost(hints, lanes, count, e, f);
-            if (cost >= count * hints->element * 8) continue;
+            size_t limit = hints->alp_count == ALP_CANDIDATES ? costs[ALP_CANDIDATES - 1]
+                                                              : count * hints->element * 8;
+            size_t cost = alp_cost(hints, lanes, count, e, f, limit);
+            if (cost >= limit) continue;
             unsigned place = hints->alp_count;
             while (place > 0 && cost < costs[place - 1]) place--;
             if (place == ALP_CANDIDATES) continue;
@@ -416,13 +429,20 @@ static void sample_fix(struct encode_hints *hints, const uint64_t *lanes, size_t
     hints->fix_k = k;
 }
 
+/* The different lanes of a sample, found by their hashes in a table that is half empty at least. */
 static size_t count_different(const uint64_t *lanes, size_t count)
 {
-    uint64_t sorted[ENCODE_SAMPLES];
-    size_t different = 1;
-    memcpy(sorted, lanes, count * sizeof *lanes);
-    qsort(sorted, count, sizeof *sorted, compare_signed);
-    for (size_t i = 1; i < count; i++) different += sorted[i] != sorted[i - 1];
+    enum { PLACES = 2 * ENCODE_SAMPLES };
+    uint64_t found[PLACES];
+    bool taken[PLACES] = {false};
+    size_t different = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t place = (size_t)(lanes[i] * 0x9e3779b97f4a7c15 >> 32) % PLACES;
+        while (taken[place] && found[place] != lanes[i]) place = (place + 1) % PLACES;
+        different += !taken[place];
+        taken[place] = true;
+        found[place] = lanes[i];
+    }
     return different;
 }
 
@@ -444,15 +464,16 @@ static void plan_integers(const struct encode_hints *hints, const uint64_t *lane
                           struct vector_header *header, size_t *bytes)
 {
     struct integers in;
-    clear_excluded(&in);
-    memcpy(in.values, lanes, sizeof in.values);
+    double span = 0;
+    exclude_none(&in, lanes);
     struct fit fit = fit_integers(&in, hints->element, *bytes);
     if (fit.bytes < *bytes) {
         *bytes = fit.bytes;
         take_fit(header, TABLE_ENCODING_FOR, &fit);
         if (fit.width <= 1) return;
+        span = ldexp(1, (int)fit.width);
     }
-    if (hints->line) plan_line(hints, lanes, header, bytes);
+    if (hints->line) plan_line(hints, lanes, span, header, bytes);
 }
 
 size_t encode_plan(const struct encode_hints *hints, const uint64_t *lanes,
@@ -500,7 +521,7 @@ void encode_write(const struct encode_hints *hints, const uint64_t *lanes, unsig
                   const struct vector_header *header, unsigned char *data)
 {
     struct integers in;
-    clear_excluded(&in);
+    exclude_none(&in, in.own);
     switch (header->encoding) {
     case TABLE_ENCODING_CONST: return;
     case TABLE_ENCODING_RLE:
@@ -512,9 +533,9 @@ void encode_write(const struct encode_hints *hints, const uint64_t *lanes, unsig
     case TABLE_ENCODING_DICT:
         table_kernels()->pack(lanes, header->width, 0, data);
         return;
-    case TABLE_ENCODING_FOR: memcpy(in.values, lanes, sizeof in.values); break;
+    case TABLE_ENCODING_FOR: in.values = lanes; break;
     case TABLE_ENCODING_LIN:
-        table_kernels()->subtract_line(lanes, header->slope, header->p, in.values);
+        table_kernels()->subtract_line(lanes, header->slope, header->p, in.own);
         break;
     case TABLE_ENCODING_ALP: alp_integers(hints, lanes, header->p, header->q, &in); break;
     case TABLE_ENCODING_FIX: fix_integers(hints, lanes, header_k(header), &in); break;

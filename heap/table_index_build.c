@@ -69,18 +69,22 @@ static void add_entry(const struct table *t, struct indexer *x, uint32_t slot, u
     x->from->slots[x->valid++] = (uint16_t)slot;
 }
 
-/* The texts of a vector, of a str, bin or sym column; NULL data where null. */
+/* The texts of a vector, of a str, bin or sym column; NULL data where null. The lane of a null is
+ * no code: there may be no symbol at all. */
 static void load_texts(const struct table *t, const struct indexer *x, uint32_t vector,
                        const uint64_t *lanes, struct table_text *texts, uint32_t rows)
 {
     const struct sealed_column *s = x->source;
+    const uint64_t *valid = sealed_validity(s);
     const struct table_field *f = &t->fields[x->column];
     const char *bytes = (const char *)sealed_at(s, s->texts);
     uint64_t begin = 0;
     if (f->type != TABLE_SYM && !s->has_dictionary && vector)
         begin = sealed_lane(s, f, vector * TABLE_VECTOR_ROWS - 1);
     for (uint32_t i = 0; i < rows; i++) {
-        if (f->type == TABLE_SYM) texts[i] = table_symbol(t, x->column, (uint32_t)lanes[i]);
+        bool null = valid && !bit_get(valid, vector * TABLE_VECTOR_ROWS + i);
+        if (null) texts[i] = (struct table_text){NULL, 0};
+        else if (f->type == TABLE_SYM) texts[i] = table_symbol(t, x->column, (uint32_t)lanes[i]);
         else if (s->has_dictionary) texts[i] = sealed_entry(s, (uint32_t)lanes[i]);
         else texts[i] = (struct table_text){bytes + begin, lanes[i] - begin};
         begin = lanes[i];

@@ -45,12 +45,14 @@ struct text_piece {
 };
 
 /* Not sealed: `capacity` elements of the type's width (texts: struct table_text), then, if the
- * field may be null, a bitmap of valid ones. */
+ * field may be null, a bitmap of valid ones. It is an external block; numbers that are not written
+ * yet are whatever that held before. */
 struct plain_column {
     struct column head;
     uint32_t capacity;   /* a multiple of 64 */
     uint32_t written;    /* elements from here on are free: no version sees them, no draft has
                             claimed them */
+    bool mapped;         /* as of the external block */
     uint64_t *valid;     /* into this block; NULL: the field has no nulls */
     struct text_arena *arena; /* texts only, else NULL */
     size_t text_bytes;   /* of the texts appended, for the chunk's limit */

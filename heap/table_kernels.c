@@ -9,7 +9,9 @@
 
 #include <string.h>
 
-#ifdef __SSE2__
+#ifdef __AVX512F__
+#include <immintrin.h>
+#elif defined(__SSE2__)
 #include <emmintrin.h>
 #endif
 
@@ -333,27 +335,68 @@ static double sum_doubles(const double *in, const uint64_t *selected)
 }
 
 /* Folds 64 elements into 16 least and greatest ones. Where a loop keeps an extreme of what it has
- * seen, GCC turns it round and shuffles every element; vectors of four say what is meant. Without
- * instructions for these the loop is better. */
-#ifdef __AVX2__
-typedef int64_t signed4 __attribute__((vector_size(32), aligned(8), may_alias));
-typedef uint64_t unsigned4 __attribute__((vector_size(32), aligned(8), may_alias));
-typedef double double4 __attribute__((vector_size(32), aligned(8), may_alias));
-#define FOUR(type, at) (*(type *)(void *)(at))
-#define FOUR_CONST(type, at) (*(const type *)(const void *)(at))
+ * seen, GCC turns it round and shuffles every element; vectors say what is meant. Several of them
+ * are folded side by side, so that none waits for the one before it. Without instructions for these
+ * the loop is better. */
+#if defined(__AVX512F__) || defined(__AVX2__)
+#ifdef __AVX512F__
+#define WIDE 8
+#else
+#define WIDE 4
+#endif
+typedef int64_t signed_wide __attribute__((vector_size(WIDE * 8), aligned(8), may_alias));
+typedef uint64_t unsigned_wide __attribute__((vector_size(WIDE * 8), aligned(8), may_alias));
+typedef double double_wide __attribute__((vector_size(WIDE * 8), aligned(8), may_alias));
+#define AT(wide, at) (*(wide *)(void *)(at))
+#define AT_CONST(wide, at) (*(const wide *)(const void *)(at))
 /* `mask`, all ones or zeros: a or b. */
-#define CHOOSE(type, mask, a, b)                                                         \
-    ((type)(((signed4)(a) & (signed4)(mask)) | ((signed4)(b) & ~(signed4)(mask))))
-#define FOLD_WORD(type, wide, in, mins, maxs)                                            \
-    {                                                                                    \
-        wide lows = FOUR(wide, mins), highs = FOUR(wide, maxs);                          \
-        for (unsigned row = 0; row < 64; row += 4) {                                     \
-            wide x = FOUR_CONST(wide, (in) + row);                                       \
-            lows = CHOOSE(wide, x < lows, x, lows);                                      \
-            highs = CHOOSE(wide, x > highs, x, highs);                                   \
-        }                                                                                \
-        FOUR(wide, mins) = lows;                                                         \
-        FOUR(wide, maxs) = highs;                                                        \
+#define CHOOSE(wide, mask, a, b)                                                               \
+    ((wide)(((signed_wide)(a) & (signed_wide)(mask)) | ((signed_wide)(b) & ~(signed_wide)(mask))))
+#ifdef __AVX512F__
+INLINE signed_wide lesser_signed_wide(signed_wide a, signed_wide b)
+{
+    return (signed_wide)_mm512_min_epi64((__m512i)a, (__m512i)b);
+}
+INLINE signed_wide greater_signed_wide(signed_wide a, signed_wide b)
+{
+    return (signed_wide)_mm512_max_epi64((__m512i)a, (__m512i)b);
+}
+INLINE unsigned_wide lesser_unsigned_wide(unsigned_wide a, unsigned_wide b)
+{
+    return (unsigned_wide)_mm512_min_epu64((__m512i)a, (__m512i)b);
+}
+INLINE unsigned_wide greater_unsigned_wide(unsigned_wide a, unsigned_wide b)
+{
+    return (unsigned_wide)_mm512_max_epu64((__m512i)a, (__m512i)b);
+}
+/* a < b ? a : b, as it says, with NaN and zeros too. */
+INLINE double_wide lesser_double_wide(double_wide a, double_wide b)
+{
+    return (double_wide)_mm512_min_pd((__m512d)a, (__m512d)b);
+}
+INLINE double_wide greater_double_wide(double_wide a, double_wide b)
+{
+    return (double_wide)_mm512_max_pd((__m512d)a, (__m512d)b);
+}
+#else
+#define CHOICES(wide)                                                                          \
+    INLINE wide lesser_##wide(wide a, wide b) { return CHOOSE(wide, a < b, a, b); }            \
+    INLINE wide greater_##wide(wide a, wide b) { return CHOOSE(wide, a > b, a, b); }
+CHOICES(signed_wide)
+CHOICES(unsigned_wide)
+CHOICES(double_wide)
+#endif
+#define FOLD_WORD(type, wide, in, mins, maxs)                                                  \
+    for (unsigned part_ = 0; part_ < SUMS; part_ += 2 * WIDE) {                                \
+        wide low0 = AT(wide, mins + part_), low1 = AT(wide, mins + part_ + WIDE);              \
+        wide high0 = AT(wide, maxs + part_), high1 = AT(wide, maxs + part_ + WIDE);            \
+        for (unsigned row_ = part_; row_ < 64; row_ += SUMS) {                                 \
+            wide x0 = AT_CONST(wide, (in) + row_), x1 = AT_CONST(wide, (in) + row_ + WIDE);    \
+            low0 = lesser_##wide(x0, low0), low1 = lesser_##wide(x1, low1);                    \
+            high0 = greater_##wide(x0, high0), high1 = greater_##wide(x1, high1);              \
+        }                                                                                      \
+        AT(wide, mins + part_) = low0, AT(wide, mins + part_ + WIDE) = low1;                   \
+        AT(wide, maxs + part_) = high0, AT(wide, maxs + part_ + WIDE) = high1;                 \
     }
 #else
 #define FOLD_WORD(type, wide, in, mins, maxs)                                            \
@@ -387,52 +430,103 @@ typedef double double4 __attribute__((vector_size(32), aligned(8), may_alias));
                 }                                                                        \
             }                                                                            \
         }                                                                                \
-        for (unsigned i = 0; i < SUMS; i++) {                                            \
-            *min = mins[i] < *min ? mins[i] : *min;                                      \
-            *max = maxs[i] > *max ? maxs[i] : *max;                                      \
-        }                                                                                \
+        for (unsigned step = SUMS / 2; step; step /= 2)                                  \
+            for (unsigned i = 0; i < step; i++) {                                        \
+                mins[i] = mins[i + step] < mins[i] ? mins[i + step] : mins[i];           \
+                maxs[i] = maxs[i + step] > maxs[i] ? maxs[i + step] : maxs[i];           \
+            }                                                                            \
+        *min = mins[0] < *min ? mins[0] : *min;                                          \
+        *max = maxs[0] > *max ? maxs[0] : *max;                                          \
     }
-EXTREMES(extremes_signed, int64_t, signed4, INT64_MIN, INT64_MAX)
-EXTREMES(extremes_unsigned, uint64_t, unsigned4, 0, UINT64_MAX)
-EXTREMES(extremes_doubles, double, double4, -__builtin_inf(), __builtin_inf())
+EXTREMES(extremes_signed, int64_t, signed_wide, INT64_MIN, INT64_MAX)
+EXTREMES(extremes_unsigned, uint64_t, unsigned_wide, 0, UINT64_MAX)
+EXTREMES(extremes_doubles, double, double_wide, -__builtin_inf(), __builtin_inf())
 
 /* --- encoding ----------------------------------------------------------------------------------*/
 
 static unsigned runs(const uint64_t *in)
 {
-    uint64_t counts[SUMS] = {0};
     unsigned count = 1;
     for (unsigned i = 1; i < SUMS; i++) count += in[i] != in[i - 1];
+#ifdef __AVX512F__
+    __m512i before = _mm512_loadu_si512(in + SUMS - WIDE);
+    for (unsigned row = SUMS; row < KERNEL_ROWS; row += WIDE) {
+        __m512i x = _mm512_loadu_si512(in + row);
+        __m512i neighbours = _mm512_alignr_epi64(x, before, WIDE - 1);
+        count += (unsigned)__builtin_popcount(_mm512_cmpneq_epi64_mask(x, neighbours));
+        before = x;
+    }
+#else
+    uint64_t counts[SUMS] = {0};
     for (unsigned row = SUMS; row < KERNEL_ROWS; row += SUMS)
         for (unsigned i = 0; i < SUMS; i++) counts[i] += in[row + i] != in[row + i - 1];
     for (unsigned i = 0; i < SUMS; i++) count += (unsigned)counts[i];
+#endif
     return count;
 }
 
 static void differences(const uint64_t *in, uint64_t origin, int64_t *least, int64_t *most)
 {
     int64_t mins[SUMS] = {0}, maxs[SUMS] = {0};
+#if defined(__AVX512F__) || defined(__AVX2__)
+    enum { PARTS = SUMS / WIDE };
+    signed_wide low[PARTS] = {{0}}, high[PARTS] = {{0}};
+    for (unsigned row = 0; row < KERNEL_ROWS; row += SUMS)
+        for (unsigned i = 0; i < PARTS; i++) {
+            signed_wide x = (signed_wide)(AT_CONST(unsigned_wide, in + row + i * WIDE) - origin);
+            low[i] = lesser_signed_wide(x, low[i]);
+            high[i] = greater_signed_wide(x, high[i]);
+        }
+    memcpy(mins, low, sizeof mins);
+    memcpy(maxs, high, sizeof maxs);
+#else
     for (unsigned word = 0; word < KERNEL_WORDS; word++) {
         int64_t part[64];
         for (unsigned i = 0; i < 64; i++) part[i] = (int64_t)(in[word * 64 + i] - origin);
-        FOLD_WORD(int64_t, signed4, part, mins, maxs);
+        FOLD_WORD(int64_t, signed_wide, part, mins, maxs);
     }
-    *least = *most = 0;
-    for (unsigned i = 0; i < SUMS; i++) {
-        *least = mins[i] < *least ? mins[i] : *least;
-        *most = maxs[i] > *most ? maxs[i] : *most;
-    }
+#endif
+    for (unsigned step = SUMS / 2; step; step /= 2)
+        for (unsigned i = 0; i < step; i++) {
+            mins[i] = mins[i + step] < mins[i] ? mins[i + step] : mins[i];
+            maxs[i] = maxs[i + step] > maxs[i] ? maxs[i + step] : maxs[i];
+        }
+    *least = mins[0];
+    *most = maxs[0];
 }
 
-static unsigned count_beyond(const uint64_t *in, uint64_t base, unsigned width)
+/* Rows between two looks at whether there are enough. */
+#define COUNTED_ROWS 256
+
+/* How many of COUNTED_ROWS. */
+INLINE unsigned count_rows_beyond(const uint64_t *in, uint64_t base, unsigned width)
 {
+#ifdef __AVX512F__
+    const __m512i origin = _mm512_set1_epi64((int64_t)base);
+    const __m512i most = _mm512_set1_epi64((int64_t)(((uint64_t)1 << width) - 1));
+    unsigned count = 0;
+    for (unsigned row = 0; row < COUNTED_ROWS; row += WIDE) {
+        __m512i x = _mm512_sub_epi64(_mm512_loadu_si512(in + row), origin);
+        count += (unsigned)__builtin_popcount(_mm512_cmpgt_epu64_mask(x, most));
+    }
+    return count;
+#else
     uint64_t counts[SUMS] = {0};
     unsigned within = 0;
-    if (width >= 64) return 0;
-    for (unsigned row = 0; row < KERNEL_ROWS; row += SUMS)
+    for (unsigned row = 0; row < COUNTED_ROWS; row += SUMS)
         for (unsigned i = 0; i < SUMS; i++) counts[i] += (in[row + i] - base) >> width == 0;
     for (unsigned i = 0; i < SUMS; i++) within += (unsigned)counts[i];
-    return KERNEL_ROWS - within;
+    return COUNTED_ROWS - within;
+#endif
+}
+
+static unsigned count_beyond(const uint64_t *in, uint64_t base, unsigned width, unsigned enough)
+{
+    unsigned beyond = 0;
+    if (width >= 64) return 0;
+    for (unsigned row = 0; row < KERNEL_ROWS && beyond < enough; row += COUNTED_ROWS)
+        beyond += count_rows_beyond(in + row, base, width);
+    return beyond;
 }
 
 /* The shift of a sum with 2^63 is a logical one, which every level has. */

@@ -78,8 +78,9 @@ struct table_kernels {
     unsigned (*runs)(const uint64_t *in);
     /* The extremes of in[i] - origin, signed, and of 0. */
     void (*differences)(const uint64_t *in, uint64_t origin, int64_t *least, int64_t *most);
-    /* How many of in[i] - base, unsigned, need more than `width` bits. */
-    unsigned (*count_beyond)(const uint64_t *in, uint64_t base, unsigned width);
+    /* How many of in[i] - base, unsigned, need more than `width` bits; if that is `enough` or more,
+     * any number from there on. */
+    unsigned (*count_beyond)(const uint64_t *in, uint64_t base, unsigned width, unsigned enough);
     /* What add_line undoes. */
     void (*subtract_line)(const uint64_t *in, int64_t slope, unsigned fraction_bits,
                           uint64_t *out);

@@ -1,6 +1,9 @@
 /* table_levels.c - which of the compiled kernels this machine runs. */
 #include "heap/table_kernels.h"
 
+#ifdef HAVE_X86_LEVELS
+#include <cpuid.h>
+#endif
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +22,17 @@ const char *kernel_level_name(enum kernel_level level)
     return names[level];
 }
 
+#ifdef HAVE_X86_LEVELS
+/* What x86-64-v3 has besides the vectors, and compilers use. Read from the CPU, since not all
+ * compilers that know the level know these names. */
+static bool has_small_of_v3(void)
+{
+    unsigned a, b, c, d, extended;
+    return __get_cpuid(1, &a, &b, &c, &d) && __get_cpuid(0x80000001, &a, &b, &extended, &d) &&
+           (c & bit_MOVBE) && (c & bit_F16C) && (c & bit_POPCNT) && (extended & bit_LZCNT);
+}
+#endif
+
 /* NULL if this build or this CPU does not have the level. */
 static const struct table_kernels *kernels_of(enum kernel_level level)
 {
@@ -32,7 +46,8 @@ static const struct table_kernels *kernels_of(enum kernel_level level)
                    : NULL;
     case KERNEL_V3:
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
-                       __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma")
+                       __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma") &&
+                       has_small_of_v3()
                    ? &table_kernels_v3
                    : NULL;
 #endif

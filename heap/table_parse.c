@@ -102,6 +102,13 @@ static bool parse_double(const char *p, size_t length, double *d)
     return *end == 0 && end != room && (special || *d - *d == 0);
 }
 
+/* A number that is too large for a float is no infinity, either. */
+static bool float_holds(double d)
+{
+    float f = (float)d;
+    return f - f == 0 || d - d != 0;
+}
+
 static bool parse_bool(const char *p, size_t length, uint64_t *v)
 {
     *v = length == 4;
@@ -194,7 +201,8 @@ bool cell_parse(enum table_type type, const char *text, size_t length, struct ta
     struct scan s = {text, text + length};
     *cell = (struct table_cell){.type = type};
     switch (type) {
-    case TABLE_F32: case TABLE_F64: return parse_double(text, length, &cell->d);
+    case TABLE_F32: return parse_double(text, length, &cell->d) && float_holds(cell->d);
+    case TABLE_F64: return parse_double(text, length, &cell->d);
     case TABLE_BOOL: return parse_bool(text, length, &cell->u);
     case TABLE_DATE:
         return scan_date(&s, &cell->i) && s.p == s.end && cell->i == (int32_t)cell->i;

@@ -16,7 +16,7 @@
 #define SEGMENT_SYMBOLS 1024   /* of a large segment */
 #define SEGMENT_SYMBOLS_MIN 16 /* of the first one */
 #define SMALL_SEGMENTS 7       /* together as many symbols as a large one */
-#define DIRECTORY_MIN 4
+#define LARGE_SEGMENTS (TABLE_SYMBOLS_MAX / SEGMENT_SYMBOLS - 1)
 #define NO_SYMBOL UINT32_MAX
 
 /* As many buckets as symbols: bucket i lies in symbol i. */
@@ -30,13 +30,14 @@ struct symbol {
 struct symbols {
     uint32_t refs; /* tables */
     uint32_t count;
-    uint32_t segment_count, segment_capacity;
+    uint32_t segment_count;
     uint32_t settled;
     uint32_t open; /* changes that are under way: drafts, forks */
     bool stained;  /* one has left symbols behind */
     size_t text_bytes;
     struct text_arena *arena;
-    struct symbol **segments;
+    struct symbol *small[SMALL_SEGMENTS];
+    struct symbol **large; /* LARGE_SEGMENTS of them; NULL while there is none */
 };
 
 _Static_assert(SEGMENT_SYMBOLS_MIN << (SMALL_SEGMENTS - 1) == SEGMENT_SYMBOLS,
@@ -56,16 +57,24 @@ static size_t segment_bytes(uint32_t segment)
 
 static struct symbol *symbol_at(const struct symbols *s, uint32_t code)
 {
-    uint32_t segment = 0;
-    if (code >= SEGMENT_SYMBOLS) segment = SMALL_SEGMENTS - 1 + code / SEGMENT_SYMBOLS;
-    else if (code >= SEGMENT_SYMBOLS_MIN) segment = 28 - (uint32_t)__builtin_clz(code);
-    return &s->segments[segment][code - segment_start(segment)];
+    if (code >= SEGMENT_SYMBOLS)
+        return &s->large[code / SEGMENT_SYMBOLS - 1][code % SEGMENT_SYMBOLS];
+    uint32_t segment = code < SEGMENT_SYMBOLS_MIN ? 0 : 28 - (uint32_t)__builtin_clz(code);
+    return &s->small[segment][code - segment_start(segment)];
+}
+
+static struct symbol **segment_at(struct symbols *s, uint32_t segment)
+{
+    return segment < SMALL_SEGMENTS ? &s->small[segment] : &s->large[segment - SMALL_SEGMENTS];
 }
 
 static void free_segment(struct table *t, struct symbols *s)
 {
     uint32_t last = --s->segment_count;
-    external_free(&t->external, s->segments[last], segment_bytes(last));
+    external_free(&t->external, *segment_at(s, last), segment_bytes(last));
+    if (last != SMALL_SEGMENTS) return;
+    external_free(&t->external, s->large, LARGE_SEGMENTS * sizeof *s->large);
+    s->large = NULL;
 }
 
 struct symbols *symbols_new(struct table *t)
@@ -79,14 +88,6 @@ struct symbols *symbols_share(struct symbols *s)
 {
     s->refs++;
     return s;
-}
-
-static void free_directory(struct table *t, struct symbols *s)
-{
-    if (s->segments)
-        external_free(&t->external, s->segments, s->segment_capacity * sizeof *s->segments);
-    s->segments = NULL;
-    s->segment_capacity = 0;
 }
 
 bool symbols_free_some(struct table *t, struct symbols *s, size_t *work)
@@ -106,7 +107,6 @@ bool symbols_free_some(struct table *t, struct symbols *s, size_t *work)
         free_segment(t, s);
         return false;
     }
-    free_directory(t, s);
     arena_unref(t, s->arena);
     external_free(&t->external, s, sizeof *s);
     return true;
@@ -135,7 +135,7 @@ uint32_t symbols_count(const struct symbols *s) { return s->count; }
 
 size_t symbols_bytes(const struct symbols *s)
 {
-    return sizeof *s + s->segment_capacity * sizeof *s->segments +
+    return sizeof *s + (s->large ? LARGE_SEGMENTS * sizeof *s->large : 0) +
            segment_start(s->segment_count) * sizeof(struct symbol) +
            (s->arena ? sizeof *s->arena + s->arena->bytes : 0);
 }
@@ -191,28 +191,18 @@ static uint32_t split_source(uint32_t added)
     return added & ~(1u << (31 - (unsigned)__builtin_clz(added)));
 }
 
-/* Twice as many places for segments. */
-static int grow_directory(struct table *t, struct symbols *s)
-{
-    uint32_t capacity = s->segment_capacity ? s->segment_capacity * 2 : DIRECTORY_MIN;
-    struct symbol **segments = external_alloc(&t->external, capacity * sizeof *segments);
-    if (!segments) return -ENOMEM;
-    if (s->segments) {
-        memcpy(segments, s->segments, s->segment_count * sizeof *segments);
-        external_free(&t->external, s->segments, s->segment_capacity * sizeof *segments);
-    }
-    s->segments = segments;
-    s->segment_capacity = capacity;
-    return 0;
-}
-
 static int make_room(struct table *t, struct symbols *s)
 {
     if (s->count < segment_start(s->segment_count)) return 0;
-    if (s->segment_count == s->segment_capacity && grow_directory(t, s) != 0) return -ENOMEM;
     struct symbol *segment = external_alloc(&t->external, segment_bytes(s->segment_count));
+    if (segment && s->segment_count == SMALL_SEGMENTS)
+        s->large = external_alloc(&t->external, LARGE_SEGMENTS * sizeof *s->large);
+    if (segment && s->segment_count >= SMALL_SEGMENTS && !s->large) {
+        external_free(&t->external, segment, segment_bytes(s->segment_count));
+        segment = NULL;
+    }
     if (!segment) return -ENOMEM;
-    s->segments[s->segment_count++] = segment;
+    *segment_at(s, s->segment_count++) = segment;
     return 0;
 }
 
@@ -262,7 +252,6 @@ void symbols_truncate(struct table *t, struct symbols *s, uint32_t count)
     while (piece && !(end >= piece->data && end <= piece->data + piece->used)) piece = piece->next;
     if (s->arena) arena_rewind(t, s->arena, piece, piece ? (size_t)(end - piece->data) : 0);
     while (s->segment_count && segment_start(s->segment_count - 1) >= count) free_segment(t, s);
-    if (s->segment_count == 0) free_directory(t, s);
 }
 
 uint32_t table_symbol_count(const struct table *t, uint32_t column)

@@ -4,7 +4,8 @@
  * again: up to an eighth of what is in use, and TRIM_KEEP_BYTES; or, when no page was taken for
  * TRIM_IDLE_NS, a sixty-fourth and TRIM_KEEP_IDLE_BYTES; the pages that classes allocate from, and
  * that are empty, become free then. What is above goes back in small pieces while there is nothing
- * better to do, from the top of the heap down, where pages are taken last.
+ * better to do, from the top of the heap down, where pages are taken last. An idle heap gives back
+ * its spare blocks of external memory, too (external_block.c).
  *
  * With huge pages, the first page that is taken of a range (HUGE_BYTES) touches all of it, and only
  * a range that is free as a whole goes back: the system would split a huge page of which a part is
@@ -68,13 +69,14 @@ static uint32_t spare_count(const struct heap *h)
 
 bool trim_wanted_when_idle(const struct heap *h)
 {
-    return h->retire_wanted ||
+    return h->retire_wanted || h->external.spares.bytes > 0 ||
            spare_count(h) > taken_count(h) / 64 + TRIM_KEEP_IDLE_BYTES / PAGE_BYTES;
 }
 
 uint64_t trim_wait_ns(const struct heap *h)
 {
-    uint64_t due = h->page_taken_ns + TRIM_IDLE_NS, now = clock_ns();
+    uint64_t taken = h->page_taken_ns, used = h->external.spares.used_ns, now = clock_ns();
+    uint64_t due = (taken > used ? taken : used) + TRIM_IDLE_NS;
     return due > now ? due - now : 0;
 }
 
@@ -126,6 +128,8 @@ size_t trim_step(struct heap *h)
         h->retire_wanted = false;
         return 1;
     }
+    if (h->external.spares.bytes > 0 && trim_wait_ns(h) == 0)
+        return external_spares_release(h) / PAGE_BYTES + 1;
     if (h->huge_pages) return trim_range(h);
     if (h->trim_next == 0 || h->trim_next > h->page_top) h->trim_next = h->page_top;
     uint32_t looked = 0, end = h->trim_next;

@@ -23,12 +23,14 @@ struct heap_walk {
     struct census_row total;
 };
 
-static void *plane_map(size_t words)
+void *plane_map(size_t words)
 {
     void *plane = mmap(NULL, words * sizeof(uint64_t), PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return plane == MAP_FAILED ? NULL : plane;
 }
+
+void plane_unmap(void *plane, size_t words) { munmap(plane, words * sizeof(uint64_t)); }
 
 static void walk_todo_set(struct heap_walk *w, uint64_t index)
 {
@@ -129,8 +131,8 @@ void heap_walk_end(struct heap_walk *w)
     w->h->walk = NULL;
     w->h->walking = false;
     heap_unpin(w->h);
-    if (w->met) munmap(w->met, w->words[0] * sizeof(uint64_t));
+    if (w->met) plane_unmap(w->met, w->words[0]);
     for (unsigned level = 0; level < TODO_LEVELS; level++)
-        if (w->todo[level]) munmap(w->todo[level], w->words[level] * sizeof(uint64_t));
+        if (w->todo[level]) plane_unmap(w->todo[level], w->words[level]);
     free(w);
 }

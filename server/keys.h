@@ -60,8 +60,11 @@ struct evict {
     uint64_t cycle_awaited;   /* of the collector, that frees them; 0: none */
 };
 
+struct watch;
+
 struct keys {
     struct heap *heap;
+    struct watch *watches; /* open ones: watch.h */
     uint64_t now_ms;    /* this call's time; 0: not read yet */
     uint64_t fixed_ms;  /* tests: the time; 0: the system's clock */
     uint64_t expiring;  /* keys that have a time, those included that are yet to be swept */

@@ -37,11 +37,12 @@ libserver_la_SOURCES = \
 	%D%/methods_table_alter.c \
 	%D%/methods_table_append.c \
 	%D%/methods_table_change.c \
-	%D%/methods_table_convert.c \
 	%D%/methods_table_export.c \
+	%D%/methods_table_from.c \
 	%D%/methods_table_import.c \
 	%D%/methods_table_index.c \
 	%D%/methods_table_query.c \
+	%D%/methods_table_to.c \
 	%D%/methods_values.c \
 	%D%/packed_rows.c \
 	%D%/packed_rows.h \
@@ -67,6 +68,8 @@ libserver_la_SOURCES = \
 	%D%/settings.h \
 	%D%/table_cursor.c \
 	%D%/table_cursor.h \
+	%D%/table_csv_form.c \
+	%D%/table_csv_form.h \
 	%D%/table_import.c \
 	%D%/table_import.h \
 	%D%/table_json.c \
@@ -77,7 +80,9 @@ libserver_la_SOURCES = \
 	%D%/table_schema.h \
 	%D%/table_value.h \
 	%D%/tasks.c \
-	%D%/tasks.h
+	%D%/tasks.h \
+	%D%/watch.c \
+	%D%/watch.h
 libserver_la_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(INIH_CFLAGS) $(YAJL_CFLAGS)
 libserver_la_LIBADD = $(YAJL_LIBS)
 

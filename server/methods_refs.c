@@ -12,7 +12,7 @@
 /* The value at parameter `index`, which must be there. */
 static int read_target(struct call *call, size_t index, value *target)
 {
-    if (path_read_through(call, call->args[index], 0, target) < 0) return -1;
+    if (path_read_through(call, call->args[index], PATH_LOOKS, target) < 0) return -1;
     if (*target != VALUE_ABSENT) return 0;
     fail_not_found(call, call->args[index]);
     return -1;

@@ -222,6 +222,7 @@ enum call_outcome method_table_get(struct call *call)
     size_t count = 0;
     bool some = param(call, 2) != VALUE_NIL;
     uint32_t chunk = 0, slot = 0, column = 0;
+    bool seen[TABLE_COLUMNS_MAX] = {false};
     if ((some && param_list(call, 2, "the columns", &count) < 0) ||
         table_find(call, call->args[0], &t) < 0 || table_param_row(call, 1, t, &row) < 0)
         return CALL_FAILED;
@@ -236,8 +237,14 @@ enum call_outcome method_table_get(struct call *call)
         column = i;
         if (some) status = table_column_read(call, t, list_get(call->heap, call->args[2], i),
                                              &column);
+        const struct table_field *field = status < 0 ? NULL : table_field(t, column);
+        if (field != NULL && seen[column]) {
+            call_fail(call, ERROR_BAD_PARAMS, "%s: column %s comes twice", call->method->name,
+                      call_quote_value(call, list_get(call->heap, call->args[2], i)));
+            status = -1;
+        }
         if (status < 0) break;
-        const struct table_field *field = table_field(t, column);
+        seen[column] = true;
         writer_str(r.w, field->name, field->name_length);
         table_cell(v, chunk, slot, column, &cell);
         status = reply_cell(&r, &cell);
@@ -336,9 +343,9 @@ enum call_outcome method_table_stats(struct call *call)
 /* --- compact ----------------------------------------------------------------------------------*/
 
 /* A change like the others, in line with them: whoever wants to change the table waits until it is
- * done, since each change in a chunk that is being copied would have it begun anew. Its place in the
- * line holds the table, whatever becomes of its value; no version of it is held, which would then be
- * copied, and count, too. */
+ * done, since each change in a chunk that is being copied would have it begun anew. Its place in
+ * the line holds the table, whatever becomes of its value; no version of it is held, which would
+ * then be copied, and count, too. */
 struct compact_state {
     size_t bytes_before;
 };

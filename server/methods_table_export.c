@@ -23,6 +23,7 @@
 #include "server/params.h"
 #include "server/refs.h"
 #include "server/reply.h"
+#include "server/table_csv_form.h"
 #include "server/reply_parts.h"
 #include "server/table_query.h"
 #include "server/table_value.h"
@@ -298,9 +299,10 @@ enum call_outcome table_send(struct call *call, struct table_cursor *cursor, enu
 
 /* --- table.export -----------------------------------------------------------------------------*/
 
-/* The options of formats. */
+/* The options that a scan does not have, and the one that all have who write Arrow. */
 static const char *const own_options[] = {"dictionary", "header", "delimiter", "null", NULL};
-static const char *const csv_options[] = {"header", "delimiter", "null", NULL};
+
+static const char *const format_names[] = {"arrow", "csv", "jsonl", "npy"};
 
 int table_dictionary_read(struct call *call, value options, bool arrow, int *dictionary)
 {
@@ -312,59 +314,6 @@ int table_dictionary_read(struct call *call, value options, bool arrow, int *dic
         return -1;
     }
     return option_word(call, "dictionary", v, "auto delta whole", dictionary);
-}
-
-static int read_text(struct call *call, const char *name, value v, char *text, size_t max,
-                     size_t *length)
-{
-    if (!value_is_text(v) || text_length(call->heap, v) > max) {
-        call_fail(call, ERROR_BAD_PARAMS, "%s: %s must be a text of up to %zu bytes, not %s",
-                  call->method->name, name, max, call_quote_value(call, v));
-        return -1;
-    }
-    *length = text_length(call->heap, v);
-    text_copy(call->heap, v, 0, text, *length);
-    return 0;
-}
-
-static int read_delimiter(struct call *call, value v, char *delimiter)
-{
-    size_t length = 0;
-    if (read_text(call, "delimiter", v, delimiter, 1, &length) < 0) return -1;
-    if (length == 1 && *delimiter != '"' && *delimiter != '\r' && *delimiter != '\n' &&
-        *delimiter != 0)
-        return 0;
-    call_fail(call, ERROR_BAD_PARAMS,
-              "%s: delimiter must be one byte, and no quote, line end or NUL", call->method->name);
-    return -1;
-}
-
-/* Those of CSV, which can have a null text of up to EXPORT_NULL_BYTES_MAX bytes in `null_text`. */
-static int read_csv_options(struct call *call, value map, struct export_options *o,
-                            char *null_text)
-{
-    for (const char *const *name = csv_options; *name != NULL; name++) {
-        value v = table_option(call, map, *name);
-        bool header = true;
-        int status = 0;
-        if (v == VALUE_ABSENT || v == VALUE_NIL) continue;
-        if (o->format != EXPORT_CSV) {
-            call_fail(call, ERROR_BAD_PARAMS, "%s: %s is an option of format \"csv\"",
-                      call->method->name, *name);
-            return -1;
-        }
-        if (**name == 'h') {
-            status = option_bool(call, *name, v, &header);
-            o->no_header = !header;
-        } else if (**name == 'd') {
-            status = read_delimiter(call, v, &o->delimiter);
-        } else {
-            status = read_text(call, *name, v, null_text, EXPORT_NULL_BYTES_MAX, &o->null_length);
-            o->null_text = null_text;
-        }
-        if (status < 0) return -1;
-    }
-    return 0;
 }
 
 static int read_export_format(struct call *call, value map, enum export_format *format)
@@ -404,7 +353,7 @@ enum call_outcome method_table_export(struct call *call)
 {
     struct export_options options = {.format = EXPORT_ARROW};
     int dictionary = EXPORT_DICTIONARY_AUTO;
-    char null_text[EXPORT_NULL_BYTES_MAX];
+    struct csv_form form;
     struct query_error error;
     struct query_spec spec;
     struct table *t;
@@ -414,9 +363,15 @@ enum call_outcome method_table_export(struct call *call)
     if (query_spec_read_also(call->heap, map, false, own_options, &spec, &error) < 0)
         return call_fail_query(call, &error);
     if (read_export_format(call, map, &options.format) < 0 ||
-        read_csv_options(call, map, &options, null_text) < 0 ||
+        csv_form_read(call, format_names[options.format], table_option(call, map, "header"),
+                      table_option(call, map, "delimiter"), table_option(call, map, "null"),
+                      &form) < 0 ||
         table_dictionary_read(call, map, options.format == EXPORT_ARROW, &dictionary) < 0)
         return CALL_FAILED;
+    options.no_header = form.no_header;
+    options.delimiter = form.delimiter;
+    options.null_text = form.null_text;
+    options.null_length = form.null_length;
     options.dictionary = (enum export_dictionary)dictionary;
     struct table_cursor *cursor = table_cursor_open(call, TABLE_FORMAT_BYTES, map);
     if (cursor == NULL) return CALL_FAILED;

@@ -27,6 +27,7 @@
 #include "server/path.h"
 #include "server/refs.h"
 #include "server/reply.h"
+#include "server/table_csv_form.h"
 #include "server/table_import.h"
 #include "server/table_schema.h"
 #include "server/table_value.h"
@@ -42,7 +43,7 @@ struct request {
     int64_t cursor; /* 0: none */
     int64_t ttl_ms;
     value schema, types;
-    struct import_options options;
+    struct csv_form csv;
 };
 
 /* A call under way. */
@@ -66,39 +67,6 @@ static void importing_free(struct call *call)
 
 /* --- options ----------------------------------------------------------------------------------*/
 
-/* A text of `min` to `max` bytes. */
-static int read_text(struct call *call, const char *name, value v, size_t min, size_t max,
-                     char *text, size_t *length)
-{
-    *length = value_is_text(v) ? text_length(call->heap, v) : SIZE_MAX;
-    if (*length >= min && *length <= max) {
-        text_copy(call->heap, v, 0, text, *length);
-        return 0;
-    }
-    call_fail(call, ERROR_BAD_PARAMS, "%s: option %s must be a string of %zu to %zu bytes, not %s",
-              call->method->name, name, min, max, call_quote_value(call, v));
-    return -1;
-}
-
-static int read_csv_options(struct call *call, value header, value delimiter, value null,
-                            struct import_options *o)
-{
-    bool has_header = true;
-    size_t length;
-    *o = (struct import_options){.delimiter = ','};
-    if (option_bool(call, "header", header, &has_header) < 0) return -1;
-    o->no_header = !has_header;
-    if (null != VALUE_ABSENT && read_text(call, "null", null, 0, IMPORT_NULL_BYTES_MAX,
-                                          o->null_text, &o->null_length) < 0)
-        return -1;
-    if (delimiter == VALUE_ABSENT) return 0;
-    if (read_text(call, "delimiter", delimiter, 1, 1, &o->delimiter, &length) < 0) return -1;
-    if (o->delimiter != '"' && o->delimiter != '\r' && o->delimiter != '\n') return 0;
-    call_fail(call, ERROR_BAD_PARAMS, "%s: option delimiter is %s; it may be any byte but a quote "
-              "or a line end", call->method->name, call_quote_value(call, delimiter));
-    return -1;
-}
-
 static int read_request(struct call *call, struct request *r)
 {
     value format, more, cursor, create, ttl, infer, atomic, header, delimiter, null;
@@ -108,6 +76,7 @@ static int read_request(struct call *call, struct request *r)
         {"types", &r->types}, {"header", &header},
         {"delimiter", &delimiter}, {"null", &null},
     };
+    static const char *const formats[] = {"arrow", "csv", "jsonl", "npy"};
     int word = -1;
     int64_t now_ms = (int64_t)keys_now(call->host->keys);
     *r = (struct request){.format = IMPORT_FORMATS};
@@ -121,10 +90,11 @@ static int read_request(struct call *call, struct request *r)
         option_bool(call, "infer", infer, &r->infers) < 0 ||
         option_bool(call, "atomic", atomic, &r->atomic) < 0 ||
         option_int(call, "cursor", cursor, 1, INT64_MAX, &r->cursor) < 0 ||
-        option_int(call, "ttl", ttl, 1, (int64_t)MAP_EXPIRES_MAX - now_ms, &r->ttl_ms) < 0 ||
-        read_csv_options(call, header, delimiter, null, &r->options) < 0)
+        option_int(call, "ttl", ttl, 1, (int64_t)MAP_EXPIRES_MAX - now_ms, &r->ttl_ms) < 0)
         return -1;
     if (word >= 0) r->format = (enum import_format)word;
+    if (csv_form_read(call, word < 0 ? NULL : formats[word], header, delimiter, null, &r->csv) < 0)
+        return -1;
     if (value_is_text(call->args[1])) return 0;
     call_fail(call, ERROR_BAD_PARAMS, "%s: the second parameter is the bytes, a bin, not %s",
               call->method->name, value_describe(call->args[1]));
@@ -234,7 +204,7 @@ static struct table_cursor *cursor_new(struct call *call, const struct request *
     if (check_new(call, r) < 0) return NULL;
     struct table_cursor *cursor = calloc(1, sizeof *cursor);
     if (cursor != NULL)
-        cursor->import = import_create(call->heap, r->format, r->infers, &r->options,
+        cursor->import = import_create(call->heap, r->format, r->infers, &r->csv,
                                        bytes > 0 ? bytes : IMPORT_BYTES_DEFAULT);
     if (cursor == NULL || cursor->import == NULL) {
         free(cursor);

@@ -3,9 +3,9 @@
  * The column is told to have it at once, so that what is appended meanwhile gets it too; steps then
  * seal what is full and index what is sealed, until nothing is left. Others change the table
  * meanwhile; if that keeps the last rows from being sealed, the call stands in line with them, and
- * has its turn to end in. A call that fails, or whose session ends, takes the column back to what it
- * had; a call that finds it told otherwise by another one, or the table altered, is BUSY. What is
- * taken back is freed by the task that indexes. */
+ * has its turn to end in. A call that fails, or whose session ends, takes the column back to what
+ * it had; a call that finds it told otherwise by another one, or the table altered, is BUSY. What
+ * is taken back is freed by the task that indexes. */
 #include "server/method_list.h"
 
 #include <stdlib.h>

@@ -14,6 +14,7 @@
 #include "server/params.h"
 #include "server/refs.h"
 #include "server/table_value.h"
+#include "server/watch.h"
 
 /* --- small parts ------------------------------------------------------------------------*/
 
@@ -47,7 +48,20 @@ struct walk {
     size_t count, done;
     bool through_handle;
     struct place *at;
+    struct watch *watches; /* that are told what is met */
 };
+
+/* Who is to know what a call meets; nobody if it changes nothing. */
+static struct watch *walk_watches(const struct call *call, unsigned flags)
+{
+    bool changes = (call->method->flags & METHOD_WRITE) != 0 && !(flags & PATH_LOOKS);
+    return changes ? call->host->keys->watches : NULL;
+}
+
+static void walk_met(const struct walk *w, value v)
+{
+    if (w->watches != NULL) watch_met(w->watches, v);
+}
 
 static value path_segment(const struct walk *w, size_t index)
 {
@@ -235,11 +249,12 @@ static int walk_misfit(struct walk *w, value from)
 int path_read(struct call *call, value path, unsigned flags, value *found)
 {
     struct place at;
-    struct walk w = {.call = call, .path = path, .at = &at};
+    struct walk w = {.call = call, .path = path, .at = &at, .watches = walk_watches(call, flags)};
     *found = VALUE_ABSENT;
     if (walk_begin(&w) < 0) return -1;
     while (w.done < w.count) {
         value from = path_follow(call->heap, at.held);
+        walk_met(&w, from);
         if (from == VALUE_ABSENT || from == VALUE_NIL) return 0;
         switch (walk_step(&w, from)) {
         case STEP_OK: break;
@@ -248,6 +263,7 @@ int path_read(struct call *call, value path, unsigned flags, value *found)
         case STEP_MISFIT: return flags & PATH_LENIENT ? 0 : walk_misfit(&w, from);
         }
     }
+    walk_met(&w, path_follow(call->heap, at.held));
     *found = at.held;
     return 0;
 }
@@ -326,13 +342,14 @@ static int place_outside(struct walk *w, value list)
 
 int place_find(struct call *call, value path, unsigned flags, struct place *at)
 {
-    struct walk w = {.call = call, .path = path, .at = at};
+    struct walk w = {.call = call, .path = path, .at = at, .watches = walk_watches(call, flags)};
     at->path = path;
     at->missing = 0;
     at->index = 0;
     if (walk_begin(&w) < 0) return -1;
     while (w.done < w.count) {
         value from = path_follow(call->heap, at->held);
+        walk_met(&w, from);
         if (from == VALUE_ABSENT || from == VALUE_NIL) return place_missing(&w, flags);
         switch (walk_step(&w, from)) {
         case STEP_OK: break;
@@ -341,6 +358,7 @@ int place_find(struct call *call, value path, unsigned flags, struct place *at)
         case STEP_MISFIT: return walk_misfit(&w, from);
         }
     }
+    walk_met(&w, path_follow(call->heap, at->held));
     /* Whoever finds a cell is about to change it. */
     if (at->kind == PLACE_CELL) return table_turn(call, table_of(call->heap, at->container));
     return 0;

@@ -172,8 +172,8 @@ void session_write_error(struct session *s, const struct rpc_message *message,
                          enum error_code code, const char *text);
 /* The request under way has ended, or is given up: it is no longer counted. */
 void session_request_end(struct session *s);
-/* Whether the peer, who waits for the pending call, is known to have gone. Looks, and asks it, every
- * PEER_CHECK_MS; false in between. */
+/* Whether the peer, who waits for the pending call, is known to have gone. Looks, and asks it,
+ * every PEER_CHECK_MS; false in between. */
 bool session_peer_has_gone(struct session *s);
 /* Aborts the pending call. */
 void session_call_stop(struct session *s);

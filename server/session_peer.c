@@ -14,11 +14,11 @@
  *     something to read       later requests; there may be an end of stream behind them
  *     none of these           it is there
  *
- * In the two cases in the middle the client is asked: with the first byte of the answer, which is the
- * same for every answer. A client that waits finds the rest behind it in time. The system of one that
- * has gone answers it with a reset, which is the first case next time. One byte is enough: later ones
- * would find out only about a client that goes after it has taken that and closed its direction; and
- * this the keepalive of TCP does.
+ * In the two cases in the middle the client is asked: with the first byte of the answer, which is
+ * the same for every answer. A client that waits finds the rest behind it in time. The system of
+ * one that has gone answers it with a reset, which is the first case next time. One byte is enough:
+ * later ones would find out only about a client that goes after it has taken that and closed its
+ * direction; and this the keepalive of TCP does.
  *
  * A notification asks for no answer, so nobody is missed while it runs. */
 #include "server/session.h"

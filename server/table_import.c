@@ -28,7 +28,7 @@ static int import_verify(const struct external *e, char *message, size_t size)
 static const struct external_class import_class = {"import", import_free_step, import_verify};
 
 struct table_import *import_create(struct heap *h, enum import_format format, bool infers,
-                                   const struct import_options *options, size_t bytes_max)
+                                   const struct csv_form *csv_form, size_t bytes_max)
 {
     struct table_import *x = calloc(1, sizeof *x);
     if (x == NULL) return NULL;
@@ -38,7 +38,7 @@ struct table_import *import_create(struct heap *h, enum import_format format, bo
     root_frame_open(h, &x->frame);
     x->format = format;
     x->infers = infers;
-    x->options = *options;
+    x->csv_form = *csv_form;
     x->bytes_max = bytes_max;
     return x;
 }
@@ -201,11 +201,11 @@ void import_field(const struct table_import *x, uint32_t i, struct table_field *
 static struct csv_reader *open_csv(struct table_import *x, bool types)
 {
     struct csv_options options = {
-        .delimiter = x->options.delimiter,
-        .no_header = x->options.no_header,
+        .delimiter = x->csv_form.delimiter,
+        .no_header = x->csv_form.no_header,
         .match_names = true,
-        .null_text = x->options.null_text,
-        .null_length = x->options.null_length,
+        .null_text = x->csv_form.null_text,
+        .null_length = x->csv_form.null_length,
         .infer = types ? &x->types : NULL,
     };
     return csv_reader_create(&options, open_table, x);
@@ -217,6 +217,7 @@ static bool open_reader(struct table_import *x, bool types)
         .metadata_bytes = (size_t)4 << 20,
         .body_bytes = x->bytes_max / 2, /* buffers grow by half, so they may take more */
         .dictionary_bytes = x->bytes_max / 8,
+        .codes_bytes = x->bytes_max / 2,
     };
     switch (x->format) {
     case IMPORT_CSV: return (x->csv = open_csv(x, types)) != NULL;

@@ -10,18 +10,11 @@
 #include "heap/external.h"
 #include "heap/table_arrow.h"
 #include "heap/table_batch.h"
+#include "server/table_csv_form.h"
 #include "server/table_schema.h"
 
 enum import_format { IMPORT_ARROW, IMPORT_CSV, IMPORT_JSONL, IMPORT_NPY, IMPORT_FORMATS };
 #define IMPORT_FORMAT_WORDS "arrow csv jsonl npy"
-#define IMPORT_NULL_BYTES_MAX 64
-
-struct import_options {
-    bool no_header;
-    char delimiter;
-    char null_text[IMPORT_NULL_BYTES_MAX];
-    size_t null_length;
-};
 
 struct csv_reader;
 struct json_reader;
@@ -30,7 +23,7 @@ struct npy_reader;
 struct table_import {
     struct external external; /* first: what it holds counts */
     enum import_format format;
-    struct import_options options;
+    struct csv_form csv_form;
     size_t bytes_max;
     bool infers;              /* stores nothing */
     bool atomic;              /* the rows of all calls join at the end of the last one */
@@ -55,7 +48,7 @@ struct table_import {
 
 /* NULL when memory is short. */
 struct table_import *import_create(struct heap *h, enum import_format format, bool infers,
-                                   const struct import_options *options, size_t bytes_max);
+                                   const struct csv_form *csv_form, size_t bytes_max);
 /* Gives everything up, also what a call has appended so far. */
 void import_destroy(struct table_import *x);
 

@@ -16,8 +16,8 @@ warn_unused int table_find(struct call *call, value path, struct table **table);
  * handler must return CALL_FAILED at once, having taken nothing over, to be run again. (In a later
  * step of a call it cannot, and that is an error.) Good until the handler or step returns. */
 warn_unused int table_turn(struct call *call, struct table *t);
-/* The same at the beginning of a call that works without a draft: nobody else changes the table until
- * the call has ended, which holds it until then. */
+/* The same at the beginning of a call that works without a draft: nobody else changes the table
+ * until the call has ended, which holds it until then. */
 warn_unused int table_turn_keep(struct call *call, struct table *t);
 /* The row that parameter `index` names, from the end if it is negative. */
 warn_unused int table_param_row(struct call *call, size_t index, const struct table *t,

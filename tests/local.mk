@@ -50,26 +50,38 @@ libsessiontest_la_SOURCES = \
 	%D%/support/literal.c \
 	%D%/support/literal.h \
 	%D%/support/method_cases.c \
-	%D%/support/method_cases.h
+	%D%/support/method_cases.h \
+	%D%/support/steady_clock.c
 libsessiontest_la_CFLAGS = $(TEST_CFLAGS)
 SESSION_TEST_LIBS = libsessiontest.la libserver.la libprotocol.la $(HEAP_TEST_LIBS)
+# Their steps are as long on any machine: support/steady_clock.c.
+SESSION_TEST_WRAP = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime -Wl,-u,__wrap_clock_gettime
 
 # Random programs for as long as asked, with seeds that no run has seen: make soak HOURS=8. They run
-# in the stress build, which is made in the directory soak if this is another one.
+# in the stress build, which is made in the directory soak if this is another one. Fuzzers of this
+# build, if it has any, run between them.
 HOURS = 1
 soak_tests = model_heap unit_build unit_change_model unit_decoder_rows unit_heap unit_keys \
 	unit_list unit_map unit_map_model unit_methods unit_methods_more unit_packed_rows \
 	unit_path unit_query_index unit_query_model unit_reply unit_table_fork unit_table_model \
 	unit_text unit_text_cell
+soak_fuzzers =
+if FUZZ
+soak_fuzzers += fuzz_arrow fuzz_calls fuzz_csv fuzz_decoder fuzz_filter fuzz_json fuzz_query \
+	fuzz_session
+endif
 if GC_STRESS
-soak: $(soak_tests)
-	$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/%D%/soak.sh $(HOURS) $(soak_tests:%=./%)
+SOAK_ALSO =
+soak: $(soak_tests) $(soak_fuzzers)
+	$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/%D%/soak.sh $(HOURS) $(soak_tests:%=./%) \
+	    $(soak_fuzzers:%=./%) $(SOAK_ALSO)
 else
-soak:
+soak: $(soak_fuzzers)
 	$(MKDIR_P) soak
 	cd soak && { test -e Makefile || \
 	    $(SHELL) $(abs_top_srcdir)/configure -q --enable-debug --enable-gc-stress; }
-	cd soak && $(MAKE) $(AM_MAKEFLAGS) soak HOURS=$(HOURS)
+	cd soak && $(MAKE) $(AM_MAKEFLAGS) soak HOURS=$(HOURS) \
+	    SOAK_ALSO='$(soak_fuzzers:%=$(abs_builddir)/%)'
 endif
 EXTRA_DIST += %D%/soak.sh
 
@@ -77,16 +89,17 @@ EXTRA_DIST += %D%/soak.sh
 unit_tests = \
 	model_heap unit_barriers unit_build unit_change_model unit_cli_filter unit_cli_grid \
 	unit_cli_json unit_cli_path unit_cli_records unit_cli_words unit_compact unit_decoder \
-	unit_decoder_rows unit_equal unit_evict unit_expiry unit_fragmentation unit_gc_share \
-	unit_glob unit_heap unit_histogram unit_intern unit_keys unit_libcairn unit_list \
-	unit_log unit_map unit_map_model unit_map_packed unit_map_track unit_methods \
-	unit_methods_change unit_methods_faults unit_methods_full unit_methods_hostile \
-	unit_methods_import unit_methods_index unit_methods_infer unit_methods_malloc \
-	unit_methods_more unit_methods_sets unit_methods_symbols unit_methods_table \
-	unit_methods_table_export unit_methods_turns unit_methods_types unit_number \
-	unit_packed_rows unit_path unit_pins unit_query unit_query_index unit_query_lists \
-	unit_query_model unit_reply unit_rpc unit_set unit_settings unit_shape unit_sorted_set \
-	unit_table unit_table_arrow unit_table_csv unit_table_digits unit_table_drop \
+	unit_decoder_rows unit_equal unit_evict unit_expiry unit_external_block \
+	unit_fragmentation unit_gc_share unit_glob unit_heap unit_histogram unit_intern \
+	unit_keys unit_libcairn unit_list unit_log unit_map unit_map_model unit_map_packed \
+	unit_map_track unit_methods unit_methods_change unit_methods_faults unit_methods_full \
+	unit_methods_hostile unit_methods_import unit_methods_index unit_methods_infer \
+	unit_methods_malloc unit_methods_more unit_methods_sets unit_methods_symbols \
+	unit_methods_table unit_methods_table_convert unit_methods_table_export \
+	unit_methods_turns unit_methods_types unit_number unit_packed_rows unit_path unit_pins \
+	unit_query unit_query_index unit_query_lists unit_query_model unit_reply unit_rpc \
+	unit_set unit_settings unit_shape unit_sorted_set unit_table unit_table_arrow \
+	unit_table_arrow_bounds unit_table_csv unit_table_digits unit_table_drop \
 	unit_table_encode unit_table_fork unit_table_index unit_table_json unit_table_kernels \
 	unit_table_model unit_table_texts unit_table_versions unit_tasks unit_text \
 	unit_text_cell unit_torture unit_utf8 unit_value unit_workload unit_writer
@@ -110,10 +123,12 @@ unit_barriers_LDADD = $(HEAP_TEST_LIBS)
 unit_build_SOURCES = %D%/unit/test_build.c
 unit_build_CFLAGS = $(TEST_CFLAGS)
 unit_build_LDADD = $(SESSION_TEST_LIBS)
+unit_build_LDFLAGS = $(SESSION_TEST_WRAP)
 
 unit_change_model_SOURCES = %D%/unit/test_change_model.c
 unit_change_model_CFLAGS = $(TEST_CFLAGS)
 unit_change_model_LDADD = $(SESSION_TEST_LIBS)
+unit_change_model_LDFLAGS = $(SESSION_TEST_WRAP)
 
 unit_cli_filter_SOURCES = %D%/unit/test_cli_filter.c
 unit_cli_filter_CFLAGS = $(TEST_CFLAGS)
@@ -158,6 +173,7 @@ unit_equal_LDADD = $(HEAP_TEST_LIBS)
 unit_evict_SOURCES = %D%/unit/test_evict.c
 unit_evict_CFLAGS = $(TEST_CFLAGS)
 unit_evict_LDADD = $(SESSION_TEST_LIBS)
+unit_evict_LDFLAGS = $(SESSION_TEST_WRAP)
 
 unit_expiry_SOURCES = %D%/unit/test_expiry.c
 unit_expiry_CFLAGS = $(TEST_CFLAGS)
@@ -190,6 +206,7 @@ unit_intern_LDADD = $(HEAP_TEST_LIBS)
 unit_keys_SOURCES = %D%/unit/test_keys.c
 unit_keys_CFLAGS = $(TEST_CFLAGS)
 unit_keys_LDADD = $(SESSION_TEST_LIBS)
+unit_keys_LDFLAGS = $(SESSION_TEST_WRAP)
 
 unit_libcairn_SOURCES = %D%/unit/test_libcairn.c
 unit_libcairn_CFLAGS = $(TEST_CFLAGS)
@@ -222,14 +239,17 @@ unit_map_track_LDADD = $(HEAP_TEST_LIBS)
 unit_methods_SOURCES = %D%/unit/test_methods.c
 unit_methods_CFLAGS = $(TEST_CFLAGS)
 unit_methods_LDADD = $(SESSION_TEST_LIBS)
+unit_methods_LDFLAGS = $(SESSION_TEST_WRAP)
 
 unit_methods_change_SOURCES = %D%/unit/test_methods_change.c
 unit_methods_change_CFLAGS = $(TEST_CFLAGS)
 unit_methods_change_LDADD = $(SESSION_TEST_LIBS)
+unit_methods_change_LDFLAGS = $(SESSION_TEST_WRAP)
 
 unit_methods_faults_SOURCES = %D%/unit/test_methods_faults.c
 unit_methods_faults_CFLAGS = $(TEST_CFLAGS)
 unit_methods_faults_LDADD = $(SESSION_TEST_LIBS)
+unit_methods_faults_LDFLAGS = $(SESSION_TEST_WRAP)
 
 unit_methods_full_SOURCES = %D%/unit/test_methods_full.c
 unit_methods_full_CFLAGS = $(TEST_CFLAGS)
@@ -238,14 +258,17 @@ unit_methods_full_LDADD = $(SESSION_TEST_LIBS)
 unit_methods_hostile_SOURCES = %D%/unit/test_methods_hostile.c
 unit_methods_hostile_CFLAGS = $(TEST_CFLAGS)
 unit_methods_hostile_LDADD = $(SESSION_TEST_LIBS)
+unit_methods_hostile_LDFLAGS = $(SESSION_TEST_WRAP)
 
 unit_methods_import_SOURCES = %D%/unit/test_methods_import.c
 unit_methods_import_CFLAGS = $(TEST_CFLAGS)
 unit_methods_import_LDADD = $(SESSION_TEST_LIBS)
+unit_methods_import_LDFLAGS = $(SESSION_TEST_WRAP)
 
 unit_methods_infer_SOURCES = %D%/unit/test_methods_infer.c
 unit_methods_infer_CFLAGS = $(TEST_CFLAGS)
 unit_methods_infer_LDADD = $(SESSION_TEST_LIBS)
+unit_methods_infer_LDFLAGS = $(SESSION_TEST_WRAP)
 
 unit_methods_types_SOURCES = %D%/unit/test_methods_types.c
 unit_methods_types_CFLAGS = $(TEST_CFLAGS)
@@ -254,32 +277,42 @@ unit_methods_types_LDADD = $(SESSION_TEST_LIBS)
 unit_methods_index_SOURCES = %D%/unit/test_methods_index.c
 unit_methods_index_CFLAGS = $(TEST_CFLAGS)
 unit_methods_index_LDADD = $(SESSION_TEST_LIBS)
+unit_methods_index_LDFLAGS = $(SESSION_TEST_WRAP)
 
 unit_methods_malloc_SOURCES = %D%/unit/test_methods_malloc.c
 unit_methods_malloc_CFLAGS = $(TEST_CFLAGS)
 unit_methods_malloc_LDADD = $(SESSION_TEST_LIBS)
-unit_methods_malloc_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
+unit_methods_malloc_LDFLAGS = $(SESSION_TEST_WRAP) -Wl,--wrap=malloc -Wl,--wrap=calloc \
 	-Wl,--wrap=realloc -Wl,--wrap=heap_shadow_mark -Wl,--wrap=oracle_begin
 
 unit_methods_more_SOURCES = %D%/unit/test_methods_more.c
 unit_methods_more_CFLAGS = $(TEST_CFLAGS)
 unit_methods_more_LDADD = $(SESSION_TEST_LIBS)
+unit_methods_more_LDFLAGS = $(SESSION_TEST_WRAP)
 
 unit_methods_sets_SOURCES = %D%/unit/test_methods_sets.c
 unit_methods_sets_CFLAGS = $(TEST_CFLAGS)
 unit_methods_sets_LDADD = $(SESSION_TEST_LIBS)
+unit_methods_sets_LDFLAGS = $(SESSION_TEST_WRAP)
 
 unit_methods_symbols_SOURCES = %D%/unit/test_methods_symbols.c
 unit_methods_symbols_CFLAGS = $(TEST_CFLAGS)
 unit_methods_symbols_LDADD = $(SESSION_TEST_LIBS)
+unit_methods_symbols_LDFLAGS = $(SESSION_TEST_WRAP)
 
 unit_methods_table_SOURCES = %D%/unit/test_methods_table.c
 unit_methods_table_CFLAGS = $(TEST_CFLAGS)
 unit_methods_table_LDADD = $(SESSION_TEST_LIBS)
+unit_methods_table_LDFLAGS = $(SESSION_TEST_WRAP)
+
+unit_methods_table_convert_SOURCES = %D%/unit/test_methods_table_convert.c
+unit_methods_table_convert_CFLAGS = $(TEST_CFLAGS)
+unit_methods_table_convert_LDADD = $(SESSION_TEST_LIBS)
 
 unit_methods_table_export_SOURCES = %D%/unit/test_methods_table_export.c
 unit_methods_table_export_CFLAGS = $(TEST_CFLAGS)
 unit_methods_table_export_LDADD = $(SESSION_TEST_LIBS)
+unit_methods_table_export_LDFLAGS = $(SESSION_TEST_WRAP)
 
 unit_methods_turns_SOURCES = %D%/unit/test_methods_turns.c
 unit_methods_turns_CFLAGS = $(TEST_CFLAGS)
@@ -296,14 +329,17 @@ unit_oracle_LDADD = $(HEAP_TEST_LIBS)
 unit_packed_rows_SOURCES = %D%/unit/test_packed_rows.c
 unit_packed_rows_CFLAGS = $(TEST_CFLAGS)
 unit_packed_rows_LDADD = $(SESSION_TEST_LIBS)
+unit_packed_rows_LDFLAGS = $(SESSION_TEST_WRAP)
 
 unit_path_SOURCES = %D%/unit/test_path.c
 unit_path_CFLAGS = $(TEST_CFLAGS)
 unit_path_LDADD = $(SESSION_TEST_LIBS)
+unit_path_LDFLAGS = $(SESSION_TEST_WRAP)
 
 unit_pins_SOURCES = %D%/unit/test_pins.c
 unit_pins_CFLAGS = $(TEST_CFLAGS)
 unit_pins_LDADD = $(SESSION_TEST_LIBS)
+unit_pins_LDFLAGS = $(SESSION_TEST_WRAP)
 
 unit_query_SOURCES = %D%/unit/test_query.c
 unit_query_CFLAGS = $(TEST_CFLAGS)
@@ -333,6 +369,7 @@ unit_query_model_LDADD = $(HEAP_TEST_LIBS) -lm
 unit_reply_SOURCES = %D%/unit/test_reply.c
 unit_reply_CFLAGS = $(TEST_CFLAGS)
 unit_reply_LDADD = $(SESSION_TEST_LIBS)
+unit_reply_LDFLAGS = $(SESSION_TEST_WRAP)
 
 unit_rpc_SOURCES = %D%/unit/test_rpc.c
 unit_rpc_CFLAGS = $(PROTOCOL_TEST_CFLAGS)
@@ -366,6 +403,13 @@ unit_table_arrow_CFLAGS = $(TEST_CFLAGS)
 unit_table_arrow_LDADD = $(HEAP_TEST_LIBS) -lm
 unit_table_arrow_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
 
+unit_table_arrow_bounds_SOURCES = \
+	%D%/support/export_all.c \
+	%D%/support/export_all.h \
+	%D%/unit/test_table_arrow_bounds.c
+unit_table_arrow_bounds_CFLAGS = $(TEST_CFLAGS)
+unit_table_arrow_bounds_LDADD = $(HEAP_TEST_LIBS) -lm
+
 unit_table_csv_SOURCES = \
 	%D%/support/export_all.c \
 	%D%/support/export_all.h \
@@ -396,6 +440,7 @@ unit_table_index_LDADD = $(HEAP_TEST_LIBS) -lm
 unit_table_json_SOURCES = %D%/unit/test_table_json.c
 unit_table_json_CFLAGS = $(TEST_CFLAGS)
 unit_table_json_LDADD = $(SESSION_TEST_LIBS)
+unit_table_json_LDFLAGS = $(SESSION_TEST_WRAP)
 
 unit_table_kernels_SOURCES = %D%/unit/test_table_kernels.c
 unit_table_kernels_CFLAGS = $(TEST_CFLAGS)
@@ -404,6 +449,10 @@ unit_table_kernels_LDADD = $(HEAP_TEST_LIBS) -lm
 unit_table_model_SOURCES = %D%/unit/test_table_model.c
 unit_table_model_CFLAGS = $(TEST_CFLAGS)
 unit_table_model_LDADD = $(HEAP_TEST_LIBS) -lm
+
+unit_external_block_SOURCES = %D%/unit/test_external_block.c
+unit_external_block_CFLAGS = $(TEST_CFLAGS)
+unit_external_block_LDADD = $(HEAP_TEST_LIBS)
 
 unit_table_texts_SOURCES = %D%/unit/test_table_texts.c
 unit_table_texts_CFLAGS = $(TEST_CFLAGS)

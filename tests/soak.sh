@@ -2,7 +2,8 @@
 # soak.sh HOURS PROGRAM... - runs programs of seeded random tests in turn, again and again, each
 # time with seeds that no run has seen, for HOURS (a fraction such as 0.5 will do). It stops at the
 # first failure, and prints the seed and the command that repeats it. Meant for the stress build:
-# `make soak` makes one.
+# `make soak` makes one. Programs fuzz_NAME are fuzzers: each runs for a minute in its turn, from
+# the corpus and what it has found before, in the directory found-NAME.
 set -eu
 [ $# -ge 2 ] || { echo "usage: soak.sh HOURS PROGRAM..." >&2; exit 2; }
 hours=$1
@@ -10,6 +11,7 @@ shift
 batch=100
 hang_seconds=1800
 first=$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+corpora=$(cd "$(dirname "$0")/fuzz/corpus" && pwd)
 begin=$(date +%s)
 end=$((begin + $(awk -v hours="$hours" 'BEGIN { printf "%d", hours * 3600 }')))
 next=$begin
@@ -21,6 +23,16 @@ while [ "$(date +%s)" -lt "$end" ]; do
     last=$((first + batch - 1))
     for program in "$@"; do
         status=0
+        name=${program##*/fuzz_}
+        if [ "$name" != "$program" ]; then
+            mkdir -p "found-$name"
+            "$program" -max_total_time="${SOAK_FUZZ_SECONDS:-60}" -seed="$first" -timeout=60 \
+                "found-$name" "$corpora/$name" >"$log" 2>&1 || status=$?
+            [ "$status" -ne 0 ] || continue
+            tail -n 60 "$log"
+            echo "$program failed (status $status); it has written what it failed with to $(pwd)"
+            exit 1
+        fi
         CK_FORK=no CAIRN_SEEDS=$first-$last timeout "$hang_seconds" "$program" >"$log" 2>&1 ||
             status=$?
         [ "$status" -ne 0 ] || continue

@@ -24,7 +24,7 @@ struct outcome {
 static struct outcome read_stream(struct fuzz_table *target, const uint8_t *data, size_t size,
                                   uint64_t *rng)
 {
-    struct arrow_limits limits = {1 << 16, 1 << 20, 1 << 20};
+    struct arrow_limits limits = {1 << 16, 1 << 20, 1 << 20, 1 << 20};
     struct arrow_reader *r = arrow_reader_create(&limits, fuzz_table_open, target);
     struct table_error error = {.text = ""};
     size_t at = 0;

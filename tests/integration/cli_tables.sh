@@ -225,6 +225,7 @@ is "a bar for each integer, date and constant" \
 ████
 █'
 is "values are counted, not estimated, where they are few" "$(table describe late | awk 'NR == 2 {print substr($4, 1, 1)}') $(table describe bars | awk 'NR == 2 {print $4}')" "~ 3"
+is "an estimate is not above the number of values" "$(table describe late | awk 'NR == 2 {print (substr($4, 2) <= 400001)}')" "1"
 is "a column without a value" "$(table describe wild | awk 'NR == 3 {print $1, $3, $4, $6}')" "n 5 0 plain"
 
 # --- export

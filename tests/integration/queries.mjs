@@ -1,7 +1,8 @@
 // Compares the query engine with DuckDB: random tables, random changes, random queries.
 //
 // A seed makes a table, in both engines, and the questions to it; between them rows are appended,
-// updated and deleted on both sides, and Cairn compacts. A query whose answers differ is made smaller as
+// updated and deleted on both sides, and Cairn compacts. Half of the tables have random indexes in Cairn,
+// which is altered between the queries, too. A query whose answers differ is made smaller as
 // long as they still do, and printed with its SQL. All that happens depends on the seed only.
 //
 //     CAIRN_SEED=n      one seed: odd ones of a hundred rows, every tenth of 66,000 to 200,000
@@ -14,7 +15,7 @@ import { Engines } from './queries/engines.mjs';
 import { Random } from './queries/random.mjs';
 import { coverageOf, missing } from './queries/coverage.mjs';
 import { appendToCairn, appendToDuck, createInCairn, createInDuck, makeRows, planTable } from './queries/tables.mjs';
-import { changeTable } from './queries/changes.mjs';
+import { changeTable, makeIndexes } from './queries/changes.mjs';
 import { makeQuery, toCairn, toSql } from './queries/queries.mjs';
 import { smaller } from './queries/smaller.mjs';
 import { Session } from '../support/session.mjs';
@@ -74,10 +75,15 @@ async function report(engines, seed, number, table, query, what, again) {
 async function runSeed(engines, seed) {
     const r = new Random(seed);
     const table = await makeTable(engines, r, seed);
+    const indexed = r.chance(0.5);
+    if (indexed) {
+        await makeIndexes(engines, r, table, covered);
+        await engines.rpc.call('table.compact', table.name);
+    }
     const queries = Number(process.env.CAIRN_QUERIES) || (table.large ? plan.large : plan.small);
     for (let number = 0; number < queries && totals.failures < FAILURES_MAX; number++) {
         if (number % 20 === 19) {
-            const what = await changeTable(engines, r, table, append, covered);
+            const what = await changeTable(engines, r, table, append, covered, indexed);
             totals.changes++;
             if (what) { totals.failures++; console.log(`fail seed ${seed}, change before query ${number}: ${what}`); return; }
         }

@@ -1,6 +1,6 @@
-/* test_gone.c - clients that go while their call runs, over TCP and Unix sockets: that the call ends
- * with them, with all that it has changed; and that a client that has only closed its own direction
- * gets its answers.
+/* test_gone.c - clients that go while their call runs, over TCP and Unix sockets: that the call
+ * ends with them, with all that it has changed; and that a client that has only closed its own
+ * direction gets its answers.
  *
  * The server runs within the test, turn by turn. What makes a call last for as long as a test likes
  * is a draft that the test has opened: calls that change the table stand in line until it is
@@ -92,7 +92,7 @@ static void teardown(void)
     rmdir(directory);
 }
 
-/* --- clients ------------------------------------------------------------------------------------*/
+/* --- clients --------------------------------------------------------------------------------*/
 
 /* Client `i`, over TCP or a Unix socket. */
 static struct wire *client(int i, bool over_tcp)
@@ -141,7 +141,7 @@ static unsigned calls_pending(void)
     return count;
 }
 
-/* --- the table ----------------------------------------------------------------------------------*/
+/* --- the table ------------------------------------------------------------------------------*/
 
 static void make_table(struct wire *w)
 {
@@ -171,7 +171,7 @@ static void table_unblock(void)
     draft = NULL;
 }
 
-/* --- tests --------------------------------------------------------------------------------------*/
+/* --- tests ----------------------------------------------------------------------------------*/
 
 /* What client 1 sends waits for the table; once it is gone, client 2's change is the only one. */
 static void expect_given_up(bool over_tcp, void (*leave)(struct wire *w))
@@ -351,7 +351,7 @@ static void make_many(struct wire *w)
     }
 }
 
-/* A change of many rows that has begun, and a query: they would need many more turns than they get. */
+/* A change of many rows that has begun, and a query: they need many more turns than they get. */
 START_TEST(work_that_has_begun_ends)
 {
     static const char *const calls[][2] = {

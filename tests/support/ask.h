@@ -22,8 +22,8 @@ const char *ask(struct in_process *p, const char *method, const char *params);
 /* The same for a request whose params array is given as bytes. */
 const char *ask_bytes(struct in_process *p, const char *method, const struct writer *params);
 
-/* table.import of bytes; and of a file in pieces of at most `piece` bytes, whose sizes `rng` chooses:
- * the last answer, or an error. There, options have no braces. */
+/* table.import of bytes; and of a file in pieces of at most `piece` bytes, whose sizes `rng`
+ * chooses: the last answer, or an error. There, options have no braces. */
 const char *ask_import(struct in_process *s, const char *path, const void *data, size_t length,
                        const char *options);
 const char *ask_import_cut(struct in_process *s, const char *path, const char *data, size_t length,
@@ -33,7 +33,8 @@ const char *ask_import_cut(struct in_process *s, const char *path, const char *d
  * whole response. Or it is given up, as the server does when a session ends. */
 void ask_begin(struct in_process *session, const char *method, const char *params);
 enum call_outcome ask_resume(struct in_process *session, uint64_t budget_ns);
-/* All steps that are left; ends the test if they never end, as of a call that waits for its turn. */
+/* All steps that are left; ends the test if they never end, as of a call that waits for its turn
+ * in vain. */
 void ask_finish(struct in_process *session);
 void ask_expect(struct in_process *session, const char *response);
 void ask_give_up(struct in_process *session);

@@ -121,11 +121,12 @@ const struct method_case method_cases[] = {
     {"table.import", "'table', b'id,a longer name\\n7,a text of a cell\\n8', {'format': 'csv', "
                      "'atomic': true, 'more': true}", "{'rows': 1, 'cursor': "},
     {"table.import", "'y', b'{\"a\": 1, \"b\": \"a text of a cell\"}\\n{\"b\": \"more\"}', "
-                     "{'format': 'jsonl', 'create': true, 'atomic': true}", "{'rows': 2, 'cursor': nil"},
+                     "{'format': 'jsonl', 'create': true, 'atomic': true}",
+     "{'rows': 2, 'cursor': nil"},
     {"table.import", "'y', b'a,b\\n1,a text of a cell\\n', {'format': 'csv', 'create': true}",
      "{'rows': 1"},
     {"table.import", "'y', b'{\"a\": 1, \"b\": \"an \\\\u0041 and more of it\"}\\n{\"c\": 2}', "
-                     "{'format': 'jsonl', 'create': true, 'ttl': 100000000}", "{'rows': 2"},
+     "{'format': 'jsonl', 'create': true, 'ttl': 100000000}", "{'rows': 2"},
     {"table.import", "'y', b'a,b\\n1,a text of a cell\\n', {'format': 'csv', 'create': true, "
                      "'types': {'a': 'f64', 'b': 'sym'}}", "{'rows': 1"},
     {"table.import", "'y', b'{\"a\": 1}', {'format': 'jsonl', 'create': true, 'types': "

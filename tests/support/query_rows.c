@@ -281,12 +281,15 @@ static struct table_cell bucket(struct model_query *m, value e, value width)
     struct table_cell a = model_expression(m, e), w = literal(m, width);
     if (a.type == TABLE_F64 || w.type == TABLE_F64) {
         struct table_cell c = {.type = TABLE_F64, .null = a.null};
-        if (!c.null) c.d = floor(real(&a) / real(&w)) * real(&w);
+        if (c.null) return c;
+        double x = real(&a), step = real(&w), n = floor(x / step);
+        c.d = n * step > x ? (n - 1) * step : n * step;
+        if (!isfinite(n) || c.d > x) c.d = x;
         return c;
     }
     if (a.null) return a;
-    __int128 rest = whole(&a) % w.i;
-    if (rest < 0) rest += w.i;
+    __int128 rest = whole(&a) % whole(&w);
+    if (rest < 0) rest += whole(&w);
     return fitted(m, a.type, whole(&a) - rest);
 }
 

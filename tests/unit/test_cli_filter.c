@@ -666,7 +666,8 @@ START_TEST(dates_are_written_and_read_back)
         ck_assert(!is_date && us == times[i]);
     }
     static const char *const none[] = {"-0000-01-01", "02024-01-01", "-999-01-01",
-                                       "294247-01-10T05:00", "9999999-01-01", "12345678-01-01", "+2024-01-01", "-"};
+                                       "294247-01-10T05:00", "9999999-01-01", "12345678-01-01",
+                                       "+2024-01-01", "-"};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)
         ck_assert_msg(!cli_time_parse(none[i], strlen(none[i]), &us, &is_date), "%s", none[i]);
     cli_time_format(text, 1714566600123450, ' ');

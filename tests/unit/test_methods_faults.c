@@ -93,7 +93,7 @@ START_TEST(the_last_call_of_an_import_fails_whole)
         if (!failed) break;
     }
     ck_assert_uint_gt(n, 3);
-    check_collector(p.heap);
+    fault_check_collector(&p);
 }
 END_TEST
 

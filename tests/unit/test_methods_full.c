@@ -32,7 +32,7 @@ static const char *append(const char *path, size_t first, size_t count)
     uint64_t rng = first + 1, *r = malloc(count * sizeof *r), *n = malloc(count * sizeof *n);
     for (size_t i = 0; i < count; i++) {
         n[i] = first + i;
-        r[i] = random_next(&rng);
+        r[i] = random_next(&rng) >> 1;
     }
     writer_init(&w, 0);
     writer_array(&w, 2);

@@ -122,12 +122,114 @@ START_TEST(csv_has_the_options_of_csv)
     check_text("'t', {'format': 'csv', 'null': 'NULL', 'select': ['name']}",
                "name\r\na\r\nNULL\r\n\"c,\"\"\"\r\n");
     ASK_BEGINS(&p, "table.export", "'t', {'format': 'csv', 'delimiter': '\"'}",
-               "! BAD_PARAMS table.export: delimiter must be one byte");
+               "! BAD_PARAMS table.export: option delimiter must be a string of one byte");
     ASK_BEGINS(&p, "table.export", "'t', {'format': 'csv', 'delimiter': ''}", "! BAD_PARAMS");
     ASK_BEGINS(&p, "table.export", "'t', {'format': 'csv', 'delimiter': 1}", "! BAD_PARAMS");
     ASK_BEGINS(&p, "table.export", "'t', {'format': 'csv', 'header': 1}", "! BAD_PARAMS");
     ASK_BEGINS(&p, "table.export", "'t', {'format': 'jsonl', 'header': true}",
                "! BAD_PARAMS table.export: header is an option of format \"csv\"");
+}
+END_TEST
+
+/* Rows are maps here, and objects in JSON. */
+START_TEST(no_column_comes_twice)
+{
+    fill();
+    ASK(&p, "table.get", "'t', 0, ['n', 'x']", "{'n': 1, 'x': 0.5}");
+    ASK_BEGINS(&p, "table.get", "'t', 0, ['n', 'x', 'n']",
+               "! BAD_PARAMS table.get: column \"n\" comes twice");
+    ASK_BEGINS(&p, "table.scan", "'t', {'select': ['n', 'n']}",
+               "! BAD_PARAMS table.scan: select[1]: column \"n\" comes twice");
+    ASK_BEGINS(&p, "table.export", "'t', {'format': 'jsonl', 'select': ['n', 'n']}",
+               "! BAD_PARAMS table.export: select[1]: column \"n\" comes twice");
+}
+END_TEST
+
+/* Both ways refuse what would break a file, in the same words. */
+START_TEST(options_of_csv_are_those_of_both_ways)
+{
+    static const struct {
+        const char *format, *options, *why;
+    } cases[] = {
+        {"csv", "'null': 'a,b'", "option null is \"a,b\"; since it has no quotes"},
+        {"csv", "'null': 'a;b', 'delimiter': ';'", "option null is \"a;b\""},
+        {"csv", "'null': '\"'", "it must not have a delimiter, quote, line end or NUL"},
+        {"csv", "'null': 'a\\n'", "option null is"},
+        {"csv", "'null': '\\x0d'", "option null is"},
+        {"csv", "'null': 7", "option null must be a string of up to 64 bytes, not 7"},
+        {"csv", "'delimiter': ''", "option delimiter must be a string of one byte, which is no "
+                                   "quote, line end or NUL, not \"\""},
+        {"csv", "'delimiter': ';;'", "option delimiter must be"},
+        {"csv", "'delimiter': '\\x00'", "option delimiter must be"},
+        {"csv", "'delimiter': '\\n'", "option delimiter must be"},
+        {"csv", "'delimiter': '\\x0d'", "option delimiter must be"},
+        {"csv", "'delimiter': '\"'", "option delimiter must be"},
+        {"csv", "'header': 1", "header"},
+        {"jsonl", "'header': true", "header is an option of format \"csv\", not of \"jsonl\""},
+        {"arrow", "'delimiter': ','", "delimiter is an option of format \"csv\""},
+        {"npy", "'null': ''", "null is an option of format \"csv\", not of \"npy\""},
+    };
+    fill();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int in = 0; in < 2; in++) {
+            char text[200];
+            const char *method = in ? "table.import" : "table.export", *answer;
+            snprintf(text, sizeof text, "'t', %s{'format': '%s', %s}", in ? "'', " : "",
+                     cases[i].format, cases[i].options);
+            answer = ask(&p, method, text);
+            ck_assert_msg(strncmp(answer, "! BAD_PARAMS table.", 19) == 0 &&
+                          strstr(answer, cases[i].why) != NULL, "%s: %s", text, answer);
+        }
+    ASK_BEGINS(&p, "table.export", "'t', {'format': 'csv', 'delimitr': ','}",
+               "! BAD_PARAMS table.export: the query: there is no option \"delimitr\"; it can be "
+               "where, let, select, batch, order, limit, offset, format, header, delimiter, null");
+}
+END_TEST
+
+/* What no column of the type holds is refused, and what is whole is exact, as in table.append. */
+START_TEST(numbers_are_exact_or_refused)
+{
+    static const struct {
+        const char *type, *number, *stored;
+    } cases[] = {
+        {"f32", "1e39", NULL}, {"f32", "-3.5e38", NULL}, {"f32", "3.4e38", "3.4e38"},
+        {"f64", "1e39", "1e39"}, {"f64", "1e309", NULL},
+        {"i64", "9007199254740993.0", "9007199254740993"},
+        {"i64", "-9007199254740993.000", "-9007199254740993"},
+        {"i64", "9.007199254740993e15", "9007199254740993"},
+        {"i64", "9223372036854775807.0", "9223372036854775807"},
+        {"i64", "9223372036854775808.0", NULL}, {"i64", "-9223372036854775808e0",
+                                                 "-9223372036854775808"},
+        {"u64", "18446744073709551615.0", "18446744073709551615"},
+        {"u64", "184467440737095516150e-1", "18446744073709551615"},
+        {"u64", "18446744073709551616.0", NULL}, {"u64", "-1.0", NULL},
+        {"i64", "9007199254740993.5", NULL}, {"i64", "1e-1", NULL}, {"i64", "10e-1", "1"},
+        {"i64", "0.0", "0"}, {"i64", "0e999999999999999999999", "0"}, {"i8", "1.2e2", "120"},
+        {"i8", "1.29e2", NULL}, {"i64", "1e30", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[80], wanted[80];
+        snprintf(text, sizeof text, "'n', [['a', '%s']]", cases[i].type);
+        ASK(&p, "table.create", text, "true");
+        for (int csv = 0; csv < 2; csv++) {
+            bool is_float = cases[i].type[0] == 'f';
+            if (csv && !is_float) continue; /* integers have digits only there */
+            snprintf(text, sizeof text, csv ? "'n', 'a\\n%s', {'format': 'csv'}"
+                                            : "'n', '{\"a\":%s}', {'format': 'jsonl'}",
+                     cases[i].number);
+            const char *answer = ask(&p, "table.import", text);
+            snprintf(wanted, sizeof wanted, "\"%s\" is no %s", cases[i].number, cases[i].type);
+            const char *part = cases[i].stored ? "{'rows': 1" : wanted;
+            ck_assert_msg(strstr(answer, part) != NULL, "%s: %s", text, answer);
+            if (!cases[i].stored) continue;
+            if (!is_float) {
+                snprintf(text, sizeof text, "'n', ['=', 'a', %s]", cases[i].stored);
+                ASK(&p, "table.delete", text, "1");
+            }
+            ask(&p, "table.delete", "'n', ['and']");
+        }
+        ASK(&p, "del", "'n'", "1");
+    }
 }
 END_TEST
 
@@ -613,6 +715,9 @@ Suite *test_suite(void)
     tcase_add_test(tcase, rows_of_a_scan);
     tcase_add_test(tcase, long_exports_are_done_in_steps);
     tcase_add_test(tcase, an_export_goes_on_or_fails_whole);
+    tcase_add_test(tcase, no_column_comes_twice);
+    tcase_add_test(tcase, options_of_csv_are_those_of_both_ways);
+    tcase_add_test(tcase, numbers_are_exact_or_refused);
     suite_add_tcase(suite, tcase);
     return suite;
 }

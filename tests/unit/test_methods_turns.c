@@ -1,4 +1,4 @@
-/* test_methods_turns.c - table.compact, table.index and table.import beside changes of the same table:
+/* test_methods_turns.c - table.compact, table.index and table.import beside changes of their table:
  * nobody waits for ever, however many changes come, and each finds what the one before it left. */
 #include "server/call.h"
 
@@ -13,7 +13,7 @@
 #include "tests/support/random.h"
 #include "tests/support/runner.h"
 
-#define ROWS (2 * TABLE_CHUNK_ROWS + 500)
+#define ROWS 200000 /* so many that no change of them is over in its first step */
 /* Changes that may pass before somebody else is done: far more than should. */
 #define CHANGES_MAX 20
 
@@ -206,8 +206,9 @@ START_TEST(the_bytes_after_compaction_are_what_is_left)
 }
 END_TEST
 
-#define ALTERED "! BUSY table.import: the columns of the table were altered since this import began, " \
-                "which ends it"
+#define ALTERED \
+    "! BUSY table.import: the columns of the table were altered since this import began, "        \
+    "which ends it"
 
 START_TEST(an_import_ends_when_its_table_is_altered)
 {

@@ -14,7 +14,6 @@
 #include "tests/support/heap_literal.h"
 #include "tests/support/runner.h"
 
-
 #define ROWS (TABLE_VECTOR_ROWS * 3 + 10)
 
 /* A table of ROWS rows: n ascending, half of the rows grouped alike, some nulls and NaN. */
@@ -205,6 +204,88 @@ START_TEST(nulls_nan_and_literals_mean_what_query_h_says)
 }
 END_TEST
 
+/* Never above the value, though the quotient is rounded; the value where there is no quotient. */
+START_TEST(buckets_of_doubles_are_not_above)
+{
+    static const struct { const char *x, *width, *wanted; } cases[] = {
+        {"644.0999999999999", "0.3", "643.8"}, {"643.9", "0.3", "643.8"},
+        {"644.2", "0.3", "644.1"},             {"-0.1", "0.3", "-0.3"},
+        {"1e300", "1e-300", "1e+300"},         {"-1e300", "1e-300", "-1e+300"},
+        {"7", "2.5", "5"},                     {"-5e-324", "1e300", "-1e+300"},
+    };
+    struct place p;
+    open_place(&p);
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[200];
+        snprintf(text, sizeof text, "{'let': {'b': ['bucket', ['lit', %s], %s]}, 'select': ['b'], "
+                 "'limit': 1}", cases[i].x, cases[i].width);
+        expect_answer(&p, text, cases[i].wanted);
+    }
+    /* The same double for all values of a bucket, and none of them below it. */
+    for (double width = 0.1; width < 4; width += 0.37) {
+        for (int i = -16000; i < 16000; i++) {
+            double x = i * 0.0458, v = i % 2 ? x : nextafter(rint(x / width) * width, x);
+            double b = query_bucket(v, width);
+            expect(b <= v && v - b <= width * 1.0000001 && b == rint(b / width) * width,
+                   "bucket(%.17g, %g) = %.17g", v, width, b);
+        }
+    }
+    expect_true(isnan(query_bucket(NAN, 1)) && query_bucket(-INFINITY, 1) == -INFINITY);
+    close_place(&p);
+}
+END_TEST
+
+/* Between two values, whatever lies between them. */
+START_TEST(quantiles_of_values_far_apart)
+{
+    static const struct { double low, high; const char *wanted; } cases[] = {
+        {-1.5e308, 1.5e308, "0"}, {-INFINITY, 7, "-inf"}, {7, INFINITY, "inf"}, {1, 2, "1.5"},
+        {-INFINITY, INFINITY, "nan"}, {INFINITY, INFINITY, "inf"},
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct place p = {.h = heap_fixture_open(0)};
+        static const struct table_field field = {"x", 1, TABLE_F64, false, false};
+        struct table_append a;
+        double both[] = {cases[i].high, cases[i].low};
+        ck_assert_int_eq(table_create(p.h, &field, 1, &p.table, NULL), 0);
+        p.t = table_of(p.h, p.table);
+        ck_assert(!table_append_begin(p.t, 2, &a, NULL) &&
+                  !table_append_raw(&a, 0, 2, both, NULL, 0, NULL) &&
+                  !table_append_commit(&a, NULL, NULL));
+        const char *got = ask(&p, "{'agg': {'m': ['median', 'x']}}"), *wanted = cases[i].wanted;
+        got += strcmp(got, "-nan") == 0;
+        expect(strcmp(got, wanted) == 0, "%g: %s", cases[i].low, got);
+        close_place(&p);
+    }
+}
+END_TEST
+
+START_TEST(nothing_and_large_numbers_have_their_place)
+{
+    struct place p;
+    open_place(&p);
+    expect_answer(&p, "{'let': {'a': ['+', ['col', 'd'], ['lit', nil]], 'b': ['+', ['lit', nil], "
+                      "['col', 'd']], 'c': ['-', ['col', 'd'], ['lit', nil]], 'e': ['-', ['lit', "
+                      "nil], ['col', 'd']]}, 'select': ['a', 'b', 'c', 'e'], 'limit': 1}",
+                  "null null null null");
+    expect_answer(&p, "{'let': {'b': ['bucket', ['col', 'u'], 9223372036854775808]}, 'select': "
+                      "['b'], 'limit': 1, 'offset': 2}", "9223372036854775808");
+    expect_answer(&p, "{'let': {'b': ['bucket', ['col', 'u'], 18446744073709551615]}, 'select': "
+                      "['b'], 'limit': 2, 'offset': 2}", "18446744073709551615; 0");
+    expect_answer(&p, "{'let': {'b': ['bucket', ['col', 'x'], 9223372036854775808]}, 'select': "
+                      "['b'], 'limit': 1, 'offset': 3}", "0");
+    expect_refused(&p, "{'let': {'b': ['bucket', ['col', 'n'], 9223372036854775808]}}",
+                   "is an integer from 1 to 9223372036854775807");
+    expect_answer(&p, "{'select': ['n'], 'where': ['<', 'n', 2], 'limit': 18446744073709551615}",
+                  "0; 1");
+    expect_answer(&p, "{'select': ['n'], 'offset': 18446744073709551615}", "");
+    expect_answer(&p, "{'select': ['n'], 'order': ['n'], 'limit': 18446744073709551615, 'offset': "
+                      "18446744073709551615}", "");
+    expect_refused(&p, "{'limit': -1}", "limit: an integer from 0 on is needed, not -1");
+    close_place(&p);
+}
+END_TEST
+
 START_TEST(groups_are_filtered_ordered_and_limited)
 {
     struct place p;
@@ -326,6 +407,21 @@ START_TEST(what_is_wrong_is_said_with_its_place)
     open_place(&p);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         expect_refused(&p, cases[i][0], cases[i][1]);
+    close_place(&p);
+}
+END_TEST
+
+/* A row is a map in some of the formats. */
+START_TEST(a_result_has_no_name_twice)
+{
+    struct place p;
+    open_place(&p);
+    expect_refused(&p, "{'select': ['n', 'g', 'n']}", "select[2]: column \"n\" comes twice");
+    expect_refused(&p, "{'let': {'l': ['+', ['col', 'n'], ['lit', 1]]}, 'select': ['l', 'l']}",
+                   "select[1]: column \"l\" comes twice");
+    expect_refused(&p, "{'group': ['g', 'g']}", "group[1]: column \"g\" comes twice");
+    expect_refused(&p, "{'let': {'group1': ['+', ['col', 'n'], ['lit', 1]]}, 'group': ['group1', "
+                       "['bucket', ['col', 'n'], 5]]}", "group[1]: column \"group1\" comes twice");
     close_place(&p);
 }
 END_TEST
@@ -467,6 +563,37 @@ static unsigned steps_of(struct place *p, const char *text)
     query_destroy(q);
     return steps;
 }
+
+/* Rows that a call with larger limits has found wait for the next call, whatever its limits. */
+START_TEST(rows_wait_when_limits_shrink)
+{
+    struct place p;
+    struct query *q;
+    struct query_error error;
+    struct query_batch batch;
+    uint64_t rows = 0;
+    int outcome;
+    open_place(&p);
+    ck_assert_int_eq(create(&p, "{'where': ['cmp', '<', ['%', ['col', 'n'], ['lit', 10]], "
+                                "['lit', 6]]}", 0, &q, &error), 0);
+    while (q->output_rows == 0)
+        ck_assert_int_eq(query_next(q, 0, 1024, 0, &batch, &error), QUERY_BUSY);
+    ck_assert_uint_gt(q->output_rows, 512);
+    while ((outcome = query_next(q, 0, 10, 0, &batch, &error)) > 0) {
+        if (outcome == QUERY_BUSY) continue;
+        ck_assert_uint_le(batch.rows, rows ? 10 : 1024);
+        for (uint32_t i = 0; i < batch.rows; i++, rows++) {
+            struct table_cell cell;
+            query_batch_cell(q, &batch, i, 0, &cell);
+            ck_assert_int_eq(cell.i, (int64_t)(rows / 6 * 10 + rows % 6));
+        }
+    }
+    ck_assert_int_eq(outcome, QUERY_END);
+    ck_assert_uint_eq(rows, ROWS / 10 * 6 + (ROWS % 10 < 6 ? ROWS % 10 : 6));
+    query_destroy(q);
+    close_place(&p);
+}
+END_TEST
 
 START_TEST(rows_that_do_not_match_take_steps_too)
 {
@@ -647,16 +774,21 @@ Suite *test_suite(void)
     TCase *all = tcase_create("query");
     tcase_set_timeout(all, 120);
     tcase_add_test(all, nulls_nan_and_literals_mean_what_query_h_says);
+    tcase_add_test(all, buckets_of_doubles_are_not_above);
+    tcase_add_test(all, quantiles_of_values_far_apart);
+    tcase_add_test(all, nothing_and_large_numbers_have_their_place);
     tcase_add_test(all, groups_are_filtered_ordered_and_limited);
     tcase_add_test(all, texts_with_a_dictionary_are_grouped_by_their_codes);
     tcase_add_test(all, approximate_counts_are_near);
     tcase_add_test(all, few_values_take_little_memory_and_give_the_same_estimate);
+    tcase_add_test(all, rows_wait_when_limits_shrink);
     tcase_add_test(all, rows_that_do_not_match_take_steps_too);
     tcase_add_test(all, many_aggregates_take_a_step_for_each_vector);
     tcase_add_test(all, groups_that_take_long_to_finish_are_finished_in_pieces);
     tcase_add_test(all, texts_are_sorted_in_small_parts);
     tcase_add_test(all, rows_of_many_columns_are_fetched_in_pieces);
     tcase_add_test(all, what_is_wrong_is_said_with_its_place);
+    tcase_add_test(all, a_result_has_no_name_twice);
     tcase_add_test(all, depth_and_size_are_limited);
     tcase_add_test(all, a_branch_of_if_is_converted_in_its_own_rows);
     tcase_add_test(all, overflows_and_memory_end_a_query_with_a_reason);

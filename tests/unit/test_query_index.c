@@ -18,6 +18,7 @@
 #include "tests/support/heap_literal.h"
 #include "tests/support/query_world.h"
 #include "tests/support/runner.h"
+#include "tests/support/seeds.h"
 
 /* --- answers -----------------------------------------------------------------------------------*/
 
@@ -241,7 +242,11 @@ static void put_order(struct world *w)
 
 static void put_scan(struct world *w)
 {
-    put(w, "{'select': ['b', '%s', '%s']", names[below(w, 12)], names[below(w, 12)]);
+    const char *one = names[below(w, 12)], *two = names[below(w, 12)];
+    put(w, "{'select': ['b'");
+    if (strcmp(one, "b") != 0) put(w, ", '%s'", one);
+    if (strcmp(two, "b") != 0 && two != one) put(w, ", '%s'", two);
+    put(w, "]");
     if (chance(w, 75)) {
         put(w, ", 'where': ");
         put_where(w);
@@ -356,20 +361,23 @@ static void run(struct world *w, size_t rows, unsigned rounds, unsigned question
 static void many(unsigned tables, size_t rows, unsigned rounds, unsigned questions)
 {
     struct world *w = malloc(sizeof *w);
-    uint64_t seed = random_seed();
+    uint64_t seed;
+    struct seeds seeds = seeds_open("model", tables);
     used_chunks = used_rows = skipped_queries = used_unions = 0;
-    for (unsigned i = 0; i < tables; i++) {
-        printf("# CAIRN_SEED=%" PRIu64 "\n", seed + i);
-        fflush(stdout);
-        w->seed = seed + i;
-        uint64_t mixed = seed + i;
+    while (seeds_next(&seeds, &seed)) {
+        /* Large tables take long: of a range of seeds only some make one. */
+        if (getenv("CAIRN_SEEDS") && seed % 40 >= tables) continue;
+        w->seed = seed;
+        uint64_t mixed = seed;
         run(w, rows / 2 + random_below(&mixed, rows / 2), rounds, questions);
-        if (getenv("CAIRN_SEED")) break;
     }
     printf("# by index: %" PRIu64 " chunks, %" PRIu64 " rows; %" PRIu64 " questions without, "
            "%" PRIu64 " with unions\n", used_chunks, used_rows, skipped_queries, used_unions);
-    if (!getenv("CAIRN_SEED")) expect_true(used_chunks > 20 && used_rows > 20);
-    if (!getenv("CAIRN_SEED") && tables >= 10) expect_true(used_unions > 20);
+    /* Of the seeds that are the same each time it is known that they use indexes. */
+    if (!getenv("CAIRN_SEED") && !getenv("CAIRN_SEEDS")) {
+        expect_true(used_chunks > 20 && used_rows > 20);
+        if (tables >= 10) expect_true(used_unions > 20);
+    }
     free(w);
 }
 
@@ -468,8 +476,7 @@ END_TEST
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("query_index");
-    TCase *model = tcase_create("model");
-    tcase_set_timeout(model, 300);
+    TCase *model = seeds_tcase("model");
     tcase_add_test(model, small_chunks_that_come_and_go);
     tcase_add_test(model, several_full_chunks);
     suite_add_tcase(suite, model);

@@ -15,6 +15,7 @@
 #include "tests/support/heap_literal.h"
 #include "tests/support/query_world.h"
 #include "tests/support/runner.h"
+#include "tests/support/seeds.h"
 
 /* --- running -----------------------------------------------------------------------------------*/
 
@@ -205,6 +206,21 @@ static void check_scan(struct world *w, value spec, struct result *r)
     free(out);
 }
 
+/* ", 'option': [...]" of 1 to `most` names, none of them twice. */
+static void put_names(struct world *w, const char *option_name, const char *const *names,
+                      unsigned most)
+{
+    unsigned used = 0;
+    put(w, ", '%s': [", option_name);
+    for (unsigned i = 1 + (unsigned)below(w, most); i > 0; i--) {
+        unsigned name = (unsigned)below(w, 14);
+        while (used >> name & 1) name = (name + 1) % 14;
+        put(w, "%s'%s'", used ? ", " : "", names[name]);
+        used |= 1u << name;
+    }
+    put(w, "]");
+}
+
 static void random_scan(struct world *w)
 {
     static const char *const names[] = {"a", "b", "c", "d", "x", "y", "t", "s",
@@ -215,9 +231,8 @@ static void random_scan(struct world *w)
     put_expression(w, 3, false);
     put(w, ", 'r': ");
     put_expression(w, 2, true);
-    put(w, "}, 'select': ['%s'", names[below(w, 14)]);
-    for (unsigned i = (unsigned)below(w, 5); i > 0; i--) put(w, ", '%s'", names[below(w, 14)]);
-    put(w, "]");
+    put(w, "}");
+    put_names(w, "select", names, 5);
     if (chance(w, 85)) {
         put(w, ", 'where': ");
         put_predicate(w, 3);
@@ -343,7 +358,8 @@ static struct table_cell model_aggregate(struct model_query *m, const char *name
     if (strcmp(name, "max") == 0) return v[count - 1];
     double rank = quantile * (double)(count - 1), low = floor(rank), share = rank - low;
     double a = as_double(&v[(size_t)low]), b = as_double(&v[(size_t)low + (share > 0)]);
-    return of_double(a == b || share == 0 ? a : a + (b - a) * share);
+    double between = a == b || share == 0 ? a : a + (b - a) * share;
+    return of_double(a == b || isfinite(between) ? between : a * (1 - share) + b * share);
 }
 
 static void expect_aggregate(struct world *w, struct model_query *m, const struct group *g,
@@ -456,11 +472,7 @@ static void random_agg(struct world *w)
     put(w, "}, 'agg': {");
     for (unsigned i = 0, count = 1 + (unsigned)below(w, 5); i < count; i++) put_function(w, i);
     put(w, "}");
-    if (chance(w, 75)) {
-        put(w, ", 'group': ['%s'", names[below(w, 14)]);
-        for (unsigned i = (unsigned)below(w, 3); i > 0; i--) put(w, ", '%s'", names[below(w, 14)]);
-        put(w, "]");
-    }
+    if (chance(w, 75)) put_names(w, "group", names, 3);
     if (chance(w, 50)) {
         put(w, ", 'where': ");
         put_predicate(w, 2);
@@ -478,38 +490,43 @@ static void random_agg(struct world *w)
 
 /* --- cases -------------------------------------------------------------------------------------*/
 
-static void many(void (*one)(struct world *), unsigned tables, size_t rows_max, unsigned queries)
+static void many(const char *tcase, void (*one)(struct world *), unsigned tables, size_t rows_max,
+                 unsigned queries)
 {
     struct world *w = malloc(sizeof *w);
-    uint64_t seed = random_seed();
-    for (unsigned i = 0; i < tables; i++) {
-        uint64_t mixed = seed + i;
-        world_open(w, seed + i, random_below(&mixed, rows_max));
+    uint64_t seed;
+    struct seeds seeds = seeds_open(tcase, tables);
+    while (seeds_next(&seeds, &seed)) {
+        /* Large tables take long: of a range of seeds only some make one. */
+        if (getenv("CAIRN_SEEDS") && seed % 20 >= tables) continue;
+        uint64_t mixed = seed;
+        world_open(w, seed, random_below(&mixed, rows_max));
         for (unsigned j = 0; j < queries; j++) one(w);
         world_close(w);
     }
     free(w);
 }
 
-START_TEST(scans_give_what_the_model_gives) { many(random_scan, 20, 3000, 60); }
+START_TEST(scans_give_what_the_model_gives) { many("scan", random_scan, 20, 3000, 60); }
 END_TEST
 
-START_TEST(scans_of_several_chunks) { many(random_scan, 2, TABLE_CHUNK_ROWS * 3 / 2, 15); }
+START_TEST(scans_of_several_chunks)
+{
+    many("scan", random_scan, 2, TABLE_CHUNK_ROWS * 3 / 2, 15);
+}
 END_TEST
 
-START_TEST(aggregates_give_what_the_model_gives) { many(random_agg, 20, 1500, 60); }
+START_TEST(aggregates_give_what_the_model_gives) { many("agg", random_agg, 20, 1500, 60); }
 END_TEST
 
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("query_model");
-    TCase *scans = tcase_create("scan");
-    tcase_set_timeout(scans, 300);
+    TCase *scans = seeds_tcase("scan");
     tcase_add_test(scans, scans_give_what_the_model_gives);
     tcase_add_test(scans, scans_of_several_chunks);
     suite_add_tcase(suite, scans);
-    TCase *aggregates = tcase_create("agg");
-    tcase_set_timeout(aggregates, 300);
+    TCase *aggregates = seeds_tcase("agg");
     tcase_add_test(aggregates, aggregates_give_what_the_model_gives);
     suite_add_tcase(suite, aggregates);
     return suite;

@@ -296,7 +296,7 @@ START_TEST(a_small_dictionary_is_small)
         ck_assert_uint_eq(code, i);
         /* Of 32 bytes and a text of 12 at most, with as much room again, up to what a segment
          * and a piece of texts have. */
-        size_t bytes = 1500 + 2 * (32 + 12) * (size_t)(i + 1);
+        size_t bytes = 1500 + (i < 1024 ? 0 : 8192) + 2 * (32 + 12) * (size_t)(i + 1);
         ck_assert_msg(table_bytes(t) <= bytes, "%zu bytes for %u symbols", table_bytes(t), i + 1);
         ck_assert(i % 97 || table_symbol_find(t, 0, "symbol 0", 8) == 0);
     }
@@ -355,6 +355,28 @@ START_TEST(raw_arrays_are_checked)
     ck_assert_int_eq(table_append_nulls(&a, 2, 1, &error), -EINVAL);
     table_append_abort(&a);
     ck_assert_uint_eq(table_row_count(t), 0);
+    value_release(h, v);
+}
+END_TEST
+
+START_TEST(a_byte_that_is_no_boolean_is_found_anywhere)
+{
+    const struct table_field field = FIELD("b", BOOL, false, false);
+    enum { ROWS = 21 };
+    value v = make(&field, 1);
+    for (unsigned at = 0; at < ROWS; at++)
+        for (unsigned bit = 1; bit < 8; bit++) {
+            struct table_append a;
+            struct table_error error;
+            uint8_t flags[ROWS] = {1, 0, 1, [ROWS - 1] = 1};
+            flags[at] |= (uint8_t)(1 << bit);
+            ck_assert_int_eq(table_append_begin(table_of(h, v), ROWS, &a, &error), 0);
+            ck_assert_int_eq(table_append_raw(&a, 0, ROWS, flags, NULL, 0, &error), -ERANGE);
+            ck_assert_uint_eq(error.row, at);
+            flags[at] = 1;
+            ck_assert_int_eq(table_append_raw(&a, 0, ROWS, flags, NULL, 0, &error), 0);
+            table_append_abort(&a);
+        }
     value_release(h, v);
 }
 END_TEST
@@ -672,6 +694,38 @@ START_TEST(a_heap_ends_with_its_tables)
 }
 END_TEST
 
+/* Rows of the table, as many as there may be in a chunk or less: their texts are `text`, or nil. */
+static struct plain_column *append_texts(struct table *t, uint32_t rows, const char *text)
+{
+    struct table_append a;
+    struct table_text cell = {text, text ? strlen(text) : 0};
+    ck_assert_int_eq(table_append_begin(t, rows, &a, NULL), 0);
+    for (uint32_t i = 0; i < rows && text; i++)
+        expect_true(table_append_texts(&a, 0, 1, &cell, NULL) == 0);
+    if (!text) ck_assert_int_eq(table_append_nulls(&a, 0, rows, NULL), 0);
+    ck_assert_int_eq(table_append_commit(&a, NULL, NULL), 0);
+    return (struct plain_column *)version_chunk(t->current, 0)->columns[0].column;
+}
+
+START_TEST(a_column_in_a_spare_block_is_as_good_as_new)
+{
+    struct table_field f = FIELD("s", STR, true, false);
+    value v = make(&f, 1), w = make(&f, 1);
+    void *block = append_texts(table_of(h, v), TABLE_CHUNK_ROWS, "not nil");
+    ck_assert_int_eq(seal_all(table_of(h, v)), 0);
+    ck_assert_uint_gt(h->external.spares.bytes, 0);
+    const uint32_t rows = TABLE_CHUNK_ROWS - 10; /* so the room is for all of a chunk */
+    const struct plain_column *p = append_texts(table_of(h, w), rows, NULL);
+    ck_assert_ptr_eq(p, block);
+    ck_assert_uint_eq(h->external.spares.bytes, 0);
+    const struct table_text *texts = (const void *)p->elements;
+    for (uint32_t i = 0; i < p->capacity; i++)
+        expect_true(!bit_get(p->valid, i) && !texts[i].data && !texts[i].length);
+    value_release(h, v);
+    value_release(h, w);
+}
+END_TEST
+
 /* --- memory that is short ----------------------------------------------------------------------*/
 
 /* Everything that allocates, in one go. Returns 0 or the first error. */
@@ -733,6 +787,7 @@ Suite *test_suite(void)
     tcase_add_test(table, a_small_dictionary_is_small);
     tcase_add_test(table, a_sorted_column_stays_sorted);
     tcase_add_test(table, raw_arrays_are_checked);
+    tcase_add_test(table, a_byte_that_is_no_boolean_is_found_anywhere);
     tcase_add_test(table, a_pinned_version_outlives_everything);
     tcase_add_test(table, a_table_goes_back_to_a_version);
     tcase_add_test(table, versions_may_differ_in_where_a_chunk_ends);
@@ -741,6 +796,7 @@ Suite *test_suite(void)
     tcase_add_test(table, a_large_table_is_dropped_in_steps);
     tcase_add_test(table, a_shared_table_is_finalised_by_the_sweep);
     tcase_add_test(table, a_heap_ends_with_its_tables);
+    tcase_add_test(table, a_column_in_a_spare_block_is_as_good_as_new);
     tcase_add_test(table, the_end_of_a_quiet_table_is_sealed_and_goes_on);
     tcase_add_test(table, an_append_in_one_step_leaves_what_rests_as_it_is);
     tcase_add_test(table, an_append_to_what_rests_may_fail_or_find_it_half_sealed);

@@ -328,6 +328,21 @@ START_TEST(a_broken_stream_is_refused_wherever_it_is_broken)
 }
 END_TEST
 
+START_TEST(names_are_utf8)
+{
+    struct table *t = make(1, 11);
+    struct table_out stream = {.data = NULL};
+    struct table_error error;
+    write_all(t, 0, &stream);
+    char *name = memmem(stream.data, stream.length, "u161", 4); /* of column 12 */
+    ck_assert_ptr_nonnull(name);
+    name[1] = '\xff';
+    ck_assert_int_eq(read_all(stream.data, stream.length, SIZE_MAX, &error), -EINVAL);
+    ck_assert_msg(strstr(error.text, "the name of column 12 is not UTF-8"), "%s", error.text);
+    out_close(&stream);
+}
+END_TEST
+
 static int read_text(const char *text, size_t length, struct table_error *error)
 {
     return read_all((const unsigned char *)text, length, 9, error);
@@ -763,6 +778,7 @@ Suite *test_suite(void)
     tcase_add_test(c, deleted_rows_do_not_go_out);
     tcase_add_test(c, a_selection_of_rows_and_columns_goes_out);
     tcase_add_test(c, a_broken_stream_is_refused_wherever_it_is_broken);
+    tcase_add_test(c, names_are_utf8);
     tcase_add_test(c, what_is_no_arrow_is_named);
     tcase_add_test(c, each_limit_is_named);
     tcase_add_test(c, every_allocation_may_fail);

@@ -182,6 +182,40 @@ START_TEST(equal_rows_are_listed)
 }
 END_TEST
 
+/* Of a sym column, nothing is in the dictionary then, whatever the lanes of nulls are. */
+START_TEST(columns_of_nulls_only_are_indexed)
+{
+    static const struct table_field texts[3] = {{"sym", 3, TABLE_SYM, true, false},
+                                                {"str", 3, TABLE_STR, true, false},
+                                                {"bin", 3, TABLE_BIN, true, false}};
+    static value cells[ROWS];
+    struct table_error error;
+    struct table_append a;
+    struct place p = {.h = heap_fixture_open((size_t)512 << 20)};
+    for (uint32_t i = 0; i < ROWS; i++) cells[i] = VALUE_NIL;
+    expect_true(table_create(p.h, texts, 3, &p.table, &error) == 0);
+    p.t = table_of(p.h, p.table);
+    expect_true(table_append_begin(p.t, ROWS, &a, &error) == 0);
+    for (uint32_t c = 0; c < 3; c++)
+        expect_true(table_append_values(&a, c, ROWS, cells, 1, &error) == 0);
+    expect_true(table_append_commit(&a, NULL, &error) == 0);
+    seal(&p);
+    for (uint32_t c = 0; c < 3; c++)
+        for (int kind = TABLE_INDEX_SORTED; kind <= TABLE_INDEX_HASH; kind++) {
+            struct table_index_view view;
+            struct table_index_key key = table_index_text_key((struct table_text){"", 0});
+            table_index_set(p.t, c, (enum table_index_kind)kind);
+            build(&p);
+            expect_true(table_index_open(p.t->current, 0, c, &view));
+            key.hash = table_index_hash(p.t, &key);
+            struct table_index_range range = table_index_equal(&view, &key);
+            expect_equal(table_index_range_count(&view, &range, ROWS), 0);
+            heap_fixture_verify(p.h, "with the index");
+        }
+    place_close(&p);
+}
+END_TEST
+
 /* --- building ----------------------------------------------------------------------------------*/
 
 START_TEST(indexes_are_built_in_small_steps_and_can_be_given_up)
@@ -541,6 +575,7 @@ Suite *test_suite(void)
     tcase_set_timeout(index, 120);
     tcase_add_test(index, indexes_are_small_and_give_their_memory_back);
     tcase_add_test(index, equal_rows_are_listed);
+    tcase_add_test(index, columns_of_nulls_only_are_indexed);
     tcase_add_test(index, indexes_are_built_in_small_steps_and_can_be_given_up);
     tcase_add_test(index, a_table_that_goes_away_while_it_is_indexed);
     tcase_add_test(index, short_memory_fails_a_step_and_nothing_else);

@@ -276,6 +276,17 @@ START_TEST(lines_floats_and_widths)
 }
 END_TEST
 
+/* What the compiler knows of a level may use is what the machine is asked for. */
+START_TEST(levels_are_those_of_the_machine)
+{
+#if defined HAVE_X86_LEVELS && __GNUC__ >= 12
+    expect_equal(table_kernels_use(KERNEL_V3), __builtin_cpu_supports("x86-64-v3") != 0);
+    expect_equal(table_kernels_use(KERNEL_V4), __builtin_cpu_supports("x86-64-v4") != 0);
+#endif
+    expect_true(table_kernels_use(KERNEL_GENERIC));
+}
+END_TEST
+
 START_TEST(selected_elements_are_brought_together)
 {
     uint64_t random = seed, values[ROWS], bits[KERNEL_WORDS], out[ROWS];
@@ -318,6 +329,7 @@ START_TEST(integers_are_looked_over_for_an_encoding)
         fill_near(values, &base, &random);
         unsigned runs = 1, width = (unsigned)random_below(&random, 65), beyond = 0;
         unsigned bits = (unsigned)random_below(&random, 17);
+        unsigned enough = (unsigned)random_below(&random, ROWS);
         int64_t least = 0, most = 0, slope = (int64_t)random_next(&random) >> 17;
         for (unsigned i = 0; i < ROWS; i++) {
             int64_t difference = (int64_t)(values[i] - base);
@@ -332,7 +344,10 @@ START_TEST(integers_are_looked_over_for_an_encoding)
             expect_equal(k->runs(values), runs);
             k->differences(values, base, &low, &high);
             expect_true(low == least && high == most);
-            expect_equal(k->count_beyond(values, base, width), beyond);
+            expect_equal(k->count_beyond(values, base, width, ROWS + 1), beyond);
+            unsigned counted = k->count_beyond(values, base, width, enough);
+            expect_true(beyond < enough ? counted == beyond
+                                        : counted >= enough && counted <= beyond);
             k->subtract_line(values, slope, bits, out);
             k->add_line(out, slope, bits);
             expect_true(memcmp(out, values, sizeof out) == 0);
@@ -479,6 +494,7 @@ Suite *test_suite(void)
     tcase_add_test(kernels, doubles_are_summed_to_the_same_bits_everywhere);
     tcase_add_test(kernels, integers_are_scaled_alike_everywhere);
     tcase_add_test(kernels, lines_floats_and_widths);
+    tcase_add_test(kernels, levels_are_those_of_the_machine);
     tcase_add_test(kernels, selected_elements_are_brought_together);
     tcase_add_test(kernels, integers_are_looked_over_for_an_encoding);
     tcase_add_test(kernels, halves_differ_by_the_same_bits_everywhere);

@@ -13,6 +13,7 @@
 #include "tests/support/heap_fixture.h"
 #include "tests/support/random.h"
 #include "tests/support/runner.h"
+#include "tests/support/seeds.h"
 
 enum { ID, SMALL, BIG, PRICE, RATIO, FLAG, NAME, CITY, BLOB, COLUMNS };
 
@@ -485,21 +486,16 @@ static void run(uint64_t seed, unsigned operations)
 
 START_TEST(random_programs_agree_with_an_array_of_rows)
 {
-    uint64_t seed = random_seed();
-    for (unsigned i = 0; i < 4; i++) {
-        printf("# CAIRN_SEED=%" PRIu64 "\n", seed + i);
-        fflush(stdout);
-        run(seed + i, 400);
-        if (getenv("CAIRN_SEED")) break;
-    }
+    uint64_t seed;
+    struct seeds seeds = seeds_open("model", 4);
+    while (seeds_next(&seeds, &seed)) run(seed, 400);
 }
 END_TEST
 
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("table model");
-    TCase *model = tcase_create("model");
-    tcase_set_timeout(model, 600);
+    TCase *model = seeds_tcase("model");
     tcase_add_test(model, random_programs_agree_with_an_array_of_rows);
     suite_add_tcase(suite, model);
     return suite;

@@ -1,6 +1,6 @@
 // Random changes of a table, the same on both sides.
 import { predicate } from './queries.mjs';
-import { TYPES, sqlLiteral, sqlWhole, sqlDouble } from './types.mjs';
+import { TYPES, boundsOf, isText, sqlLiteral, sqlName, sqlWhole, sqlDouble } from './types.mjs';
 
 const asSql = (c, v) => v === null ? 'NULL' : c.kind === 'float' ? sqlDouble(v, c.sqlType)
     : typeof v === 'number' || typeof v === 'bigint' ? sqlWhole(v, c.sqlType) : sqlLiteral(v);
@@ -79,11 +79,65 @@ async function setCell(engines, r, table) {
     return null;
 }
 
-/** null, or what was different. */
-export async function changeTable(engines, r, table, append, covered) {
-    const what = r.pick(['update', 'update', 'delete', 'rows', 'set', 'append', 'compact']);
+/* --- what no answer may show --------------------------------------------------------------------*/
+
+/** Indexes on some columns, of any kind, or none any more. */
+export async function makeIndexes(engines, r, table, covered) {
+    for (const c of r.sample(table.columns, r.between(1, 6))) {
+        const kind = r.pick(['sorted', 'sorted', 'hash', 'hash', null]);
+        await engines.rpc.call('table.index', table.name, c.name, kind);
+        covered.add(`index:${kind}:${c.type}`);
+    }
+}
+
+/** The next wider type of an integer of up to 16 bits, or the other one of strings. */
+const WIDER = { i8: 'i16', i16: 'i32', u8: 'u16', u16: 'u32', str: 'sym', sym: 'str' };
+
+async function retype(engines, r, table, covered) {
+    const columns = table.columns.filter((c) => WIDER[c.type]);
+    if (!columns.length) return;
+    const c = r.pick(columns), type = WIDER[c.type];
+    await engines.rpc.call('table.alter', table.name, [['type', c.name, type]]);
+    covered.add(`retype:${type}`);
+    c.type = type;
+    if (isText(c.kind)) return; /* both are VARCHAR */
+    c.sqlType = TYPES[type].sql;
+    c.bounds = boundsOf(type);
+    if (!c.calm) c.most = c.bounds[1] + 1n;
+    await engines.duck.db.run(`ALTER TABLE ${table.name} ALTER ${c.sql} TYPE ${c.sqlType}`);
+    table.duckTypes[1 + table.columns.indexOf(c)] = engines.duck.api[c.sqlType];
+}
+
+async function alter(engines, r, table, covered) {
+    const c = r.pick(table.columns), name = `${c.name}'`;
+    switch (r.pick(['type', 'type', 'null', 'sorted', 'rename'])) {
+    case 'null':
+        if (c.sorted) return;
+        c.null = true;
+        await engines.rpc.call('table.alter', table.name, [['null', c.name, true]]);
+        return;
+    case 'sorted':
+        c.sorted = false;
+        await engines.rpc.call('table.alter', table.name, [['sorted', c.name, false]]);
+        return;
+    case 'rename':
+        if (c.sorted) return;
+        await engines.rpc.call('table.alter', table.name, [['rename', c.name, name]]);
+        await engines.duck.db.run(`ALTER TABLE ${table.name} RENAME ${c.sql} TO ${sqlName(name)}`);
+        c.name = name;
+        c.sql = sqlName(name);
+        return;
+    default: await retype(engines, r, table, covered);
+    }
+}
+
+/** null, or what was different. `indexed`: the table has indexes, and is altered, too. */
+export async function changeTable(engines, r, table, append, covered, indexed) {
+    const what = r.pick([...CHANGES, 'update', ...(indexed ? [...CHANGES_INDEXED, ...CHANGES_INDEXED] : [])]);
     covered.add(`change:${what}`);
     switch (what) {
+    case 'index': await makeIndexes(engines, r, table, covered); return null;
+    case 'alter': await alter(engines, r, table, covered); return null;
     case 'update': return update(engines, r, table, covered);
     case 'delete': return remove(engines, r, table);
     case 'rows': return removeRows(engines, r, table);
@@ -94,4 +148,5 @@ export async function changeTable(engines, r, table, append, covered) {
 }
 
 export const CHANGES = ['update', 'delete', 'rows', 'set', 'append', 'compact'];
+export const CHANGES_INDEXED = ['index', 'alter'];
 export const TYPES_CHANGED = Object.keys(TYPES);

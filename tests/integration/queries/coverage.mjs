@@ -1,5 +1,5 @@
 // What was exercised, and what must have been: each operator with each type or kind it goes with.
-import { CHANGES } from './changes.mjs';
+import { CHANGES, CHANGES_INDEXED } from './changes.mjs';
 import { RELATIONS, takes } from './queries.mjs';
 import { arithmeticKind, castKind, unified } from './translate.mjs';
 import { KINDS, TYPES, TYPE_NAMES, isNumber, isText, isTime } from './types.mjs';
@@ -43,7 +43,9 @@ function required() {
     for (const kind of kinds) out.push(`if:${kind},${kind}`);
     for (const pair of ['int,uint', 'date,ts', 'text,bytes', 'float,int', 'date,int']) out.push(`if:${pair}`);
     for (const op of RELATIONS) out.push(`let${op}`);
-    for (const what of CHANGES) out.push(`change:${what}`);
+    for (const what of [...CHANGES, ...CHANGES_INDEXED]) out.push(`change:${what}`);
+    for (const type of TYPE_NAMES) out.push(`index:sorted:${type}`, `index:hash:${type}`);
+    out.push('retype:sym', 'retype:str');
     out.push('and', 'or', 'not', 'having', 'group:expression', 'agg:expression', 'groups:0', 'groups:1', 'groups:2', 'count', 'scan:limit', 'scan:offset',
         'scan:select', 'agg:limit', 'agg:offset', 'agg:order:asc', 'agg:order:desc', 'scan:order:several', 'agg:order:several', 'lit:nothing');
     return out;

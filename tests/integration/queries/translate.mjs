@@ -93,9 +93,13 @@ export function bucket(x, width) {
     const a = typed(x, 'int');
     const kind = whole ? a.kind : 'float';
     const cairn = ['bucket', x.cairn, width];
-    if (kind === 'float')
+    if (kind === 'float') {
+        /* One less if the quotient was rounded up; the value itself if doubles are too coarse. */
+        const [d, w] = [toDouble(a), sqlDouble(Number(width))], n = `floor(${d} / ${w})`;
         return combine('bucket', [x], { cairn, kind, type: 'f64',
-            sql: `(floor(${toDouble(a)} / ${sqlDouble(Number(width))}) * ${sqlDouble(Number(width))})` });
+            sql: `(CASE WHEN NOT isfinite(${n}) THEN ${d} WHEN ${n} * ${w} <= ${d} THEN ${n} * ${w} `
+                + `ELSE least((${n} - 1) * ${w}, ${d}) END)` });
+    }
     const w = sqlWhole(width), most = a.most === undefined ? undefined : a.most + width;
     return combine('bucket', [x], { cairn, kind, type: KINDS[kind].type, most, least: a.least,
         failing: a.least === undefined && beyond(most, kind),

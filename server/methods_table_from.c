@@ -1,11 +1,14 @@
-/* methods_table_convert.c - table.from: a list of records becomes a table; table.to: and back.
+/* methods_table_from.c - table.from: a list of records becomes a table.
  *
- * Both work in steps. `from`: how large the list is (heap_walk), what types its fields have (unless
- * a schema is given), then the rows, a thousand a time, then sealing; only the finished table is
- * stored. The list is held meanwhile, and must not change: a list that does is refused. `to` reads
- * a pinned version. Failure at any time gives up what was made; nothing was changed. */
+ * It works in steps: how large the list is (heap_walk), what types its fields have (unless a schema
+ * is given), then the rows, then sealing; only the finished table is stored. The list is held and
+ * watched (watch.h) meanwhile: if it is changed, or a record that was read, what has been made is not
+ * what is there, and the call fails, so that no change which was answered is lost. So it does if the
+ * list is not at its path in the end. Failure at any time gives up what was made; nothing was
+ * changed. */
 #include "server/method_list.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -13,6 +16,7 @@
 #include "heap/list.h"
 #include "heap/map.h"
 #include "heap/number.h"
+#include "heap/table_draft.h"
 #include "heap/text.h"
 #include "server/clock.h"
 #include "server/params.h"
@@ -20,8 +24,13 @@
 #include "server/reply.h"
 #include "server/table_schema.h"
 #include "server/table_value.h"
+#include "server/watch.h"
 
-#define ROWS_BATCH 128
+#define ROWS_BATCH 512
+/* A unit of work, some tens of microseconds: so many cells, or bytes of texts. One text may be
+ * longer. */
+#define UNIT_CELLS 1024
+#define UNIT_BYTES ((size_t)1 << 16)
 #define WALK_WORDS 2048
 
 enum from_phase { FROM_MEASURE, FROM_INFER, FROM_FILL, FROM_SEAL };
@@ -36,21 +45,34 @@ struct from {
     struct heap_walk *walk;
     uint64_t bytes_before;
     struct root_frame frame; /* the list; then the table */
+    struct watch watch;
     size_t length, at;
     bool given;              /* the schema is */
     struct table_schema schema;
     struct seen *seen;
-    value *cells;            /* of a batch: room for columns * ROWS_BATCH */
+    struct {                 /* rows under way */
+        struct table_draft *draft; /* NULL: none are */
+        struct table_append append;
+        size_t count, row;   /* the next one, of the next column */
+        uint32_t column;
+        bool reserved;
+        value records[ROWS_BATCH]; /* watched, so they stay where they are */
+        uint32_t met[ROWS_BATCH];  /* columns that are fields of each */
+    } batch;
 };
 
 static void from_free(struct call *call)
 {
     struct from *f = call->state;
     if (f->walk != NULL) heap_walk_end(f->walk);
+    if (f->batch.draft != NULL) {
+        table_append_close(&f->batch.append);
+        table_draft_abandon(f->batch.draft);
+    }
+    watch_close(&f->watch);
     root_frame_close(call->heap, &f->frame);
     table_schema_close(&f->schema);
     free(f->seen);
-    free(f->cells);
     free(f);
     call->state = NULL;
 }
@@ -65,6 +87,24 @@ static int fail_row(struct call *call, size_t row, const char *what)
 {
     call_fail(call, ERROR_WRONG_TYPE, "%s: row %zu %s", call->method->name, row, what);
     return -1;
+}
+
+/* --- reading ----------------------------------------------------------------------------------*/
+
+/* The next record, which is watched from now on. (Its texts need not be: one that is known from
+ * elsewhere, too, never changes.) */
+static value record_read(struct call *call, struct from *f)
+{
+    value record = list_get(call->heap, f->frame.slots[0], f->at);
+    watch_add(&f->watch, record);
+    return record;
+}
+
+static value record_get(struct heap *h, value record, const struct table_field *field)
+{
+    struct map_key key;
+    map_key_text(h, &key, field->name, field->name_length);
+    return map_get(h, record, &key);
 }
 
 /* --- inference --------------------------------------------------------------------------------*/
@@ -86,13 +126,6 @@ static int infer_begin(struct call *call, struct from *f, value record)
         f->schema.count++;
     }
     return 0;
-}
-
-static value record_get(struct heap *h, value record, const struct table_field *field)
-{
-    struct map_key key;
-    map_key_text(h, &key, field->name, field->name_length);
-    return map_get(h, record, &key);
 }
 
 static int see_value(struct call *call, struct from *f, uint32_t column, value v)
@@ -155,46 +188,108 @@ static void infer_end(struct from *f)
 
 /* --- rows -------------------------------------------------------------------------------------*/
 
-/* The cells of a record. With a schema that was given, fields may be missing: they are nil. */
-static int record_cells(struct call *call, struct from *f, value record, value *cells)
+static struct table *from_table(const struct call *call, const struct from *f)
 {
-    size_t met = 0;
-    if (!value_is_kind(record, KIND_MAP)) return fail_row(call, f->at, "is not a map");
-    for (uint32_t i = 0; i < f->schema.count; i++) {
-        cells[i] = record_get(call->heap, record, &f->schema.fields[i]);
-        met += cells[i] != VALUE_ABSENT;
-        if (cells[i] == VALUE_ABSENT) cells[i] = VALUE_NIL;
-    }
-    if (met == map_count(call->heap, record)) return 0;
-    return fail_row(call, f->at, "has a field that is no column");
+    return table_of(call->heap, f->frame.slots[1]);
 }
 
-/* The next rows. 0, or -1 after call_fail. */
-static int fill_batch(struct call *call, struct from *f)
+static int fail_batch(struct call *call, const struct from *f, const struct table_error *error)
 {
-    struct heap *h = call->heap;
-    struct table_error error;
-    struct table_append a;
-    struct table *t = table_of(h, f->frame.slots[1]);
-    uint32_t columns = f->schema.count;
-    size_t first = f->at, count = f->length - first < ROWS_BATCH ? f->length - first : ROWS_BATCH;
-    for (; f->at < first + count; f->at++)
-        if (record_cells(call, f, list_get(h, f->frame.slots[0], f->at),
-                         f->cells + (f->at - first) * columns) < 0)
-            return -1;
-    int status = table_append_begin(t, count, &a, &error);
-    bool begun = status == 0;
-    for (uint32_t i = 0; i < columns && status == 0; i++)
-        status = table_append_values(&a, i, count, f->cells + i, columns, &error);
-    if (status == 0) status = table_append_commit(&a, NULL, &error);
-    if (status == 0) return 0;
-    if (begun) table_append_abort(&a);
-    if (error.fault != TABLE_FAULT_MEMORY && first > 0 && error.row != UINT64_MAX)
-        call_fail(call, ERROR_WRONG_TYPE, "%s: behind row %zu: %s", call->method->name, first,
-                  error.text);
+    if (error->fault != TABLE_FAULT_MEMORY && f->at > 0 && error->row != UINT64_MAX)
+        call_fail(call, ERROR_WRONG_TYPE, "%s: behind row %zu: %s", call->method->name, f->at,
+                  error->text);
     else
-        call_fail_table(call, &error);
+        call_fail_table(call, error);
     return -1;
+}
+
+/* The next records, and room for their rows. */
+static int batch_begin(struct call *call, struct from *f)
+{
+    struct table_error error;
+    size_t left = f->length - f->at;
+    f->batch.count = list_read(call->heap, f->frame.slots[0], f->at, f->batch.records,
+                               left < ROWS_BATCH ? left : ROWS_BATCH);
+    for (size_t i = 0; i < f->batch.count; i++) {
+        watch_add(&f->watch, f->batch.records[i]);
+        f->batch.met[i] = 0;
+        if (!value_is_kind(f->batch.records[i], KIND_MAP))
+            return fail_row(call, f->at + i, "is not a map");
+    }
+    if (table_draft_open(from_table(call, f), &f->batch.draft, &error) != 0) {
+        f->batch.draft = NULL;
+        return fail_batch(call, f, &error);
+    }
+    f->batch.append = (struct table_append){.before = NULL};
+    f->batch.column = 0;
+    f->batch.row = 0;
+    f->batch.reserved = false;
+    table_draft_enter(f->batch.draft);
+    int failed = table_append_open(f->batch.draft, f->batch.count, &f->batch.append, &error);
+    table_draft_leave(f->batch.draft);
+    return failed ? fail_batch(call, f, &error) : 0;
+}
+
+/* Some cells of the next column. With a schema that was given, fields may be missing: they are
+ * nil. 0, or an error. */
+static int batch_cells(struct call *call, struct from *f, size_t *cells, size_t *bytes,
+                       struct table_error *error)
+{
+    value some[ROWS_BATCH];
+    const struct table_field *field = &f->schema.fields[f->batch.column];
+    size_t count = 0, first = f->batch.row;
+    while (f->batch.row < f->batch.count && *cells < UNIT_CELLS && *bytes < UNIT_BYTES) {
+        value v = record_get(call->heap, f->batch.records[f->batch.row], field);
+        f->batch.met[f->batch.row++] += v != VALUE_ABSENT;
+        if (value_is_text(v)) *bytes += text_length(call->heap, v);
+        some[count++] = v == VALUE_ABSENT ? VALUE_NIL : v;
+        ++*cells;
+    }
+    assert(count == f->batch.row - first);
+    int failed = table_append_values(&f->batch.append, f->batch.column, count, some, 1, error);
+    if (f->batch.row < f->batch.count) return failed;
+    f->batch.column++;
+    f->batch.row = 0;
+    return failed;
+}
+
+static int batch_unit(struct call *call, struct from *f, uint64_t end_ns, struct table_error *error)
+{
+    size_t cells = 0, bytes = 0;
+    int failed = 0;
+    if (!f->batch.reserved) {
+        int more = table_append_reserve(&f->batch.append, end_ns);
+        f->batch.reserved = more == 0;
+        if (more >= 0) return 1;
+        *error = (struct table_error){.fault = TABLE_FAULT_MEMORY};
+        return more;
+    }
+    while (f->batch.column < f->schema.count && cells < UNIT_CELLS && bytes < UNIT_BYTES && !failed)
+        failed = batch_cells(call, f, &cells, &bytes, error);
+    if (failed) return failed;
+    if (cells > 0) return 1;
+    int more = table_append_check(&f->batch.append, end_ns, error);
+    if (more == 0) more = table_append_commit(&f->batch.append, NULL, error);
+    return more;
+}
+
+/* A unit of the rows that are next. 0, or -1 after call_fail. */
+static int fill_unit(struct call *call, struct from *f, uint64_t end_ns)
+{
+    struct table_error error;
+    if (f->batch.draft == NULL) return batch_begin(call, f);
+    table_draft_enter(f->batch.draft);
+    int more = batch_unit(call, f, end_ns, &error);
+    table_draft_leave(f->batch.draft);
+    if (more < 0) return fail_batch(call, f, &error);
+    if (more > 0) return 0;
+    for (size_t i = 0; i < f->batch.count; i++)
+        if (f->batch.met[i] != map_count(call->heap, f->batch.records[i]))
+            return fail_row(call, f->at + i, "has a field that is no column");
+    table_draft_publish(f->batch.draft);
+    f->batch.draft = NULL;
+    f->at += f->batch.count;
+    return 0;
 }
 
 static int fill_begin(struct call *call, struct from *f)
@@ -206,10 +301,7 @@ static int fill_begin(struct call *call, struct from *f)
         fail_no_memory(call);
         return -1;
     }
-    f->cells = malloc((size_t)f->schema.count * ROWS_BATCH * sizeof *f->cells);
-    if (f->cells != NULL) return 0;
-    fail_no_memory(call);
-    return -1;
+    return 0;
 }
 
 /* --- steps ------------------------------------------------------------------------------------*/
@@ -229,21 +321,34 @@ static int from_infer(struct call *call, struct from *f)
     struct heap *h = call->heap;
     value list = f->frame.slots[0];
     if (f->at == 0 && !f->given && infer_begin(call, f, list_get(h, list, 0)) < 0) return -1;
-    for (size_t i = 0; i < ROWS_BATCH && !f->given && f->at < f->length; i++, f->at++)
-        if (see_record(call, f, list_get(h, list, f->at)) < 0) return -1;
+    for (size_t cells = 0; cells < UNIT_CELLS && !f->given && f->at < f->length;
+         cells += f->schema.count + 1, f->at++)
+        if (see_record(call, f, record_read(call, f)) < 0) return -1;
     if (!f->given && f->at < f->length) return 0;
     if (!f->given) infer_end(f);
     f->at = 0;
     return fill_begin(call, f) < 0 ? -1 : 1;
 }
 
-static int from_seal(struct call *call, struct from *f, uint64_t budget_ns)
+static int from_seal(struct call *call, struct from *f, uint64_t end_ns)
 {
-    struct table *t = table_of(call->heap, f->frame.slots[1]);
+    struct table *t = from_table(call, f);
+    uint64_t now = clock_ns();
     table_close_tail(t);
-    int status = table_seal_step(t, budget_ns);
+    int status = table_seal_step(t, now < end_ns ? end_ns - now : 0);
     if (status < 0) fail_no_memory(call);
     return status < 0 ? -1 : status == 0;
+}
+
+/* Whether the list is still at its path. 0, or -1 after call_fail. */
+static int check_source(struct call *call, const struct from *f)
+{
+    value v;
+    if (path_read_through(call, call->args[0], PATH_LOOKS, &v) < 0) return -1;
+    if (v == f->frame.slots[0]) return 0;
+    call_fail(call, ERROR_NOT_FOUND, "%s: the list is not at %s any more", call->method->name,
+              quote_whole_path(call, call->args[0]));
+    return -1;
 }
 
 static enum call_outcome from_finish(struct call *call, struct from *f)
@@ -257,7 +362,8 @@ static enum call_outcome from_finish(struct call *call, struct from *f)
     reply_figure(w, "bytes_before", f->bytes_before);
     reply_figure(w, "bytes_after", value_cell_bytes(h, table) + table_bytes(table_of(h, table)));
     enum call_outcome outcome = CALL_FAILED;
-    if (reply_check(call) == 0 && place_find(call, target_path(call), 0, &place) == 0) {
+    if (reply_check(call) == 0 && check_source(call, f) == 0 &&
+        place_find(call, target_path(call), 0, &place) == 0) {
         f->frame.slots[1] = VALUE_NIL;
         outcome = place_set_take(call, &place, table) < 0 ? CALL_FAILED : CALL_DONE;
     }
@@ -265,22 +371,23 @@ static enum call_outcome from_finish(struct call *call, struct from *f)
     return outcome;
 }
 
-static int from_work(struct call *call, struct from *f, uint64_t budget_ns)
+static int from_work(struct call *call, struct from *f, uint64_t end_ns)
 {
-    if (f->phase != FROM_SEAL && list_length(call->heap, f->frame.slots[0]) != f->length) {
-        call_fail(call, ERROR_BUSY, "%s: the list was changed meanwhile; try again",
-                  call->method->name);
+    if (f->watch.touched) {
+        call_fail(call, ERROR_BUSY, "%s: the list, or a record in it, was changed meanwhile; try "
+                  "again", call->method->name);
         return -1;
     }
+    assert(list_length(call->heap, f->frame.slots[0]) == f->length);
     switch (f->phase) {
     case FROM_MEASURE: return from_measure(f);
     case FROM_INFER: return from_infer(call, f);
     case FROM_FILL:
-        if (f->at < f->length && fill_batch(call, f) < 0) return -1;
+        if (f->at < f->length && fill_unit(call, f, end_ns) < 0) return -1;
         return f->at == f->length;
     case FROM_SEAL: break;
     }
-    return from_seal(call, f, budget_ns);
+    return from_seal(call, f, end_ns);
 }
 
 static enum call_outcome from_step(struct call *call, uint64_t budget_ns)
@@ -289,7 +396,7 @@ static enum call_outcome from_step(struct call *call, uint64_t budget_ns)
     uint64_t end = clock_ns() + budget_ns;
     root_frame_touch(call->heap, &f->frame);
     do {
-        int done = from_work(call, f, budget_ns);
+        int done = from_work(call, f, end);
         if (done < 0) {
             from_free(call);
             return CALL_FAILED;
@@ -317,6 +424,11 @@ static int from_begin(struct call *call, struct from *f, value list)
         fail_no_memory(call);
         return -1;
     }
+    if (watch_open(&f->watch, call->host->keys) != 0) {
+        fail_no_memory(call);
+        return -1;
+    }
+    watch_add(&f->watch, list);
     f->walk = heap_walk_start(call->heap, list, &error);
     if (f->walk != NULL) return 0;
     if (error == -EBUSY)
@@ -331,7 +443,7 @@ enum call_outcome method_table_from(struct call *call)
 {
     value list;
     struct place place;
-    if (path_read_through(call, call->args[0], 0, &list) < 0) return CALL_FAILED;
+    if (path_read_through(call, call->args[0], PATH_LOOKS, &list) < 0) return CALL_FAILED;
     if (list == VALUE_ABSENT) return fail_not_found(call, call->args[0]);
     if (!value_is_kind(list, KIND_LIST))
         return fail_type(call, call->args[0], list, "a list of records");
@@ -346,98 +458,5 @@ enum call_outcome method_table_from(struct call *call)
     }
     call->abort = from_free;
     call->step = from_step;
-    return CALL_PENDING;
-}
-
-/* --- table.to ---------------------------------------------------------------------------------*/
-
-struct to {
-    struct table_version *version;
-    struct row_walk walk;
-    struct root_frame frame; /* the list */
-};
-
-static void to_free(struct call *call)
-{
-    struct to *s = call->state;
-    table_unpin(s->version);
-    root_frame_close(call->heap, &s->frame);
-    free(s);
-    call->state = NULL;
-}
-
-/* Adds some rows. 1 when all are there, 0 if not yet, -1 when memory is short. */
-static int to_batch(struct call *call, struct to *s)
-{
-    struct heap *h = call->heap;
-    value rows[ROWS_BATCH];
-    size_t count = 0;
-    uint32_t chunk, slot;
-    while (count < ROWS_BATCH && row_walk_next(&s->walk, &chunk, &slot)) {
-        rows[count] = table_row_make(h, s->version, chunk, slot);
-        if (rows[count] == VALUE_ABSENT) break;
-        count++;
-    }
-    bool failed = count < ROWS_BATCH && s->walk.chunk < table_version_chunks(s->version);
-    value list = s->frame.slots[0];
-    if (!failed && list_insert_take(h, list, list_length(h, list), rows, count) == 0)
-        return count < ROWS_BATCH;
-    for (size_t i = 0; i < count; i++) value_release(h, rows[i]);
-    fail_no_memory(call);
-    return -1;
-}
-
-static enum call_outcome to_finish(struct call *call, struct to *s)
-{
-    struct place place;
-    uint64_t rows = table_version_rows(s->version);
-    value list = s->frame.slots[0];
-    enum call_outcome outcome = CALL_FAILED;
-    if (place_find(call, target_path(call), 0, &place) == 0) {
-        s->frame.slots[0] = VALUE_NIL;
-        if (place_set_take(call, &place, list) == 0) outcome = CALL_DONE;
-    }
-    to_free(call);
-    return outcome == CALL_DONE ? reply_uint(call, rows) : outcome;
-}
-
-static enum call_outcome to_step(struct call *call, uint64_t budget_ns)
-{
-    struct to *s = call->state;
-    uint64_t end = clock_ns() + budget_ns;
-    int done;
-    root_frame_touch(call->heap, &s->frame);
-    do done = to_batch(call, s);
-    while (done == 0 && clock_ns() < end);
-    if (done == 0) return CALL_PENDING;
-    if (done > 0) return to_finish(call, s);
-    to_free(call);
-    return CALL_FAILED;
-}
-
-enum call_outcome method_table_to(struct call *call)
-{
-    struct table *t;
-    struct place place;
-    if (table_find(call, call->args[0], &t) < 0 ||
-        place_find(call, target_path(call), 0, &place) < 0)
-        return CALL_FAILED;
-    struct to *s = calloc(1, sizeof *s);
-    value list = s == NULL ? VALUE_ABSENT : list_new(call->heap);
-    if (list == VALUE_ABSENT) {
-        free(s);
-        return fail_no_memory(call);
-    }
-    root_frame_open(call->heap, &s->frame);
-    s->version = table_pin(t);
-    row_walk_from(&s->walk, s->version, 0);
-    call->state = s;
-    if (root_frame_push_take(call->heap, &s->frame, list) < 0) {
-        value_release(call->heap, list);
-        to_free(call);
-        return fail_no_memory(call);
-    }
-    call->abort = to_free;
-    call->step = to_step;
     return CALL_PENDING;
 }
