@@ -218,7 +218,8 @@
       "Counts rows, chunks and bytes, and for each column the vectors and bytes by encoding")   \
     X("table.compact", "path", "{bytes_before, bytes_after}", 1, 1,                             \
       METHOD_WRITE | METHOD_LONG, method_table_compact,                                         \
-      "Seals all rows, takes deleted ones out and merges changed cells, in steps")              \
+      "Seals all rows, takes deleted ones out, merges changed cells, and makes dictionaries "   \
+      "of which much is not used anew, in steps")                                               \
     X("table.from", "path, [path], [schema]", "{rows, bytes_before, bytes_after}", 1, 3,        \
       METHOD_WRITE | METHOD_LONG, method_table_from,                                            \
       "Makes a table of a list of records and stores it at the second path (nil: instead of "   \

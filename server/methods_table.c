@@ -5,6 +5,7 @@
 
 #include "heap/list.h"
 #include "heap/map.h"
+#include "heap/table_renew.h"
 #include "heap/text.h"
 #include "server/clock.h"
 #include "server/keys.h"
@@ -348,36 +349,61 @@ enum call_outcome method_table_stats(struct call *call)
  * then be copied, and count, too. */
 struct compact_state {
     size_t bytes_before;
+    struct table_renewal *renewal; /* NULL: not begun */
 };
 
 static void compact_free(struct call *call)
 {
-    free(call->state);
+    struct compact_state *s = call->state;
+    if (s->renewal != NULL) table_renewal_close(s->renewal);
+    free(s);
     call->state = NULL;
+}
+
+/* The new dictionaries become the table's, if that still is at the path. Returns the table; NULL
+ * after call_fail. */
+static struct table *renewal_finish(struct call *call, struct table_renewal *r, struct table *t)
+{
+    value v;
+    if (!table_renewal_ready(r)) return t;
+    if (path_read_through(call, call->args[0], PATH_LENIENT, &v) < 0) return NULL;
+    if (!value_is_kind(v, KIND_TABLE) || table_of(call->heap, v) != t) return t;
+    return table_renewal_publish(r, v);
+}
+
+/* Chunks; then, once they are compact, dictionaries. 1: there is more to do; 0; -ENOMEM. */
+static int compact_work(struct compact_state *s, struct table *t, uint64_t budget_ns)
+{
+    if (s->renewal != NULL) return table_renewal_step(s->renewal, clock_ns() + budget_ns);
+    int status = table_compact_step(t, true, budget_ns);
+    if (status == 0) status = table_seal_step(t, budget_ns);
+    if (status == 0) status = table_settle_step(t, budget_ns);
+    if (status == 0) status = table_renewal_open(t, &s->renewal) == 0 ? 1 : -ENOMEM;
+    return status;
 }
 
 static enum call_outcome compact_step(struct call *call, uint64_t budget_ns)
 {
     struct compact_state *s = call->state;
     struct table *t = call->turn.t;
-    int status = table_compact_step(t, true, budget_ns);
-    if (status == 0) status = table_seal_step(t, budget_ns);
-    if (status == 0) status = table_settle_step(t, budget_ns);
+    int status = compact_work(s, t, budget_ns);
     if (status == 1) return CALL_PENDING;
-    if (status == 0) {
+    if (status == 0) t = renewal_finish(call, s->renewal, t);
+    if (status == 0 && t != NULL) {
         writer_map(call->reply, 2);
         reply_figure(call->reply, "bytes_before", s->bytes_before);
         reply_figure(call->reply, "bytes_after", table_bytes(t));
     }
     compact_free(call);
-    return status < 0 ? fail_no_memory(call) : CALL_DONE;
+    if (status < 0) return fail_no_memory(call);
+    return t != NULL ? CALL_DONE : CALL_FAILED;
 }
 
 enum call_outcome method_table_compact(struct call *call)
 {
     struct table *t;
     if (table_find(call, call->args[0], &t) < 0 || table_turn_keep(call, t) < 0) return CALL_FAILED;
-    struct compact_state *s = malloc(sizeof *s);
+    struct compact_state *s = calloc(1, sizeof *s);
     if (s == NULL) return fail_no_memory(call);
     table_close_tail(t);
     s->bytes_before = table_bytes(t);

@@ -64,7 +64,7 @@ void import_destroy(struct table_import *x)
     out_close(&x->held);
     table_schema_close(&x->given);
     if (x->empty != NULL) table_unpin(x->empty);
-    if (x->table != NULL) table_let_go(x->table);
+    if (x->table != NULL) table_let_go_codes(x->table);
     root_frame_close(x->external.heap, &x->frame);
     external_let_go(&x->external);
 }
@@ -74,7 +74,7 @@ void import_destroy(struct table_import *x)
 void import_into(struct table_import *x, struct table *t)
 {
     x->table = t;
-    table_hold(t);
+    table_hold_codes(t);
 }
 
 int import_into_new_take(struct table_import *x, value v)
