@@ -463,6 +463,22 @@ value table_option(struct call *call, value options, const char *name)
     return map_get(call->heap, options, &key);
 }
 
+/* Names in {rows, bytes} that are others. */
+static int check_batch_names(struct call *call, value batch)
+{
+    struct map_iterator it = {0};
+    value name, v;
+    while (map_next(call->heap, batch, &it, &name, &v)) {
+        if (value_is_text(name) && (text_equals(call->heap, name, "rows", 4) ||
+                                    text_equals(call->heap, name, "bytes", 5)))
+            continue;
+        call_fail(call, ERROR_BAD_PARAMS, "%s: batch has no option %s; it can be rows, bytes",
+                  call->method->name, call_quote_value(call, name));
+        return -1;
+    }
+    return 0;
+}
+
 int table_batch_read(struct call *call, value batch, struct table_cursor *cursor)
 {
     int64_t rows = cursor->rows_max, bytes = (int64_t)cursor->bytes_max;
@@ -472,7 +488,8 @@ int table_batch_read(struct call *call, value batch, struct table_cursor *cursor
                   call->method->name, value_describe(batch));
         return -1;
     }
-    if (option_int(call, "rows", table_option(call, batch, "rows"), 1, BATCH_ROWS_MAX, &rows) < 0 ||
+    if (check_batch_names(call, batch) < 0 ||
+        option_int(call, "rows", table_option(call, batch, "rows"), 1, BATCH_ROWS_MAX, &rows) < 0 ||
         option_int(call, "bytes", table_option(call, batch, "bytes"), 1,
                    (int64_t)call->host->reply_bytes_max, &bytes) < 0)
         return -1;

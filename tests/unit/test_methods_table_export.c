@@ -182,7 +182,8 @@ START_TEST(options_of_csv_are_those_of_both_ways)
         }
     ASK_BEGINS(&p, "table.export", "'t', {'format': 'csv', 'delimitr': ','}",
                "! BAD_PARAMS table.export: the query: there is no option \"delimitr\"; it can be "
-               "where, let, select, batch, order, limit, offset, format, header, delimiter, null");
+               "where, let, select, batch, order, limit, offset, format, dictionary, header, "
+               "delimiter, null");
 }
 END_TEST
 
@@ -293,6 +294,12 @@ START_TEST(bad_exports)
     ASK_BEGINS(&p, "table.export", "'t', {'format': 'csv', 'formats': 1}", "! BAD_PARAMS");
     ASK_BEGINS(&p, "table.export", "'t', {'format': 'csv', 'batch': {'bytes': 0}}", "! ");
     ASK_BEGINS(&p, "table.scan", "'t', {'format': 'csv'}", "! BAD_PARAMS");
+    ASK_BEGINS(&p, "table.export", "'t', {'format': 'csv', 'batch': {'rows': 5}}",
+               "! BAD_PARAMS table.export: rows of batch are those of a record batch");
+    ASK(&p, "table.scan", "'t', {'batch': {'row': 5}}",
+        "! BAD_PARAMS table.scan: batch has no option \"row\"; it can be rows, bytes");
+    ASK_BEGINS(&p, "table.agg", "'t', {'agg': {'n': ['count']}, 'batch': {'rows': 5}}",
+               "! BAD_PARAMS table.agg: the query: there is no option \"batch\"");
     ASK_BEGINS(&p, "table.scan", "'t', {'header': true}", "! BAD_PARAMS");
     ASK_BEGINS(&p, "table.export", "'none', {'format': 'csv'}", "! NOT_FOUND");
     ASK_BEGINS(&p, "table.export", "'t', {'format': 'arrow', 'dictionary': 'deltas'}",
