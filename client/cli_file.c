@@ -19,7 +19,7 @@ static int temporary_open(struct cli_file *f, mode_t mode)
     int descriptor = mkostemp(f->temporary.data, O_CLOEXEC);
     if (descriptor >= 0 && fchmod(descriptor, mode) == 0) f->out = fdopen(descriptor, "w");
     if (f->out) return CLI_OK;
-    int result = cli_error(CLI_DATA, "%s: %s", f->temporary.data, strerror(errno));
+    int result = cli_error(CLI_DATA, "%s: cannot write: %s", f->name, strerror(errno));
     if (descriptor >= 0) {
         close(descriptor);
         unlink(f->temporary.data);

@@ -9,6 +9,10 @@
 /* A text is cut to no less, a column left out instead. */
 #define TEXT_COLUMNS_MIN 8
 
+/* Where nothing is cut, shorter cells get no more blanks than up to here: one long text among many
+ * rows would be as many blanks in each. */
+#define PADDED_COLUMNS_MAX 80
+
 /* The line that names the columns that do not fit has no less. */
 #define LEFT_OUT_COLUMNS_MIN 40
 
@@ -259,10 +263,11 @@ static void print_cell(const struct cli_grid *g, FILE *out, size_t column, size_
     size_t width = column_width(c, most), taken = cli_cell_width(text, length);
     bool last = column + 1 == g->shown;
     if (column > 0) fprintf(out, "%*s", GAP, "");
-    if (taken > width) taken = width;
-    if (c->right) fprintf(out, "%*s", (int)(width - taken), "");
+    size_t padded = most == SIZE_MAX && width > PADDED_COLUMNS_MAX ? PADDED_COLUMNS_MAX : width;
+    int blanks = taken < padded ? (int)(padded - taken) : 0;
+    if (c->right) fprintf(out, "%*s", blanks, "");
     cli_cell_print(out, text, length, width);
-    if (!c->right && !last) fprintf(out, "%*s", (int)(width - taken), "");
+    if (!c->right && !last) fprintf(out, "%*s", blanks, "");
 }
 
 static void print_header(struct cli_grid *g, FILE *out, size_t most)

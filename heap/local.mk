@@ -114,6 +114,8 @@ libheap_la_SOURCES = \
 	%D%/table_alter.c \
 	%D%/table_alter.h \
 	%D%/table_convert.c \
+	%D%/table_renew.c \
+	%D%/table_renew.h \
 	%D%/table_draft.c \
 	%D%/table_draft.h \
 	%D%/table_update.c \

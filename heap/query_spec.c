@@ -32,7 +32,7 @@ static bool set_option(const struct heap *h, value name, value v, bool aggregate
     }
     OPTIONS(X)
 #undef X
-    return query_text_is(h, name, "batch") || query_text_is(h, name, "format");
+    return (!aggregate && query_text_is(h, name, "batch")) || query_text_is(h, name, "format");
 }
 
 static bool is_one_of(const struct heap *h, value name, const char *const *words)

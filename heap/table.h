@@ -312,6 +312,10 @@ void table_fork_abandon(struct table_fork *f);
 /* Keeps a table beyond its value, but no version of it. */
 void table_hold(struct table *t);
 void table_let_go(struct table *t);
+/* The same for who remembers codes of its symbols between steps: they mean the same until it lets
+ * go, unless the table is altered. */
+void table_hold_codes(struct table *t);
+void table_let_go_codes(struct table *t);
 
 /* --- changing -----------------------------------------------------------------------------------
  *

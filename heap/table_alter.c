@@ -51,7 +51,7 @@ static int fill_symbols(struct table_alter *a)
     for (uint32_t i = 0; i < a->count; i++) {
         uint32_t source = a->columns[i].source;
         if (t->fields[i].type != TABLE_SYM) continue;
-        if (source != TABLE_ALTER_NEW && a->from->symbols[source])
+        if (source != TABLE_ALTER_NEW && a->from->symbols[source] && !a->columns[i].renew)
             t->symbols[i] = symbols_share(a->from->symbols[source]);
         else if (!(t->symbols[i] = symbols_new(t)))
             return -ENOMEM;
@@ -257,7 +257,7 @@ static bool is_shared(const struct table_alter *a)
     const struct table_alter_column *c = &a->columns[a->column];
     const struct table_field *old = table_field(a->from, c->source);
     const struct chunk_column *from = &version_chunk(a->base, a->chunk)->columns[c->source];
-    if (old->type != c->field.type) return false;
+    if (old->type != c->field.type || c->renew) return false;
     if (!from->column->sealed) return old->null == c->field.null;
     if (c->field.null) return true;
     return !old->null || (!from->overlay && !((const struct sealed_column *)from->column)->nulls);

@@ -19,6 +19,7 @@ struct table_alter_column {
     struct table_field field;  /* what it is to be */
     uint32_t source;           /* a column of the table; or TABLE_ALTER_NEW: */
     struct table_cell fill;    /* then all cells are this one, of the field's type */
+    bool renew;                /* sym: with a dictionary of its own, of what rows have */
 };
 
 struct table_alter;

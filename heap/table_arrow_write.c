@@ -1,6 +1,6 @@
 /* table_arrow_write.c - what a query finds as an Arrow IPC stream, message by message.
  *
- *   symbols in use -> schema -> dictionaries, some symbols each
+ *   symbols in use -> schema -> dictionaries
  *                  -> [rows -> columns]... -> message -> ... -> end
  *
  * A batch is built in place: its message has room for the metadata, whose size depends on the
@@ -12,8 +12,14 @@
  *
  * The dictionary of a sym column has the symbols that the version may use. While a change is under
  * way, or after one has left some behind, others may be there that nobody is to see: then all rows
- * tell which are in use. The rest are empty texts, since codes are places in the dictionary. */
+ * tell which are in use. The rest are empty texts, since codes are places in the dictionary.
+ *
+ * A dictionary goes out as one message, or as several with some symbols each. The length of the one
+ * message is in its head, so first all symbols are measured; then offsets and texts follow, some in
+ * each step, and so it takes no more memory than others do. */
 #include "heap/table_arrow.h"
+
+#include <inttypes.h>
 
 #include "heap/table_arrow_message.h"
 #include "heap/table_export_int.h"
@@ -42,6 +48,9 @@ enum arrow_state {
     FIND_SYMBOLS, WRITE_SCHEMA, WRITE_DICTIONARIES, WRITE_ROWS, WRITE_COLUMNS, WRITE_END
 };
 
+/* Of WRITE_DICTIONARIES, for each of them. */
+enum dictionary_state { MEASURE, WRITE_PIECES, WRITE_HEAD, WRITE_OFFSETS, WRITE_TEXTS };
+
 struct arrow_export {
     struct export e; /* first */
     enum arrow_state state;
@@ -52,6 +61,10 @@ struct arrow_export {
     /* symbols in use, and dictionaries */
     uint32_t chunk, vector;
     uint32_t dictionary, symbol;
+    enum dictionary_state dictionary_state;
+    enum export_dictionary dictionary_kind;
+    size_t dictionary_bytes;        /* EXPORT_DICTIONARY_AUTO: more of them go in pieces */
+    uint64_t symbol_bytes, offset;  /* of all texts of a dictionary; of those before `symbol` */
     /* the batch; no rows: it is not begun */
     uint32_t rows, rows_max;
     size_t text_bytes, head_bytes, batch_bytes;
@@ -146,6 +159,21 @@ static size_t align_up(size_t bytes)
     return (bytes + ARROW_ALIGNMENT - 1) & ~(size_t)(ARROW_ALIGNMENT - 1);
 }
 
+/* A message's metadata. */
+static void put_dictionary_head(struct arrow_export *x, uint64_t body, uint32_t count,
+                                const struct arrow_place places[3])
+{
+    struct table_out *o = &x->e.out;
+    uint64_t nulls = 0;
+    struct flat_table message;
+    size_t base = arrow_message_begin(o, ARROW_DICTIONARY_BATCH, body, &message);
+    struct flat_table d = flat_table_begin(o, base, message.at[ARROW_MESSAGE_HEADER], "841");
+    flat_set(&d, ARROW_DICTIONARY_ID, x->dictionary, 8);
+    flat_set(&d, ARROW_DICTIONARY_DELTA, x->symbol > 0, 1);
+    arrow_batch_put(o, base, d.at[ARROW_DICTIONARY_DATA], count, &nulls, 1, places, 3);
+    arrow_message_end(o, base);
+}
+
 /* The next piece of a column's dictionary. */
 static void write_dictionary(struct arrow_export *x, const struct arrow_column *c)
 {
@@ -154,19 +182,91 @@ static void write_dictionary(struct arrow_export *x, const struct arrow_column *
     size_t offset_bytes = ((size_t)count + 1) * 4, values = align_up(offset_bytes);
     size_t body = align_up(values + text_bytes);
     struct arrow_place places[3] = {{0, 0}, {0, offset_bytes}, {values, text_bytes}};
-    uint64_t nulls = 0;
-    struct flat_table message;
-    struct table_out *o = &x->e.out;
-    size_t base = arrow_message_begin(o, ARROW_DICTIONARY_BATCH, body, &message);
-    struct flat_table d = flat_table_begin(o, base, message.at[ARROW_MESSAGE_HEADER], "841");
-    flat_set(&d, ARROW_DICTIONARY_ID, x->dictionary, 8);
-    flat_set(&d, ARROW_DICTIONARY_DELTA, x->symbol > 0, 1);
-    arrow_batch_put(o, base, d.at[ARROW_DICTIONARY_DATA], count, &nulls, 1, places, 3);
-    arrow_message_end(o, base);
-    size_t begin = o->length;
-    out_zeros(o, body);
+    put_dictionary_head(x, body, count, places);
+    size_t begin = x->e.out.length;
+    out_zeros(&x->e.out, body);
     put_symbols(x, c, count, begin, begin + values);
     x->symbol += count;
+}
+
+/* A dictionary in one message: where its offsets end, before they are filled up, and its body. */
+static uint64_t whole_offset_bytes(const struct arrow_column *c)
+{
+    return ((uint64_t)c->symbols + 1) * 4;
+}
+
+static uint64_t whole_body_bytes(const struct arrow_export *x, const struct arrow_column *c)
+{
+    return align_up(whole_offset_bytes(c)) + align_up(x->symbol_bytes);
+}
+
+/* All are measured: one message, or pieces? One piece is as good as a whole. */
+static int choose_dictionary(struct arrow_export *x, const struct arrow_column *c)
+{
+    bool is_piece = c->symbols <= SYMBOLS_PIECE && x->symbol_bytes < x->e.piece_bytes;
+    bool is_long = whole_body_bytes(x, c) > x->dictionary_bytes;
+    x->dictionary_state = is_piece || (is_long && x->dictionary_kind == EXPORT_DICTIONARY_AUTO)
+                              ? WRITE_PIECES
+                              : WRITE_HEAD;
+    x->symbol = 0;
+    if (x->dictionary_state == WRITE_PIECES || x->symbol_bytes <= INT32_MAX) return EXPORT_BUSY;
+    return export_fail(&x->e.error, QUERY_FAULT_LIMIT,
+                       "column %u: its symbols have %" PRIu64 " bytes; a whole dictionary can have "
+                       "%d; with dictionary: \"delta\" it comes in pieces",
+                       x->dictionary, x->symbol_bytes, INT32_MAX);
+}
+
+static int measure_symbols(struct arrow_export *x, const struct arrow_column *c)
+{
+    uint32_t left = c->symbols - x->symbol, count = left < SYMBOLS_PIECE ? left : SYMBOLS_PIECE;
+    if (x->symbol == 0) x->symbol_bytes = x->offset = 0;
+    for (uint32_t i = 0; i < count; i++)
+        x->symbol_bytes += symbol_of(x, c, x->symbol + i).length;
+    x->symbol += count;
+    return x->symbol == c->symbols ? choose_dictionary(x, c) : EXPORT_BUSY;
+}
+
+static void write_whole_head(struct arrow_export *x, const struct arrow_column *c)
+{
+    uint64_t offsets = whole_offset_bytes(c);
+    struct arrow_place places[3] = {{0, 0}, {0, offsets}, {align_up(offsets), x->symbol_bytes}};
+    put_dictionary_head(x, whole_body_bytes(x, c), c->symbols, places);
+    out_zeros(&x->e.out, 4); /* the first offset */
+    x->dictionary_state = WRITE_OFFSETS;
+}
+
+static size_t padding(uint64_t bytes) { return (size_t)(align_up(bytes) - bytes); }
+
+static void write_offsets(struct arrow_export *x, const struct arrow_column *c)
+{
+    uint32_t left = c->symbols - x->symbol, count = left < SYMBOLS_PIECE ? left : SYMBOLS_PIECE;
+    unsigned char *p = out_room(&x->e.out, 4 * (size_t)count);
+    if (!p) return;
+    for (uint32_t i = 0; i < count; i++) {
+        x->offset += symbol_of(x, c, x->symbol + i).length;
+        put32(p + 4 * (size_t)i, (uint32_t)x->offset);
+    }
+    out_add(&x->e.out, 4 * (size_t)count);
+    x->symbol += count;
+    if (x->symbol < c->symbols) return;
+    out_zeros(&x->e.out, padding(whole_offset_bytes(c)));
+    x->symbol = 0;
+    x->dictionary_state = WRITE_TEXTS;
+}
+
+static void write_texts(struct arrow_export *x, const struct arrow_column *c)
+{
+    size_t bytes;
+    uint32_t count = piece_symbols(x, c, &bytes);
+    unsigned char *p = out_room(&x->e.out, bytes);
+    for (uint32_t i = 0; i < count && !x->e.out.failed; i++) {
+        struct table_text text = symbol_of(x, c, x->symbol + i);
+        if (text.length) memcpy(p, text.data, text.length);
+        if (text.length) p += text.length;
+    }
+    out_add(&x->e.out, bytes);
+    x->symbol += count;
+    if (x->symbol == c->symbols) out_zeros(&x->e.out, padding(x->symbol_bytes));
 }
 
 /* --- adding rows -------------------------------------------------------------------------------*/
@@ -515,20 +615,55 @@ static int column_work(struct arrow_export *x)
     return EXPORT_PIECE;
 }
 
+/* A piece ends where a message does, or where it is long enough. */
+static int whole_outcome(const struct arrow_export *x)
+{
+    return x->e.out.length >= x->e.piece_bytes ? EXPORT_PIECE : EXPORT_BUSY;
+}
+
+static int dictionary_end(struct arrow_export *x)
+{
+    x->symbol = 0;
+    x->dictionary++;
+    x->dictionary_state = MEASURE;
+    return EXPORT_PIECE;
+}
+
+/* Of the dictionary of one column, which may be empty. */
+static int symbols_work(struct arrow_export *x, const struct arrow_column *c)
+{
+    switch (x->dictionary_state) {
+    case MEASURE:
+        if (x->dictionary_kind == EXPORT_DICTIONARY_DELTA) {
+            x->dictionary_state = WRITE_PIECES;
+        } else {
+            int outcome = measure_symbols(x, c);
+            if (x->dictionary_state != WRITE_PIECES) return outcome;
+        }
+        __attribute__((fallthrough)); /* nobody makes pieces shorter meanwhile */
+    case WRITE_PIECES:
+        write_dictionary(x, c);
+        return x->symbol == c->symbols ? dictionary_end(x) : EXPORT_PIECE;
+    case WRITE_HEAD:
+        write_whole_head(x, c);
+        return EXPORT_BUSY;
+    case WRITE_OFFSETS:
+        write_offsets(x, c);
+        return whole_outcome(x);
+    case WRITE_TEXTS:
+        write_texts(x, c);
+        return x->symbol == c->symbols ? dictionary_end(x) : whole_outcome(x);
+    }
+    return EXPORT_BUSY;
+}
+
 static int dictionary_work(struct arrow_export *x)
 {
-    if (x->dictionary == x->column_count) {
-        x->state = WRITE_ROWS;
-        return EXPORT_BUSY;
-    }
-    const struct arrow_column *c = &x->columns[x->dictionary];
-    bool is_symbols = c->type == TABLE_SYM;
-    if (is_symbols) write_dictionary(x, c); /* an empty one, too */
-    if (!is_symbols || x->symbol == c->symbols) {
-        x->symbol = 0;
+    while (x->dictionary < x->column_count && x->columns[x->dictionary].type != TABLE_SYM)
         x->dictionary++;
-    }
-    return is_symbols ? EXPORT_PIECE : EXPORT_BUSY;
+    if (x->dictionary < x->column_count) return symbols_work(x, &x->columns[x->dictionary]);
+    x->state = WRITE_ROWS;
+    return EXPORT_BUSY;
 }
 
 static bool arrow_settled(const struct export *e)
@@ -615,13 +750,14 @@ static int arrow_create(struct query *q, struct query *counter, const struct exp
                         struct export **e, struct query_error *error)
 {
     (void)counter;
-    (void)o;
     int failed = export_check_names(q, "Arrow", error);
     if (failed) return failed;
     struct arrow_export *x = query_keep(q, sizeof *x);
     if (!x) return export_fail_memory(q, error);
     x->e.query = q;
     x->column_count = query_column_count(q);
+    x->dictionary_kind = o->dictionary;
+    x->dictionary_bytes = o->dictionary_bytes ? o->dictionary_bytes : EXPORT_DICTIONARY_BYTES;
     x->parts = query_has_parts(q);
     x->columns = query_keep(q, x->column_count * sizeof *x->columns);
     x->places = query_keep(q, x->column_count * 3 * sizeof *x->places);

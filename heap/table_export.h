@@ -20,6 +20,13 @@ enum export_format {
 
 #define EXPORT_NULL_BYTES_MAX 64
 
+/* How an Arrow stream has the dictionary of a sym column. Not all readers know deltas. */
+enum export_dictionary {
+    EXPORT_DICTIONARY_AUTO,  /* whole, if it is not longer than readers like ours take */
+    EXPORT_DICTIONARY_DELTA, /* some symbols a message */
+    EXPORT_DICTIONARY_WHOLE, /* one message, whose texts have at most 2 GiB */
+};
+
 struct export_options {
     enum export_format format;
     bool no_header;        /* CSV: no line with the names */
@@ -30,7 +37,13 @@ struct export_options {
     size_t null_length;
     size_t piece_bytes;    /* about so long a piece should be; 0: EXPORT_PIECE_BYTES */
     uint32_t rows_max;     /* of a record batch; 0: as many as fit */
+    enum export_dictionary dictionary; /* Arrow */
+    /* Arrow, EXPORT_DICTIONARY_AUTO: up to here, in bytes of the message's body, it is whole. 0:
+     * EXPORT_DICTIONARY_BYTES. */
+    size_t dictionary_bytes;
 };
+/* What readers take as one message: ARROW_LIMITS_DEFAULT. */
+#define EXPORT_DICTIONARY_BYTES ((size_t)256 << 20)
 #define EXPORT_PIECE_BYTES ((size_t)1 << 20)
 /* More is taken for this: a piece is put together in one go. */
 #define EXPORT_PIECE_BYTES_MAX EXPORT_PIECE_BYTES

@@ -353,3 +353,16 @@ int table_fork_join(struct table_fork *f, uint64_t end_ns, struct table_error *e
 
 void table_hold(struct table *t) { external_hold(&t->external); }
 void table_let_go(struct table *t) { external_let_go(&t->external); }
+
+void table_hold_codes(struct table *t)
+{
+    external_hold(&t->external);
+    t->code_holders++;
+}
+
+void table_let_go_codes(struct table *t)
+{
+    assert(t->code_holders);
+    t->code_holders--;
+    external_let_go(&t->external);
+}

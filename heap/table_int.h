@@ -202,6 +202,7 @@ struct table {
     uint64_t quiet_slots;      /* while there are so many, the last chunk is to be sealed, too */
     struct compactor *compactor;
     uint32_t forks;            /* open ones: table_fork.c */
+    uint32_t code_holders;     /* who remember codes of symbols: table_hold_codes */
     uint8_t *index_kinds;      /* per column: enum table_index_kind, what it is to have */
     uint8_t *index_settled;    /* the same, without what is tried (table_index_try) */
     struct indexer *indexer;   /* the column being indexed, or NULL */

@@ -153,32 +153,35 @@
     X("table.get", "path, row, [columns]", "map", 2, 3,                                         \
       METHOD_READ, method_table_get,                                                            \
       "Reads a row (negative: from the end), or some of its columns")                           \
-    X("table.slice", "path, start, n, [opts: select, format]", "{cols, data, rows}", 3, 4,      \
+    X("table.slice", "path, start, n, [opts: select, format, dictionary]",                      \
+      "{cols, data, rows}", 3, 4,                                                               \
       METHOD_READ | METHOD_LONG, method_table_slice,                                            \
       "Reads up to n rows from start on (negative: from the end); format as of table.scan")     \
     X("table.scan",                                                                             \
-      "path, [opts: where, select, let, order, limit, offset, batch, format]",                  \
+      "path, [opts: where, select, let, order, limit, offset, batch, format, dictionary]",      \
       "{cols, data, rows, cursor, stats}", 1, 2,                                                \
       METHOD_READ | METHOD_LONG, method_table_scan,                                             \
       "Reads the rows that a predicate keeps, as they are at this moment; table.next reads "    \
       "on. batch: {rows, bytes}; format \"rows\": a list of lists, \"cols\": a list or a "      \
-      "bin for each column, \"arrow\": a part of an Arrow stream")                              \
+      "bin for each column, \"arrow\": a part of an Arrow stream, with dictionary as of "        \
+      "table.export")                                                                           \
     X("table.next", "cursor, [opts: rows, bytes]", "{data, rows, cursor}", 1, 2,                \
       METHOD_READ | METHOD_LONG, method_table_next,                                             \
       "Reads the next batch of a scan or export; with the last, cursor is nil")                 \
     X("table.export",                                                                           \
-      "path, {format, where, select, let, order, limit, offset, batch, header, delimiter, "     \
-      "null}",                                                                                  \
+      "path, {format, where, select, let, order, limit, offset, batch, dictionary, header, "    \
+      "delimiter, null}",                                                                       \
       "{format, rows, data, cursor}", 2, 2,                                                     \
       METHOD_READ | METHOD_LONG, method_table_export,                                           \
       "Reads what table.scan would as bytes of a file: format \"arrow\" (a stream), \"csv\", "  \
       "\"jsonl\" or \"npy\"; table.next reads on. batch: {bytes}; header (true), delimiter "    \
-      "(\",\") and null (\"\"), what nil is written as, are options of csv")                    \
+      "(\",\") and null (\"\"), what nil is written as, are options of csv; dictionary of "      \
+      "arrow: those of sym columns \"whole\", as \"delta\"s, or (\"auto\") whole up to 256 MiB")   \
     X("table.close", "cursor", "bool", 1, 1,                                                    \
       METHOD_READ, method_table_close,                                                          \
       "Ends a scan; false if there is no such cursor")                                          \
     X("table.agg",                                                                              \
-      "path, {where, let, group, agg, having, order, limit, offset, format}",                   \
+      "path, {where, let, group, agg, having, order, limit, offset, format, dictionary}",       \
       "{cols, data, rows, stats}", 2, 2,                                                        \
       METHOD_READ | METHOD_LONG, method_table_agg,                                              \
       "Computes aggregates, agg: {name: [function, column, ...]}, of the rows that a "          \
@@ -215,7 +218,8 @@
       "Counts rows, chunks and bytes, and for each column the vectors and bytes by encoding")   \
     X("table.compact", "path", "{bytes_before, bytes_after}", 1, 1,                             \
       METHOD_WRITE | METHOD_LONG, method_table_compact,                                         \
-      "Seals all rows, takes deleted ones out and merges changed cells, in steps")              \
+      "Seals all rows, takes deleted ones out, merges changed cells, and makes dictionaries "   \
+      "of which much is not used anew, in steps")                                               \
     X("table.from", "path, [path], [schema]", "{rows, bytes_before, bytes_after}", 1, 3,        \
       METHOD_WRITE | METHOD_LONG, method_table_from,                                            \
       "Makes a table of a list of records and stores it at the second path (nil: instead of "   \

@@ -1,10 +1,12 @@
 /* methods_table.c - tables: create, schema, get, set, stats, compact. */
 #include "server/method_list.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "heap/list.h"
 #include "heap/map.h"
+#include "heap/table_renew.h"
 #include "heap/text.h"
 #include "server/clock.h"
 #include "server/keys.h"
@@ -248,7 +250,7 @@ enum call_outcome method_table_get(struct call *call)
         }
         if (status < 0) break;
         seen[column] = true;
-        writer_str(r.w, field->name, field->name_length);
+        reply_text(r.w, field->name, field->name_length);
         table_cell(v, chunk, slot, column, &cell);
         status = reply_cell(&r, &cell);
     }
@@ -298,7 +300,7 @@ static void write_column_stats(struct writer *w, const struct table_version *v, 
     for (unsigned e = 0; e < TABLE_ENCODING_COUNT; e++) encodings += s->encodings[e].vectors > 0;
     writer_map(w, 10);
     writer_cstr(w, "name");
-    writer_str(w, field->name, field->name_length);
+    reply_text(w, field->name, field->name_length);
     writer_cstr(w, "type");
     writer_cstr(w, table_type_name(field->type));
     reply_figure(w, "bytes", s->bytes);
@@ -427,38 +429,91 @@ enum call_outcome method_table_stats(struct call *call)
  * done, since each change in a chunk that is being copied would have it begun anew. Its place in
  * the line holds the table, whatever becomes of its value; no version of it is held, which would
  * then be copied, and count, too. */
+/* Between looks at the clock. */
+#define DROP_WORDS ((size_t)2000)
+
 struct compact_state {
     size_t bytes_before;
+    struct table_renewal *renewal; /* NULL: not begun */
+    struct table *made;            /* held; the table with new dictionaries, once it is seen */
+    size_t dropped_words;          /* of the old one, or of others */
 };
 
 static void compact_free(struct call *call)
 {
-    free(call->state);
+    struct compact_state *s = call->state;
+    if (s->renewal != NULL) table_renewal_close(s->renewal);
+    if (s->made != NULL) table_let_go(s->made);
+    free(s);
     call->state = NULL;
+}
+
+/* The new dictionaries become the table's, if that still is at the path. The turn ends, which held
+ * the old table. 1: there is more to do; 0; -1 after call_fail. */
+static int renewal_finish(struct call *call, struct compact_state *s, struct table *t)
+{
+    value v;
+    if (!table_renewal_ready(s->renewal)) return 0;
+    if (path_read_through(call, call->args[0], PATH_LENIENT, &v) < 0) return -1;
+    if (!value_is_kind(v, KIND_TABLE) || table_of(call->heap, v) != t) return 0;
+    s->made = table_renewal_publish(s->renewal, v);
+    table_hold(s->made);
+    table_renewal_close(s->renewal);
+    s->renewal = NULL;
+    table_turn_end(&call->turn);
+    return 1;
+}
+
+/* What is left of the old table counts as the new one's until it is freed. Others may leave more to
+ * be freed all the time: so no more is done than the old table may have been. */
+static int drop_some(struct compact_state *s, struct heap *h, uint64_t budget_ns)
+{
+    uint64_t end_ns = clock_ns() + budget_ns;
+    while (heap_drop_pending(h) && s->dropped_words < s->bytes_before) {
+        s->dropped_words += heap_drop_step(h, DROP_WORDS) + 1;
+        if (clock_ns() >= end_ns) break;
+    }
+    return heap_drop_pending(h) && s->dropped_words < s->bytes_before;
+}
+
+/* Chunks; then, once they are compact, dictionaries. As renewal_finish, or -ENOMEM. */
+static int compact_work(struct call *call, struct compact_state *s, uint64_t budget_ns)
+{
+    struct table *t = call->turn.t;
+    int status;
+    if (s->made != NULL) return drop_some(s, call->heap, budget_ns);
+    if (s->renewal != NULL) {
+        status = table_renewal_step(s->renewal, clock_ns() + budget_ns);
+        return status == 0 ? renewal_finish(call, s, t) : status;
+    }
+    status = table_compact_step(t, true, budget_ns);
+    if (status == 0) status = table_seal_step(t, budget_ns);
+    if (status == 0) status = table_settle_step(t, budget_ns);
+    if (status == 0) status = table_renewal_open(t, &s->renewal) == 0 ? 1 : -ENOMEM;
+    return status;
 }
 
 static enum call_outcome compact_step(struct call *call, uint64_t budget_ns)
 {
     struct compact_state *s = call->state;
-    struct table *t = call->turn.t;
-    int status = table_compact_step(t, true, budget_ns);
-    if (status == 0) status = table_seal_step(t, budget_ns);
-    if (status == 0) status = table_settle_step(t, budget_ns);
+    int status = compact_work(call, s, budget_ns);
     if (status == 1) return CALL_PENDING;
     if (status == 0) {
         writer_map(call->reply, 2);
         reply_figure(call->reply, "bytes_before", s->bytes_before);
-        reply_figure(call->reply, "bytes_after", table_bytes(t));
+        reply_figure(call->reply, "bytes_after",
+                     table_bytes(s->made != NULL ? s->made : call->turn.t));
     }
     compact_free(call);
-    return status < 0 ? fail_no_memory(call) : CALL_DONE;
+    if (status == -ENOMEM) return fail_no_memory(call);
+    return status == 0 ? CALL_DONE : CALL_FAILED;
 }
 
 enum call_outcome method_table_compact(struct call *call)
 {
     struct table *t;
     if (table_find(call, call->args[0], &t) < 0 || table_turn_keep(call, t) < 0) return CALL_FAILED;
-    struct compact_state *s = malloc(sizeof *s);
+    struct compact_state *s = calloc(1, sizeof *s);
     if (s == NULL) return fail_no_memory(call);
     table_close_tail(t);
     s->bytes_before = table_bytes(t);

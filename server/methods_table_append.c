@@ -428,11 +428,42 @@ static enum call_outcome append_rows(struct call *call, struct table *t, const s
     return append_start(call, t, list_length(call->heap, from->rows), from);
 }
 
+static bool is_given(value v) { return v != VALUE_ABSENT && v != VALUE_NIL; }
+
+/* Masks are of columns that are given as a bin: elsewhere they would mean nothing. */
+static int check_masks(struct call *call, const struct source *from)
+{
+    struct map_iterator it = {0};
+    value name, v;
+    if (!value_is_kind(from->valid, KIND_MAP)) return 0;
+    while (map_next(call->heap, from->valid, &it, &name, &v)) {
+        struct map_key key;
+        value column = VALUE_ABSENT;
+        if (map_key_value(call->heap, &key, name) == 0)
+            column = map_get(call->heap, from->cols, &key);
+        const char *given = !is_given(column) ? "not given"
+                            : value_is_text(column) && text_is_bytes(column) ? NULL
+                                                                             : "no bin";
+        if (v == VALUE_NIL && given == NULL) continue;
+        if (given != NULL)
+            call_fail(call, ERROR_BAD_PARAMS,
+                      "%s: valid: column %s is %s; a mask is for a column that is given as a bin "
+                      "(in lists, null is nil)", call->method->name, call_quote_value(call, name),
+                      given);
+        else if (!value_is_text(v) || !text_is_bytes(v))
+            call_fail(call, ERROR_BAD_PARAMS,
+                      "%s: valid: the mask of column %s must be a bin, not %s", call->method->name, call_quote_value(call, name), value_describe(v));
+        else continue;
+        return -1;
+    }
+    return 0;
+}
+
 static enum call_outcome append_cols(struct call *call, struct table *t, const struct source *from)
 {
     int64_t rows = -1;
     if (check_names(call, t, from->cols, "cols") < 0 ||
-        check_names(call, t, from->valid, "valid") < 0 ||
+        check_names(call, t, from->valid, "valid") < 0 || check_masks(call, from) < 0 ||
         option_int(call, "n", from->n, 0, (int64_t)1 << 32, &rows) < 0)
         return CALL_FAILED;
     if (rows < 0) rows = rows_of_lists(call, from->cols);
@@ -452,5 +483,8 @@ enum call_outcome method_table_append(struct call *call)
     if ((from.rows == VALUE_ABSENT) == (from.cols == VALUE_ABSENT))
         return call_fail(call, ERROR_BAD_PARAMS, "%s: give either rows or cols",
                          call->method->name);
+    if (from.rows != VALUE_ABSENT && (is_given(from.n) || is_given(from.valid)))
+        return call_fail(call, ERROR_BAD_PARAMS, "%s: %s goes with cols, not with rows",
+                         call->method->name, is_given(from.n) ? "n" : "valid");
     return from.rows != VALUE_ABSENT ? append_rows(call, t, &from) : append_cols(call, t, &from);
 }

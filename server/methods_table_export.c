@@ -266,7 +266,8 @@ static void fit_sizes(const struct call *call, struct sending *s)
 
 static int open_arrow(struct call *call, struct table_cursor *cursor)
 {
-    struct export_options options = {.format = EXPORT_ARROW};
+    struct export_options options = {
+        .format = EXPORT_ARROW, .dictionary = (enum export_dictionary)cursor->dictionary};
     struct query_error error;
     if (cursor->export != NULL) return 0;
     if (export_create(cursor->query, NULL, &options, &cursor->export, &error) == 0) return 0;
@@ -298,10 +299,22 @@ enum call_outcome table_send(struct call *call, struct table_cursor *cursor, enu
 
 /* --- table.export -----------------------------------------------------------------------------*/
 
-/* The options that a scan does not have. */
-static const char *const own_options[] = {"header", "delimiter", "null", NULL};
+/* The options that a scan does not have, and the one that all have who write Arrow. */
+static const char *const own_options[] = {"dictionary", "header", "delimiter", "null", NULL};
 
 static const char *const format_names[] = {"arrow", "csv", "jsonl", "npy"};
+
+int table_dictionary_read(struct call *call, value options, bool arrow, int *dictionary)
+{
+    value v = table_option(call, options, "dictionary");
+    if (v == VALUE_ABSENT || v == VALUE_NIL) return 0;
+    if (!arrow) {
+        call_fail(call, ERROR_BAD_PARAMS, "%s: dictionary is an option of format \"arrow\"",
+                  call->method->name);
+        return -1;
+    }
+    return option_word(call, "dictionary", v, "auto delta whole", dictionary);
+}
 
 static int read_export_format(struct call *call, value map, enum export_format *format)
 {
@@ -339,6 +352,7 @@ static int export_open(struct call *call, struct table *t, struct query_spec *sp
 enum call_outcome method_table_export(struct call *call)
 {
     struct export_options options = {.format = EXPORT_ARROW};
+    int dictionary = EXPORT_DICTIONARY_AUTO;
     struct csv_form form;
     struct query_error error;
     struct query_spec spec;
@@ -351,12 +365,19 @@ enum call_outcome method_table_export(struct call *call)
     if (read_export_format(call, map, &options.format) < 0 ||
         csv_form_read(call, format_names[options.format], table_option(call, map, "header"),
                       table_option(call, map, "delimiter"), table_option(call, map, "null"),
-                      &form) < 0)
+                      &form) < 0 ||
+        table_dictionary_read(call, map, options.format == EXPORT_ARROW, &dictionary) < 0)
         return CALL_FAILED;
     options.no_header = form.no_header;
     options.delimiter = form.delimiter;
     options.null_text = form.null_text;
     options.null_length = form.null_length;
+    options.dictionary = (enum export_dictionary)dictionary;
+    value rows = table_option(call, table_option(call, map, "batch"), "rows");
+    if (options.format != EXPORT_ARROW && rows != VALUE_ABSENT && rows != VALUE_NIL)
+        return call_fail(call, ERROR_BAD_PARAMS,
+                         "%s: rows of batch are those of a record batch, in format \"arrow\"; pieces "
+                         "of \"%s\" have bytes", call->method->name, format_names[options.format]);
     struct table_cursor *cursor = table_cursor_open(call, TABLE_FORMAT_BYTES, map);
     if (cursor == NULL) return CALL_FAILED;
     if (export_open(call, t, &spec, &options, cursor) < 0) {

@@ -146,6 +146,10 @@ static int prepare_new(struct call *call, const struct request *r, struct table_
     struct table_schema schema;
     struct place place;
     if (check_place(call, r->ttl_ms, &place) < 0) return -1;
+    if (import_keep_path(x, call->args[0]) < 0) {
+        fail_no_memory(call);
+        return -1;
+    }
     if (r->schema == VALUE_ABSENT) return 0;
     if (table_schema_read(call, r->schema, &schema) < 0) return -1;
     value table = table_schema_make(call, &schema);
@@ -245,10 +249,16 @@ static void fail_altered(struct call *call, const struct table_import *x)
 }
 
 /* Whether the table is where it was when the import began. 0, or -1 after call_fail. */
-static int check_table(struct call *call, const struct table_import *x)
+static int check_table(struct call *call, struct table_import *x)
 {
     struct table *t;
-    if (x->table == NULL || x->infers || x->fresh) return 0;
+    if (x->infers) return 0;
+    if (x->table == NULL || x->fresh) {
+        if (import_is_at(x, call->args[0])) return 0;
+        call_fail(call, ERROR_NOT_FOUND, "%s: this import began at another path than %s; its table "
+                  "is made there", call->method->name, quote_whole_path(call, call->args[0]));
+        return -1;
+    }
     if (is_altered(x)) {
         fail_altered(call, x);
         return -1;

@@ -16,6 +16,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "heap/table_export.h"
 #include "heap/list.h"
 #include "heap/map.h"
 #include "heap/text.h"
@@ -501,6 +502,22 @@ value table_option(struct call *call, value options, const char *name)
     return map_get(call->heap, options, &key);
 }
 
+/* Names in {rows, bytes} that are others. */
+static int check_batch_names(struct call *call, value batch)
+{
+    struct map_iterator it = {0};
+    value name, v;
+    while (map_next(call->heap, batch, &it, &name, &v)) {
+        if (value_is_text(name) && (text_equals(call->heap, name, "rows", 4) ||
+                                    text_equals(call->heap, name, "bytes", 5)))
+            continue;
+        call_fail(call, ERROR_BAD_PARAMS, "%s: batch has no option %s; it can be rows, bytes",
+                  call->method->name, call_quote_value(call, name));
+        return -1;
+    }
+    return 0;
+}
+
 int table_batch_read(struct call *call, value batch, struct table_cursor *cursor)
 {
     int64_t rows = cursor->rows_max, bytes = (int64_t)cursor->bytes_max;
@@ -510,7 +527,8 @@ int table_batch_read(struct call *call, value batch, struct table_cursor *cursor
                   call->method->name, value_describe(batch));
         return -1;
     }
-    if (option_int(call, "rows", table_option(call, batch, "rows"), 1, BATCH_ROWS_MAX, &rows) < 0 ||
+    if (check_batch_names(call, batch) < 0 ||
+        option_int(call, "rows", table_option(call, batch, "rows"), 1, BATCH_ROWS_MAX, &rows) < 0 ||
         option_int(call, "bytes", table_option(call, batch, "bytes"), 1,
                    (int64_t)call->host->reply_bytes_max, &bytes) < 0)
         return -1;
@@ -541,8 +559,13 @@ struct table_cursor *table_cursor_open(struct call *call, enum table_format form
 static struct table_cursor *cursor_create(struct call *call, value options)
 {
     enum table_format format;
-    if (read_format(call, table_option(call, options, "format"), &format) < 0) return NULL;
-    return table_cursor_open(call, format, options);
+    int dictionary = EXPORT_DICTIONARY_AUTO;
+    if (read_format(call, table_option(call, options, "format"), &format) < 0 ||
+        table_dictionary_read(call, options, format == TABLE_FORMAT_ARROW, &dictionary) < 0)
+        return NULL;
+    struct table_cursor *cursor = table_cursor_open(call, format, options);
+    if (cursor != NULL) cursor->dictionary = dictionary;
+    return cursor;
 }
 
 int table_compile(struct call *call, struct table *t, const struct query_spec *spec, bool agg,
@@ -569,6 +592,9 @@ static int compile(struct call *call, struct table *t, const struct query_spec *
     return status;
 }
 
+/* Beside those of queries. */
+static const char *const formats_options[] = {"dictionary", NULL};
+
 /* Everything up to the first step of table.scan and table.agg. */
 static enum call_outcome query_start(struct call *call, bool agg)
 {
@@ -576,7 +602,7 @@ static enum call_outcome query_start(struct call *call, bool agg)
     struct query_spec spec;
     struct table *t;
     if (table_find(call, call->args[0], &t) < 0) return CALL_FAILED;
-    if (query_spec_read(call->heap, param(call, 1), agg, &spec, &error) < 0)
+    if (query_spec_read_also(call->heap, param(call, 1), agg, formats_options, &spec, &error) < 0)
         return call_fail_query(call, &error);
     struct table_cursor *cursor = cursor_create(call, param(call, 1));
     if (cursor == NULL || compile(call, t, &spec, agg, cursor) < 0) return CALL_FAILED;
@@ -609,10 +635,11 @@ enum call_outcome method_table_agg(struct call *call) { return query_start(call,
 enum call_outcome method_table_slice(struct call *call)
 {
     struct table *t;
-    value select, format;
-    const struct option known[] = {{"select", &select}, {"format", &format}};
+    value select, format, dictionary;
+    const struct option known[] = {
+        {"select", &select}, {"format", &format}, {"dictionary", &dictionary}};
     int64_t start = 0, count = 0;
-    if (options_read(call, 3, known, 2) < 0 ||
+    if (options_read(call, 3, known, 3) < 0 ||
         param_int(call, 1, "start", INT64_MIN, INT64_MAX, &start) < 0 ||
         param_int(call, 2, "n", 0, SLICE_ROWS_MAX, &count) < 0 ||
         table_find(call, call->args[0], &t) < 0)
@@ -712,7 +739,7 @@ enum call_outcome method_table_explain(struct call *call)
     if (table_find(call, call->args[0], &t) < 0) return CALL_FAILED;
     bool agg = table_option(call, param(call, 1), "agg") != VALUE_ABSENT ||
                table_option(call, param(call, 1), "group") != VALUE_ABSENT;
-    if (query_spec_read(call->heap, param(call, 1), agg, &spec, &error) < 0)
+    if (query_spec_read_also(call->heap, param(call, 1), agg, formats_options, &spec, &error) < 0)
         return call_fail_query(call, &error);
     struct table_cursor *cursor = cursor_create(call, param(call, 1));
     if (cursor == NULL || compile(call, t, &spec, agg, cursor) < 0) return CALL_FAILED;

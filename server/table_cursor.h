@@ -24,6 +24,7 @@ struct table_cursor {
     enum table_format format;
     uint32_t rows_max;  /* of a batch; arrow and bytes, 0: any */
     size_t bytes_max;
+    int dictionary;     /* Arrow: enum export_dictionary */
     /* Arrow and bytes: who makes them of the query, and what is left of the piece it made last. */
     struct export *export;
     const unsigned char *piece;

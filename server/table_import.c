@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "heap/equal.h"
+#include "heap/list.h"
 #include "heap/table_csv.h"
 #include "heap/table_npy.h"
 #include "server/table_json.h"
@@ -64,7 +66,7 @@ void import_destroy(struct table_import *x)
     out_close(&x->held);
     table_schema_close(&x->given);
     if (x->empty != NULL) table_unpin(x->empty);
-    if (x->table != NULL) table_let_go(x->table);
+    if (x->table != NULL) table_let_go_codes(x->table);
     root_frame_close(x->external.heap, &x->frame);
     external_let_go(&x->external);
 }
@@ -74,7 +76,33 @@ void import_destroy(struct table_import *x)
 void import_into(struct table_import *x, struct table *t)
 {
     x->table = t;
-    table_hold(t);
+    table_hold_codes(t);
+}
+
+int import_keep_path(struct table_import *x, value path)
+{
+    struct heap *h = x->external.heap;
+    if (root_frame_push_take(h, &x->frame, value_share(h, path)) < 0) return -ENOMEM;
+    x->has_path = true;
+    return 0;
+}
+
+/* Of paths: values, and KiB of keys. */
+#define EQUAL_LIMIT ((size_t)1 << 16)
+
+/* A path of one segment may stand without its list. */
+static value only_segment(const struct heap *h, value path)
+{
+    return value_is_kind(path, KIND_LIST) && list_length(h, path) == 1 ? list_get(h, path, 0) : path;
+}
+
+bool import_is_at(struct table_import *x, value path)
+{
+    struct heap *h = x->external.heap;
+    if (!x->has_path) return true;
+    root_frame_touch(h, &x->frame);
+    return value_equal(h, only_segment(h, x->frame.slots[0]), only_segment(h, path),
+                       EQUAL_LIMIT) == 1;
 }
 
 int import_into_new_take(struct table_import *x, value v)
@@ -88,8 +116,8 @@ int import_into_new_take(struct table_import *x, value v)
 value import_stored(struct table_import *x)
 {
     root_frame_touch(x->external.heap, &x->frame);
-    value v = x->frame.slots[0];
-    x->frame.slots[0] = VALUE_NIL;
+    value v = x->frame.slots[x->frame.count - 1];
+    x->frame.slots[x->frame.count - 1] = VALUE_NIL;
     x->fresh = false;
     return v;
 }

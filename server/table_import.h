@@ -27,7 +27,8 @@ struct table_import {
     size_t bytes_max;
     bool infers;              /* stores nothing */
     bool atomic;              /* the rows of all calls join at the end of the last one */
-    bool fresh;               /* its table is its own: it lies in the frame */
+    bool fresh;               /* its table is its own: it lies in the frame, */
+    bool has_path;            /* behind the path that a table is to be made at */
     struct table *table;      /* held; NULL: none yet */
     struct table_version *empty; /* of a table that is only there to be read into: infers */
     struct root_frame frame;
@@ -55,6 +56,10 @@ void import_destroy(struct table_import *x);
 /* The table that rows go into, one that is there already; or one that is new, which the import
  * takes over (0 or -ENOMEM, and `v` is then the caller's). */
 void import_into(struct table_import *x, struct table *t);
+/* Where a new table is to be stored; before import_into_new_take. 0 or -ENOMEM. */
+warn_unused int import_keep_path(struct table_import *x, value path);
+/* Whether that is `path`; true if none was kept. */
+bool import_is_at(struct table_import *x, value path);
 warn_unused int import_into_new_take(struct table_import *x, value v);
 /* The new table, which is the caller's to store, and no longer the import's own. */
 value import_stored(struct table_import *x);

@@ -34,6 +34,9 @@ void table_write_stats(struct writer *w, const struct query *q);
 int64_t table_cursor_number(const struct call *call, const struct table_cursor *cursor,
                             bool goes_on);
 
+/* The option dictionary, which is one of the format arrow. */
+warn_unused int table_dictionary_read(struct call *call, value options, bool arrow,
+                                      int *dictionary);
 /* Answers with bytes: of a cursor whose export is open, or, of READ_FIRST and READ_ALL, shall be
  * (format arrow). Takes the cursor over. */
 enum call_outcome table_send(struct call *call, struct table_cursor *cursor, enum table_read kind);

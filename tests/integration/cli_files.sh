@@ -34,6 +34,8 @@ is ".ndjson and .jsonl are a record a line" "$(cmp out.ndjson out.jsonl && wc -l
 is "an array of nothing" "$(table export t - --format json where 'id > 3')" "[]"
 { echo n,s; for ((i = 0; i < 20000; i++)); do echo "$i,a text that makes the answer long"; done; } >many.csv
 table create many many.csv
+ok "a file that cannot be written" status 4 table export t /nonexistent/x.csv
+ok "has its own name in the error" says "/nonexistent/x.csv: cannot write: No such file"
 table export many many.json
 is "an array in many pieces" "$(jq -c '[length, .[19999].n, (map(.n) | add)]' many.json)" '[20000,19999,199990000]'
 ok "tabulators by the name" table export t out.tsv select id limit 2

@@ -125,6 +125,24 @@ START_TEST(columns_are_aligned)
 }
 END_TEST
 
+/* The next column begins at the 83rd place, or behind the long text. */
+START_TEST(a_long_text_does_not_widen_each_row)
+{
+    struct cli_grid g = {0};
+    char text[501], wanted[1200];
+    memset(text, 'x', 500);
+    text[500] = 0;
+    cli_grid_column(&g, "text", 4, NULL, false);
+    cli_grid_column(&g, "n", 1, NULL, false);
+    cli_grid_cell(&g, text, 500);
+    cli_grid_cell(&g, "1", 1);
+    cli_grid_cell(&g, "short", 5);
+    cli_grid_cell(&g, "2", 1);
+    sprintf(wanted, "%-80s  n\n%s  1\n%-80s  2\n", "text", text, "short");
+    prints(&g, 0, wanted);
+    cli_grid_close(&g);
+}
+END_TEST
 START_TEST(a_last_column_of_texts_has_no_blanks_behind_it)
 {
     struct cli_grid g = {0};
@@ -287,6 +305,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, width_is_counted_in_columns);
     tcase_add_test(tcase, long_texts_are_cut_between_characters);
     tcase_add_test(tcase, columns_are_aligned);
+    tcase_add_test(tcase, a_long_text_does_not_widen_each_row);
     tcase_add_test(tcase, a_last_column_of_texts_has_no_blanks_behind_it);
     tcase_add_test(tcase, what_does_not_fit_is_cut_or_left_out);
     tcase_add_test(tcase, names_are_cut_and_numbers_are_not);

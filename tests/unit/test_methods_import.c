@@ -444,6 +444,31 @@ START_TEST(atomic_calls_make_a_table_at_the_last)
 }
 END_TEST
 
+START_TEST(a_table_is_made_where_its_import_began)
+{
+    for (int atomic = 0; atomic < 2; atomic++)
+        for (int schema = 0; schema <= atomic; schema++) { /* else it is there at once */
+            char options[160], last[40];
+            snprintf(options, sizeof options, "{'format': 'csv', 'atomic': %s, 'create': true, "
+                     "'more': true%s}", atomic ? "true" : "false",
+                     schema ? ", 'schema': [['n', 'i64']]" : "");
+            const char *got = import("['t']", "n\n", options);
+            ck_assert_int_eq(strncmp(got, "{'rows': 0, 'cursor': ", 22), 0);
+            snprintf(last, sizeof last, "{'cursor': %lld}", atoll(got + 22));
+            got = import("'u'", "1\n", last);
+            ck_assert_msg(strstr(got, "! NOT_FOUND table.import: this import began at another "
+                                      "path than \"u\"") != NULL, "%s", got);
+            ASK(&p, "exists", "'u'", "0");
+            ASK(&p, "exists", "'t'", "0");
+            got = import("'t'", "n\n", options);
+            snprintf(last, sizeof last, "{'cursor': %lld}", atoll(got + 22));
+            IMPORT("['t']", "1\n", last, "{'rows': 1, 'cursor': nil}");
+            ASK(&p, "len", "'t'", "1");
+            ASK(&p, "clear", "", "true");
+        }
+}
+END_TEST
+
 START_TEST(infer_reads_all_calls_and_stores_nothing)
 {
     IMPORT("nil", "a,b\n1,", "{'format': 'csv', 'infer': true, 'more': true}",
@@ -747,6 +772,7 @@ Suite *test_suite(void)
     tcase_add_test(c, each_call_is_whole_or_nothing);
     tcase_add_test(c, atomic_calls_join_at_the_last);
     tcase_add_test(c, atomic_calls_make_a_table_at_the_last);
+    tcase_add_test(c, a_table_is_made_where_its_import_began);
     tcase_add_test(c, infer_reads_all_calls_and_stores_nothing);
     tcase_add_test(c, parameters_are_checked);
     tcase_add_test(c, cursors_of_imports_are_cursors);

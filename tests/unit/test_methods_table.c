@@ -160,6 +160,16 @@ START_TEST(appends_are_all_or_nothing)
         {"'t', {'cols': {'x': b'1234567', 'n': [1]}, 'n': 1}",
          "! BAD_PARAMS table.append: column \"x\": a bin of 7 bytes; it must have 8"},
         {"'t', {'cols': {'x': [1], 'name': b'a', 'n': [1]}}", "! BAD_PARAMS"},
+        {"'t', {'cols': {'x': [1.0], 'n': [1]}, 'n': 1, 'valid': {'x': b'\\x01'}}",
+         "! BAD_PARAMS table.append: valid: column \"x\" is no bin; a mask is for a column "},
+        {"'t', {'cols': {'n': [1]}, 'n': 1, 'valid': {'x': b'\\x01'}}",
+         "! BAD_PARAMS table.append: valid: column \"x\" is not given; a mask is for a column "},
+        {"'t', {'cols': {'x': b'12345678', 'n': [1]}, 'n': 1, 'valid': {'x': 5}}",
+         "! BAD_PARAMS table.append: valid: the mask of column \"x\" must be a bin, not "},
+        {"'t', {'rows': [[1.0, 'a', 1]], 'n': 1}",
+         "! BAD_PARAMS table.append: n goes with cols, not with rows"},
+        {"'t', {'rows': [[1.0, 'a', 1]], 'valid': {}}",
+         "! BAD_PARAMS table.append: valid goes with cols, not with rows"},
         {"'t', {'cols': {'x': b'12345678', 'n': [1]}, 'n': 1, 'valid': {'x': b''}}",
          "! BAD_PARAMS"},
         {"'t', {'cols': {'x': b'12345678', 'n': [1]}, 'n': 1, 'valid': {'x': b'\\x00'}}",
@@ -178,6 +188,16 @@ START_TEST(appends_are_all_or_nothing)
         "'t', {'cols': {'x': b'\\x00\\x00\\x00\\x00\\x00\\x00\\xf8?', "
         "'n': b'\\x05\\x00\\x00\\x00'}, 'n': 1}", "{'first': 3, 'n': 1}");
     ASK(&p, "get", "['t', -1]", "{'x': 1.5, 'name': nil, 'n': 5}");
+}
+END_TEST
+
+START_TEST(names_that_are_not_utf8_are_bins)
+{
+    ASK(&p, "table.create", "'b', [[b'\\xff', 'i8']]", "true");
+    ASK(&p, "table.append", "'b', {'rows': [[5]]}", "{'first': 0, 'n': 1}");
+    ASK(&p, "table.get", "'b', 0", "{b'\\xff': 5}");
+    ASK_HAS(&p, "table.stats", "'b'", "'name': b'\\xff'");
+    ASK_HAS(&p, "table.schema", "'b'", "[b'\\xff', 'i8'");
 }
 END_TEST
 
@@ -661,6 +681,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, a_large_table_is_a_summary_with_extension_types);
     tcase_add_test(tcase, bad_schemas);
     tcase_add_test(tcase, appends_are_all_or_nothing);
+    tcase_add_test(tcase, names_that_are_not_utf8_are_bins);
     tcase_add_test(tcase, scans_filter_select_and_order);
     tcase_add_test(tcase, bad_queries);
     tcase_add_test(tcase, cursors_have_limits_and_end);

@@ -182,7 +182,8 @@ START_TEST(options_of_csv_are_those_of_both_ways)
         }
     ASK_BEGINS(&p, "table.export", "'t', {'format': 'csv', 'delimitr': ','}",
                "! BAD_PARAMS table.export: the query: there is no option \"delimitr\"; it can be "
-               "where, let, select, batch, order, limit, offset, format, header, delimiter, null");
+               "where, let, select, batch, order, limit, offset, format, dictionary, header, "
+               "delimiter, null");
 }
 END_TEST
 
@@ -293,8 +294,23 @@ START_TEST(bad_exports)
     ASK_BEGINS(&p, "table.export", "'t', {'format': 'csv', 'formats': 1}", "! BAD_PARAMS");
     ASK_BEGINS(&p, "table.export", "'t', {'format': 'csv', 'batch': {'bytes': 0}}", "! ");
     ASK_BEGINS(&p, "table.scan", "'t', {'format': 'csv'}", "! BAD_PARAMS");
+    ASK_BEGINS(&p, "table.export", "'t', {'format': 'csv', 'batch': {'rows': 5}}",
+               "! BAD_PARAMS table.export: rows of batch are those of a record batch");
+    ASK(&p, "table.scan", "'t', {'batch': {'row': 5}}",
+        "! BAD_PARAMS table.scan: batch has no option \"row\"; it can be rows, bytes");
+    ASK_BEGINS(&p, "table.agg", "'t', {'agg': {'n': ['count']}, 'batch': {'rows': 5}}",
+               "! BAD_PARAMS table.agg: the query: there is no option \"batch\"");
     ASK_BEGINS(&p, "table.scan", "'t', {'header': true}", "! BAD_PARAMS");
     ASK_BEGINS(&p, "table.export", "'none', {'format': 'csv'}", "! NOT_FOUND");
+    ASK_BEGINS(&p, "table.export", "'t', {'format': 'arrow', 'dictionary': 'deltas'}",
+               "! BAD_PARAMS table.export: option dictionary is \"deltas\"; it may be one of: "
+               "auto delta whole");
+    ASK(&p, "table.export", "'t', {'format': 'csv', 'dictionary': 'delta'}",
+        "! BAD_PARAMS table.export: dictionary is an option of format \"arrow\"");
+    ASK(&p, "table.scan", "'t', {'format': 'cols', 'dictionary': 'delta'}",
+        "! BAD_PARAMS table.scan: dictionary is an option of format \"arrow\"");
+    ASK(&p, "table.slice", "'t', 0, 1, {'dictionary': 'delta'}",
+        "! BAD_PARAMS table.slice: dictionary is an option of format \"arrow\"");
     ASK_BEGINS(&p, "table.export", "'t', {'format': 'npy'}",
                "! WRONG_TYPE table.export: column \"name\" is of type str; .npy has numbers ");
     ASK_BEGINS(&p, "table.export", "'t', {'format': 'npy', 'select': ['s']}", "! WRONG_TYPE");
@@ -369,6 +385,9 @@ START_TEST(arrow_is_cut_anywhere)
     arrow_trip("table.export", "'t', {'format': 'arrow'}", "", "nil");
     for (int ext = 0; ext < 2; ext++) {
         arrow_trip("table.scan", "'t', {'format': 'arrow'}", "", "nil");
+        arrow_trip("table.scan", "'t', {'format': 'arrow', 'dictionary': 'delta'}", "", "nil");
+        arrow_trip("table.slice", "'t', 0, 9, {'format': 'arrow', 'dictionary': 'whole'}", "",
+                   "nil");
         arrow_trip("table.scan", "'t', {'format': 'arrow', 'batch': {'bytes': 1}}", "", "nil");
         arrow_trip("table.scan", "'t', {'format': 'arrow', 'batch': {'bytes': 7}, "
                    "'where': ['!=', 'n', 2]}", ", {'bytes': 33}", "{'where': ['!=', 'n', 2]}");

@@ -642,6 +642,130 @@ START_TEST(symbols_are_taken_back_while_they_go_out)
 }
 END_TEST
 
+/* --- dictionaries of many symbols --------------------------------------------------------------*/
+
+#define MANY_SYMBOLS 40001
+
+static struct table *make_symbols(void)
+{
+    const struct table_field fields[] = {{.name = "s", .name_length = 1, .type = TABLE_SYM},
+                                         {.name = "i", .name_length = 1, .type = TABLE_I32},
+                                         {.name = "few", .name_length = 3, .type = TABLE_SYM}};
+    struct table_append a;
+    ck_assert_int_eq(table_create(h, fields, 3, &tables[0], NULL), 0);
+    struct table *t = table_of(h, tables[0]);
+    ck_assert_int_eq(table_append_begin(t, MANY_SYMBOLS, &a, NULL), 0);
+    for (uint32_t i = 0; i < MANY_SYMBOLS; i++) {
+        char room[32];
+        struct table_text text = {room, i == 9 ? 0 : (size_t)sprintf(room, "symbol %u", i)};
+        struct table_text few = {"few", i % 4};
+        if (few.length > 3) few.length = 0;
+        ck_assert_int_eq(table_append_texts(&a, 0, 1, &text, NULL), 0);
+        ck_assert_int_eq(table_append_raw(&a, 1, 1, &i, NULL, 0, NULL), 0);
+        ck_assert_int_eq(table_append_texts(&a, 2, 1, &few, NULL), 0);
+    }
+    ck_assert_int_eq(table_append_commit(&a, NULL, NULL), 0);
+    return t;
+}
+
+static int write_dictionaries(struct table *t, const struct export_options *options,
+                              struct table_out *stream)
+{
+    struct query *q;
+    struct query_error error;
+    int failed = export_scan(h, t, NULL, 0, &q, &error);
+    if (failed) return failed;
+    failed = export_query(q, NULL, options, 0, stream, &error);
+    query_destroy(q);
+    return failed;
+}
+
+static struct table_out trip_dictionaries(struct table *t, struct export_options options)
+{
+    struct table_out stream = {.data = NULL};
+    struct table_error error;
+    ck_assert_int_eq(write_dictionaries(t, &options, &stream), 0);
+    ck_assert_msg(read_all(stream.data, stream.length, 4096, &error) == 0, "%s", error.text);
+    struct table_version *from = table_pin(t);
+    check_copy(from, NULL, UINT32_MAX);
+    table_unpin(from);
+    return stream;
+}
+
+static bool same_bytes(const struct table_out *a, const struct table_out *b)
+{
+    return a->length == b->length && memcmp(a->data, b->data, a->length) == 0;
+}
+
+START_TEST(dictionaries_go_out_whole_or_in_pieces)
+{
+    struct table *t = make_symbols();
+    const struct export_options options[] = {
+        {.dictionary = EXPORT_DICTIONARY_DELTA},
+        {.dictionary_bytes = 100000}, /* it has more */
+        {.dictionary = EXPORT_DICTIONARY_AUTO},
+        {.dictionary = EXPORT_DICTIONARY_WHOLE, .dictionary_bytes = 100000},
+    };
+    struct table_out streams[4];
+    for (unsigned i = 0; i < 4; i++) streams[i] = trip_dictionaries(t, options[i]);
+    expect_true(same_bytes(&streams[0], &streams[1]));
+    expect_true(same_bytes(&streams[2], &streams[3]));
+    expect_true(!same_bytes(&streams[0], &streams[2]));
+    for (unsigned i = 0; i < 4; i++) out_close(&streams[i]);
+    for (size_t piece = 1; piece < 1 << 20; piece = piece * 7 + 90) {
+        struct table_out stream = trip_dictionaries(
+            t, (struct export_options){.piece_bytes = piece,
+                                       .dictionary = EXPORT_DICTIONARY_WHOLE});
+        out_close(&stream);
+    }
+}
+END_TEST
+
+START_TEST(pieces_of_a_whole_dictionary_are_short)
+{
+    struct export_options options = {.dictionary = EXPORT_DICTIONARY_WHOLE, .piece_bytes = 50000};
+    struct table *t = make_symbols();
+    struct query_error error;
+    struct query *q;
+    struct export *e;
+    const unsigned char *data;
+    size_t length;
+    unsigned pieces = 0;
+    ck_assert_int_eq(export_scan(h, t, NULL, 0, &q, &error), 0);
+    ck_assert_int_eq(export_create(q, NULL, &options, &e, &error), 0);
+    while (export_rows(e) == 0 && export_step(e, 0, &data, &length, &error) == 1) {
+        ck_assert_uint_lt(length, 3 * options.piece_bytes);
+        pieces += length > 0;
+    }
+    ck_assert_uint_gt(pieces, 8); /* 160 kB of offsets, 450 kB of texts */
+    export_destroy(e);
+    query_destroy(q);
+}
+END_TEST
+
+START_TEST(a_whole_dictionary_survives_every_failure)
+{
+    const struct export_options options = {.dictionary = EXPORT_DICTIONARY_WHOLE};
+    struct table *t = make_symbols();
+    unsigned failures = 0;
+    for (int counted = 0; counted < 2; counted++) {
+        int failed = -ENOMEM;
+        for (uint64_t n = 1; failed; n++, failures++) {
+            struct table_out stream = {.data = NULL};
+            fail_countdown = counted ? 0 : n;
+            heap_fail_nth(h, counted ? n : 0);
+            failed = write_dictionaries(t, &options, &stream);
+            fail_countdown = 0;
+            heap_fail_nth(h, 0);
+            failed |= stream.failed ? -ENOMEM : 0; /* the test's own buffer */
+            expect_true(failed == 0 || failed == -ENOMEM);
+            out_close(&stream);
+        }
+    }
+    ck_assert_uint_gt(failures, 10);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *s = suite_create("table_arrow");
@@ -660,6 +784,9 @@ Suite *test_suite(void)
     tcase_add_test(c, every_allocation_may_fail);
     tcase_add_test(c, npy_files_come_back);
     tcase_add_test(c, symbols_are_taken_back_while_they_go_out);
+    tcase_add_test(c, dictionaries_go_out_whole_or_in_pieces);
+    tcase_add_test(c, pieces_of_a_whole_dictionary_are_short);
+    tcase_add_test(c, a_whole_dictionary_survives_every_failure);
     suite_add_tcase(s, c);
     return s;
 }
