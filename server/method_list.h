@@ -179,7 +179,7 @@
       "arrow: those of sym columns \"whole\", as \"delta\"s, or (\"auto\") whole up to 256 MiB")   \
     X("table.close", "cursor", "bool", 1, 1,                                                    \
       METHOD_READ, method_table_close,                                                          \
-      "Ends a scan, export or import; false if there is no such cursor")                        \
+      "Ends a scan, export or import; false if there is no such cursor")                       \
     X("table.agg",                                                                              \
       "path, {where, let, group, agg, having, order, limit, offset, format, dictionary}",       \
       "{cols, data, rows, stats}", 2, 2,                                                        \
