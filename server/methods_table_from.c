@@ -166,8 +166,8 @@ static int fail_fields(struct call *call, const struct from *f, value record)
         const struct table_field *field = &f->schema.fields[i];
         if (record_get(call->heap, record, field) != VALUE_ABSENT) continue;
         call_fail(call, ERROR_WRONG_TYPE,
-                  "%s: row %zu has other fields than the first row: it has no %s", call->method->name,
-                  f->at, call_quote(field->name, field->name_length));
+                  "%s: row %zu has other fields than the first row: it has no %s",
+                  call->method->name, f->at, call_quote(field->name, field->name_length));
         return -1;
     }
     while (map_next(call->heap, record, &it, &name, &v)) {
@@ -178,8 +178,8 @@ static int fail_fields(struct call *call, const struct from *f, value record)
             i++;
         if (i < f->schema.count) continue;
         call_fail(call, ERROR_WRONG_TYPE,
-                  "%s: row %zu has other fields than the first row, which has no %s", call->method->name,
-                  f->at, call_quote_value(call, name));
+                  "%s: row %zu has other fields than the first row, which has no %s",
+                  call->method->name, f->at, call_quote_value(call, name));
         return -1;
     }
     return fail_row(call, f->at, "has other fields than the first row");
