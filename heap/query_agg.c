@@ -445,7 +445,7 @@ static int compile_aggregates(struct query *q, const struct query_scope *scope, 
         bytes |= text_is_bytes(name);
         for (uint32_t j = 0; j < agg->key_count + (bytes ? i : 0); j++)
             if (text_equals(q->heap, name, q->columns[j].name, q->columns[j].name_length))
-                return query_fail(q, QUERY_FAULT_NAME, "%s: the result has a column of that name "
+                return query_fail(q, QUERY_FAULT_SYNTAX, "%s: the result has a column of that name "
                                   "already", place);
         error = compile_function(q, scope, list, place, a);
         if (error) return error;

@@ -11,6 +11,7 @@
 
 #include "heap/list.h"
 #include "heap/number.h"
+#include "heap/table_digits.h"
 #include "heap/text.h"
 
 /* Forms of list: X(text, form, items, predicate, help) */
@@ -103,13 +104,20 @@ static const char *place_of(const struct compiler *c, char *out)
     return out;
 }
 
+void query_show_double(double d, char *out, size_t size)
+{
+    unsigned char digits[DIGITS_ROOM];
+    unsigned places = 0;
+    snprintf(out, size, "%.*s", (int)digits_double(digits, d, &places), (const char *)digits);
+}
+
 const char *query_show(const struct heap *h, value v, char *out, size_t size)
 {
     struct number n = number_read(h, v);
     switch (n.class) {
     case NUMBER_INT64: snprintf(out, size, "%lld", (long long)n.i); return out;
     case NUMBER_UINT64: snprintf(out, size, "%llu", (unsigned long long)n.u); return out;
-    case NUMBER_DOUBLE: snprintf(out, size, "%.17g", n.d); return out;
+    case NUMBER_DOUBLE: query_show_double(n.d, out, size); return out;
     default: break;
     }
     if (v == VALUE_NIL || v == VALUE_ABSENT) return "nil";
@@ -166,10 +174,28 @@ static int convert(struct compiler *c, unsigned reg, struct typed *t, enum query
 
 /* --- names -------------------------------------------------------------------------------------*/
 
+/* The first ones, as many as there is room for. */
+static void show_names(const struct query_scope *scope, char *out, size_t size)
+{
+    size_t at = 0;
+    *out = 0;
+    for (uint32_t i = 0; i < scope->count; i++) {
+        const struct query_field *f = &scope->fields[i];
+        size_t shown = utf8_prefix(f->name, f->length);
+        if (at + shown + sizeof ", ..." > size) {
+            snprintf(out + at, size - at, "%s...", i ? ", " : "");
+            return;
+        }
+        at += (size_t)snprintf(out + at, size - at, "%s%.*s%s", i ? ", " : "", (int)shown, f->name,
+                               shown < f->length ? "..." : "");
+    }
+    if (scope->count == 0) snprintf(out, size, "none");
+}
+
 int query_find_name(struct query *q, const struct query_scope *scope, value name,
                     const char *place, uint32_t *field)
 {
-    char shown[80];
+    char shown[80], names[160];
     if (!value_is_text(name))
         return query_fail(q, QUERY_FAULT_SYNTAX, "%s: the name of a column is needed, not %s",
                           place, query_show(q->heap, name, shown, sizeof shown));
@@ -178,8 +204,9 @@ int query_find_name(struct query *q, const struct query_scope *scope, value name
             *field = i;
             return 0;
         }
-    return query_fail(q, QUERY_FAULT_NAME, "%s: there is no column %s", place,
-                      query_show(q->heap, name, shown, sizeof shown));
+    show_names(scope, names, sizeof names);
+    return query_fail(q, QUERY_FAULT_NAME, "%s: there is no column %s; there are %s", place,
+                      query_show(q->heap, name, shown, sizeof shown), names);
 }
 
 int query_check_name(struct query *q, uint32_t index, const char *place)
@@ -532,7 +559,8 @@ static int finish_cast(struct compiler *c, struct frame *f)
         text_copy(c->q->heap, wanted, 0, name, sizeof name);
     enum table_type type = table_type_named(name, strlen(name));
     if (type == TABLE_TYPE_COUNT)
-        return query_fail(c->q, QUERY_FAULT_TYPE, "%s[2]: there is no type %s", place,
+        return query_fail(c->q, QUERY_FAULT_TYPE, "%s[2]: there is no type %s; there are i8 i16 "
+                          "i32 i64 u8 u16 u32 u64 f32 f64 bool str sym bin date ts", place,
                           query_show(c->q->heap, wanted, shown, sizeof shown));
     if (type == TABLE_SYM) type = TABLE_STR;
     enum query_kind to = query_kind_of(type);

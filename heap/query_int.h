@@ -554,6 +554,8 @@ warn_unused int query_check_name(struct query *q, uint32_t index, const char *pl
 warn_unused int query_find_name(struct query *q, const struct query_scope *scope, value name,
                                 const char *place, uint32_t *field);
 /* A short form of a value for messages. Returns `out`. */
+/* With the fewest digits that read back as the same double, as CSV has them. */
+void query_show_double(double d, char *out, size_t size);
 const char *query_show(const struct heap *h, value v, char *out, size_t size);
 bool query_text_is(const struct heap *h, value v, const char *text);
 warn_unused int query_emit(struct query *q, struct query_instr instr);

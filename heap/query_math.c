@@ -15,7 +15,7 @@ static void show_lane(enum query_kind kind, uint64_t lane, char *out, size_t siz
 {
     double d;
     memcpy(&d, &lane, sizeof d);
-    if (kind == QUERY_FLOAT) snprintf(out, size, "%.17g", d);
+    if (kind == QUERY_FLOAT) query_show_double(d, out, size);
     else if (kind == QUERY_UINT) snprintf(out, size, "%llu", (unsigned long long)lane);
     else snprintf(out, size, "%lld", (long long)lane);
 }

@@ -617,7 +617,10 @@ static int compile_select(struct query *q, const struct query_scope *scope, valu
         return query_fail(q, QUERY_FAULT_SYNTAX, "select: a list of names is needed, not %s",
                           query_show(q->heap, select, shown, sizeof shown));
     size_t count = all ? scope->count : list_length(q->heap, select);
-    if (count == 0 || count > QUERY_COLUMNS_MAX)
+    if (count == 0)
+        return query_fail(q, QUERY_FAULT_SYNTAX, "select: the name of a column is needed; without "
+                          "select there are all");
+    if (count > QUERY_COLUMNS_MAX)
         return query_fail(q, QUERY_FAULT_LIMIT, "select: 1 to %d columns are possible, not %zu",
                           QUERY_COLUMNS_MAX, count);
     int error = query_open_output(q, (uint32_t)count);

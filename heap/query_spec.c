@@ -110,7 +110,7 @@ static int add_let(struct query *q, value name, value expression)
                           query_show(q->heap, name, shown, sizeof shown), TABLE_NAME_BYTES_MAX);
     for (uint32_t i = 0; i < columns.count; i++)
         if (text_equals(q->heap, name, q->fields[i].name, q->fields[i].length))
-            return query_fail(q, QUERY_FAULT_NAME, "let: there is a column %s already",
+            return query_fail(q, QUERY_FAULT_SYNTAX, "let: there is a column %s already",
                               query_show(q->heap, name, shown, sizeof shown));
     int error = query_copy_value_text(q, name, &copy);
     if (error) return error;

@@ -5,6 +5,7 @@
  * returns to it, takes back new symbols and the texts that went into the arenas of the chunk that
  * was the last. An append in steps leaves that to its draft. */
 #include "heap/table_draft.h"
+#include "heap/table_digits.h"
 #include "heap/table_int.h"
 
 #include <inttypes.h>
@@ -624,6 +625,27 @@ static void new_cell(const struct table_append *a, uint32_t column, uint64_t row
 #define CHECK_ROWS 256
 #define CHECK_BYTES ((size_t)1 << 17)
 
+static int fail_order(const struct table_field *f, uint64_t row, uint32_t column,
+                      const struct table_cell *cell, struct table_error *error)
+{
+    unsigned char digits[DIGITS_ROOM];
+    unsigned places = 0;
+    struct table_text shown = {(const char *)digits, 0};
+    if (f->type == TABLE_DATE) shown.length = digits_date(digits, cell->i);
+    else if (f->type == TABLE_TS) shown.length = digits_time(digits, cell->i);
+    else if (table_type_class(f->type) == TABLE_CLASS_INT)
+        shown.length = digits_int(digits, cell->i);
+    else if (table_type_class(f->type) == TABLE_CLASS_FLOAT)
+        shown.length = digits_double(digits, cell->d, &places);
+    else if (table_type_class(f->type) == TABLE_CLASS_UINT)
+        shown.length = digits_uint(digits, cell->u);
+    else shown = (struct table_text){"it is", 5};
+    return table_fail(error, TABLE_FAULT_ORDER, row, column,
+                      "row %" PRIu64 ", column \"%.*s\": %.*s%s less than the row before it, in a "
+                      "sorted column", row, (int)f->name_length, f->name, (int)shown.length,
+                      shown.data, shown.data == (const char *)digits ? " is" : "");
+}
+
 /* Some rows of a sorted column. */
 static int check_order(struct table_append *a, uint32_t column, struct table_error *error)
 {
@@ -636,9 +658,7 @@ static int check_order(struct table_append *a, uint32_t column, struct table_err
         uint64_t row = a->checked++;
         new_cell(a, column, row, &cell);
         if (any && table_cell_compare(&before, &cell) > 0)
-            return table_fail(error, TABLE_FAULT_ORDER, row, column,
-                              "row %" PRIu64 ", column \"%.*s\": less than the row before it, in a "
-                              "sorted column", row, (int)f->name_length, f->name);
+            return fail_order(f, row, column, &cell, error);
         if (field_is_text(f)) bytes += cell.text.length;
         before = cell;
         any = true;

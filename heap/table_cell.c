@@ -284,7 +284,8 @@ static int to_text(const struct conversion *c, struct table_cell *cell,
 {
     if (!value_is_text(c->v)) return wrong_type(c);
     if (text_is_bytes(c->v) && c->field->type != TABLE_BIN)
-        return refuse(c, TABLE_FAULT_TYPE, "are not valid UTF-8; use the type bin");
+        return refuse(c, TABLE_FAULT_TYPE,
+                      "are no text, which is a str in UTF-8; use the type bin");
     size_t length = text_length(c->h, c->v);
     if (length > TABLE_TEXT_BYTES_MAX)
         return table_check_text(c->field, c->row, c->column, (struct table_text){NULL, length},

@@ -232,6 +232,8 @@ int npy_reader_feed(struct npy_reader *r, const void *data, size_t length, size_
 
 int npy_reader_end(struct npy_reader *r, struct table_error *error)
 {
+    if (!r->failure && (r->state == NPY_MAGIC || r->state == NPY_HEADER))
+        r->failure = npy_wrong(&r->error, ".npy: ends in its header");
     if (!r->failure && r->state != NPY_DONE)
         r->failure = npy_wrong(&r->error, ".npy: ends after %" PRIu64 " of %" PRIu64 " rows",
                                r->done + (r->row_bytes ? r->buffer.length / r->row_bytes : 0),

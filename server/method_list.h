@@ -139,11 +139,11 @@
 
 #define METHODS_TABLES(X)                                                                       \
     X("table.create",                                                                           \
-      "path, [[name, type, {null, sorted}]...], [opts: create, ttl]", "bool", 2, 3,             \
+      "path, [[name, type, {null, sorted, index}]...], [opts: create, ttl]", "bool", 2, 3,      \
       METHOD_WRITE, method_table_create,                                                        \
       "Makes an empty table; false if something is there already. Types: i8 i16 i32 i64 u8 "    \
       "u16 u32 u64 f32 f64 bool str sym bin date ts. null: cells may be nil; sorted: they "     \
-      "never descend")                                                                          \
+      "never descend; index: \"sorted\" or \"hash\", see table.index")                           \
     X("table.append",                                                                           \
       "path, {rows: [[...]...]} or {cols: {name: [...] or bin}, n, valid}",                     \
       "{first, n}", 2, 2,                                                                       \
@@ -179,7 +179,7 @@
       "arrow: those of sym columns \"whole\", as \"delta\"s, or (\"auto\") whole up to 256 MiB")   \
     X("table.close", "cursor", "bool", 1, 1,                                                    \
       METHOD_READ, method_table_close,                                                          \
-      "Ends a scan; false if there is no such cursor")                                          \
+      "Ends a scan, export or import; false if there is no such cursor")                       \
     X("table.agg",                                                                              \
       "path, {where, let, group, agg, having, order, limit, offset, format, dictionary}",       \
       "{cols, data, rows, stats}", 2, 2,                                                        \

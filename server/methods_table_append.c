@@ -452,7 +452,8 @@ static int check_masks(struct call *call, const struct source *from)
                       given);
         else if (!value_is_text(v) || !text_is_bytes(v))
             call_fail(call, ERROR_BAD_PARAMS,
-                      "%s: valid: the mask of column %s must be a bin, not %s", call->method->name, call_quote_value(call, name), value_describe(v));
+                      "%s: valid: the mask of column %s must be a bin, not %s", call->method->name,
+                      call_quote_value(call, name), value_describe(v));
         else continue;
         return -1;
     }

@@ -258,11 +258,16 @@ static int delete_position(struct call *call, struct change *c, value v)
     struct table_error error;
     int64_t rows = (int64_t)table_version_rows(before);
     struct number n = number_read(call->heap, v);
-    int64_t row = n.class != NUMBER_INT64 ? -1 : n.i < 0 ? n.i + rows : n.i;
     uint32_t chunk, slot;
     bool changed = false;
+    if (n.class != NUMBER_INT64) {
+        call_fail(call, ERROR_BAD_PARAMS, "%s: a row is an integer, not %s", call->method->name,
+                  n.class == NUMBER_DOUBLE ? "a double" : value_describe(v));
+        return -1;
+    }
+    int64_t row = n.i < 0 ? n.i + rows : n.i;
     if (row < 0 || !table_locate(before, (uint64_t)row, &chunk, &slot)) {
-        call_fail(call, n.class == NUMBER_INT64 ? ERROR_OUT_OF_RANGE : ERROR_BAD_PARAMS,
+        call_fail(call, ERROR_OUT_OF_RANGE,
                   "%s: the table has %lld rows; there is no row %s", call->method->name,
                   (long long)rows, call_quote_value(call, v));
         return -1;

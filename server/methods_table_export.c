@@ -376,8 +376,9 @@ enum call_outcome method_table_export(struct call *call)
     value rows = table_option(call, table_option(call, map, "batch"), "rows");
     if (options.format != EXPORT_ARROW && rows != VALUE_ABSENT && rows != VALUE_NIL)
         return call_fail(call, ERROR_BAD_PARAMS,
-                         "%s: rows of batch are those of a record batch, in format \"arrow\"; pieces "
-                         "of \"%s\" have bytes", call->method->name, format_names[options.format]);
+                         "%s: rows of batch are those of a record batch, in format \"arrow\"; "
+                         "pieces of \"%s\" have bytes",
+                         call->method->name, format_names[options.format]);
     struct table_cursor *cursor = table_cursor_open(call, TABLE_FORMAT_BYTES, map);
     if (cursor == NULL) return CALL_FAILED;
     if (export_open(call, t, &spec, &options, cursor) < 0) {

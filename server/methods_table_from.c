@@ -157,15 +157,43 @@ static int see_value(struct call *call, struct from *f, uint32_t column, value v
     return -1;
 }
 
+/* Names a field of the first row that the record lacks, or one of the record that that lacks. */
+static int fail_fields(struct call *call, const struct from *f, value record)
+{
+    struct map_iterator it = {0};
+    value name, v;
+    for (uint32_t i = 0; i < f->schema.count; i++) {
+        const struct table_field *field = &f->schema.fields[i];
+        if (record_get(call->heap, record, field) != VALUE_ABSENT) continue;
+        call_fail(call, ERROR_WRONG_TYPE,
+                  "%s: row %zu has other fields than the first row: it has no %s",
+                  call->method->name, f->at, call_quote(field->name, field->name_length));
+        return -1;
+    }
+    while (map_next(call->heap, record, &it, &name, &v)) {
+        uint32_t i = 0;
+        while (i < f->schema.count && !(value_is_text(name) &&
+                                        text_equals(call->heap, name, f->schema.fields[i].name,
+                                                    f->schema.fields[i].name_length)))
+            i++;
+        if (i < f->schema.count) continue;
+        call_fail(call, ERROR_WRONG_TYPE,
+                  "%s: row %zu has other fields than the first row, which has no %s",
+                  call->method->name, f->at, call_quote_value(call, name));
+        return -1;
+    }
+    return fail_row(call, f->at, "has other fields than the first row");
+}
+
 static int see_record(struct call *call, struct from *f, value record)
 {
     struct heap *h = call->heap;
     if (!value_is_kind(record, KIND_MAP)) return fail_row(call, f->at, "is not a map");
     if (map_count(h, record) != f->schema.count)
-        return fail_row(call, f->at, "has other fields than the first row");
+        return fail_fields(call, f, record);
     for (uint32_t i = 0; i < f->schema.count; i++) {
         value v = record_get(h, record, &f->schema.fields[i]);
-        if (v == VALUE_ABSENT) return fail_row(call, f->at, "has other fields than the first row");
+        if (v == VALUE_ABSENT) return fail_fields(call, f, record);
         if (see_value(call, f, i, v) < 0) return -1;
     }
     return 0;

@@ -295,7 +295,8 @@ START_TEST(cursors_have_limits_and_end)
     ASK_BEGINS(&p, "table.next", "1", "! NOT_FOUND");
     for (int i = 0; i < 8; i++)
         ASK_HAS(&p, "table.scan", "'t', {'batch': {'rows': 1}}", "'cursor': ");
-    ASK_BEGINS(&p, "table.scan", "'t'", "! LIMIT table.scan: this session has 8 scans open");
+    ASK_BEGINS(&p, "table.scan", "'t'", "! LIMIT table.scan: this session has 8 scans, "
+               "exports and imports open");
     ASK(&p, "table.close", "2", "true");
     ASK(&p, "table.close", "2", "false");
     ASK_HAS(&p, "table.scan", "'t', {'batch': {'rows': 1}}", "'cursor': 10");
@@ -508,7 +509,11 @@ START_TEST(records_become_a_table_and_back)
     ASK(&p, "set", "'l', [{'a': 1}, {'a': [2]}]", "true");
     ASK_BEGINS(&p, "table.from", "'l'", "! WRONG_TYPE table.from: row 1, column \"a\": a list");
     ASK(&p, "set", "'l', [{'a': 1}, {'b': 2}]", "true");
-    ASK_BEGINS(&p, "table.from", "'l'", "! WRONG_TYPE table.from: row 1 has other fields");
+    ASK_BEGINS(&p, "table.from", "'l'", "! WRONG_TYPE table.from: row 1 has other fields "
+               "than the first row: it has no \"a\"");
+    ASK(&p, "set", "'l', [{'a': 1}, {'a': 1, 'b': 2}]", "true");
+    ASK_BEGINS(&p, "table.from", "'l'", "! WRONG_TYPE table.from: row 1 has other fields "
+               "than the first row, which has no \"b\"");
     ASK(&p, "set", "'l', [{'a': 1}, {'a': 'x'}]", "true");
     ASK_BEGINS(&p, "table.from", "'l'", "! WRONG_TYPE table.from: row 1, column \"a\": a string");
     ASK(&p, "set", "'l', [{'a': 1}, 5]", "true");

@@ -296,6 +296,25 @@ START_TEST(bad_exports)
     ASK_BEGINS(&p, "table.scan", "'t', {'format': 'csv'}", "! BAD_PARAMS");
     ASK_BEGINS(&p, "table.export", "'t', {'format': 'csv', 'batch': {'rows': 5}}",
                "! BAD_PARAMS table.export: rows of batch are those of a record batch");
+    ASK(&p, "table.scan", "'t', {'select': []}",
+        "! BAD_PARAMS table.scan: select: the name of a column is needed; without select there are "
+        "all");
+    ASK(&p, "table.scan", "'t', {'select': ['y']}",
+        "! NOT_FOUND table.scan: select[0]: there is no column \"y\"; there are x, name, n, s");
+    ASK_BEGINS(&p, "table.scan", "'t', {'let': {'x': ['lit', 1]}}",
+               "! BAD_PARAMS table.scan: let: there is a column \"x\" already");
+    ASK_BEGINS(&p, "table.agg", "'t', {'group': ['n'], 'agg': {'n': ['count']}}",
+               "! BAD_PARAMS table.agg: agg.n: the result has a column of that name");
+    ASK_HAS(&p, "table.scan", "'t', {'let': {'y': ['cast', ['col', 'x'], 'i65']}}",
+            "there are i8 i16");
+    ASK(&p, "table.delete", "'t', [1, 1.0]",
+        "! BAD_PARAMS table.delete: a row is an integer, not a double");
+    ASK_BEGINS(&p, "table.scan", "'t', {'limit': 1e300}",
+               "! BAD_PARAMS table.scan: limit: an integer from 0 on is needed, not 1e+300");
+    ASK_HAS(&p, "table.append", "'t', {'rows': [[1.0, b'abc', 1, 'x']]}", "3 bytes are no text");
+    ASK_BEGINS(&p, "table.create", "'sorted', [['d', 'date', {'sorted': true}]]", "true");
+    ASK_HAS(&p, "table.append", "'sorted', {'rows': [[5], [4]]}",
+            "row 1, column \"d\": 1970-01-05 is less than the row before it, in a sorted column");
     ASK(&p, "table.scan", "'t', {'batch': {'row': 5}}",
         "! BAD_PARAMS table.scan: batch has no option \"row\"; it can be rows, bytes");
     ASK_BEGINS(&p, "table.agg", "'t', {'agg': {'n': ['count']}, 'batch': {'rows': 5}}",
@@ -595,7 +614,8 @@ START_TEST(exports_are_cursors)
     for (int i = 0; i < 2; i++)
         ASK_HAS(&p, "table.export", "'t', {'format': 'csv', 'batch': {'bytes': 5}}", "'cursor': ");
     ASK_BEGINS(&p, "table.export", "'t', {'format': 'csv', 'batch': {'bytes': 5}}",
-               "! LIMIT table.export: this session has 2 scans open, the limit (table-cursors)");
+               "! LIMIT table.export: this session has 2 scans, exports and imports open, "
+               "the limit (table-cursors)");
     ASK_BEGINS(&p, "table.scan", "'t', {'format': 'arrow'}", "! LIMIT");
     ASK(&p, "table.close", "1", "true");
     ASK_BEGINS(&p, "table.next", "1", "! NOT_FOUND");

@@ -181,7 +181,7 @@ START_TEST(values_become_cells_without_loss_or_not_at_all)
     accept(TABLE_SYM, text_new(h, "not so short any more", 21, false), "not so short any more");
     refuse(TABLE_F64, text_new(h, "abc", 3, false), TABLE_FAULT_TYPE, "\"abc\" is not of type f64");
     refuse(TABLE_STR, text_new(h, "\xff\xfe", 2, true), TABLE_FAULT_TYPE,
-           "2 bytes are not valid UTF-8; use the type bin");
+           "2 bytes are no text, which is a str in UTF-8; use the type bin");
     refuse(TABLE_STR, value_int(1), TABLE_FAULT_TYPE, "1 is not of type str");
     refuse(TABLE_STR, list_new(h), TABLE_FAULT_TYPE, "a list is not of type str");
 }
