@@ -687,6 +687,7 @@ static inline double query_bucket(double x, double width)
 {
     double n = floor(x / width), multiple = n * width;
     if (multiple > x) multiple = (n - 1) * width; /* the quotient was rounded up */
+    else if ((n + 1) * width <= x) multiple = (n + 1) * width; /* or down */
     bool exists = n >= -DBL_MAX && n <= DBL_MAX && multiple <= x;
     return exists ? multiple : x;
 }

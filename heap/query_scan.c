@@ -505,7 +505,7 @@ static bool take_sorted(struct query *q, uint32_t rows_max)
 static int write_sorted(struct query *q, uint64_t deadline, uint32_t rows_max, size_t bytes_max)
 {
     struct query_scan *scan = q->scan;
-    while (!query_batch_full(q, rows_max, bytes_max)) {
+    while (q->appending.open || !query_batch_full(q, rows_max, bytes_max)) {
         if (scan->address_count == 0 && !take_sorted(q, rows_max)) return QUERY_END;
         uint32_t before = q->output_rows;
         struct query_source s = {.form = SOURCE_ADDRESSES, .addresses = scan->addresses,

@@ -282,9 +282,9 @@ END_TEST
 
 #define COLUMNS_MANY 1024
 
-START_TEST(many_columns_are_read_in_pieces)
+/* A vector of rows; each cell is its row's number. */
+static void open_wide(struct place *p)
 {
-    struct place p;
     static struct table_field fields[COLUMNS_MANY];
     static char names[COLUMNS_MANY][8];
     static int64_t n[TABLE_VECTOR_ROWS];
@@ -293,13 +293,53 @@ START_TEST(many_columns_are_read_in_pieces)
     for (unsigned i = 0; i < COLUMNS_MANY; i++)
         fields[i] = (struct table_field){names[i], (size_t)sprintf(names[i], "c%u", i), TABLE_I64,
                                          false, false};
-    open_place(&p, fields, COLUMNS_MANY);
+    open_place(p, fields, COLUMNS_MANY);
     for (unsigned i = 0; i < TABLE_VECTOR_ROWS; i++) n[i] = i;
-    expect_true(table_append_begin(p.t, TABLE_VECTOR_ROWS, &a, &error) == 0);
+    expect_true(table_append_begin(p->t, TABLE_VECTOR_ROWS, &a, &error) == 0);
     for (unsigned i = 0; i < COLUMNS_MANY; i++)
         expect_true(table_append_raw(&a, i, TABLE_VECTOR_ROWS, n, NULL, 0, &error) == 0);
     expect_true(table_append_commit(&a, NULL, &error) == 0);
+}
+
+START_TEST(many_columns_are_read_in_pieces)
+{
+    struct place p;
+    open_wide(&p);
     expect_bounded(&p, "{}", 20);
+    close_place(&p);
+}
+END_TEST
+
+/* Some columns of the rows are in the batch when a call comes that wants fewer rows. */
+START_TEST(limits_may_shrink_between_two_columns)
+{
+    struct place p;
+    struct query_spec spec;
+    struct query_error error;
+    struct query_batch batch;
+    struct query *q;
+    uint64_t rows = 0;
+    int outcome;
+    open_wide(&p);
+    value options = heap_literal(p.h, "{'order': ['c0']}");
+    expect_true(query_spec_read(p.h, options, false, &spec, &error) == 0);
+    expect_true(query_scan_create(p.h, table_pin(p.t), &spec, 0, &q, &error) == 0);
+    value_release(p.h, options);
+    q->work_max = 1;
+    while (!q->appending.open || q->appending.column < COLUMNS_MANY / 2)
+        expect_true(query_next(q, 0, 1024, 0, &batch, &error) == QUERY_BUSY);
+    while ((outcome = query_next(q, 0, 10, 0, &batch, &error)) > 0) {
+        if (outcome == QUERY_BUSY) continue;
+        for (uint32_t i = 0; i < batch.rows; i++, rows++)
+            for (uint32_t c = 0; c < COLUMNS_MANY; c += COLUMNS_MANY - 1) {
+                struct table_cell cell;
+                query_batch_cell(q, &batch, i, c, &cell);
+                expect(cell.i == (int64_t)rows, "row %llu, column %u: %lld",
+                       (unsigned long long)rows, c, (long long)cell.i);
+            }
+    }
+    expect_true(outcome == QUERY_END && rows == TABLE_VECTOR_ROWS);
+    query_destroy(q);
     close_place(&p);
 }
 END_TEST
@@ -315,6 +355,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(all, many_aggregates_are_computed_in_pieces, 0, 2);
     tcase_add_loop_test(all, many_groups_are_made_in_pieces, 0, 2);
     tcase_add_test(all, many_columns_are_read_in_pieces);
+    tcase_add_test(all, limits_may_shrink_between_two_columns);
     suite_add_tcase(suite, all);
     return suite;
 }

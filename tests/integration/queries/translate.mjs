@@ -94,11 +94,12 @@ export function bucket(x, width) {
     const kind = whole ? a.kind : 'float';
     const cairn = ['bucket', x.cairn, width];
     if (kind === 'float') {
-        /* One less if the quotient was rounded up; the value itself if doubles are too coarse. */
+        /* One less if the quotient was rounded up, one more if down; the value itself if doubles are too
+         * coarse. */
         const [d, w] = [toDouble(a), sqlDouble(Number(width))], n = `floor(${d} / ${w})`;
         return combine('bucket', [x], { cairn, kind, type: 'f64',
-            sql: `(CASE WHEN NOT isfinite(${n}) THEN ${d} WHEN ${n} * ${w} <= ${d} THEN ${n} * ${w} `
-                + `ELSE least((${n} - 1) * ${w}, ${d}) END)` });
+            sql: `(CASE WHEN NOT isfinite(${n}) THEN ${d} WHEN (${n} + 1) * ${w} <= ${d} THEN (${n} + 1) * ${w} `
+                + `WHEN ${n} * ${w} <= ${d} THEN ${n} * ${w} ELSE least((${n} - 1) * ${w}, ${d}) END)` });
     }
     const w = sqlWhole(width), most = a.most === undefined ? undefined : a.most + width;
     return combine('bucket', [x], { cairn, kind, type: KINDS[kind].type, most, least: a.least,
