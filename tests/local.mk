@@ -92,7 +92,8 @@ unit_tests = \
 	unit_decoder_rows unit_equal unit_evict unit_expiry unit_external_block \
 	unit_fragmentation unit_gc_share unit_glob unit_heap unit_histogram unit_intern \
 	unit_keys unit_libcairn unit_list unit_log unit_map unit_map_model unit_map_packed \
-	unit_map_track unit_methods unit_methods_change unit_methods_faults unit_methods_full \
+	unit_map_track unit_methods unit_methods_cells unit_methods_change \
+	unit_methods_faults unit_methods_full \
 	unit_methods_hostile unit_methods_import unit_methods_index unit_methods_infer \
 	unit_methods_malloc unit_methods_more unit_methods_sets unit_methods_symbols \
 	unit_methods_table unit_methods_table_convert unit_methods_table_export \
@@ -240,6 +241,11 @@ unit_methods_SOURCES = %D%/unit/test_methods.c
 unit_methods_CFLAGS = $(TEST_CFLAGS)
 unit_methods_LDADD = $(SESSION_TEST_LIBS)
 unit_methods_LDFLAGS = $(SESSION_TEST_WRAP)
+
+unit_methods_cells_SOURCES = %D%/unit/test_methods_cells.c
+unit_methods_cells_CFLAGS = $(TEST_CFLAGS)
+unit_methods_cells_LDADD = $(SESSION_TEST_LIBS)
+unit_methods_cells_LDFLAGS = $(SESSION_TEST_WRAP)
 
 unit_methods_change_SOURCES = %D%/unit/test_methods_change.c
 unit_methods_change_CFLAGS = $(TEST_CFLAGS)

@@ -94,6 +94,13 @@ START_TEST(a_text_that_is_set_keeps_to_the_limit)
     ck_assert_int_eq(set_text(t, other, &error), 0); /* what nobody reads any more goes */
     p = (struct plain_column *)version_chunk(t->current, 0)->columns[0].column;
     ck_assert_uint_eq(p->text_bytes, 2 * text.length + other.length);
+    ck_assert(!table_set_is_long(t, 0, 0, 0));
+    p->text_bytes = TABLE_CHUNK_TEXT_BYTES_MAX - other.length + 1;
+    ck_assert(table_set_is_long(t, 0, 0, 0)); /* the same in steps */
+    while (table_merge_step(t, 0, 0, 0) == 1) continue;
+    ck_assert(!table_set_is_long(t, 0, 0, 0));
+    p = (struct plain_column *)version_chunk(t->current, 0)->columns[0].column;
+    ck_assert_uint_eq(p->text_bytes, text.length + other.length);
     struct table_version *now = table_pin(t);
     table_cell(now, 0, 0, 0, &cell);
     expect_true(text_bytes_compare(cell.text, other) == 0);
