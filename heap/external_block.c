@@ -98,25 +98,35 @@ static void block_unmap(struct heap *h, const struct external_block *b)
     external_spares_limit(h);
 }
 
+/* The newest spare that suits, if what it is larger by fits as well. */
+static bool take_spare(struct external *e, size_t bytes, struct external_block *b)
+{
+    struct heap *h = e->heap;
+    struct external_spare **place = spares_find(h, bytes);
+    if (!place) return false;
+    b->bytes = (*place)->bytes;
+    b->memory = spares_unlink(h, place);
+    b->mapped = true;
+    if (external_add(e, b->bytes) == 0) return true;
+    block_unmap(h, b);
+    return false;
+}
+
 int external_block_take(struct external *e, size_t bytes, struct external_block *b)
 {
     struct heap *h = e->heap;
     bool large = bytes >= EXTERNAL_BLOCK_BYTES_MIN;
-    *b = (struct external_block){.bytes = bytes};
-    if (large) b->bytes = (bytes + SYSTEM_PAGE_BYTES - 1) & ~(SYSTEM_PAGE_BYTES - 1);
-    struct external_spare **place = large ? spares_find(h, bytes) : NULL;
-    if (place) {
-        b->bytes = (*place)->bytes;
-        b->memory = spares_unlink(h, place);
-        b->mapped = true;
-    }
-    if (external_add(e, b->bytes) != 0) {
-        if (place) block_unmap(h, b);
-        return -ENOMEM;
+    size_t exact = large ? (bytes + SYSTEM_PAGE_BYTES - 1) & ~(SYSTEM_PAGE_BYTES - 1) : bytes;
+    *b = (struct external_block){.bytes = exact};
+    bool spare = large && take_spare(e, bytes, b);
+    if (!spare) {
+        bool tried = b->mapped && b->bytes == exact; /* and did not fit */
+        *b = (struct external_block){.bytes = exact};
+        if (tried || external_add(e, exact) != 0) return -ENOMEM;
     }
     if (large) h->external.spares.used_ns = clock_ns();
-    if (place || (large && block_map(b)) || (b->memory = malloc(b->bytes))) return 0;
-    external_subtract(e, b->bytes);
+    if (spare || (large && block_map(b)) || (b->memory = malloc(exact))) return 0;
+    external_subtract(e, exact);
     return -ENOMEM;
 }
 

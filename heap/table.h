@@ -349,6 +349,11 @@ bool tables_note_quiet(struct heap *h);
  * deleted. `all`: also those with fewer. Addresses change; positions do not. */
 int table_compact_step(struct table *t, bool all, uint64_t budget_ns);
 bool table_compact_pending(const struct table *t, bool all);
+/* Whether table_set of this cell would first copy a column of texts, all of it at once. Then
+ * table_merge_step, called while it returns 1, does that in steps; 0: nothing is left to do, or
+ * another change is under way; or -ENOMEM. */
+bool table_set_is_long(const struct table *t, uint32_t chunk, uint32_t slot, uint32_t column);
+int table_merge_step(struct table *t, uint32_t chunk, uint32_t column, uint64_t budget_ns);
 /* The part of it that needs no memory, and gives some back: drops chunks whose rows are all
  * deleted. False if there are none that can be. */
 bool table_drop_step(struct table *t, uint64_t budget_ns);

@@ -288,7 +288,7 @@ static int limit_rows(struct arrow_reader *r, uint32_t *rows)
 {
     while (*rows > 1 && rows_bytes(r, *rows, ARROW_STEP_BYTES) > ARROW_STEP_BYTES) *rows /= 2;
     if (*rows > 1 || rows_bytes(r, 1, r->limits.body_bytes) <= r->limits.body_bytes) return 0;
-    return arrow_wrong(r, "row %" PRIu64 " has texts of more than %zu bytes, which is the limit",
+    return arrow_wrong(r, "record %" PRIu64 " has texts of more than %zu bytes, which is the limit",
                        r->rows + 1, r->limits.body_bytes);
 }
 

@@ -2,7 +2,8 @@
  *
  * Plain columns are changed in place, or as a copy while somebody else sees them. A changed cell
  * of a sealed column goes into its overlay; with OVERLAY_CELLS_MAX of them the column becomes
- * plain again, and is sealed anew later. */
+ * plain again, and is sealed anew later. Of texts that may be long work: whoever can wait asks
+ * table_set_is_long before, and lets table_merge_step do it. */
 #include "heap/table_int.h"
 
 #include <inttypes.h>
@@ -79,6 +80,34 @@ struct change {
     struct table_text text; /* the caller's, until it is stored */
 };
 
+/* The bytes of a plain column's texts that count still. */
+static size_t live_text_bytes(const struct column_view *view)
+{
+    const struct plain_column *p = (const struct plain_column *)view->column;
+    const struct table_text *texts = (const void *)p->elements;
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < view->slots; i++)
+        if (!p->valid || bit_get(p->valid, i)) bytes += texts[i].length;
+    return bytes;
+}
+
+bool column_wants_merge(const struct table *t, uint32_t chunk, uint32_t column)
+{
+    const struct table_version *v = t->current;
+    if (chunk >= v->chunk_count || !field_is_text(table_field(t, column))) return false;
+    struct column_view view = column_view(v, chunk, column);
+    if (view.column->sealed) return view.overlay && view.overlay->count >= OVERLAY_CELLS_MAX;
+    const struct plain_column *p = (const struct plain_column *)view.column;
+    return p->text_bytes + TABLE_TEXT_BYTES_MAX > TABLE_CHUNK_TEXT_BYTES_MAX &&
+           live_text_bytes(&view) + TABLE_TEXT_BYTES_MAX <= TABLE_CHUNK_TEXT_BYTES_MAX / 2;
+}
+
+bool table_set_is_long(const struct table *t, uint32_t chunk, uint32_t slot, uint32_t column)
+{
+    if (!column_wants_merge(t, chunk, column)) return false;
+    return !overlay_find(column_view(t->current, chunk, column).overlay, slot);
+}
+
 /* -EFBIG if the chunk has no room for the text. Texts that were changed leave their bytes behind:
  * where most are of these, those that count are copied together first. */
 static int make_text_room(const struct change *x)
@@ -86,12 +115,9 @@ static int make_text_room(const struct change *x)
     if (!field_is_text(x->field) || x->null) return 0;
     struct column_view view = column_view(x->t->current, x->chunk, x->column);
     const struct plain_column *p = (const struct plain_column *)view.column;
-    const struct table_text *texts = (const void *)p->elements;
     size_t bytes = x->text.length;
     if (p->text_bytes + bytes <= TABLE_CHUNK_TEXT_BYTES_MAX) return 0;
-    for (uint32_t i = 0; i < view.slots; i++)
-        if (!p->valid || bit_get(p->valid, i)) bytes += texts[i].length;
-    if (bytes > TABLE_CHUNK_TEXT_BYTES_MAX / 2) return -EFBIG;
+    if (live_text_bytes(&view) + bytes > TABLE_CHUNK_TEXT_BYTES_MAX / 2) return -EFBIG;
     return table_merge_overlay(x->t, x->chunk, x->column);
 }
 

@@ -339,3 +339,16 @@ int table_compact_step(struct table *t, bool all, uint64_t budget_ns)
     } while (clock_ns() - begin < budget_ns);
     return 1;
 }
+
+int table_merge_step(struct table *t, uint32_t chunk, uint32_t column, uint64_t budget_ns)
+{
+    uint64_t begin = clock_ns();
+    do {
+        if (t->draft || t->altered || t->hidden) return 0;
+        if (!column_wants_merge(t, chunk, column)) return 0;
+        /* What is being copied already is ended first. */
+        int error = t->compactor ? compact_unit(t, t->compactor) : merge_open(t, chunk, column);
+        if (error && !table_drop_step(t, budget_ns)) return error;
+    } while (clock_ns() - begin < budget_ns);
+    return 1;
+}

@@ -8,7 +8,6 @@
 
 #include "heap/table_int.h"
 
-
 /* --- numbers -----------------------------------------------------------------------------------*/
 
 static bool fits_signed(__int128 x, enum table_type type)

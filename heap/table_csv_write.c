@@ -176,10 +176,10 @@ static void put_cell(struct text_export *x, struct text_column *c, uint32_t row)
 
 /* --- rows --------------------------------------------------------------------------------------*/
 
-/* What is left of a row, as far as the piece has room. */
-static void put_row(struct text_export *x)
+/* What is left of a row, until the piece has so many bytes. */
+static void put_row(struct text_export *x, size_t length_max)
 {
-    for (; x->column < x->column_count && x->e.out.length < x->e.piece_bytes; x->column++)
+    for (; x->column < x->column_count && x->e.out.length < length_max; x->column++)
         put_cell(x, &x->columns[x->column], x->row);
     if (x->column < x->column_count) return;
     out_put(&x->e.out, x->json ? "}\n" : "\r\n", 2);
@@ -214,7 +214,8 @@ static int next_batch(struct text_export *x, uint64_t budget_ns)
 static int text_work(struct export *e, uint64_t budget_ns)
 {
     struct text_export *x = (struct text_export *)e;
-    size_t begin = e->out.length;
+    size_t limit = e->out.length + WORK_BYTES;
+    if (limit > e->piece_bytes) limit = e->piece_bytes;
     if (x->header) put_header(x);
     x->header = false;
     if (x->row == x->batch.rows) {
@@ -223,9 +224,9 @@ static int text_work(struct export *e, uint64_t budget_ns)
         if (x->over) return EXPORT_END;
     }
     for (unsigned i = 0; i < WORK_ROWS && x->row < x->batch.rows && !e->out.failed; i++) {
-        put_row(x);
+        put_row(x, limit);
         if (e->out.length >= e->piece_bytes) return EXPORT_PIECE;
-        if (e->out.length - begin >= WORK_BYTES) break;
+        if (e->out.length >= limit) break;
     }
     return EXPORT_BUSY;
 }

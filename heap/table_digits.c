@@ -196,7 +196,7 @@ size_t digits_float(unsigned char *to, float f)
             return length + put_decimal(to + length, x);
         }
     }
-    for (int digits = f < FLT_MIN ? 1 : 6; digits <= 9; digits++) {
+    for (int digits = fabsf(f) < FLT_MIN ? 1 : 6; digits <= 9; digits++) {
         snprintf((char *)to + length, DIGITS_ROOM - 3, "%.*g", digits, (double)f);
         if (strtof((char *)to + length, NULL) == f) break;
     }

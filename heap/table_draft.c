@@ -301,7 +301,7 @@ void table_turn_end(struct table_turn *turn)
         turn->next->previous = turn->previous;
     else
         t->turn_last = turn->previous;
-    *turn = (struct table_turn){NULL, NULL, NULL};
+    *turn = (struct table_turn){.t = NULL};
     external_let_go(&t->external);
 }
 
@@ -340,4 +340,23 @@ bool table_turn_come(struct table_turn *turn)
     if (!t || t->altered) return true;
     if (table_is_recovering(t)) external_drop_step(t->external.heap, ABANDON_WORDS);
     return !t->draft && t->turn_first == turn;
+}
+
+bool table_turn_hold_to_merge(struct table_turn *turn, struct table *t, uint32_t chunk,
+                              uint32_t slot, uint32_t column)
+{
+    if (t->altered || !table_set_is_long(t, chunk, slot, column)) return false;
+    (void)!table_turn_hold(turn, t); /* whoever waits asks again */
+    turn->merges = true;
+    turn->chunk = chunk;
+    turn->column = column;
+    return true;
+}
+
+int table_turn_merge(struct table_turn *turn, uint64_t budget_ns)
+{
+    if (!turn->merges) return 0;
+    int status = table_merge_step(turn->t, turn->chunk, turn->column, budget_ns);
+    turn->merges = status == 1;
+    return status;
 }

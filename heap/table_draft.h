@@ -54,6 +54,8 @@ bool table_is_altered(const struct table *t);
 struct table_turn {
     struct table *t; /* held */
     struct table_turn *previous, *next;
+    bool merges;            /* it is there to merge a column before a cell of it is set: */
+    uint32_t chunk, column;
 };
 /* Whether the caller may change the table now: no draft is open, and nobody else is first in line.
  * If so, its place in the line, if it had one, is given up; else it takes one, or keeps it. A
@@ -66,6 +68,11 @@ bool table_turn_hold(struct table_turn *turn, struct table *t);
  * new one. May work off a little of what an abandoned draft left. */
 bool table_turn_come(struct table_turn *turn);
 void table_turn_end(struct table_turn *turn);
+/* Takes a place in the line, or keeps it, if setting the cell needs long work before; true then.
+ * Once the turn has come, table_turn_merge does that work, as table_merge_step. */
+bool table_turn_hold_to_merge(struct table_turn *turn, struct table *t, uint32_t chunk,
+                              uint32_t slot, uint32_t column);
+int table_turn_merge(struct table_turn *turn, uint64_t budget_ns);
 
 /* --- many rows ---------------------------------------------------------------------------------*/
 

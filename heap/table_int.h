@@ -504,6 +504,9 @@ warn_unused struct deletions *deletions_writable(struct table *t, struct chunk *
 
 /* A sealed column of the current version, with its overlay, becomes plain. 0 or -ENOMEM. */
 warn_unused int table_merge_overlay(struct table *t, uint32_t chunk, uint32_t column);
+/* Whether that is to be done in steps before a cell of the column is set: it has texts, and its
+ * overlay, or what its chunk may hold of texts, is full. */
+bool column_wants_merge(const struct table *t, uint32_t chunk, uint32_t column);
 
 /* table_convert.c: a cell as one of another type, without loss. False: that cannot be. Texts stay
  * what they are; whether one is a str is not looked at. */

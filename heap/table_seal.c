@@ -446,6 +446,8 @@ static void write_heads(struct sealer *s, struct sealed_column *c)
 }
 
 #define POPULATE_BYTES_MIN ((size_t)32 << 10)
+/* More would take long in one step: then pages come one by one, as texts are copied. */
+#define POPULATE_BYTES_MAX ((size_t)1 << 20)
 
 static enum seal_phase seal_layout(struct table *t, struct sealer *s)
 {
@@ -462,7 +464,7 @@ static enum seal_phase seal_layout(struct table *t, struct sealer *s)
     s->out = external_alloc(&t->external, at);
     if (!s->out) return SEAL_LAYOUT;
     /* All of it will be written: the system's pages cost less in one go than one by one. */
-    if (at >= POPULATE_BYTES_MIN) (void)!memory_populate(s->out, at);
+    if (at >= POPULATE_BYTES_MIN && at <= POPULATE_BYTES_MAX) (void)!memory_populate(s->out, at);
     *s->out = c;
     write_heads(s, s->out);
     return SEAL_WRITE;

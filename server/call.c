@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "server/keys.h"
+#include "server/params.h"
 #include "server/reply.h"
 
 /* Before a handler runs, the reply has room for this much, so that a result of one scalar
@@ -96,10 +97,12 @@ static void write_head(struct call *call)
 /* The step of a call that waits for its turn: then its handler runs as if for the first time. */
 static enum call_outcome call_wait(struct call *call, uint64_t budget_ns)
 {
-    (void)budget_ns;
     if (!table_turn_come(&call->turn)) return CALL_PENDING;
+    int merged = table_turn_merge(&call->turn, budget_ns);
+    if (merged > 0) return CALL_PENDING;
     call->step = NULL;
     call->waits = false;
+    if (merged < 0) return fail_no_memory(call);
     call->waited = true;
     return call->method->handler(call);
 }
@@ -193,7 +196,7 @@ enum call_outcome call_begin(struct call *call, const struct rpc_message *messag
     call->step = NULL;
     call->abort = NULL;
     call->state = NULL;
-    call->turn = (struct table_turn){NULL, NULL, NULL};
+    call->turn = (struct table_turn){.t = NULL};
     call->waits = call->waited = call->answer_begun = false;
     call->method = method_find(message->method, message->method_length);
     if (call->method == NULL) {

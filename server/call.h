@@ -14,7 +14,8 @@
  *
  * Waiting: a handler that finds a table busy (table_turn, table_value.h) fails before it has
  * changed anything. Nothing is answered; the handler runs again, from its beginning, when its turn
- * has come. */
+ * has come. A handler that sets one cell waits likewise if a column has to be copied first
+ * (table_turn_cell). */
 #ifndef CAIRN_SERVER_CALL_H
 #define CAIRN_SERVER_CALL_H
 

@@ -266,7 +266,8 @@ enum call_outcome method_table_set(struct call *call)
     uint32_t column;
     if (table_find(call, call->args[0], &t) < 0 || table_param_row(call, 1, t, &row) < 0 ||
         table_column_read(call, t, call->args[2], &column) < 0 ||
-        path_read_through(call, call->args[0], 0, &table) < 0 || table_turn(call, t) < 0 ||
+        path_read_through(call, call->args[0], 0, &table) < 0 ||
+        table_turn_cell(call, t, row, column) < 0 ||
         table_cell_store(call, table, row, column, call->args[3]) < 0)
         return CALL_FAILED;
     return reply_bool(call, true);

@@ -375,7 +375,8 @@ int place_find(struct call *call, value path, unsigned flags, struct place *at)
     }
     walk_met(&w, path_follow(call->heap, at->held));
     /* Whoever finds a cell is about to change it. */
-    if (at->kind == PLACE_CELL) return table_turn(call, table_of(call->heap, at->container));
+    if (at->kind == PLACE_CELL)
+        return table_turn_cell(call, table_of(call->heap, at->container), at->index, at->column);
     return 0;
 }
 

@@ -40,6 +40,20 @@ int table_turn(struct call *call, struct table *t)
     return -1;
 }
 
+int table_turn_cell(struct call *call, struct table *t, uint64_t row, uint32_t column)
+{
+    struct table_version *now = table_pin(t);
+    uint32_t chunk, slot;
+    bool there = table_locate(now, row, &chunk, &slot);
+    table_unpin(now);
+    if (there && call->state == NULL &&
+        table_turn_hold_to_merge(&call->turn, t, chunk, slot, column)) {
+        call->waits = true;
+        return -1;
+    }
+    return table_turn(call, t);
+}
+
 int table_turn_keep(struct call *call, struct table *t)
 {
     assert(call->state == NULL);

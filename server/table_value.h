@@ -16,6 +16,10 @@ warn_unused int table_find(struct call *call, value path, struct table **table);
  * handler must return CALL_FAILED at once, having taken nothing over, to be run again. (In a later
  * step of a call it cannot, and that is an error.) Good until the handler or step returns. */
 warn_unused int table_turn(struct call *call, struct table *t);
+/* The same for a call that is about to set a cell: it also waits until the column of texts has been
+ * merged with what was changed before, if there is too much of that. */
+warn_unused int table_turn_cell(struct call *call, struct table *t, uint64_t row,
+                                uint32_t column);
 /* The same at the beginning of a call that works without a draft: nobody else changes the table
  * until the call has ended, which holds it until then. */
 warn_unused int table_turn_keep(struct call *call, struct table *t);

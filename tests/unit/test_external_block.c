@@ -195,6 +195,22 @@ START_TEST(an_allocation_that_fails_leaves_the_spare)
 }
 END_TEST
 
+START_TEST(a_spare_that_is_larger_than_what_is_free_fails_nothing)
+{
+    struct external_block b;
+    size_t bytes = LARGE - LARGE / 16;
+    leave_spares(1, LARGE);
+    size_t filler = (size_t)pages_available(h) * PAGE_BYTES - bytes;
+    filler -= filler % PAGE_BYTES;
+    ck_assert_int_eq(external_add(owner, filler), 0);
+    ck_assert_int_eq(external_block_take(owner, bytes, &b), 0);
+    ck_assert_uint_lt(b.bytes, LARGE);
+    heap_fixture_verify(h, "with a block beside a spare that is too large");
+    external_block_give(owner, &b);
+    external_subtract(owner, filler);
+}
+END_TEST
+
 /* Rows of the table, as many as there may be in a chunk or less: their texts are `text`, or nil. */
 static struct plain_column *append_texts(struct table *t, uint32_t rows, const char *text)
 {
@@ -245,6 +261,7 @@ Suite *test_suite(void)
     tcase_add_test(c, spares_make_way_for_pages);
     tcase_add_test(c, a_heap_that_rests_gives_them_back);
     tcase_add_test(c, an_allocation_that_fails_leaves_the_spare);
+    tcase_add_test(c, a_spare_that_is_larger_than_what_is_free_fails_nothing);
     tcase_add_test(c, a_column_in_a_spare_block_is_as_good_as_new);
     suite_add_tcase(suite, c);
     return suite;

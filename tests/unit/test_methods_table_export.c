@@ -690,6 +690,31 @@ START_TEST(long_exports_are_done_in_steps)
 }
 END_TEST
 
+/* One row of 64 texts of 4,096 bytes. */
+START_TEST(a_long_row_is_written_in_steps)
+{
+    static char params[64 * 5000];
+    char *to = params + sprintf(params, "'u', [");
+    for (int i = 0; i < 64; i++) to += sprintf(to, "%s['c%d', 'str']", i ? ", " : "", i);
+    sprintf(to, "]");
+    ASK(&p, "table.create", params, "true");
+    to = params + sprintf(params, "'u', {'rows': [[");
+    for (int i = 0; i < 64; i++) to += sprintf(to, "%s'%04096d'", i ? ", " : "", i);
+    sprintf(to, "]]}");
+    ASK(&p, "table.append", params, "{'first': 0, 'n': 1}");
+    p.budget_ns = 0;
+    static const char *const formats[] = {"'csv'", "'jsonl'"};
+    for (int i = 0; i < 2; i++) {
+        uint64_t before = p.steps;
+        snprintf(params, sizeof params, "'u', {'format': %s}", formats[i]);
+        struct bytes b = take_all("table.export", params, "");
+        ck_assert_uint_gt(b.length, 64 * 4096);
+        ck_assert_uint_gt(p.steps - before, 16);
+        free(b.data);
+    }
+}
+END_TEST
+
 /* --- faults -----------------------------------------------------------------------------------*/
 
 START_TEST(an_export_goes_on_or_fails_whole)
@@ -741,6 +766,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, answers_keep_to_reply_bytes);
     tcase_add_test(tcase, rows_of_a_scan);
     tcase_add_test(tcase, long_exports_are_done_in_steps);
+    tcase_add_test(tcase, a_long_row_is_written_in_steps);
     tcase_add_test(tcase, an_export_goes_on_or_fails_whole);
     tcase_add_test(tcase, no_column_comes_twice);
     tcase_add_test(tcase, options_of_csv_are_those_of_both_ways);

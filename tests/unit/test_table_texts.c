@@ -1,7 +1,9 @@
 /* test_table_texts.c - the texts of a chunk have a limit, whatever they come from; and long ones
  * are sealed and compacted in steps. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "heap/gc.h"
 #include "heap/table_alter.h"
@@ -94,6 +96,13 @@ START_TEST(a_text_that_is_set_keeps_to_the_limit)
     ck_assert_int_eq(set_text(t, other, &error), 0); /* what nobody reads any more goes */
     p = (struct plain_column *)version_chunk(t->current, 0)->columns[0].column;
     ck_assert_uint_eq(p->text_bytes, 2 * text.length + other.length);
+    ck_assert(!table_set_is_long(t, 0, 0, 0));
+    p->text_bytes = TABLE_CHUNK_TEXT_BYTES_MAX - other.length + 1;
+    ck_assert(table_set_is_long(t, 0, 0, 0)); /* the same in steps */
+    while (table_merge_step(t, 0, 0, 0) == 1) continue;
+    ck_assert(!table_set_is_long(t, 0, 0, 0));
+    p = (struct plain_column *)version_chunk(t->current, 0)->columns[0].column;
+    ck_assert_uint_eq(p->text_bytes, text.length + other.length);
     struct table_version *now = table_pin(t);
     table_cell(now, 0, 0, 0, &cell);
     expect_true(text_bytes_compare(cell.text, other) == 0);
@@ -136,6 +145,40 @@ static void expect_lengths(struct table *t, uint32_t rows, uint32_t set, uint32_
     }
     table_unpin(v);
 }
+
+static size_t resident_bytes(void)
+{
+    unsigned long size, resident;
+    FILE *file = fopen("/proc/self/statm", "r");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_eq(fscanf(file, "%lu %lu", &size, &resident), 2);
+    fclose(file);
+    return resident * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* A step asks the system for a small part of the sixteen MiB that the column takes. */
+START_TEST(long_texts_get_their_memory_step_by_step)
+{
+    const struct table_field field = FIELD("s", STR);
+    heap_fixture_close(h);
+    h = heap_fixture_open(0);
+    value v = make(&field);
+    struct table *t = table_of(h, v);
+    size_t before = resident_bytes(), most = 0;
+    append_long(t);
+    table_close_tail(t);
+    ck_assert_uint_gt(resident_bytes() - before, LONG_ROWS * LONG_BYTES / 2);
+    before = resident_bytes();
+    while (table_seal_step(t, 0) == 1) {
+        size_t now = resident_bytes();
+        if (now > before && now - before > most) most = now - before;
+        before = now;
+    }
+    ck_assert_uint_lt(most, LONG_ROWS * LONG_BYTES / 4);
+    expect_lengths(t, LONG_ROWS, UINT32_MAX, 0);
+    value_release(h, v);
+}
+END_TEST
 
 /* Each step has no time, and copies or reads less than the sixteen MiB that there are. */
 START_TEST(long_texts_are_sealed_and_compacted_in_many_steps)
@@ -246,6 +289,7 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(texts, setup, teardown);
     tcase_add_test(texts, the_texts_of_a_chunk_have_a_limit);
     tcase_add_test(texts, a_text_that_is_set_keeps_to_the_limit);
+    tcase_add_test(texts, long_texts_get_their_memory_step_by_step);
     tcase_add_test(texts, long_texts_are_sealed_and_compacted_in_many_steps);
     tcase_add_test(texts, a_cell_that_is_set_during_a_merge_stays);
     tcase_add_test(texts, long_texts_are_opened_again_piece_by_piece);
