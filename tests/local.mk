@@ -92,11 +92,10 @@ unit_tests = \
 	unit_decoder_rows unit_equal unit_evict unit_expiry unit_external_block \
 	unit_fragmentation unit_gc_share unit_glob unit_heap unit_histogram unit_intern \
 	unit_keys unit_libcairn unit_list unit_log unit_map unit_map_model unit_map_packed \
-<<<<<<< HEAD
-	unit_map_track unit_methods unit_methods_answers unit_methods_change unit_methods_faults \
-	unit_methods_full unit_methods_hostile unit_methods_import unit_methods_index \
-	unit_methods_infer unit_methods_malloc unit_methods_more unit_methods_sets \
-	unit_methods_symbols unit_methods_table unit_methods_table_convert \
+	unit_map_track unit_methods unit_methods_answers unit_methods_cells unit_methods_change \
+	unit_methods_faults unit_methods_full unit_methods_hostile unit_methods_import \
+	unit_methods_index unit_methods_infer unit_methods_malloc unit_methods_more \
+	unit_methods_sets unit_methods_symbols unit_methods_table unit_methods_table_convert \
 	unit_methods_table_export unit_methods_turns unit_methods_types unit_number \
 	unit_packed_rows unit_path unit_pins unit_query unit_query_bounds unit_query_index \
 	unit_query_lists unit_query_model unit_reply unit_rpc unit_set unit_settings unit_shape \
@@ -105,20 +104,6 @@ unit_tests = \
 	unit_table_json unit_table_kernels unit_table_model unit_table_texts unit_table_versions \
 	unit_tasks unit_text unit_text_cell unit_torture unit_utf8 unit_value unit_workload \
 	unit_writer
-=======
-	unit_map_track unit_methods unit_methods_cells unit_methods_change \
-	unit_methods_faults unit_methods_full \
-	unit_methods_hostile unit_methods_import unit_methods_index unit_methods_infer \
-	unit_methods_malloc unit_methods_more unit_methods_sets unit_methods_symbols \
-	unit_methods_table unit_methods_table_convert unit_methods_table_export \
-	unit_methods_turns unit_methods_types unit_number unit_packed_rows unit_path unit_pins \
-	unit_query unit_query_bounds unit_query_index unit_query_lists unit_query_model \
-	unit_reply unit_rpc unit_set unit_settings unit_shape unit_sorted_set unit_table \
-	unit_table_arrow unit_table_arrow_bounds unit_table_csv unit_table_digits \
-	unit_table_drop unit_table_encode unit_table_fork unit_table_index unit_table_json \
-	unit_table_kernels unit_table_model unit_table_texts unit_table_versions unit_tasks \
-	unit_text unit_text_cell unit_torture unit_utf8 unit_value unit_workload unit_writer
->>>>>>> overlay
 if DEBUG_BUILD
 unit_tests += unit_oracle
 endif
@@ -257,17 +242,15 @@ unit_methods_CFLAGS = $(TEST_CFLAGS)
 unit_methods_LDADD = $(SESSION_TEST_LIBS)
 unit_methods_LDFLAGS = $(SESSION_TEST_WRAP)
 
-<<<<<<< HEAD
 unit_methods_answers_SOURCES = %D%/unit/test_methods_answers.c
 unit_methods_answers_CFLAGS = $(TEST_CFLAGS)
 unit_methods_answers_LDADD = $(SESSION_TEST_LIBS)
 unit_methods_answers_LDFLAGS = $(SESSION_TEST_WRAP)
-=======
+
 unit_methods_cells_SOURCES = %D%/unit/test_methods_cells.c
 unit_methods_cells_CFLAGS = $(TEST_CFLAGS)
 unit_methods_cells_LDADD = $(SESSION_TEST_LIBS)
 unit_methods_cells_LDFLAGS = $(SESSION_TEST_WRAP)
->>>>>>> overlay
 
 unit_methods_change_SOURCES = %D%/unit/test_methods_change.c
 unit_methods_change_CFLAGS = $(TEST_CFLAGS)

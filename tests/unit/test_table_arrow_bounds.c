@@ -212,7 +212,7 @@ START_TEST(long_texts_are_appended_few_at_a_time)
     put_shared_rows(&stream, 100, 1, 0);
     limits.body_bytes = 1000000;
     ck_assert_int_eq(read_shared(&stream, &limits, open_texts, &effort, &error), -EINVAL);
-    ck_assert_msg(strstr(error.text, "row 1 has texts of more than 1000000 bytes"), "%s",
+    ck_assert_msg(strstr(error.text, "record 1 has texts of more than 1000000 bytes"), "%s",
                   error.text);
     out_close(&stream);
 }
