@@ -10,12 +10,17 @@
  * copied, and without any memory, unless a version that somebody reads shares the way to them.
  *
  * An overlay is merged likewise: one column of one chunk is copied as it reads, and then takes the
- * column's place. */
+ * column's place.
+ *
+ * Where a cell changes all the time, such work would be thrown away for ever. So after it was once,
+ * it is not begun again for LOST_REST_NS, but for overlays of columns that are no texts: these are
+ * merged in one go then, which takes about a millisecond at most. */
 #include "heap/table_int.h"
 
 #define GROUP_MAX 64
 /* An overlay with fewer cells waits for more. */
 #define OVERLAY_MERGE_CELLS 64
+#define LOST_REST_NS UINT64_C(10000000000)
 /* What is copied of texts between two looks at the clock, besides one text. */
 #define TEXT_STEP_BYTES ((size_t)128 << 10)
 
@@ -56,10 +61,17 @@ static bool begins_group(const struct table_version *v, uint32_t chunk, bool all
     return chunk + 1 < v->chunk_count && is_small(v, chunk) && is_small(v, chunk + 1);
 }
 
+/* Whether the last copy was thrown away, not long ago. */
+static bool rests(const struct table *t)
+{
+    return t->copy_lost_ns && clock_ns() - t->copy_lost_ns < LOST_REST_NS;
+}
+
 /* The first group of chunks to close up. Returns its size; 0: none. */
 static uint32_t find_group(const struct table *t, bool all, uint32_t *first)
 {
     const struct table_version *v = t->current;
+    if (!all && rests(t)) return 0;
     for (*first = 0; *first < v->chunk_count; ++*first) {
         if (!begins_group(v, *first, all)) continue;
         uint32_t count = 0, live = 0;
@@ -85,10 +97,13 @@ bool table_drop_pending(const struct table *t)
 static bool find_overlay(const struct table *t, bool all, uint32_t *chunk, uint32_t *column)
 {
     const struct table_version *v = t->current;
+    bool texts = all || !rests(t);
     for (*chunk = 0; *chunk < v->chunk_count; ++*chunk)
         for (*column = 0; *column < t->column_count; ++*column) {
             const struct overlay *o = version_chunk(v, *chunk)->columns[*column].overlay;
-            if (o && (all || o->count >= OVERLAY_MERGE_CELLS)) return true;
+            if (o && (all || o->count >= OVERLAY_MERGE_CELLS) &&
+                (texts || !field_is_text(&t->fields[*column])))
+                return true;
         }
     return false;
 }
@@ -242,6 +257,9 @@ static int finish(struct table *t, struct compactor *x)
         if (version_replace_take(t, x->first, x->count, x->out) != 0) return -ENOMEM;
         x->out = NULL;
         chunks_have_moved(t, x->first, closed);
+        t->copy_lost_ns = 0;
+    } else {
+        t->copy_lost_ns = clock_ns();
     }
     compactor_close(t);
     return 0;
@@ -262,6 +280,7 @@ static int finish_merge(struct table *t, struct compactor *x)
 {
     struct chunk *c = NULL;
     bool same = unchanged(t, x);
+    t->copy_lost_ns = same ? 0 : clock_ns();
     if (same) {
         x->count = 0; /* for the chunk to be ours, unless others hold it */
         chunk_unref(t, x->sources[0]);
@@ -332,7 +351,9 @@ int table_compact_step(struct table *t, bool all, uint64_t budget_ns)
         else if ((count = find_group(t, all, &first)))
             error = compactor_open(t, first, count);
         else if (find_overlay(t, all, &first, &column))
-            error = merge_open(t, first, column);
+            error = rests(t) && !field_is_text(&t->fields[column])
+                        ? table_merge_overlay(t, first, column)
+                        : merge_open(t, first, column);
         else
             return 0;
         if (error && !table_drop_step(t, budget_ns)) return error;

@@ -201,6 +201,7 @@ struct table {
     uint64_t seen_slots;       /* how many there were when tables_note_quiet looked last */
     uint64_t quiet_slots;      /* while there are so many, the last chunk is to be sealed, too */
     struct compactor *compactor;
+    uint64_t copy_lost_ns;     /* when a copy of it was thrown away; 0: the last one was not */
     uint32_t forks;            /* open ones: table_fork.c */
     uint32_t code_holders;     /* who remember codes of symbols: table_hold_codes */
     uint8_t *index_kinds;      /* per column: enum table_index_kind, what it is to have */

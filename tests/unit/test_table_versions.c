@@ -8,7 +8,7 @@
 #include "tests/support/heap_fixture.h"
 #include "tests/support/runner.h"
 
-#define ROWS (3 * TABLE_VECTOR_ROWS)
+#define ROWS (40 * TABLE_VECTOR_ROWS)
 
 static struct heap *h;
 static value leaf;
@@ -54,6 +54,24 @@ static int64_t get(const struct table_version *v, uint32_t slot)
     table_cell(v, 0, slot, 0, &cell);
     return cell.i;
 }
+
+/* It is thrown away once at most, though each change makes another chunk of it. */
+START_TEST(a_merge_ends_though_a_cell_changes)
+{
+    bool over = false;
+    seal();
+    for (uint32_t i = 0; i < 100; i++) set(i * 7, -5);
+    for (unsigned round = 0; round < 60 && !over; round++) {
+        set(0, -(int64_t)round);
+        for (unsigned k = 0; k < ROWS / TABLE_VECTOR_ROWS && !over; k++) {
+            ck_assert_int_ge(table_compact_step(t, false, 0), 0);
+            over = !table_compact_pending(t, false);
+        }
+    }
+    ck_assert(over);
+    ck_assert_ptr_null(version_chunk(t->current, 0)->columns[0].overlay);
+}
+END_TEST
 
 START_TEST(a_cell_of_a_pinned_version)
 {
@@ -132,6 +150,7 @@ Suite *test_suite(void)
 {
     Suite *suite = suite_create("table_versions");
     ADD(suite, a_cell_of_a_pinned_version);
+    ADD(suite, a_merge_ends_though_a_cell_changes);
     ADD(suite, a_changed_cell_of_a_pinned_version);
     ADD(suite, a_row_that_a_pinned_version_has);
     ADD(suite, a_zone_map_and_a_changed_cell);
