@@ -201,6 +201,7 @@ static size_t table_empty(struct table *t, size_t words, bool *done)
             if (work >= words) return work;
             if (symbols_free_some(t, t->symbols[i], &work)) t->symbols[i] = NULL;
         }
+    if (t->dying_parts) return work; /* they are first in the queue now, and need the table */
     *done = true;
     return work;
 }

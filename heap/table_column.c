@@ -2,6 +2,10 @@
  * its references, and its bytes with its table. */
 #include "heap/table_int.h"
 
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 /* --- texts -------------------------------------------------------------------------------------*/
 
 #define PIECE_BYTES_MIN 256
@@ -110,15 +114,107 @@ struct plain_column *plain_column_copy(struct table *t, uint32_t column,
     return p;
 }
 
-void column_unref(struct table *t, struct column *c)
+static void column_free(struct table *t, struct column *c)
 {
-    if (!c || --c->refs) return;
     if (!c->sealed) {
         plain_column_free(t, (struct plain_column *)c);
         return;
     }
     index_free(t, ((struct sealed_column *)c)->index);
     external_free(&t->external, c, c->bytes);
+}
+
+/* --- large columns -----------------------------------------------------------------------------
+ *
+ * A column of long texts may have a GiB, which the system takes back at no more than some GB/s. So
+ * it is left to the drop queue, which frees it in parts. It holds its table as long, unless that is
+ * being taken apart itself: then it comes before it in the queue. */
+
+#define LARGE_BYTES ((size_t)2 << 20)
+#define PART_BYTES ((size_t)1 << 20)
+
+struct dying_column {
+    struct external dying; /* first */
+    struct table *t;
+    struct column *column;
+    bool holds;
+};
+
+static struct text_arena *own_arena(const struct column *c)
+{
+    struct text_arena *arena = c->sealed ? NULL : ((const struct plain_column *)c)->arena;
+    return arena && arena->refs == 1 ? arena : NULL;
+}
+
+/* The end of a block goes back to the system, but for its last page. */
+static void block_shrink(struct table *t, struct column *c, size_t bytes)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), end = (uintptr_t)c + c->bytes;
+    uintptr_t first = (end - bytes + page - 1) & ~(page - 1), last = end & ~(page - 1);
+    if (first < last) (void)!madvise((void *)first, last - first, MADV_DONTNEED);
+    c->bytes -= bytes;
+    external_subtract(&t->external, bytes);
+}
+
+/* Frees a part of it. Returns the bytes; 0: all that is left is small. */
+static size_t column_free_part(struct table *t, struct column *c)
+{
+    struct text_arena *arena = own_arena(c);
+    if (arena && arena->pieces) {
+        size_t before = arena->bytes;
+        arena_rewind(t, arena, arena->pieces->next, arena->pieces->next
+                                                        ? arena->pieces->next->used : 0);
+        return before - arena->bytes;
+    }
+    if (!c->sealed || c->bytes < LARGE_BYTES) return 0;
+    block_shrink(t, c, PART_BYTES);
+    return PART_BYTES;
+}
+
+static size_t column_free_step(struct external *e, size_t words, bool *done)
+{
+    struct dying_column *d = (struct dying_column *)e;
+    struct table *t = d->t;
+    size_t work = 0;
+    while (work < words) {
+        size_t bytes = column_free_part(t, d->column);
+        work += external_free_words(bytes ? bytes : d->column->bytes);
+        if (bytes) continue;
+        column_free(t, d->column);
+        t->dying_parts--;
+        if (d->holds) external_let_go(&t->external);
+        *done = true;
+        break;
+    }
+    return work;
+}
+
+static const struct external_class column_class = {
+    .name = "column",
+    .free_step = column_free_step,
+};
+
+static bool is_large(const struct column *c)
+{
+    const struct text_arena *arena = own_arena(c);
+    return c->bytes + (arena ? arena->bytes : 0) >= 2 * LARGE_BYTES;
+}
+
+void column_unref(struct table *t, struct column *c)
+{
+    if (!c || --c->refs) return;
+    struct dying_column *d = is_large(c) ? malloc(sizeof *d) : NULL;
+    if (!d) {
+        column_free(t, c);
+        return;
+    }
+    *d = (struct dying_column){.dying = {.class = &column_class, .heap = t->external.heap},
+                               .t = t,
+                               .column = c,
+                               .holds = !t->external.dying};
+    if (d->holds) external_hold(&t->external);
+    t->dying_parts++;
+    external_abandon(&d->dying);
 }
 
 /* --- overlays ----------------------------------------------------------------------------------*/

@@ -215,7 +215,7 @@ struct table {
     bool hidden;                /* it is being made from another: table_alter.c */
     bool altered;               /* another table has taken the place of this one */
     struct table_turn *turn_first, *turn_last; /* writers in line */
-    uint32_t dying_versions;   /* that are yet to be taken apart */
+    uint32_t dying_parts;      /* versions and columns that are yet to be taken apart */
     size_t struct_bytes;       /* of this structure, fields and names included */
 };
 

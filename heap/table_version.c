@@ -79,7 +79,7 @@ size_t version_dispose(struct table_version *v, size_t words, bool *done)
     /* Its memory is the caller's to free, its bytes are the table's. */
     external_subtract(&t->external, sizeof *v);
     if (v->dying.dying) {
-        t->dying_versions--;
+        t->dying_parts--;
         external_let_go(&t->external);
     }
     *done = true;
@@ -103,16 +103,16 @@ void version_unref(struct table_version *v)
         return;
     }
     external_hold(&v->table->external);
-    v->table->dying_versions++;
+    v->table->dying_parts++;
     external_abandon(&v->dying);
 }
 
 bool table_settle_step(struct table *t, uint64_t budget_ns)
 {
     uint64_t begin = clock_ns();
-    while (t->dying_versions && clock_ns() - begin < budget_ns)
+    while (t->dying_parts && clock_ns() - begin < budget_ns)
         external_drop_step(t->external.heap, SETTLE_WORDS);
-    return t->dying_versions;
+    return t->dying_parts;
 }
 
 /* --- pins --------------------------------------------------------------------------------------*/

@@ -180,6 +180,44 @@ START_TEST(long_texts_get_their_memory_step_by_step)
 }
 END_TEST
 
+static size_t external_bytes_now(void)
+{
+    struct heap_stats stats;
+    heap_stats(h, &stats);
+    return stats.external_bytes;
+}
+
+/* No more than a quarter of what a column takes is freed in one step: when it has been sealed, when
+ * it has been copied, and when its table goes. */
+START_TEST(long_texts_are_freed_step_by_step)
+{
+    const struct table_field field = FIELD("s", STR);
+    struct table_error error;
+    heap_fixture_close(h);
+    h = heap_fixture_open(0);
+    value v = make(&field);
+    struct table *t = table_of(h, v);
+    append_long(t);
+    table_close_tail(t);
+    size_t before = external_bytes_now(), all = LONG_ROWS * LONG_BYTES, most = 0;
+    for (int phase = 0; phase < 4; phase++) {
+        if (phase == 1) ck_assert_int_eq(table_delete(t, 0, 0, NULL, &error), 0);
+        if (phase == 3) value_release(h, v);
+        for (bool more = true; more;) {
+            more = phase == 1 ? table_compact_step(t, true, 0) == 1
+                              : phase < 3 && table_seal_step(t, 0) == 1;
+            if (!more && (more = heap_drop_pending(h))) heap_drop_step(h, 1);
+            size_t now = external_bytes_now();
+            if (now < before && before - now > most) most = before - now;
+            before = now;
+        }
+        ck_assert_uint_le(before, phase == 3 ? 0 : all + all / 4);
+        if (phase < 3) expect_lengths(t, LONG_ROWS - (phase > 0), UINT32_MAX, phase > 0);
+    }
+    ck_assert_uint_lt(most, all / 4);
+}
+END_TEST
+
 /* Each step has no time, and copies or reads less than the sixteen MiB that there are. */
 START_TEST(long_texts_are_sealed_and_compacted_in_many_steps)
 {
@@ -290,6 +328,7 @@ Suite *test_suite(void)
     tcase_add_test(texts, the_texts_of_a_chunk_have_a_limit);
     tcase_add_test(texts, a_text_that_is_set_keeps_to_the_limit);
     tcase_add_test(texts, long_texts_get_their_memory_step_by_step);
+    tcase_add_test(texts, long_texts_are_freed_step_by_step);
     tcase_add_test(texts, long_texts_are_sealed_and_compacted_in_many_steps);
     tcase_add_test(texts, a_cell_that_is_set_during_a_merge_stays);
     tcase_add_test(texts, long_texts_are_opened_again_piece_by_piece);
