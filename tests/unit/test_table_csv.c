@@ -193,7 +193,7 @@ START_TEST(errors_name_line_and_cell)
     refuse("", "not even a header");
     /* More cells than there are columns, by much, and then an error. */
     refuse("a\n1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,2\"",
-           "line 2, row 1: cell 41: a quote in a cell");
+           "line 2, record 1: cell 41: a quote in a cell");
     refuse("a,a\n1,2\n", "\"a\"");
     static const enum table_type narrow[] = {TABLE_I8};
     struct csv_options options = {.types = narrow, .type_count = 1};
