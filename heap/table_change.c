@@ -91,13 +91,19 @@ static size_t live_text_bytes(const struct column_view *view)
     return bytes;
 }
 
+static bool overlay_is_full(const struct overlay *o)
+{
+    return o && (o->count >= OVERLAY_CELLS_MAX || (o->arena && o->arena->bytes > DEAD_TEXT_BYTES));
+}
+
 bool column_wants_merge(const struct table *t, uint32_t chunk, uint32_t column)
 {
     const struct table_version *v = t->current;
     if (chunk >= v->chunk_count || !field_is_text(table_field(t, column))) return false;
     struct column_view view = column_view(v, chunk, column);
-    if (view.column->sealed) return view.overlay && view.overlay->count >= OVERLAY_CELLS_MAX;
+    if (view.column->sealed) return overlay_is_full(view.overlay);
     const struct plain_column *p = (const struct plain_column *)view.column;
+    if (p->dead_bytes > DEAD_TEXT_BYTES && p->dead_bytes > p->text_bytes / 2) return true;
     return p->text_bytes + TABLE_TEXT_BYTES_MAX > TABLE_CHUNK_TEXT_BYTES_MAX &&
            live_text_bytes(&view) + TABLE_TEXT_BYTES_MAX <= TABLE_CHUNK_TEXT_BYTES_MAX / 2;
 }
@@ -105,7 +111,8 @@ bool column_wants_merge(const struct table *t, uint32_t chunk, uint32_t column)
 bool table_set_is_long(const struct table *t, uint32_t chunk, uint32_t slot, uint32_t column)
 {
     if (!column_wants_merge(t, chunk, column)) return false;
-    return !overlay_find(column_view(t->current, chunk, column).overlay, slot);
+    const struct overlay *o = column_view(t->current, chunk, column).overlay;
+    return !o || o->count < OVERLAY_CELLS_MAX || !overlay_find(o, slot);
 }
 
 /* -EFBIG if the chunk has no room for the text. Texts that were changed leave their bytes behind:
@@ -143,6 +150,8 @@ static int change_plain(const struct change *x)
         if (!text.data) return -ENOMEM;
         p->text_bytes += text.length;
     }
+    if (field_is_text(x->field) && (!p->valid || bit_get(p->valid, x->slot)))
+        p->dead_bytes += ((const struct table_text *)(const void *)p->elements)[x->slot].length;
     plain_store(p, x->field, x->slot, x->null, x->lane, text);
     return 0;
 }

@@ -109,6 +109,7 @@ struct plain_column *plain_column_copy(struct table *t, uint32_t column,
     }
     p->written = count;
     p->text_bytes = from->text_bytes;
+    p->dead_bytes = from->dead_bytes;
     p->arena = from->arena;
     if (p->arena) p->arena->refs++;
     return p;

@@ -101,7 +101,8 @@ static bool find_overlay(const struct table *t, bool all, uint32_t *chunk, uint3
     for (*chunk = 0; *chunk < v->chunk_count; ++*chunk)
         for (*column = 0; *column < t->column_count; ++*column) {
             const struct overlay *o = version_chunk(v, *chunk)->columns[*column].overlay;
-            if (o && (all || o->count >= OVERLAY_MERGE_CELLS) &&
+            bool large = o && o->arena && o->arena->bytes > DEAD_TEXT_BYTES;
+            if (o && (all || large || o->count >= OVERLAY_MERGE_CELLS) &&
                 (texts || !field_is_text(&t->fields[*column])))
                 return true;
         }

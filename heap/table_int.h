@@ -56,6 +56,7 @@ struct plain_column {
     uint64_t *valid;     /* into this block; NULL: the field has no nulls */
     struct text_arena *arena; /* texts only, else NULL */
     size_t text_bytes;   /* of the texts appended, for the chunk's limit */
+    size_t dead_bytes;   /* of these, of texts that were overwritten */
     _Alignas(16) unsigned char elements[];
 };
 
@@ -119,6 +120,9 @@ struct sealed_column {
 
 /* When a sealed column gets more changed cells than this, it becomes plain again. */
 #define OVERLAY_CELLS_MAX 256
+/* Texts that were overwritten stay in its arena, or in a plain column's. With so many bytes there
+ * the column is copied without them. */
+#define DEAD_TEXT_BYTES ((size_t)4 << 20)
 
 struct overlay_cell {
     uint16_t slot;
@@ -506,7 +510,7 @@ warn_unused struct deletions *deletions_writable(struct table *t, struct chunk *
 /* A sealed column of the current version, with its overlay, becomes plain. 0 or -ENOMEM. */
 warn_unused int table_merge_overlay(struct table *t, uint32_t chunk, uint32_t column);
 /* Whether that is to be done in steps before a cell of the column is set: it has texts, and its
- * overlay, or what its chunk may hold of texts, is full. */
+ * overlay, or what its chunk may hold of texts, is full, or much of them was overwritten. */
 bool column_wants_merge(const struct table *t, uint32_t chunk, uint32_t column);
 
 /* table_convert.c: a cell as one of another type, without loss. False: that cannot be. Texts stay

@@ -154,6 +154,10 @@ static int wants_overlay(struct table_update *u, const struct column_view *view,
 {
     const struct overlay *o = view->overlay;
     if (!view->column->sealed || u->rows.count + (o ? o->count : 0) > OVERLAY_CELLS_MAX) return 0;
+    bool texts = field_is_text(view->field);
+    const struct table_cell *cell = &assignment(u)->cell;
+    size_t held = texts && o ? o->arena->bytes : 0, length = cell->null ? 0 : cell->text.length;
+    if (texts && held + u->rows.count * length > DEAD_TEXT_BYTES) return 0;
     if (field_is_text(view->field) && o && table_draft_mark(u->draft, o->arena, NULL) != 0)
         return table_fail_memory(error);
     return 1;

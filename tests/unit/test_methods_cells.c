@@ -72,6 +72,26 @@ START_TEST(a_cell_more_than_the_overlay_takes_is_set_in_steps)
 }
 END_TEST
 
+/* The texts that a cell had before do not stay. */
+START_TEST(one_cell_may_be_set_for_ever)
+{
+    static char params[(1 << 16) + 100];
+    static const char *const places[] = {"'t', 1, 'a'", "'t', -1, 'a'"};
+    struct heap_stats stats;
+    ASK_BEGINS(&p, "table.append", "'t', {'rows': [['a plain chunk', nil]]}", "{'first': ");
+    heap_stats(p.heap, &stats);
+    size_t most = stats.external_bytes + 6 * DEAD_TEXT_BYTES;
+    for (int i = 0; i < 1000; i++) {
+        int length = sprintf(params, "%s, '%d", places[i % 2], i);
+        memset(params + length, 'x', 1 << 16);
+        strcpy(params + length + (1 << 16), "'");
+        ASK(&p, "table.set", params, "true");
+        heap_stats(p.heap, &stats);
+        ck_assert_uint_lt(stats.external_bytes, most);
+    }
+}
+END_TEST
+
 START_TEST(others_change_the_table_after_it_and_read_it_meanwhile)
 {
     ask_begin(&p, "table.set", "'t', 1, 'a', 'first'");
@@ -121,6 +141,7 @@ Suite *test_suite(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_cell_more_than_the_overlay_takes_is_set_in_steps);
+    tcase_add_test(tcase, one_cell_may_be_set_for_ever);
     tcase_add_test(tcase, others_change_the_table_after_it_and_read_it_meanwhile);
     tcase_add_test(tcase, who_gives_up_leaves_the_cell_and_the_line);
     tcase_add_test(tcase, a_table_that_goes_meanwhile_is_not_found);
