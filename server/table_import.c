@@ -93,7 +93,8 @@ int import_keep_path(struct table_import *x, value path)
 /* A path of one segment may stand without its list. */
 static value only_segment(const struct heap *h, value path)
 {
-    return value_is_kind(path, KIND_LIST) && list_length(h, path) == 1 ? list_get(h, path, 0) : path;
+    bool single = value_is_kind(path, KIND_LIST) && list_length(h, path) == 1;
+    return single ? list_get(h, path, 0) : path;
 }
 
 bool import_is_at(struct table_import *x, value path)

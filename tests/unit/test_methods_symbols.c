@@ -194,7 +194,8 @@ START_TEST(open_scans_keep_the_symbols_they_see)
     ASK_BEGINS(&p, "table.compact", "'t'", "{");
     ck_assert_uint_eq(table_symbol_count(table_named("t"), 0), 100);
     ASK_BEGINS(&p, "table.append", rows_from(7000, 5000), "{");
-    ASK(&p, "table.next", "1", "{'rows': 2, 'data': [['symbol 99', 99], [nil, -1]], 'cursor': nil}");
+    ASK(&p, "table.next", "1",
+        "{'rows': 2, 'data': [['symbol 99', 99], [nil, -1]], 'cursor': nil}");
 }
 END_TEST
 
