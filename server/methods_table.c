@@ -425,13 +425,14 @@ enum call_outcome method_table_stats(struct call *call)
 
 /* --- compact ----------------------------------------------------------------------------------*/
 
-/* A change like the others, in line with them: whoever wants to change the table waits until it is
- * done, since each change in a chunk that is being copied would have it begun anew. Its place in
- * the line holds the table, whatever becomes of its value; no version of it is held, which would
- * then be copied, and count, too. */
 /* Between looks at the clock. */
 #define DROP_WORDS ((size_t)2000)
 
+/* A change like the others, in line with them: whoever wants to change the table waits until it is
+ * done, since each change in a chunk that is being copied would have it begun anew. Its place in
+ * the line holds the table, whatever becomes of its value. No version is held while chunks are
+ * copied, which would keep the old ones, and count, too; the renewal holds one only later, while it
+ * counts symbols (table_renew.c). */
 struct compact_state {
     size_t bytes_before;
     struct table_renewal *renewal; /* NULL: not begun */
