@@ -165,7 +165,8 @@ static void tell_none(const struct list *s)
         fprintf(stderr, "no key that matches %s holds a table; table list without a pattern shows "
                         "all tables\n", s->pattern);
     else
-        fputs("no tables; table create NAME FILE makes one\n", stderr);
+        fputs("no key holds a table (those within maps and lists are not listed); table create "
+              "NAME FILE makes one\n", stderr);
 }
 
 int table_list(struct cli *cli, const struct table_command *command, int count, char **words)

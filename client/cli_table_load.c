@@ -282,7 +282,8 @@ static void hint(const struct load *l)
     column_named(message, name);
     if (strstr(message, "is not UTF-8") || strstr(message, "in UTF8 string"))
         fputs("if the file is in Latin-1: iconv -f LATIN1 -t UTF-8 makes it readable\n", stderr);
-    else if (!l->creates && strstr(message, "the table has no column"))
+    else if (!l->creates && strcmp(l->format, "csv") == 0 &&
+             strstr(message, "the table has no column"))
         fprintf(stderr, "columns of a file go by their names; those of the table: table describe "
                         "%s. --no-header: the first line is data, and columns go by their places\n",
                 l->path);

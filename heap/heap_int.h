@@ -290,6 +290,7 @@ struct heap {
     struct shape_table *shapes;
     struct intern_table *interns; /* NULL: strings are not interned */
     struct heap_walk *walk;
+    struct heap_walk_turn *walk_line; /* who waits for one, the first first */
     struct oracle *oracle; /* debug builds, while marking */
 
     uint64_t hash_key[2];

@@ -69,10 +69,10 @@ void heap_walk_freed(struct heap *h, uint64_t group, uint64_t freed)
     h->walk->met[group] &= ~freed;
 }
 
-struct heap_walk *heap_walk_start(struct heap *h, value from, int *error)
+static struct heap_walk *walk_begin(struct heap *h, value from, int *error)
 {
-    *error = h->walk ? -EBUSY : -ENOMEM;
-    struct heap_walk *w = h->walk ? NULL : calloc(1, sizeof *w);
+    struct heap_walk *w = calloc(1, sizeof *w);
+    *error = -ENOMEM;
     if (!w) return NULL;
     w->h = h;
     h->walk = w;
@@ -91,6 +91,36 @@ struct heap_walk *heap_walk_start(struct heap *h, value from, int *error)
     *error = 0;
     walk_meet(w, from);
     return w;
+}
+
+struct heap_walk *heap_walk_start(struct heap *h, value from, int *error)
+{
+    *error = -EBUSY;
+    return h->walk || h->walk_line ? NULL : walk_begin(h, from, error);
+}
+
+struct heap_walk *heap_walk_await(struct heap *h, value from, struct heap_walk_turn *turn,
+                                  int *error)
+{
+    if (!turn->waits) {
+        struct heap_walk_turn **last = &h->walk_line;
+        while (*last) last = &(*last)->next;
+        *turn = (struct heap_walk_turn){.waits = true};
+        *last = turn;
+    }
+    *error = -EBUSY;
+    if (h->walk || h->walk_line != turn) return NULL;
+    heap_walk_turn_leave(h, turn);
+    return walk_begin(h, from, error);
+}
+
+void heap_walk_turn_leave(struct heap *h, struct heap_walk_turn *turn)
+{
+    struct heap_walk_turn **at = &h->walk_line;
+    if (!turn->waits) return;
+    while (*at != turn) at = &(*at)->next;
+    *at = turn->next;
+    *turn = (struct heap_walk_turn){0};
 }
 
 /* The granule of the lowest object to look at; 0 if there is none. The top level has a word for

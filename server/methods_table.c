@@ -2,6 +2,7 @@
 #include "server/method_list.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "heap/list.h"
@@ -64,17 +65,24 @@ int table_schema_name(struct call *call, struct table_schema *s, value name)
     return 0;
 }
 
-int table_schema_type(struct call *call, uint32_t column, value type, struct table_field *field)
+int table_type_read(struct call *call, const char *of, value type, struct table_field *field)
 {
     char name[16];
     size_t length = value_is_text(type) ? text_copy(call->heap, type, 0, name, sizeof name) : 0;
     field->type = table_type_named(name, length);
     if (field->type != TABLE_TYPE_COUNT) return 0;
     call_fail(call, ERROR_BAD_PARAMS,
-              "%s: column %u: there is no type %s; there are i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 "
+              "%s: %s: there is no type %s; there are i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 "
               "bool str sym bin date ts",
-              call->method->name, column, call_quote_value(call, type));
+              call->method->name, of, call_quote_value(call, type));
     return -1;
+}
+
+int table_schema_type(struct call *call, uint32_t column, value type, struct table_field *field)
+{
+    char of[32];
+    snprintf(of, sizeof of, "column %u", column);
+    return table_type_read(call, of, type, field);
 }
 
 int table_schema_index(struct call *call, value v, enum table_index_kind *kind)
@@ -426,13 +434,14 @@ enum call_outcome method_table_stats(struct call *call)
 
 /* --- compact ----------------------------------------------------------------------------------*/
 
-/* A change like the others, in line with them: whoever wants to change the table waits until it is
- * done, since each change in a chunk that is being copied would have it begun anew. Its place in
- * the line holds the table, whatever becomes of its value; no version of it is held, which would
- * then be copied, and count, too. */
 /* Between looks at the clock. */
 #define DROP_WORDS ((size_t)2000)
 
+/* A change like the others, in line with them: whoever wants to change the table waits until it is
+ * done, since each change in a chunk that is being copied would have it begun anew. Its place in
+ * the line holds the table, whatever becomes of its value. No version is held while chunks are
+ * copied, which would keep the old ones, and count, too; the renewal holds one only later, while it
+ * counts symbols (table_renew.c). */
 struct compact_state {
     size_t bytes_before;
     struct table_renewal *renewal; /* NULL: not begun */

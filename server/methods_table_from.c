@@ -1,11 +1,11 @@
 /* methods_table_from.c - table.from: a list of records becomes a table.
  *
- * It works in steps: how large the list is (heap_walk), what types its fields have (unless a schema
- * is given), then the rows, then sealing; only the finished table is stored. The list is held and
- * watched (watch.h) meanwhile: if it is changed, or a record that was read, what has been made is
- * not what is there, and the call fails, so that no change which was answered is lost. So it does
- * if the list is not at its path in the end. Failure at any time gives up what was made; nothing
- * was changed. */
+ * It works in steps: how large the list is (heap_walk, for which it waits in line), what types its
+ * fields have (unless a schema is given), then the rows, then sealing; only the finished table is
+ * stored. The list is held and watched (watch.h) meanwhile: if it is changed, or a record that was
+ * read, what has been made is not what is there, and the call fails, so that no change which was
+ * answered is lost. So it does if the list is not at its path in the end. Failure at any time gives
+ * up what was made; nothing was changed. */
 #include "server/method_list.h"
 
 #include <assert.h>
@@ -42,7 +42,8 @@ struct seen {
 
 struct from {
     enum from_phase phase;
-    struct heap_walk *walk;
+    struct heap_walk *walk;      /* NULL while it is in line, and after it */
+    struct heap_walk_turn turn;
     uint64_t bytes_before;
     struct root_frame frame; /* the list; then the table */
     struct watch watch;
@@ -64,6 +65,7 @@ struct from {
 static void from_free(struct call *call)
 {
     struct from *f = call->state;
+    heap_walk_turn_leave(call->heap, &f->turn);
     if (f->walk != NULL) heap_walk_end(f->walk);
     if (f->batch.draft != NULL) {
         table_append_close(&f->batch.append);
@@ -335,8 +337,16 @@ static int fill_begin(struct call *call, struct from *f)
 /* --- steps ------------------------------------------------------------------------------------*/
 
 /* Each works a little; 1: the phase is over, 0: there is more, -1 after call_fail. */
-static int from_measure(struct from *f)
+static int from_measure(struct call *call, struct from *f)
 {
+    int error;
+    if (f->walk == NULL)
+        f->walk = heap_walk_await(call->heap, f->frame.slots[0], &f->turn, &error);
+    if (f->walk == NULL && error == -EBUSY) return 0;
+    if (f->walk == NULL) {
+        fail_no_memory(call);
+        return -1;
+    }
     if (!heap_walk_step(f->walk, WALK_WORDS)) return 0;
     f->bytes_before = heap_walk_total(f->walk).bytes;
     heap_walk_end(f->walk);
@@ -408,7 +418,7 @@ static int from_work(struct call *call, struct from *f, uint64_t end_ns)
     }
     assert(list_length(call->heap, f->frame.slots[0]) == f->length);
     switch (f->phase) {
-    case FROM_MEASURE: return from_measure(f);
+    case FROM_MEASURE: return from_measure(call, f);
     case FROM_INFER: return from_infer(call, f);
     case FROM_FILL:
         if (f->at < f->length && fill_unit(call, f, end_ns) < 0) return -1;
@@ -430,7 +440,7 @@ static enum call_outcome from_step(struct call *call, uint64_t budget_ns)
             return CALL_FAILED;
         }
         if (done > 0 && f->phase++ == FROM_SEAL) return from_finish(call, f);
-    } while (clock_ns() < end);
+    } while (clock_ns() < end && !f->turn.waits);
     return CALL_PENDING;
 }
 
@@ -457,13 +467,9 @@ static int from_begin(struct call *call, struct from *f, value list)
         return -1;
     }
     watch_add(&f->watch, list);
-    f->walk = heap_walk_start(call->heap, list, &error);
-    if (f->walk != NULL) return 0;
-    if (error == -EBUSY)
-        call_fail(call, ERROR_BUSY, "%s: another value is being measured; try again",
-                  call->method->name);
-    else
-        fail_no_memory(call);
+    f->walk = heap_walk_await(call->heap, list, &f->turn, &error);
+    if (f->walk != NULL || error == -EBUSY) return 0;
+    fail_no_memory(call);
     return -1;
 }
 

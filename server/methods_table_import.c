@@ -113,10 +113,17 @@ static int read_types(struct call *call, value types, struct table_schema *s)
     }
     size_t count = map_count(call->heap, types);
     if (count == 0) return 0;
+    if (count > TABLE_COLUMNS_MAX) {
+        call_fail(call, ERROR_LIMIT, "%s: option types: a table has 1 to %d columns, not %zu",
+                  call->method->name, TABLE_COLUMNS_MAX, count);
+        return -1;
+    }
     if (table_schema_open(call, s, count) < 0) return -1;
     while (map_next(call->heap, types, &it, &name, &type)) {
+        char of[360]; /* a name is quoted with some 300 bytes at most */
+        snprintf(of, sizeof of, "option types: column %s", call_quote_value(call, name));
         if (table_schema_name(call, s, name) < 0 ||
-            table_schema_type(call, s->count, type, &s->fields[s->count]) < 0)
+            table_type_read(call, of, type, &s->fields[s->count]) < 0)
             return -1;
         s->count++;
     }

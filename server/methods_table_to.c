@@ -1,10 +1,11 @@
 /* methods_table_to.c - table.to: a table becomes a list of records.
  *
  * It works in steps, on a pinned version: makes the rows, finds out how large the list is
- * (heap_walk, of which there is one at a time: then it waits), and stores the list. Where the list
- * takes the table's own place, what others do to the table meanwhile would be gone. So the call is
- * a change of the table like any other: it waits for its turn, and keeps a draft open, in which it
- * changes nothing, so that writers wait for theirs. They then find what has become of the table. */
+ * (heap_walk, of which there is one at a time: it waits in line), and stores the list. Where the
+ * list takes the table's own place, what others do to the table meanwhile would be gone. So the
+ * call is a change of the table like any other: it waits for its turn, and keeps a draft open, in
+ * which it changes nothing, so that writers wait for theirs. They then find what has become of the
+ * table. */
 #include "server/method_list.h"
 
 #include <errno.h>
@@ -37,6 +38,7 @@ struct to {
     struct row_walk walk;        /* over the rows */
     bool made;                   /* all of them are in the list */
     struct heap_walk *sizing;    /* of the list then, or NULL: not yet */
+    struct heap_walk_turn turn;  /* in line for that */
     struct root_frame frame;     /* the list, rows that are to go there, pairs of the next row */
     size_t rows;
     bool in_row;
@@ -58,6 +60,7 @@ static bool is_table(const struct call *call, value v, const struct table *t)
 static void to_free(struct call *call)
 {
     struct to *s = call->state;
+    heap_walk_turn_leave(call->heap, &s->turn);
     if (s->sizing != NULL) heap_walk_end(s->sizing);
     if (s->draft != NULL) table_draft_abandon(s->draft);
     table_unpin(s->version);
@@ -132,7 +135,7 @@ static int to_rows(struct heap *h, struct to *s)
 static int to_size(struct heap *h, struct to *s)
 {
     int error = 0;
-    if (s->sizing == NULL) s->sizing = heap_walk_start(h, s->frame.slots[0], &error);
+    if (s->sizing == NULL) s->sizing = heap_walk_await(h, s->frame.slots[0], &s->turn, &error);
     if (s->sizing == NULL) return error == -EBUSY ? 0 : -ENOMEM;
     return heap_walk_step(s->sizing, WALK_WORDS);
 }

@@ -20,7 +20,10 @@ warn_unused int table_schema_open(struct call *call, struct table_schema *s, siz
 /* Gives the column at `count`, which is there next, its name; the caller fills in the rest and
  * counts it. */
 warn_unused int table_schema_name(struct call *call, struct table_schema *s, value name);
-/* The type that a text names; `column` is for the message. */
+/* The type that a text names; `of` is for the message, and says of what. */
+warn_unused int table_type_read(struct call *call, const char *of, value type,
+                                struct table_field *field);
+/* The same of the column of that number. */
 warn_unused int table_schema_type(struct call *call, uint32_t column, value type,
                                   struct table_field *field);
 warn_unused int table_schema_read(struct call *call, value list, struct table_schema *s);

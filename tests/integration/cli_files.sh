@@ -8,6 +8,16 @@ server_start
 table() { cli -q table "$@"; }
 cd "$scratch" || bail "no scratch directory"
 
+# --- a dot in a name leads into a map
+printf 'a\n1\n' >rides.csv
+ok "a table of a file's name" status 0 table create rides.csv rides.csv
+is "is in a map" "$(cli type rides) $(cli type rides.csv)" "map table"
+ok "so no key holds one" status 0 cli table list
+ok "which is said" says "no key holds a table (those within maps and lists are not listed)"
+ok "in quotes it is a key" status 0 table create '"rides.csv"' rides.csv
+is "and is listed" "$(table list | awk 'NR > 1 {print $1}')" "rides.csv"
+cli del rides '"rides.csv"' >/dev/null
+
 # --- nil in the place of a path
 cli set people '[{"n":1},{"n":2}]' >/dev/null
 ok "table.from with nil in the place of the second path" status 0 cli table.from people nil '[["n","i32"]]'
@@ -136,6 +146,10 @@ printf 'A\n1\n' >other.csv
 ok "a file of other columns" status 4 table append ints other.csv
 ok "is told how columns go together" says "columns of a file go by their names"
 ok "and that names may be missing" says "--no-header: the first line is data"
+echo '[{"A": 1}]' >other.json
+ok "JSON of other columns" status 4 table append ints other.json
+ok "has no column of that name" says 'the table has no column'
+is "and no header either" "$(grep -c no-header "$scratch/said")" "0"
 
 # --- files that are no text
 printf '\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR' >picture.csv

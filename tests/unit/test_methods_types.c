@@ -2,6 +2,7 @@
  * JSON lines takes the place of what their first bytes show; and names that a header lacks. */
 #include "server/call.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/support/ask.h"
@@ -97,6 +98,18 @@ START_TEST(json_lines_may_have_a_byte_order_mark)
 }
 END_TEST
 
+START_TEST(no_more_types_than_a_table_has_columns)
+{
+    char options[20000];
+    size_t length = (size_t)sprintf(options, "{'format': 'csv', 'create': true, 'types': {");
+    for (int i = 0; i < 1025; i++)
+        length += (size_t)sprintf(options + length, "%s'%d': 'f64'", i > 0 ? ", " : "", i);
+    sprintf(options + length, "}}");
+    IMPORT("'t'", "a\n1\n", options,
+           "! LIMIT table.import: option types: a table has 1 to 1024 columns, not 1025");
+}
+END_TEST
+
 START_TEST(types_are_checked)
 {
     static const char *const wrong[][2] = {
@@ -104,7 +117,8 @@ START_TEST(types_are_checked)
          "! WRONG_TYPE table.import: option types: the file has no column \"x\""},
         {"{'format': 'csv', 'infer': true, 'types': {'x': 'f64'}}",
          "! WRONG_TYPE table.import: option types: the file has no column \"x\""},
-        {"{'format': 'csv', 'create': true, 'types': {'a': 'f65'}}", "! BAD_PARAMS"},
+        {"{'format': 'csv', 'create': true, 'types': {'a': 'f65'}}",
+         "! BAD_PARAMS table.import: option types: column \"a\": there is no type \"f65\"; there"},
         {"{'format': 'csv', 'create': true, 'types': {5: 'f64'}}", "! BAD_PARAMS"},
         {"{'format': 'csv', 'create': true, 'types': {'': 'f64'}}", "! BAD_PARAMS"},
         {"{'format': 'csv', 'create': true, 'types': [['a', 'f64']]}",
@@ -135,6 +149,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, types_go_with_infer);
     tcase_add_test(tcase, a_column_without_a_name_is_called_by_its_place);
     tcase_add_test(tcase, json_lines_may_have_a_byte_order_mark);
+    tcase_add_test(tcase, no_more_types_than_a_table_has_columns);
     tcase_add_test(tcase, types_are_checked);
     suite_add_tcase(suite, tcase);
     return suite;
