@@ -12,7 +12,7 @@
 static int find_key(struct call *call, size_t index, struct place *place)
 {
     value path = call->args[index];
-    if (place_find(call, path, 0, place) < 0) return -1;
+    if (place_find(call, path, PATH_LOOKS, place) < 0) return -1;
     if (place_is_key(call, place)) return 0;
     call_fail(call, ERROR_BAD_PATH, "%s: only whole keys expire; %s is none", call->method->name,
               quote_whole_path(call, path));

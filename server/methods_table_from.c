@@ -412,6 +412,7 @@ static enum call_outcome from_finish(struct call *call, struct from *f)
 static int from_work(struct call *call, struct from *f, uint64_t end_ns)
 {
     if (f->watch.touched) {
+        if (check_source(call, f) < 0) return -1;
         call_fail(call, ERROR_BUSY, "%s: the list, or a record in it, was changed meanwhile; try "
                   "again", call->method->name);
         return -1;

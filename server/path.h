@@ -19,7 +19,7 @@
 enum path_flags {
     PATH_LENIENT = 1, /* read: a segment that does not suit its container finds nothing */
     PATH_CREATE = 2,  /* write: maps that are missing on the way are made by place_set_take */
-    PATH_LOOKS = 4,   /* read: the call does not change what it finds, though it changes data */
+    PATH_LOOKS = 4,   /* the call does not change what it finds, though it changes data */
 };
 
 /* The value at `path` in *found (borrowed), VALUE_ABSENT if there is none. The last value is
