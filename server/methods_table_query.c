@@ -619,8 +619,8 @@ int table_cursors_check(struct call *call)
     table_cursors_expire(cursors, clock_ns(), call->host->cursor_idle_ns);
     if (cursors->count < call->host->cursors_max) return 0;
     call_fail(call, ERROR_LIMIT,
-              "%s: this session has %zu scans, exports and imports open, the limit (table-cursors); "
-              "read them to the end, or table.close them",
+              "%s: this session has %zu scans, exports and imports open, the limit "
+              "(table-cursors); read them to the end, or table.close them",
               call->method->name, cursors->count);
     return -1;
 }
