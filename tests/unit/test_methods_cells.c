@@ -58,7 +58,8 @@ START_TEST(a_cell_more_than_the_overlay_takes_is_set_in_steps)
 {
     ASK(&p, "table.set", "'t', 0, 'a', 'again'", "true"); /* it is in there */
     ask_begin(&p, "table.set", "'t', 1, 'a', 'one more'");
-    const unsigned vectors = (ROWS < TABLE_CHUNK_ROWS ? ROWS : TABLE_CHUNK_ROWS) / TABLE_VECTOR_ROWS;
+    const unsigned rows = ROWS < TABLE_CHUNK_ROWS ? ROWS : TABLE_CHUNK_ROWS;
+    const unsigned vectors = rows / TABLE_VECTOR_ROWS;
     ck_assert_uint_ge(steps_to_end(&p), vectors);
     ask_begin(&p, "set", "['t', 3, 'b'], 'one more'");
     ck_assert_uint_ge(steps_to_end(&p), vectors);
