@@ -166,3 +166,15 @@ const char *ask_import_cut(struct in_process *s, const char *path, const char *d
     }
     return answer;
 }
+
+void ask_columns_open(struct writer *w, const char *path, size_t count, uint32_t columns)
+{
+    writer_init(w, 0);
+    writer_array(w, 2);
+    writer_cstr(w, path);
+    writer_map(w, 2);
+    writer_cstr(w, "n");
+    writer_uint(w, count);
+    writer_cstr(w, "cols");
+    writer_map(w, columns);
+}

@@ -54,4 +54,8 @@ void ask_give_up(struct in_process *session);
                       part);                                                                 \
     } while (0)
 
+/* The parameters of a table.append to `path` of `count` rows by columns, up to the columns: the
+ * name and the bin of each of `columns` come next. */
+void ask_columns_open(struct writer *w, const char *path, size_t count, uint32_t columns);
+
 #endif

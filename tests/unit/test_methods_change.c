@@ -28,14 +28,7 @@ static const char *append_numbers(const char *path, size_t count)
         n[i] = (int64_t)i;
         k[i] = (unsigned char)(i % 10);
     }
-    writer_init(&w, 0);
-    writer_array(&w, 2);
-    writer_cstr(&w, path);
-    writer_map(&w, 2);
-    writer_cstr(&w, "n");
-    writer_uint(&w, count);
-    writer_cstr(&w, "cols");
-    writer_map(&w, 2);
+    ask_columns_open(&w, path, count, 2);
     writer_cstr(&w, "n");
     writer_bin(&w, n, count * sizeof *n);
     writer_cstr(&w, "k");

@@ -35,14 +35,7 @@ static const char *append(const char *path, size_t first, size_t count)
         n[i] = first + i;
         r[i] = random_next(&rng) >> 1;
     }
-    writer_init(&w, 0);
-    writer_array(&w, 2);
-    writer_cstr(&w, path);
-    writer_map(&w, 2);
-    writer_cstr(&w, "n");
-    writer_uint(&w, count);
-    writer_cstr(&w, "cols");
-    writer_map(&w, 2);
+    ask_columns_open(&w, path, count, 2);
     writer_cstr(&w, "n");
     writer_bin(&w, n, count * sizeof *n);
     writer_cstr(&w, "r");

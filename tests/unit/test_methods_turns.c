@@ -24,14 +24,7 @@ static void append_numbers(const char *path, size_t count)
     struct writer w;
     int64_t *n = malloc(count * sizeof *n);
     for (size_t i = 0; i < count; i++) n[i] = (int64_t)(i * 7919 % 10007);
-    writer_init(&w, 0);
-    writer_array(&w, 2);
-    writer_cstr(&w, path);
-    writer_map(&w, 2);
-    writer_cstr(&w, "n");
-    writer_uint(&w, count);
-    writer_cstr(&w, "cols");
-    writer_map(&w, 1);
+    ask_columns_open(&w, path, count, 1);
     writer_cstr(&w, "n");
     writer_bin(&w, n, count * sizeof *n);
     const char *answer = ask_bytes(&a, "table.append", &w);

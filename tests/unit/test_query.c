@@ -191,8 +191,7 @@ START_TEST(nulls_nan_and_literals_mean_what_query_h_says)
                       "'let': {'h': ['%', ['lit', 7], ['col', 'n']]}}",
                   "null; 0; 1");
     expect_answer(&p, "{'select': ['h'], 'limit': 1, "
-                      "'let': {'h': ['-', ['col', 'd'], ['lit', 5]]}}",
-                  "-5");
+                      "'let': {'h': ['-', ['col', 'd'], ['lit', 5]]}}", "-5");
     expect_answer(&p, "{'select': ['h'], 'order': [['n', 'desc']], 'limit': 3, "
                       "'let': {'h': ['if', ['=', 'k', 'Oslo'], ['lit', 1], ['lit', 0]]}}",
                   "1; 0; 0");
