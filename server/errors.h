@@ -18,7 +18,7 @@
     X(LIMIT, "a limit of the server was reached; the message names it")                   \
     X(OUT_OF_MEMORY, "the memory limit (max-memory) was reached; nothing was changed")    \
     X(NEEDS_EXT, "the value cannot be written in plain MessagePack; hello can allow it")  \
-    X(BUSY, "another task of this kind is under way")                                     \
+    X(BUSY, "another task is in the way, or changed what this one works on")              \
     X(INTERNAL, "a defect of the server")
 
 enum error_code {
